@@ -1,0 +1,1 @@
+"""autocal sets the loss schedule of a super-resolution training, explains it, and carries it out."""

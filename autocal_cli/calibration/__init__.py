@@ -1,0 +1,1 @@
+"""Config, fingerprints and presets -> Calibration, every value with its trail."""

@@ -1,0 +1,1 @@
+"""Text of a training config -> TrainingConfig and positions; edits -> text."""

@@ -1,0 +1,85 @@
+"""TrainingConfig: what autocal needs to know of a training config, with the place of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from autocal_cli.errors import Place
+
+Scalar = None | bool | int | float | str
+Value = Scalar | list["Value"] | dict[str, "Value"]
+KeyPath = tuple[str, ...]
+
+BLOCK_KEY = "dynamic_loss_scheduling"
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerm:
+    """One loss of the objective. `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless)."""
+
+    type: str
+    kind: str
+    weight: float
+    place: Place
+
+    @property
+    def active(self) -> bool:
+        """Trainers skip a loss whose weight is 0."""
+        return self.weight != 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """`network_g` as written: the registered type and its keyword arguments, each with its place."""
+
+    type: str
+    arguments: Mapping[str, Value]
+    place: Place
+    argument_places: Mapping[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRoot:
+    """One folder named in the config, e.g. key `datasets.train.dataroot_gt`."""
+
+    key: str
+    path: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulingBlock:
+    """The `dynamic_loss_scheduling` block as the trainer would read it, with the place of every key."""
+
+    values: Mapping[str, Value]
+    places: Mapping[KeyPath, Place]
+    place: Place
+
+    def place_of(self, path: KeyPath) -> Place:
+        return self.places.get(path, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """The facts that calibration rests on. A field is None (or empty) where the config does not say.
+
+    `scale` is the enlargement factor; `total_iter` counts optimiser steps; `batch_size` is the images that one
+    optimiser step sees (per GPU x accumulation x GPUs, as far as the config says).
+    """
+
+    path: str
+    trainer: str
+    scale: int | None = None
+    total_iter: int | None = None
+    batch_size: int | None = None
+    losses: tuple[LossTerm, ...] = ()
+    network: NetworkOptions | None = None
+    dataset_roots: tuple[DatasetRoot, ...] = ()
+    block: SchedulingBlock | None = None
+    place: Place = field(default_factory=lambda: Place(""))
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether an adversarial loss takes part in the objective."""
+        return any(loss.kind == "adversarial" and loss.active for loss in self.losses)

@@ -1,0 +1,52 @@
+"""What went wrong, where, and what to do: the one vocabulary in which autocal reports trouble.
+
+An `AutocalError` stops the command (a user's mistake, never a traceback); a `Finding` is reported beside a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file. `line` and `column` count from 1; None where only the file is known."""
+
+    path: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation about the user's input that does not stop the command.
+
+    `code` is stable and kebab-case; `message` says what is wrong with both numbers or names; `fix` says what to do.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    fix: str | None = None
+    place: Place | None = None
+
+
+class AutocalError(Exception):
+    """A user's mistake or unreadable input: one line with what, where and the cure. The command exits with 2."""
+
+    def __init__(self, message: str, *, place: Place | None = None, fix: str | None = None) -> None:
+        self.message = message
+        self.place = place
+        self.fix = fix
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        cure = f" {self.fix}" if self.fix else ""
+        return f"{where}{self.message}{cure}"

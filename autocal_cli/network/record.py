@@ -1,0 +1,28 @@
+"""NetworkFingerprint: what was measured of the network that a config names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autocal_cli.errors import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFingerprint:
+    """A network, built and measured; never guessed from its name.
+
+    `variant` is set only when the type or the built structure is a known variant of `family`. `parameters` counts the
+    trainable ones; `macs_per_pixel` counts multiply-accumulates per input pixel at 64x64. Both are None when nothing
+    could build the network; `builder` then is None too and `findings` says why. `structure` is a SHA-256 over the names and shapes
+    of all parameters.
+    """
+
+    type: str | None
+    family: str | None = None
+    variant: str | None = None
+    scale: int | None = None
+    parameters: int | None = None
+    macs_per_pixel: float | None = None
+    builder: str | None = None
+    structure: str | None = None
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,1 @@
+"""Calibration, fingerprints and findings -> terminal and JSON."""
