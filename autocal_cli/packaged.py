@@ -1,4 +1,4 @@
-"""Finds the data files of `presets/`: inside the package in a wheel, at the top of the checkout in an editable install."""
+"""Finds the data files of `presets/`: inside the package in a wheel, beside it in an editable install."""
 
 from __future__ import annotations
 
