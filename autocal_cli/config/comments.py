@@ -1,0 +1,46 @@
+"""Where the comments of a config stand: every `#` outside of a scalar that a line or white space precedes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from autocal_cli.config.document import ConfigDocument, MappingNode, Node, ScalarNode, SequenceNode
+
+_COMMENT = re.compile(r"(?:(?<=\s)|(?<=[\[{,])|^)#[^\r\n]*", re.MULTILINE)
+
+
+def comments_between(document: ConfigDocument, start: int, end: int) -> list[str]:
+    """The comments whose `#` lies in text[start:end], in order, each from its `#` on, without trailing blanks."""
+    found = []
+    for gap_start, gap_end in _gaps(document):
+        low, high = max(gap_start, start), min(gap_end, end)
+        if low < high:
+            found += [match.group().rstrip() for match in _COMMENT.finditer(document.text, low, high)]
+    return found
+
+
+def all_comments(document: ConfigDocument) -> Counter[str]:
+    return Counter(comments_between(document, 0, len(document.text)))
+
+
+def _gaps(document: ConfigDocument) -> Iterator[tuple[int, int]]:
+    """The stretches of text between scalars. The head of a block scalar (`| # comment`) counts as its scalar's."""
+    position = 0
+    for scalar in _scalars(document.root):
+        yield position, scalar.start
+        position = scalar.end
+    yield position, len(document.text)
+
+
+def _scalars(node: Node) -> Iterator[ScalarNode]:
+    if isinstance(node, ScalarNode):
+        yield node
+    elif isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from _scalars(item)
+    elif isinstance(node, MappingNode):
+        for pair in node.pairs:
+            yield from _scalars(pair.key)
+            yield from _scalars(pair.value)

@@ -1,0 +1,222 @@
+"""ConfigDocument: the text of a config and the position of every node in it.
+
+The tree is composed from ruamel.yaml's parse events. An alias stays an alias and nothing is constructed, so that a
+hostile file (alias bombs, Python tags, deep nesting) costs no more than its own length.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from autocal_cli.errors import AutocalError, Place
+
+MAX_BYTES = 4 * 1024 * 1024  # the largest of 1,700 real option files has 15 KB
+MAX_DEPTH = 100
+
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """`start` and `end` are character offsets into the text. `tag` is None unless written out."""
+
+    start: int
+    end: int
+    anchor: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScalarNode(Node):
+    """`style` is None (plain), one of the quotes, or `|` or `>`. An omitted value has start == end."""
+
+    value: str
+    style: str | None
+
+    @property
+    def omitted(self) -> bool:
+        return self.style is None and self.value == "" and self.tag is None and self.anchor is None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SequenceNode(Node):
+    items: tuple[Node, ...]
+    flow: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    key: Node
+    value: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MappingNode(Node):
+    pairs: tuple[Pair, ...]
+    flow: bool
+
+    def all_pairs(self, key: str) -> list[Pair]:
+        return [pair for pair in self.pairs if isinstance(pair.key, ScalarNode) and pair.key.value == key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AliasNode(Node):
+    """A `*name`; the name is in `anchor`."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConfigDocument:
+    """One parsed config. `text` is without the byte order mark; `path` names it in messages."""
+
+    path: str
+    text: str
+    bom: bool
+    root: MappingNode
+    anchors: dict[str, Node] = field(repr=False)
+    aliased: frozenset[str] = field(repr=False)
+
+    @property
+    def newline(self) -> str:
+        """The line ending that the file uses (the first one found)."""
+        first = self.text.find("\n")
+        return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(index + 1 for index, char in enumerate(self.text) if char == "\n")]
+
+    def line_start(self, offset: int) -> int:
+        """The offset of the first character of the line that holds `offset`."""
+        return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
+
+    def place(self, offset: int) -> Place:
+        line = bisect.bisect_right(self._line_starts, offset)
+        return Place(self.path, line, offset - self._line_starts[line - 1] + 1)
+
+    def follow(self, node: Node) -> Node:
+        """The node that an alias stands for; any other node itself."""
+        return self.anchors[node.anchor] if isinstance(node, AliasNode) and node.anchor else node
+
+    def encode(self, text: str) -> bytes:
+        """`text` as bytes of this file: UTF-8, with the byte order mark if the file has one."""
+        return ((BOM if self.bom else "") + text).encode("utf-8")
+
+
+def parse_document(raw: bytes, path: str) -> ConfigDocument:
+    """Parses a config. Raises AutocalError, with the place, for whatever cannot be edited safely."""
+    text, bom = _decode(raw, path)
+    builder = _TreeBuilder(path)
+    try:
+        root = builder.build(_events(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
+        problem = " ".join(str(error.problem or error.context or "not YAML").split())
+        raise AutocalError(f"This is not valid YAML: {problem}.", place=place) from None
+    except (YAMLError, ValueError, AssertionError) as error:  # the reader's own complaints carry no mark
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise AutocalError(f"This is not valid YAML: {reason.strip()}.", place=Place(path)) from None
+    if not isinstance(root, MappingNode):
+        raise AutocalError("A training config should be a mapping at its top level.", place=Place(path, 1, 1))
+    return ConfigDocument(path, text, bom, root, builder.anchors, frozenset(builder.aliased))
+
+
+def _decode(raw: bytes, path: str) -> tuple[str, bool]:
+    if len(raw) > MAX_BYTES:
+        raise AutocalError(f"The file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read.", place=Place(path))
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise AutocalError(
+            f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
+        ) from None
+    bare_cr = text.replace("\r\n", "  ").find("\r")
+    if bare_cr >= 0:
+        place = Place(path, text.count("\n", 0, bare_cr) + 1)
+        raise AutocalError("A carriage return stands alone as a line ending.", place=place, fix="Use LF or CRLF.")
+    return text.removeprefix(BOM), text.startswith(BOM)
+
+
+def _events(text: str) -> Iterator[Event]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = "1.1"
+    events: Iterable[Event] = yaml.parse(text)
+    yield from events
+
+
+class _TreeBuilder:
+    """Composes the tree with a stack of its own, so that depth costs no recursion."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.anchors: dict[str, Node] = {}
+        self.aliased: set[str] = set()
+        self._stack: list[tuple[Event, list[Node]]] = []
+        self._root: Node | None = None
+
+    def build(self, events: Iterable[Event]) -> Node | None:
+        documents = 0
+        for event in events:
+            match event:
+                case DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
+                        raise AutocalError("The file holds more than one document.", place=place, fix="Split it.")
+                case MappingStartEvent() | SequenceStartEvent():
+                    self._open(event)
+                case MappingEndEvent() | SequenceEndEvent():
+                    self._close(event)
+                case ScalarEvent():
+                    tag = None if event.tag in (None, "!") else str(event.tag)
+                    start, end = event.start_mark.index, event.end_mark.index
+                    self._add(ScalarNode(start, end, event.anchor, tag, event.value, event.style or None))
+                case AliasEvent():
+                    if event.anchor not in self.anchors:
+                        place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
+                        raise AutocalError(f"The alias *{event.anchor} has no anchor before it.", place=place)
+                    self.aliased.add(event.anchor)
+                    self._add(AliasNode(event.start_mark.index, event.end_mark.index, event.anchor, None))
+        return self._root
+
+    def _open(self, event: MappingStartEvent | SequenceStartEvent) -> None:
+        if len(self._stack) >= MAX_DEPTH:
+            place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
+            raise AutocalError(f"The file nests deeper than {MAX_DEPTH} levels.", place=place)
+        self._stack.append((event, []))
+
+    def _close(self, event: MappingEndEvent | SequenceEndEvent) -> None:
+        opening, children = self._stack.pop()
+        start, end = opening.start_mark.index, event.end_mark.index
+        tag = None if opening.tag in (None, "!") else str(opening.tag)
+        flow = bool(opening.flow_style)
+        if isinstance(opening, SequenceStartEvent):
+            self._add(SequenceNode(start, end, opening.anchor, tag, tuple(children), flow))
+        else:
+            pairs = tuple(Pair(key, value) for key, value in zip(children[::2], children[1::2], strict=True))
+            self._add(MappingNode(start, end, opening.anchor, tag, pairs, flow))
+
+    def _add(self, node: Node) -> None:
+        if node.anchor and not isinstance(node, AliasNode):
+            self.anchors[node.anchor] = node
+        if self._stack:
+            self._stack[-1][1].append(node)
+        elif self._root is None:
+            self._root = node

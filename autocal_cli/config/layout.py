@@ -1,0 +1,242 @@
+"""TrainerLayout: where a trainer's config keeps what calibration needs.  ConfigDocument -> TrainingConfig.
+
+traiNNer-redux writes `train.losses` as a list; BasicSR, Real-ESRGAN and older files write `train.*_opt` mappings. Both
+are read here, since both stand in real folders of option files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.losses import loss_kind
+from autocal_cli.config.reading import child, lookup, read_scalar, read_value
+from autocal_cli.config.record import (
+    BLOCK_KEY,
+    DatasetRoot,
+    KeyPath,
+    LossTerm,
+    NetworkOptions,
+    Scalar,
+    SchedulingBlock,
+    TrainingConfig,
+    Value,
+)
+from autocal_cli.errors import AutocalError, Place
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerLayout:
+    """The key paths of one trainer's config. Where several are given, the first that is present counts."""
+
+    trainer: str
+    total_iter: tuple[KeyPath, ...] = (("train", "total_iter"), ("train", "niter"))
+    batch_per_gpu: tuple[KeyPath, ...] = (
+        ("datasets", "train", "batch_size_per_gpu"),
+        ("datasets", "train", "batch_size"),
+    )
+    accumulation: tuple[KeyPath, ...] = (("datasets", "train", "accum_iter"), ("train", "accum_iter"))
+    gpus: KeyPath = ("num_gpu",)
+    scale: KeyPath = ("scale",)
+    losses: KeyPath = ("train", "losses")
+    network: KeyPath = ("network_g",)
+    training_images: KeyPath = ("datasets", "train", "dataroot_gt")
+    block: KeyPath = ("train", BLOCK_KEY)
+
+
+REDUX = TrainerLayout("traiNNer-redux")
+
+
+def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX) -> TrainingConfig:
+    """Reads the facts of a training config.
+
+    Raises AutocalError, with the place, when there is no `train` mapping, when `train` or the block stand twice, or when a
+    number that calibration needs is none.
+    """
+    for depth in range(1, len(layout.block) + 1):
+        _refuse_duplicates(document, layout.block[:depth])
+    train = lookup(document, layout.block[:-1])
+    if train is None:
+        message = "There is no `train` mapping, so this is not a training config."
+        raise AutocalError(message, place=Place(document.path))
+    target = document.follow(train.value)
+    if not isinstance(target, MappingNode) and not (isinstance(target, ScalarNode) and read_scalar(document, target) is None):
+        raise AutocalError("`train` should be a mapping.", place=document.place(train.key.start))
+    return TrainingConfig(
+        path=document.path,
+        trainer=layout.trainer,
+        scale=_count(document, (layout.scale,)),
+        total_iter=_count(document, layout.total_iter),
+        batch_size=_batch_size(document, layout),
+        losses=tuple(_losses(document, layout)),
+        network=_network(document, layout),
+        dataset_roots=tuple(_roots(document, layout)),
+        block=_block(document, layout),
+        place=document.place(train.key.start),
+    )
+
+
+def _refuse_duplicates(document: ConfigDocument, path: KeyPath) -> None:
+    parent: Node = document.root
+    if len(path) > 1:
+        pair = lookup(document, path[:-1])
+        if pair is None:
+            return
+        parent = document.follow(pair.value)
+    if not isinstance(parent, MappingNode):
+        return
+    twins = parent.all_pairs(path[-1])
+    if len(twins) > 1:
+        first = document.place(twins[0].key.start)
+        message = f"`{'.'.join(path)}` stands twice (first in line {first.line}); the trainer would read only the last."
+        raise AutocalError(message, place=document.place(twins[1].key.start), fix="Remove one.")
+
+
+def _first(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> tuple[KeyPath, Pair] | None:
+    for path in paths:
+        pair = lookup(document, path)
+        if pair is not None:
+            return path, pair
+    return None
+
+
+def _count(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> int | None:
+    """A positive whole number, or None where it is absent, null or left to the trainer (`auto`)."""
+    found = _first(document, paths)
+    if found is None:
+        return None
+    path, pair = found
+    node = document.follow(pair.value)
+    value = read_scalar(document, node) if isinstance(node, ScalarNode) else read_value(document, node)
+    if value is None or value == "auto":
+        return None
+    if isinstance(value, float) and value.is_integer():  # `!!float 5e3`, as BasicSR's files write it
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        message = f"`{'.'.join(path)}` should be a whole number of at least 1. Found {_shown(value)}."
+        raise AutocalError(message, place=document.place(node.start), fix=_text_number_hint(value))
+    return value
+
+
+def _shown(value: Value) -> str:
+    return f"'{value}'" if isinstance(value, str) else type(value).__name__ if isinstance(value, list | dict) else str(value)
+
+
+def _text_number_hint(value: Value) -> str | None:
+    """YAML 1.1 reads `4e4` and `1e-4` as text, which is hard to see."""
+    if not isinstance(value, str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return f"YAML reads this as text; write {int(number) if number.is_integer() else number}."
+
+
+def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:
+    """Images per optimiser step: per GPU x accumulation x GPUs (`auto` and 0, the CPU, count as one)."""
+    per_gpu = _count(document, layout.batch_per_gpu)
+    if per_gpu is None:
+        return None
+    gpus = lookup(document, layout.gpus)
+    node = document.follow(gpus.value) if gpus else None
+    stated = read_scalar(document, node) if isinstance(node, ScalarNode) else None
+    number = stated if isinstance(stated, int) and not isinstance(stated, bool) and stated > 0 else 1
+    return per_gpu * (_count(document, layout.accumulation) or 1) * number
+
+
+def _losses(document: ConfigDocument, layout: TrainerLayout) -> list[LossTerm]:
+    pair = lookup(document, layout.losses)
+    node = document.follow(pair.value) if pair else None
+    if isinstance(node, SequenceNode):
+        items = [document.follow(item) for item in node.items]
+    else:
+        train = lookup(document, layout.losses[:-1])
+        owner = document.follow(train.value) if train else None
+        items = [
+            document.follow(entry.value)
+            for entry in (owner.pairs if isinstance(owner, MappingNode) else ())
+            if isinstance(entry.key, ScalarNode) and entry.key.value.endswith("_opt")
+        ]
+    return [term for item in items if isinstance(item, MappingNode) and (term := _loss(document, item))]
+
+
+def _loss(document: ConfigDocument, node: MappingNode) -> LossTerm | None:
+    type_name = _scalar_at(document, node, "type")
+    if not isinstance(type_name, str):
+        return None
+    weight = 1.0
+    for key in ("loss_weight", "perceptual_weight"):  # BasicSR's perceptual loss names its weight so
+        stated = _scalar_at(document, node, key)
+        if isinstance(stated, int | float) and not isinstance(stated, bool):
+            weight = float(stated)
+            break
+    return LossTerm(type_name, loss_kind(type_name), weight, document.place(node.start))
+
+
+def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scalar:
+    pair = child(document, mapping, key)
+    node = document.follow(pair.value) if pair else None
+    return read_scalar(document, node) if isinstance(node, ScalarNode) else None
+
+
+def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions | None:
+    pair = lookup(document, layout.network)
+    node = document.follow(pair.value) if pair else None
+    if pair is None or not isinstance(node, MappingNode):
+        return None
+    type_pair = child(document, node, "type")
+    type_name = _scalar_at(document, node, "type")
+    if type_pair is None or not isinstance(type_name, str):
+        raise AutocalError("`network_g.type` should name a network.", place=document.place(pair.key.start))
+    options = read_value(document, node)
+    assert isinstance(options, dict)
+    arguments = {key: value for key, value in options.items() if key != "type"}
+    places = {key: document.place(found.value.start) for key in arguments if (found := child(document, node, key))}
+    return NetworkOptions(type_name, arguments, document.place(type_pair.value.start), places)
+
+
+def _roots(document: ConfigDocument, layout: TrainerLayout) -> list[DatasetRoot]:
+    """The folders of the training targets (high resolution): a string, or a list of strings."""
+    pair = lookup(document, layout.training_images)
+    node = document.follow(pair.value) if pair else None
+    items = node.items if isinstance(node, SequenceNode) else (node,) if node else ()
+    roots = []
+    for item in items:
+        target = document.follow(item)
+        value = read_scalar(document, target) if isinstance(target, ScalarNode) else None
+        if isinstance(value, str):
+            roots.append(DatasetRoot(".".join(layout.training_images), value, document.place(item.start)))
+    return roots
+
+
+def _block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:
+    pair = lookup(document, layout.block)
+    if pair is None:
+        return None
+    node = document.follow(pair.value)
+    place = document.place(pair.key.start)
+    if isinstance(node, ScalarNode) and read_scalar(document, node) is None:
+        return SchedulingBlock({}, {}, place)
+    if not isinstance(node, MappingNode):
+        found = "a list" if isinstance(node, SequenceNode) else "a single value"
+        raise AutocalError(f"`{'.'.join(layout.block)}` should be a mapping. Found {found}.", place=place)
+    values = read_value(document, node)
+    assert isinstance(values, dict)
+    places: dict[KeyPath, Place] = {}
+    _collect_places(document, node, (), places)
+    return SchedulingBlock(values, places, place)
+
+
+def _collect_places(document: ConfigDocument, node: MappingNode, path: KeyPath, places: dict[KeyPath, Place]) -> None:
+    for pair in node.pairs:
+        if not isinstance(pair.key, ScalarNode):
+            continue
+        here = (*path, pair.key.value)
+        if here in places:
+            message = f"`{BLOCK_KEY}.{'.'.join(here)}` stands twice; the trainer would read only the last."
+            raise AutocalError(message, place=document.place(pair.key.start), fix="Remove one.")
+        omitted = isinstance(pair.value, ScalarNode) and pair.value.omitted
+        places[here] = document.place(pair.key.start if omitted else pair.value.start)
+        if isinstance(pair.value, MappingNode) and len(here) < 8:
+            _collect_places(document, pair.value, here, places)

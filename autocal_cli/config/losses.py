@@ -1,0 +1,32 @@
+"""Which kind of loss a type name stands for. Types are compared in lower case and without a trailing `loss`.
+
+The names are those that traiNNer-redux, BasicSR and neosr register.
+"""
+
+from __future__ import annotations
+
+UNKNOWN = "unknown"
+
+_KINDS = {
+    "pixel": ("l1", "mse", "l2", "charbonnier", "huber", "psnr", "luma", "clip_l1", "bicubic", "average"),
+    "structure": ("ssim", "msssim", "mssim", "msssiml1", "mssiml1", "gradientvariance", "sobeledge", "ncc"),
+    "frequency": ("ff", "fft", "wavelet", "focalfrequency", "laplacianpyramid"),
+    "colour": ("color", "hsluv", "cosim", "consistency"),
+    "perceptual": (
+        "perceptual", "perceptualfp16", "perceptualanime", "vgg_perceptual", "dists", "adists", "lpips", "contextual",
+        "flip", "aesop", "structuretexture", "ldl", "gw", "contrastive", "fdl", "dinov2",
+    ),
+    "feature matching": ("ganfeat", "featurematching"),
+    "adversarial": ("gan", "multiscalegan", "r3gan", "adversarial"),
+}  # fmt: skip
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+
+
+def loss_kind(type_name: str) -> str:
+    """The kind of a loss type, or `unknown`.
+
+    >>> loss_kind("GANLoss"), loss_kind("mssim_loss"), loss_kind("MyLoss")
+    ('adversarial', 'structure', 'unknown')
+    """
+    name = type_name.lower().removesuffix("loss").rstrip("_")
+    return _KIND_OF.get(name, UNKNOWN)

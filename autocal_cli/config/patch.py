@@ -1,0 +1,244 @@
+"""Plans the edits that make a config say what is wanted, and touch nothing else.
+
+Only keys that are missing or that read differently are edited: a scalar in place, a missing key as whole lines after the
+last token of its mapping (or before the closing brace, in flow style).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from autocal_cli.config.comments import comments_between
+from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.edits import Edit
+from autocal_cli.config.reading import read_scalar, read_value
+from autocal_cli.config.record import KeyPath, Value
+from autocal_cli.config.render import render_body, render_flow, render_pairs
+from autocal_cli.config.scalars import write_scalar
+from autocal_cli.errors import AutocalError
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The edits, and what each key path that they set (as a whole) comes to say."""
+
+    edits: tuple[Edit, ...]
+    values: Mapping[KeyPath, Value]
+
+
+def plan_patch(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()) -> Patch:
+    """Plans how the mapping at `path` comes to say `wanted`; keys that `wanted` lacks are left as they are.
+
+    The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units` (first
+    level) as a whole. Raises AutocalError where an alias, an anchor or an unusual key stands on the way.
+    """
+    planner = _Planner(document, frozenset(units), len(path))
+    parent: Node = document.root
+    for depth, key in enumerate(path):
+        mapping = planner.editable_mapping(parent, path[:depth])
+        pair = _own_pair(mapping, key)
+        if pair is None or planner.is_null(pair.value):
+            missing: dict[str, Value] = dict(wanted)
+            for outer in reversed(path[depth + 1 :]):
+                missing = {outer: missing}
+            planner.set_key(mapping, pair, path[: depth + 1], missing)
+            break
+        parent = pair.value
+    else:
+        planner.update(planner.editable_mapping(parent, path), path, wanted)
+    return Patch(tuple(planner.edits), planner.values)
+
+
+def _own_pair(mapping: MappingNode, key: str) -> Pair | None:
+    found = mapping.all_pairs(key)
+    return found[-1] if found else None
+
+
+class _Planner:
+    def __init__(self, document: ConfigDocument, units: frozenset[str], depth: int) -> None:
+        self.document = document
+        self.units = units
+        self.depth = depth
+        self.edits: list[Edit] = []
+        self.values: dict[KeyPath, Value] = {}
+
+    def editable_mapping(self, node: Node, path: KeyPath) -> MappingNode:
+        self._refuse_shared(node, path)
+        if not isinstance(node, MappingNode):
+            message = f"`{'.'.join(path)}` should be a mapping."
+            raise AutocalError(message, place=self.document.place(node.start))
+        return node
+
+    def is_null(self, node: Node) -> bool:
+        return isinstance(node, ScalarNode) and read_scalar(self.document, node) is None
+
+    def update(self, mapping: MappingNode, path: KeyPath, wanted: Mapping[str, Value]) -> None:
+        missing: dict[str, Value] = {}
+        for key, value in wanted.items():
+            here = (*path, key)
+            pair = _own_pair(mapping, key)
+            if pair is None:
+                missing[key] = value
+                self.values[here] = value
+            elif isinstance(value, dict) and isinstance(pair.value, MappingNode) and not self._is_unit(here):
+                self.update(self.editable_mapping(pair.value, here), here, value)
+            elif not _same(read_value(self.document, pair.value), value):
+                self.set_key(mapping, pair, here, value)
+        if missing:
+            self._insert(mapping, path, missing)
+
+    def set_key(self, mapping: MappingNode, pair: Pair | None, path: KeyPath, value: Value) -> None:
+        """Gives the key at `path` a value: in place of what `pair` holds, or as a new key when there is no pair."""
+        self.values[path] = value
+        if pair is None:
+            self._insert(mapping, path[:-1], {path[-1]: value})
+            return
+        self._refuse_shared(pair.value, path)
+        if isinstance(pair.value, ScalarNode) and not pair.value.omitted and not isinstance(value, dict | list):
+            self.edits.append(Edit(pair.value.start, pair.value.end, write_scalar(value)))
+        else:
+            self._replace_value(mapping, pair, len(path) - self.depth - 1, value)
+
+    def _is_unit(self, path: KeyPath) -> bool:
+        return len(path) == self.depth + 1 and path[-1] in self.units
+
+    def _refuse_shared(self, node: Node, path: KeyPath) -> None:
+        """An alias is somebody else's text, and an anchor that is used elsewhere would carry the edit there."""
+        name = ".".join(path)
+        if isinstance(node, AliasNode):
+            message = f"`{name}` is an alias (*{node.anchor}), so that an edit here would change another place too."
+            raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
+        if node.anchor in self.document.aliased:
+            message = f"`{name}` bears the anchor &{node.anchor}, which is used elsewhere; an edit would change that too."
+            raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
+
+    def _insert(self, mapping: MappingNode, path: KeyPath, pairs: Mapping[str, Value]) -> None:
+        last = mapping.pairs[-1] if mapping.pairs else None
+        if mapping.flow:
+            items = ", ".join(f"{write_scalar(key)}: {render_flow(value)}" for key, value in pairs.items())
+            offset = last_token_end(self.document, last) if last else self.document.text.index("{", mapping.start) + 1
+            self.edits.append(Edit(offset, offset, f", {items}" if last else items))
+            return
+        assert last is not None  # a block mapping has at least one pair
+        indent = self._column(last.key)
+        lines = render_pairs(pairs, indent, self._step(), len(path) - self.depth)
+        self._insert_lines(last_token_end(self.document, last), lines)
+
+    def _insert_lines(self, after: int, lines: list[str]) -> None:
+        """Inserts whole lines below the line that holds the character before `after`."""
+        text, newline = self.document.text, self.document.newline
+        if after > 0 and text[after - 1] == "\n":  # a block scalar ends behind its last line break
+            offset = after
+        else:
+            line_break = text.find("\n", after)
+            if line_break < 0:
+                self.edits.append(Edit(len(text), len(text), "".join(newline + line for line in lines)))
+                return
+            offset = line_break + 1
+        self.edits.append(Edit(offset, offset, "".join(line + newline for line in lines)))
+
+    def _replace_value(self, mapping: MappingNode, pair: Pair, level: int, value: Value) -> None:
+        """Replaces whatever follows `key:` up to its last token; comments in between move to lines of their own."""
+        newline = self.document.newline
+        start, end = colon_end(self.document, pair), last_token_end(self.document, pair)
+        indent, step = self._column(pair.key), self._step()
+        body = render_flow(value) if mapping.flow else render_body(value, indent + step, step, level + 1)
+        comments = comments_between(self.document, start, end)
+        if isinstance(body, str) and not comments:
+            self.edits.append(Edit(start, end, f" {body}"))
+            return
+        lines = body if isinstance(body, list) else [" " * (indent + step) + body]
+        lines = [" " * (indent + step) + comment for comment in comments] + lines
+        if end <= self._line_end(start) and isinstance(body, list):  # `key: ~  # note` keeps its note on the line
+            if end > start:
+                self.edits.append(Edit(start, end, ""))
+            self._insert_lines(end, lines)
+        else:
+            self.edits.append(Edit(start, end, "".join(newline + line for line in lines)))
+
+    def _line_end(self, offset: int) -> int:
+        text = self.document.text
+        line_break = text.find("\n", offset)
+        end = len(text) if line_break < 0 else line_break
+        return end - 1 if end > offset and text[end - 1] == "\r" else end
+
+    def _column(self, node: Node) -> int:
+        return node.start - self.document.line_start(node.start)
+
+    def _step(self) -> int:
+        """Columns a level: as the first indented block mapping at the top of the file has it."""
+        for pair in self.document.root.pairs:
+            value = pair.value
+            if isinstance(value, MappingNode) and not value.flow and value.pairs:
+                step = self._column(value.pairs[0].key) - self._column(pair.key)
+                if step > 0:
+                    return step
+        return 2
+
+
+def colon_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the `:` of a simple key. Raises AutocalError for `? complex` keys."""
+    offset = pair.key.end
+    while offset < len(document.text) and document.text[offset] in " \t":
+        offset += 1
+    if not document.text.startswith(":", offset):
+        raise AutocalError("A key with `?` cannot be edited.", place=document.place(pair.key.start), fix="Write `key:`.")
+    return offset + 1
+
+
+def last_token_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the last token of a pair. (The end mark of a block mapping stands at the next token.)"""
+    value: Node = pair.value
+    while True:
+        if isinstance(value, ScalarNode) and value.omitted:
+            colon = document.text.find(":", pair.key.end, pair.key.end + 200)
+            return colon + 1 if colon >= 0 and not document.text[pair.key.end : colon].strip() else pair.key.end
+        if isinstance(value, MappingNode) and not value.flow:
+            pair = value.pairs[-1]
+            value = pair.value
+        elif isinstance(value, SequenceNode) and not value.flow:
+            last = value.items[-1]
+            if isinstance(last, ScalarNode) and last.omitted:
+                return document.text.rfind("-", 0, last.start) + 1
+            value = last
+        else:
+            return value.end
+
+
+def text_without(document: ConfigDocument, path: KeyPath) -> str:
+    """The text without the pair at `path` (its lines, or its stretch of a flow mapping), without a final line break.
+
+    Inserting that pair and cutting it out again gives the same text, so that a hash of it tells whether anything else
+    was touched.
+    """
+    parent: Node = document.root
+    owner: MappingNode | None = None
+    for key in path:
+        owner = parent if isinstance(parent, MappingNode) else None
+        pair = _own_pair(owner, key) if owner else None
+        if owner is None or pair is None:
+            return document.text.rstrip("\r\n")
+        parent = pair.value
+    assert owner is not None
+    assert pair is not None
+    end = last_token_end(document, pair)
+    if owner.flow:
+        before = [other for other in owner.pairs if other.key.start < pair.key.start]
+        start = last_token_end(document, before[-1]) if before else pair.key.start
+    else:
+        start = document.line_start(pair.key.start)
+        line_break = document.text.find("\n", end)
+        end = len(document.text) if line_break < 0 else line_break + 1
+    return (document.text[:start] + document.text[end:]).rstrip("\r\n")
+
+
+def _same(found: Value, wanted: Value) -> bool:
+    """Equal in value and in exact type, all the way down, key order included."""
+    if type(found) is not type(wanted):
+        return False
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return list(found) == list(wanted) and all(_same(found[key], wanted[key]) for key in found)
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    return found == wanted

@@ -1,0 +1,76 @@
+"""The proof, before anything is written, that a patch changed what it meant to change and nothing else (DESIGN 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autocal_cli.config.comments import all_comments
+from autocal_cli.config.document import (
+    AliasNode,
+    ConfigDocument,
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    parse_document,
+)
+from autocal_cli.config.edits import inverse, splice
+from autocal_cli.config.patch import Patch
+from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.record import KeyPath
+
+
+class VerificationError(AssertionError):
+    """The output is not what was meant: a fault of autocal's, never the user's. Nothing is written."""
+
+
+def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> ConfigDocument:
+    """Checks the patched text and returns it parsed.
+
+    (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events: values,
+    tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2; (d) no
+    comment is lost. That a second calibration changes nothing is checked by whoever calibrates.
+    Raises VerificationError.
+    """
+    if splice(after_text, inverse(before.text, patch.edits)) != before.text:
+        raise VerificationError("Undoing the edits does not give the input.")
+    after = parse_document(before.encode(after_text), before.path)
+    set_paths = frozenset(patch.values)
+    if list(_events(before, set_paths)) != list(_events(after, set_paths)):
+        raise VerificationError("Something outside the edited keys reads differently.")
+    for path, value in patch.values.items():
+        pair = lookup(after, path)
+        for version in ("1.1", "1.2"):
+            if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
+                raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} under YAML {version}.")
+    lost = all_comments(before) - all_comments(after)
+    if lost:
+        raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
+    return after
+
+
+def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+    """The document as a flat list of events; a mapping left empty by what is `without` counts as absent or null."""
+    return _walk(document.root, (), without)
+
+
+def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+    match node:
+        case ScalarNode():
+            yield ("scalar", node.tag, node.anchor, node.style, node.value)
+        case AliasNode():
+            yield ("alias", node.anchor)
+        case SequenceNode():
+            yield ("sequence", node.tag, node.anchor, node.flow)
+            for item in node.items:
+                yield from _walk(item, None, without)
+            yield ("end",)
+        case MappingNode():
+            yield ("mapping", node.tag, node.anchor, node.flow)
+            for pair in node.pairs:
+                plain = isinstance(pair.key, ScalarNode) and path is not None
+                here = (*path, pair.key.value) if plain and path is not None and isinstance(pair.key, ScalarNode) else None
+                if here not in without:
+                    yield from _walk(pair.key, None, without)
+                    yield from _walk(pair.value, here, without)
+            yield ("end",)
