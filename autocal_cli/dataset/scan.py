@@ -1,0 +1,143 @@
+"""Folders of images -> DatasetFingerprint: list, sample, decode, measure, score, summarise."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, printable, read_image
+from autocal_cli.dataset.device import pick_device
+from autocal_cli.dataset.listing import Listing, list_images
+from autocal_cli.dataset.lookahead import default_workers, look_ahead
+from autocal_cli.dataset.measure import BATCH_SIZE, measure
+from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
+from autocal_cli.dataset.reference import Reference, load_reference
+from autocal_cli.dataset.sampling import CHECK_EVERY, Tally, Values, sample_order, summarise
+from autocal_cli.errors import AutocalError
+
+TOLERANCE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """Where a scan stands: files `done` (`failed` among them) out of `found`, and how sure the means are so far.
+
+    `half_width` is the widest of the 95% intervals, halved; None before the first images were measured.
+    """
+
+    done: int
+    failed: int
+    found: int
+    half_width: float | None
+
+
+def scan(
+    roots: Sequence[Path],
+    *,
+    device: str | None = None,
+    seed: int = 0,
+    tolerance: float | None = TOLERANCE,
+    workers: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    max_pixels: int = MAX_PIXELS,
+    on_progress: Callable[[ScanProgress], None] | None = None,
+) -> DatasetFingerprint:
+    """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all).
+
+    The result, `seconds` aside, depends on files, seed and tolerance alone. A file that cannot be read becomes a failure
+    in the record and stops nothing; nothing is ever written. Raises AutocalError when a root is missing or holds
+    no image, when no image can be read, and for a device that is not here.
+    """
+    started = time.perf_counter()
+    computing, reference = pick_device(device), load_reference()
+    listing = list_images(roots)
+    sample = _Sample(listing, reference, computing, batch_size, tolerance)
+    order = [listing.files[i].path for i in sample_order(len(listing.files), seed)]
+    decode = partial(read_image, max_pixels=max_pixels)
+    with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
+        warnings.filterwarnings("ignore", module="PIL")
+        for result in results:
+            sample.take(result)
+            if on_progress:
+                on_progress(sample.progress())
+            if sample.is_enough():
+                break
+    raw = sample.raw()
+    if not len(raw):
+        raise _nothing_readable(sample.failures)
+    summary = summarise(reference.score(raw), raw, sample.readable)
+    return DatasetFingerprint(
+        roots=tuple(printable(root) for root in roots),
+        found=listing.found,
+        read=len(raw),
+        skipped=listing.skipped,
+        failures=tuple(sorted(sample.failures, key=lambda issue: issue.path)),
+        metrics=summary.metrics,
+        overall_complexity=summary.overall_complexity,
+        overall_ci95=summary.overall_ci95,
+        identity=listing.identity,
+        metric_version=METRIC_VERSION,
+        device=str(computing),
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Sample:
+    """What was read so far, measured in blocks of CHECK_EVERY files."""
+
+    def __init__(
+        self, listing: Listing, reference: Reference, device: torch.device, batch_size: int, tolerance: float | None
+    ) -> None:
+        self.failures = list(listing.failures)
+        self._listing, self._reference = listing, reference
+        self._device, self._batch_size, self._tolerance = device, batch_size, tolerance
+        self._taken = 0
+        self._unmeasured: list[WorkingImage] = []
+        self._raw: list[Values] = []
+        self._tally = Tally.empty()
+
+    @property
+    def readable(self) -> int:
+        """How many images the means stand for: all that were found, less what failed."""
+        return self._listing.found - len(self.failures)
+
+    def take(self, result: WorkingImage | FileIssue) -> None:
+        self._taken += 1
+        if isinstance(result, FileIssue):
+            self.failures.append(result)
+        else:
+            self._unmeasured.append(result)
+        if self._at_check():
+            raw = measure(self._unmeasured, self._device, self._batch_size)
+            self._raw.append(raw)
+            self._tally = self._tally.add(self._reference.score(raw))
+            self._unmeasured.clear()
+
+    def is_enough(self) -> bool:
+        return (
+            self._tolerance is not None and self._at_check() and self._tally.is_enough(self.readable, self._tolerance)
+        )
+
+    def progress(self) -> ScanProgress:
+        done = self._taken + len(self._listing.failures)
+        half_width = float(self._tally.half_widths(self.readable).max()) if self._tally.count else None
+        return ScanProgress(done, len(self.failures), self._listing.found, half_width)
+
+    def raw(self) -> Values:
+        return np.concatenate([np.empty((0, len(METRIC_NAMES))), *self._raw])
+
+    def _at_check(self) -> bool:
+        return self._taken % CHECK_EVERY == 0 or self._taken == len(self._listing.files)
+
+
+def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:
+    shown = "; ".join(f"{issue.path}: {issue.reason}" for issue in failures[:3])
+    return AutocalError(f"none of the {len(failures)} image files can be read ({shown}).")
