@@ -77,6 +77,7 @@ def _read(path: Path, max_pixels: int) -> WorkingImage:
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     """Opens the file by its content. `Image.open` would judge its size by a setting that all threads share."""
     prefix = file.read(16)
+    problem = "cannot be identified as an image"
     for known in FORMATS:
         factory, accept = Image.OPEN.get(known, (None, None))
         accepted = factory is not None and (accept is None or accept(prefix))
@@ -87,9 +88,9 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
         file.seek(0)
         try:
             return factory(file, name)
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue
-    raise ValueError("cannot be identified as an image")
+        except (SyntaxError, IndexError, TypeError, struct.error) as error:
+            problem = f"damaged {known} header: {error}"
+    raise ValueError(problem)
 
 
 def _working_image(rgb: Image.Image) -> WorkingImage:

@@ -52,9 +52,9 @@ def scan(
 ) -> DatasetFingerprint:
     """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all).
 
-    The result, `seconds` aside, depends on files, seed and tolerance alone. A file that cannot be read becomes a failure
-    in the record and stops nothing; nothing is ever written. Raises AutocalError when a root is missing or holds
-    no image, when no image can be read, and for a device that is not here.
+    The result, `seconds` aside, depends on files, seed and tolerance alone. A file that cannot be read becomes a
+    failure in the record and stops nothing; nothing is ever written. Raises AutocalError when a root is missing or
+    holds no image, when no image can be read, and for a device that is not here.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
