@@ -5,9 +5,9 @@ A `Kind` completes the sentence "num_feat should be ..."; the constructor and th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,16 @@ class Kind:
     accepts: Callable[[object], bool]
 
 
+def is_int(value: object) -> TypeGuard[int]:
+    """True and False are not numbers here, though Python counts with them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def whole(low: int, high: int, *, odd: bool = False) -> Kind:
-    """An int from `low` to `high`, both included. True and False are not numbers, and 12.0 is not an int."""
+    """An int from `low` to `high`, both included; 12.0 is not one."""
 
     def accepts(value: object) -> bool:
-        return type(value) is int and low <= value <= high and (not odd or value % 2 == 1)
+        return is_int(value) and low <= value <= high and (not odd or value % 2 == 1)
 
     return Kind(f"{'an odd' if odd else 'a'} whole number from {low} to {high}", accepts)
 
@@ -30,19 +35,19 @@ def whole(low: int, high: int, *, odd: bool = False) -> Kind:
 def one_of(*choices: int) -> Kind:
     """One of a few ints, e.g. the scales that a network is made for."""
     *most, last = (str(choice) for choice in choices)
-    return Kind(f"{', '.join(most)} or {last}", lambda value: type(value) is int and value in choices)
+    return Kind(f"{', '.join(most)} or {last}", lambda value: is_int(value) and value in choices)
 
 
 def number(low: float, high: float) -> Kind:
-    """A finite int or float from `low` to `high`, both included."""
+    """An int or float from `low` to `high`, both included; never NaN."""
 
     def accepts(value: object) -> bool:
-        return type(value) in (int, float) and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
+        return (is_int(value) or isinstance(value, float)) and low <= value <= high
 
     return Kind(f"a number from {low:g} to {high:g}", accepts)
 
 
-SWITCH = Kind("true or false", lambda value: type(value) is bool)
+SWITCH = Kind("true or false", lambda value: isinstance(value, bool))
 
 
 def mapping_of(kinds: Mapping[str, Kind]) -> Kind:

@@ -93,7 +93,7 @@ class ParagonSR2(nn.Module):
 
         Aitken et al., arXiv:1707.02937. PixelShuffle takes output channel c from the inputs c*scale^2 and on.
         """
-        kernel = nn.init.kaiming_normal_(torch.empty_like(self.conv_wide.weight[:: scale**2]))
+        kernel = nn.init.kaiming_uniform_(torch.empty_like(self.conv_wide.weight[:: scale**2]))
         self.conv_wide.weight.copy_(kernel.repeat_interleave(scale**2, dim=0))
         self.conv_out.weight.mul_(detail_gain)
         for conv in (self.conv_wide, self.conv_out):
