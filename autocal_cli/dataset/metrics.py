@@ -109,7 +109,8 @@ def _edge_share(y: Tensor, white: float) -> Tensor:
     gy = smooth_columns[:, 2:] - smooth_columns[:, :-2]
     power = gx * gx + gy * gy
     strong = power > (4 * white * EDGE_THRESHOLD) ** 2
-    return (strong & _is_ridge(power, gx, gy)).flatten(1).sum(dim=1) / strong[0].numel()
+    edges = (strong & _is_ridge(power, gx, gy)).flatten(1).sum(dim=1)
+    return edges.to(y.dtype) / strong[0].numel()
 
 
 def _is_ridge(power: Tensor, gx: Tensor, gy: Tensor) -> Tensor:
