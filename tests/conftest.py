@@ -1,0 +1,16 @@
+"""The folder of real configs and images: tests marked `corpus` are skipped where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    folder = Path(os.environ.get("AUTOCAL_CORPUS") or Path(__file__).parents[2] / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"no corpus at {folder}: set AUTOCAL_CORPUS")
+    return folder
