@@ -168,7 +168,7 @@ class _TreeBuilder:
         self.path = path
         self.anchors: dict[str, Node] = {}
         self.aliased: set[str] = set()
-        self._stack: list[tuple[Event, list[Node]]] = []
+        self._stack: list[tuple[MappingStartEvent | SequenceStartEvent, list[Node]]] = []
         self._root: Node | None = None
 
     def build(self, events: Iterable[Event]) -> Node | None:

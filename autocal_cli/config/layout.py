@@ -50,8 +50,8 @@ REDUX = TrainerLayout("traiNNer-redux")
 def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX) -> TrainingConfig:
     """Reads the facts of a training config.
 
-    Raises AutocalError, with the place, when there is no `train` mapping, when `train` or the block stand twice, or when a
-    number that calibration needs is none.
+    Raises AutocalError, with the place, when there is no `train` mapping, when `train` or the block stand twice, or
+    when a number that calibration needs is none.
     """
     for depth in range(1, len(layout.block) + 1):
         _refuse_duplicates(document, layout.block[:depth])
@@ -60,7 +60,9 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX
         message = "There is no `train` mapping, so this is not a training config."
         raise AutocalError(message, place=Place(document.path))
     target = document.follow(train.value)
-    if not isinstance(target, MappingNode) and not (isinstance(target, ScalarNode) and read_scalar(document, target) is None):
+    if not isinstance(target, MappingNode) and not (
+        isinstance(target, ScalarNode) and read_scalar(document, target) is None
+    ):
         raise AutocalError("`train` should be a mapping.", place=document.place(train.key.start))
     return TrainingConfig(
         path=document.path,
@@ -119,7 +121,13 @@ def _count(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> int | None:
 
 
 def _shown(value: Value) -> str:
-    return f"'{value}'" if isinstance(value, str) else type(value).__name__ if isinstance(value, list | dict) else str(value)
+    return (
+        f"'{value}'"
+        if isinstance(value, str)
+        else type(value).__name__
+        if isinstance(value, list | dict)
+        else str(value)
+    )
 
 
 def _text_number_hint(value: Value) -> str | None:

@@ -1,7 +1,7 @@
 """Plans the edits that make a config say what is wanted, and touch nothing else.
 
-Only keys that are missing or that read differently are edited: a scalar in place, a missing key as whole lines after the
-last token of its mapping (or before the closing brace, in flow style).
+Only keys that are missing or that read differently are edited: a scalar in place, a missing key as whole lines after
+the last token of its mapping (or before the closing brace, in flow style).
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ class Patch:
     values: Mapping[KeyPath, Value]
 
 
-def plan_patch(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()) -> Patch:
+def plan_patch(
+    document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()
+) -> Patch:
     """Plans how the mapping at `path` comes to say `wanted`; keys that `wanted` lacks are left as they are.
 
-    The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units` (first
-    level) as a whole. Raises AutocalError where an alias, an anchor or an unusual key stands on the way.
+    The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units`
+    (first level) as a whole. Raises AutocalError where an alias, an anchor or an unusual key stands on the way.
     """
     planner = _Planner(document, frozenset(units), len(path))
     parent: Node = document.root
@@ -110,7 +112,9 @@ class _Planner:
             message = f"`{name}` is an alias (*{node.anchor}), so that an edit here would change another place too."
             raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
         if node.anchor in self.document.aliased:
-            message = f"`{name}` bears the anchor &{node.anchor}, which is used elsewhere; an edit would change that too."
+            message = (
+                f"`{name}` bears the anchor &{node.anchor}, which is used elsewhere; an edit would change that too."
+            )
             raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
 
     def _insert(self, mapping: MappingNode, path: KeyPath, pairs: Mapping[str, Value]) -> None:
@@ -183,7 +187,9 @@ def colon_end(document: ConfigDocument, pair: Pair) -> int:
     while offset < len(document.text) and document.text[offset] in " \t":
         offset += 1
     if not document.text.startswith(":", offset):
-        raise AutocalError("A key with `?` cannot be edited.", place=document.place(pair.key.start), fix="Write `key:`.")
+        raise AutocalError(
+            "A key with `?` cannot be edited.", place=document.place(pair.key.start), fix="Write `key:`."
+        )
     return offset + 1
 
 

@@ -16,7 +16,10 @@ BLOCK_KEY = "dynamic_loss_scheduling"
 
 @dataclass(frozen=True, slots=True)
 class LossTerm:
-    """One loss of the objective. `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless)."""
+    """One loss of the objective.
+
+    `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless).
+    """
 
     type: str
     kind: str

@@ -1,7 +1,7 @@
 """Plain data -> lines of YAML, in block style or on one line.
 
-Below the first level a mapping of single values takes one line (`early: {until: 0.1, rate: 0.5}`), and so does
-each item of a list: a resolved block is read by people, and stays short so.
+Below the first level a mapping of single values (or plain lists) takes one line (`early: {until: 0.1, rate: 0.5}`),
+and so does a plain list and each item of another: a resolved block is read by people, and stays short so.
 """
 
 from __future__ import annotations
@@ -44,10 +44,14 @@ def render_body(value: Value, indent: int, step: int, level: int) -> str | list[
     """What follows `key:`: text for the same line, or lines to put below it."""
     if isinstance(value, dict) and value and not (level > 1 and _single_values(value)):
         return render_pairs(value, indent, step, level)
-    if isinstance(value, list) and value:
+    if isinstance(value, list) and _nested(value):
         return [" " * indent + "- " + render_flow(item) for item in value]
     return render_flow(value)
 
 
 def _single_values(mapping: Mapping[str, Value]) -> bool:
-    return not any(isinstance(item, dict | list) for item in mapping.values())
+    return not any(isinstance(item, dict) or _nested(item) for item in mapping.values())
+
+
+def _nested(value: Value) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)

@@ -3,7 +3,8 @@
 The two disagree (`1e-4` is text in 1.1 and a number in 1.2; `off` is false in 1.1 and text in 1.2), which is why
 `write_scalar` only produces spellings on which both agree.
 
-Sources: yaml.org/type (bool, int, float, null of YAML 1.1) as narrowed by PyYAML; YAML 1.2.2 section 10.3 (core schema).
+Sources: yaml.org/type (bool, int, float, null of YAML 1.1) as narrowed by PyYAML; YAML 1.2.2 section 10.3 (core
+schema).
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ _PLAIN_SAFE = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
 def read_plain(text: str, version: Version = "1.1") -> Scalar:
     """The value of an untagged plain scalar.
 
-    Text that looks like a number but is none (`0x_`, too many digits to convert) stays text, as no trainer gets past it.
+    Text that looks like a number but is none (`0x_`, too many digits to convert) stays text, as no trainer gets past
+    it.
     """
     if text in _NULLS:
         return None
@@ -112,7 +114,8 @@ def _write_float(value: float) -> str:
     mantissa, _, exponent = repr(value).partition("e")
     if not exponent:
         return mantissa
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-'):0>2}"
+    sign = "-" if exponent.startswith("-") else "+"
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent.lstrip('+-'):0>2}"
 
 
 def _to_int(text: str, version: Version) -> int:

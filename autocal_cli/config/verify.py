@@ -27,10 +27,10 @@ class VerificationError(AssertionError):
 def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> ConfigDocument:
     """Checks the patched text and returns it parsed.
 
-    (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events: values,
-    tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2; (d) no
-    comment is lost. That a second calibration changes nothing is checked by whoever calibrates.
-    Raises VerificationError.
+    (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events:
+    values, tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2;
+    (d) no comment is lost. That a second calibration changes nothing is checked by whoever calibrates. Raises
+    VerificationError.
     """
     if splice(after_text, inverse(before.text, patch.edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
@@ -69,7 +69,9 @@ def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath]) -> Iter
             yield ("mapping", node.tag, node.anchor, node.flow)
             for pair in node.pairs:
                 plain = isinstance(pair.key, ScalarNode) and path is not None
-                here = (*path, pair.key.value) if plain and path is not None and isinstance(pair.key, ScalarNode) else None
+                here = (
+                    (*path, pair.key.value) if plain and path is not None and isinstance(pair.key, ScalarNode) else None
+                )
                 if here not in without:
                     yield from _walk(pair.key, None, without)
                     yield from _walk(pair.value, here, without)

@@ -38,8 +38,8 @@ class DatasetFingerprint:
     """The measured complexity of a dataset.
 
     `found` counts image files; each is either `read`, failed (`failures`) or left out of the sample. `skipped` counts
-    files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the files
-    found, `metric_version` the version of the metrics' definition, `seconds` wall time.
+    files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the
+    files found, `metric_version` the version of the metrics' definition, `seconds` wall time.
     """
 
     roots: tuple[str, ...]

@@ -51,12 +51,15 @@ def fingerprint_network(network: NetworkOptions | None, scale: int | None) -> Ne
 
 
 def choose_scale(network: NetworkOptions, scale: int | None, default: int) -> tuple[int, tuple[Finding, ...]]:
-    """The scale to build at: the network's own argument, else the config's `scale`, else the constructor's default."""
+    """The scale to build at: the config's `scale`, else the network's own argument, else the constructor's default.
+
+    traiNNer-redux hands its top-level `scale` to the constructor, over whatever `network_g` says.
+    """
     own = network.arguments.get("scale")
-    if isinstance(own, int):
-        return own, () if scale in (None, own) else (_mismatch(network, own, scale),)
     if scale is not None:
-        return scale, ()
+        return scale, (_mismatch(network, own, scale),) if isinstance(own, int) and own != scale else ()
+    if isinstance(own, int):
+        return own, ()
     return default, (
         Finding(
             code="network-scale-default",
@@ -95,11 +98,11 @@ def _modified(
     )
 
 
-def _mismatch(network: NetworkOptions, own: int, scale: int | None) -> Finding:
+def _mismatch(network: NetworkOptions, own: int, scale: int) -> Finding:
     return Finding(
         code="network-scale-mismatch",
         severity="warning",
-        message=f"the config's scale is {scale}, and the network's own is {own}: measured at {own}.",
+        message=f"the config's scale is {scale}, the network's own {own}: the trainer builds at {scale}.",
         fix=f"Write the same scale in both places, or remove it from the network {network.type}.",
         place=place_of(network, "scale"),
     )

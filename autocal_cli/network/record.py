@@ -11,10 +11,10 @@ from autocal_cli.errors import Finding
 class NetworkFingerprint:
     """A network, built and measured; never guessed from its name.
 
-    `variant` is set only when the type or the built structure is a known variant of `family`. `parameters` counts the
-    trainable ones; `macs_per_pixel` counts multiply-accumulates per input pixel at 64x64. Both are None when nothing
-    could build the network; `builder` then is None too and `findings` says why. `structure` is a SHA-256 over the names and shapes
-    of all parameters.
+    `variant` is set only when the type or the built structure is a known variant of `family`. `parameters` counts all
+    of them, frozen ones included, as a checkpoint holds them; `macs_per_pixel` counts multiply-accumulates per input
+    pixel at 64x64. Both are None when nothing could build the network; `builder` then is None too and `findings` says
+    why. `structure` is a SHA-256 over the names and shapes of all parameters.
     """
 
     type: str | None

@@ -1,0 +1,91 @@
+"""What in a block is the user's own: hand-written values, told from those that autocal wrote by the block's record.
+
+Without a record every known key is the user's. With one, a key whose value still equals what the record says was
+written is autocal's and is resolved anew; a key that differs, or that the record lacks, is the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from autocal_cli.calibration.record import Presets
+from autocal_cli.calibration.schema import RECORD_KEY, block_schema, check_value, unknown_key
+from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
+from autocal_cli.errors import AutocalError, Finding
+
+MODE_KEY: KeyPath = ("auto_calibrate",)  # says who chooses, so that it is never an override itself
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The user's own values by key path, with what is to be said about them."""
+
+    values: Mapping[KeyPath, Value]
+    findings: tuple[Finding, ...]
+
+
+def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Value], presets: Presets) -> Overrides:
+    """The user's values: those in the block, and over them `settings` (from the command line).
+
+    Raises AutocalError where a value is not what its key accepts.
+    """
+    schema = block_schema(presets)
+    values: dict[KeyPath, Value] = {}
+    findings: list[Finding] = []
+    written = written_values(block) if block else {}
+    for path, value in leaves(block.values if block else {}):
+        place = block.place_of(path) if block else None
+        if path[0] == RECORD_KEY:
+            continue
+        if path not in schema:
+            _refuse_mapping_for_number(path, value, schema, block)
+            findings.append(unknown_key(path, schema, place))
+            continue
+        if value is None or (path in settings) or (path in written and same_value(value, written[path])):
+            continue
+        checked, finding = check_value(path, value, schema[path], place)
+        findings += [finding] if finding else []
+        if path != MODE_KEY:
+            values[path] = checked
+    for path, value in settings.items():
+        values[path], _ = check_value(path, value, schema[path], None)
+    return Overrides(values, tuple(findings))
+
+
+def wholly_manual(block: SchedulingBlock | None) -> bool:
+    """`auto_calibrate: false` without a record: the user wants to be left alone."""
+    return block is not None and block.values.get("auto_calibrate") is False and RECORD_KEY not in block.values
+
+
+def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:
+    """What autocal wrote, by its record; empty when there is none."""
+    record = block.values.get(RECORD_KEY)
+    wrote = record.get("wrote") if isinstance(record, dict) else None
+    return dict(leaves(wrote)) if isinstance(wrote, dict) else {}
+
+
+def leaves(values: Mapping[str, Value], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:
+    """The single values (and lists) of a nested mapping with their key paths, in order."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """Equal as a person would say: 5 is 5.0, but true is not 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _refuse_mapping_for_number(
+    path: KeyPath, value: Value, schema: Mapping[KeyPath, object], block: SchedulingBlock | None
+) -> None:
+    """`momentum: {a: 1}` and `phases: fast` put the wrong shape where autocal writes."""
+    place = block.place_of(path) if block else None
+    for length in range(1, len(path)):
+        if path[:length] in schema:
+            raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
+    if value is not None and value != {} and any(known[: len(path)] == path for known in schema):
+        raise AutocalError(f"`{'.'.join(path)}` should be a mapping.", place=place)

@@ -1,0 +1,53 @@
+"""Loads `presets/*.toml` into records. The only file access of this package."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from autocal_cli.calibration.record import PARAMETERS, Bound, Phase, Preset, Presets, Rule
+from autocal_cli.packaged import preset_text
+
+FAMILIES = ("paragonsr2",)
+
+_RULE_FIELDS = {"code", "signal", "parameter", "form", "direction", "reason", "source"}
+
+
+def load_presets() -> Presets:
+    """All presets, rules, bounds, phases and stability settings that ship with this version."""
+    families = [_load(f"{family}.toml") for family in FAMILIES]
+    rules, phases, stability = _load("rules.toml"), _load("phases.toml"), _load("stability.toml")
+    versions = [table["version"] for table in (*families, rules, phases, stability)]
+    return Presets(
+        version=".".join(str(version) for version in versions),
+        presets=tuple(_preset(family["family"], entry) for family in families for entry in family["preset"]),
+        fallback=families[0]["fallback"],
+        sources={key: source for family in families for key, source in family["sources"].items()},
+        rules=tuple(_rule(entry) for entry in rules["rule"]),
+        bounds={
+            name: Bound(entry["min"], entry["max"], entry.get("share_of_run"))
+            for name, entry in rules["bounds"].items()
+        },
+        bounds_source=rules["bounds_source"]["text"],
+        phases=tuple(Phase(entry["name"], entry["until"], entry["rate"], entry["range"]) for entry in phases["phase"]),
+        stability=stability["stability"],
+    )
+
+
+def _load(name: str) -> dict[str, Any]:
+    return tomllib.loads(preset_text(name))
+
+
+def _preset(family: str, entry: dict[str, Any]) -> Preset:
+    return Preset(
+        family=family,
+        variant=entry["variant"],
+        use=entry["use"],
+        values={name: entry[name] for name in PARAMETERS},
+        parameters={int(scale.removeprefix("x")): count for scale, count in entry["parameters"].items()},
+    )
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    numbers = {key: float(value) for key, value in entry.items() if key not in _RULE_FIELDS}
+    return Rule(**{key: entry[key] for key in _RULE_FIELDS}, numbers=numbers)

@@ -1,0 +1,231 @@
+"""The resolved block: a Calibration as the plain data that goes into the config, and back.
+
+The `calibration:` record at its end says who wrote which value and why, so that the next run can tell autocal's values
+from the user's, and `explain` can print the trail without computing anything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autocal_cli.calibration.calibrate import DATASET_INFO, TOTAL_ITERATIONS
+from autocal_cli.calibration.overrides import leaves, same_value
+from autocal_cli.calibration.record import (
+    PARAMETERS,
+    Calibration,
+    Number,
+    Parameter,
+    Phase,
+    Placement,
+    Step,
+)
+from autocal_cli.calibration.schema import RECORD_KEY
+from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, MetricSummary
+from autocal_cli.errors import AutocalError
+from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.version import __version__
+
+RECORD_VERSION = 1
+
+
+def resolved_values(calibration: Calibration) -> dict[str, Value]:
+    """The block without its record: every key that the scheduler reads, hand-written values in their places."""
+    block: dict[str, Value] = {"enabled": True, "auto_calibrate": False}
+    block |= {name: calibration.parameters[name].value for name in PARAMETERS}
+    block["phases"] = {
+        phase.name: {"until": phase.until, "rate": phase.rate, "range": phase.range} for phase in calibration.phases
+    }
+    block["stability"] = dict(calibration.stability)
+    training: dict[str, Value] = {}
+    if calibration.total_iter is not None:
+        training[TOTAL_ITERATIONS[-1]] = calibration.total_iter
+    training[DATASET_INFO[-1]] = dict(calibration.dataset_info)
+    block[TOTAL_ITERATIONS[0]] = training
+    for path, value in calibration.manual.items():
+        _put(block, path, value)
+    return block
+
+
+def record_of(calibration: Calibration, digest: str) -> dict[str, Value]:
+    """The record of one calibration. `digest` is a SHA-256 over the resolved file without the record."""
+    wrote: dict[str, Value] = {}
+    for path, value in leaves(resolved_values(calibration)):
+        if path not in calibration.manual:
+            _put(wrote, path, value)
+    record: dict[str, Value] = {
+        "record_version": RECORD_VERSION,
+        "tool": f"autocal {__version__}",
+        "presets": calibration.presets_version,
+        "text_sha256": digest,
+        "network": _network_entry(calibration),
+        "dataset": _dataset_entry(calibration.dataset) if calibration.dataset else None,
+        "wrote": wrote,
+        "trail": {
+            name: [_step_entry(step) for step in parameter.trail] for name, parameter in calibration.parameters.items()
+        },
+    }
+    return record
+
+
+def has_record(block: SchedulingBlock | None) -> bool:
+    return block is not None and isinstance(block.values.get(RECORD_KEY), dict)
+
+
+def recorded_digest(block: SchedulingBlock) -> str | None:
+    record = block.values.get(RECORD_KEY)
+    digest = record.get("text_sha256") if isinstance(record, dict) else None
+    return digest if isinstance(digest, str) else None
+
+
+def recorded_dataset(block: SchedulingBlock | None) -> DatasetFingerprint | None:
+    """The dataset fingerprint in a block's record, or None. Raises AutocalError when the record is damaged."""
+    record = _record(block)
+    entry = record.get("dataset") if record else None
+    if block is None or not isinstance(entry, dict):
+        return None
+    with _damage_reported(block):
+        return _dataset_from(entry)
+
+
+def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]) -> Calibration:
+    """The Calibration as its record tells it, with `manual` changes made since on top. Computes nothing anew.
+
+    Raises AutocalError when the record is damaged.
+    """
+    record = _record(block)
+    assert record is not None
+    with _damage_reported(block):
+        network_entry = dict(record["network"])
+        placement = Placement(network_entry.pop("nearest"), network_entry.pop("match"), network_entry.pop("placement"))
+        parameters = {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS}
+        values: Any = block.values
+        training = values.get(TOTAL_ITERATIONS[0], {})
+        return Calibration(
+            network=NetworkFingerprint(**network_entry),
+            placement=placement,
+            dataset=_dataset_from(record["dataset"]) if record["dataset"] else None,
+            dataset_info=training[DATASET_INFO[-1]],
+            parameters=parameters,
+            phases=tuple(Phase(name, **entry) for name, entry in values["phases"].items()),
+            stability=values["stability"],
+            total_iter=training.get(TOTAL_ITERATIONS[-1]),
+            manual=manual,
+            presets_version=str(record["presets"]),
+            findings=(),
+        )
+
+
+def _record(block: SchedulingBlock | None) -> dict[str, Any] | None:
+    record: Any = block.values.get(RECORD_KEY) if block else None
+    return record if isinstance(record, dict) else None
+
+
+class _damage_reported:  # noqa: N801 (reads as a statement: `with _damage_reported(block):`)
+    """Turns whatever a hand-damaged record makes fail into one clear line."""
+
+    def __init__(self, block: SchedulingBlock) -> None:
+        self.place = block.place_of((RECORD_KEY,))
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeyError | TypeError | ValueError | AttributeError | IndexError):
+            message = f"The `{RECORD_KEY}` record is damaged ({type(error).__name__}: {error})."
+            fix = "Remove the record and calibrate again; what stands in the block then counts as set by hand."
+            raise AutocalError(message, place=self.place, fix=fix) from None
+
+
+def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
+    for key in path[:-1]:
+        inner = block.setdefault(key, {})
+        assert isinstance(inner, dict)
+        block = inner
+    block[path[-1]] = value
+
+
+def _network_entry(calibration: Calibration) -> dict[str, Value]:
+    network = calibration.network
+    return {
+        "type": network.type,
+        "family": network.family,
+        "variant": network.variant,
+        "scale": network.scale,
+        "parameters": network.parameters,
+        "macs_per_pixel": None if network.macs_per_pixel is None else round(network.macs_per_pixel, 1),
+        "builder": network.builder,
+        "structure": network.structure,
+        "nearest": calibration.placement.variant,
+        "match": calibration.placement.match,
+        "placement": calibration.placement.reason,
+    }
+
+
+def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
+    return {
+        "roots": list(dataset.roots),
+        "images": {
+            "found": dataset.found,
+            "read": dataset.read,
+            "skipped": sum(dataset.skipped.values()),
+            "failed": len(dataset.failures),
+        },
+        **{
+            name: {
+                "score": round(summary.score, 4),
+                "ci95": [round(bound, 4) for bound in summary.ci95],
+                "p5": round(summary.p5, 4),
+                "median": round(summary.median, 4),
+                "p95": round(summary.p95, 4),
+                "raw_mean": float(f"{summary.raw_mean:.6g}"),
+            }
+            for name, summary in dataset.metrics.items()
+        },
+        "overall_complexity": round(dataset.overall_complexity, 4),
+        "overall_ci95": [round(bound, 4) for bound in dataset.overall_ci95],
+        "identity": dataset.identity,
+        "metric_version": dataset.metric_version,
+    }
+
+
+def _dataset_from(entry: Mapping[str, Any]) -> DatasetFingerprint:
+    images = entry["images"]
+    return DatasetFingerprint(
+        roots=tuple(entry["roots"]),
+        found=images["found"],
+        read=images["read"],
+        skipped={"as recorded": images["skipped"]} if images["skipped"] else {},
+        failures=(),
+        metrics={
+            name: MetricSummary(**{**entry[name], "ci95": (entry[name]["ci95"][0], entry[name]["ci95"][1])})
+            for name in METRIC_NAMES
+        },
+        overall_complexity=entry["overall_complexity"],
+        overall_ci95=(entry["overall_ci95"][0], entry["overall_ci95"][1]),
+        identity=entry["identity"],
+        metric_version=entry["metric_version"],
+        device="as recorded",
+        seconds=0.0,
+    )
+
+
+def _step_entry(step: Step) -> dict[str, Value]:
+    entry: dict[str, Value] = {
+        "code": step.code,
+        "before": step.before,
+        "after": step.after,
+        "reason": step.reason,
+        "source": step.source,
+    }
+    return entry if step.margin is None else {**entry, "margin": step.margin}
+
+
+def _parameter_from(name: str, entries: list[dict[str, Any]], manual: Mapping[KeyPath, Value]) -> Parameter:
+    trail = tuple(Step(**entry) for entry in entries)
+    by_hand = manual.get((name,))
+    if isinstance(by_hand, int | float) and not same_value(by_hand, trail[-1].after):
+        before: Number = trail[-1].after
+        trail = (*trail, Step("manual", "the user", before, by_hand, "Changed by hand since the calibration."))
+    return Parameter(trail[-1].after, trail)

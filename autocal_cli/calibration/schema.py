@@ -1,0 +1,133 @@
+"""The keys of a `dynamic_loss_scheduling` block: what each may hold. What a user wrote is checked against this.
+
+Ranges are those within which the scheduler is defined at all, far wider than what is sensible.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from autocal_cli.calibration.record import Presets
+from autocal_cli.config.record import BLOCK_KEY, KeyPath, Value
+from autocal_cli.config.scalars import write_scalar
+from autocal_cli.errors import AutocalError, Finding, Place
+
+RECORD_KEY = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number between `low` and `high`; `open_low`, `open_high`: that bound itself excluded. Or a boolean."""
+
+    type: Literal["number", "whole number", "boolean"]
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    @property
+    def told(self) -> str:
+        """What is accepted, in words."""
+        if self.type == "boolean":
+            return "true or false"
+        parts = []
+        if self.low > -math.inf:
+            parts.append(f"above {self.low:g}" if self.open_low else f"at least {self.low:g}")
+        if self.high < math.inf:
+            parts.append(f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
+        return f"a {self.type} {' and '.join(parts)}".strip()
+
+    def accepts(self, value: Value) -> bool:
+        if self.type == "boolean":
+            return isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        if self.type == "whole number" and not isinstance(value, int):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        return above and (value < self.high if self.open_high else value <= self.high)
+
+
+_SCORE = Field("number", 0.0, 1.0)
+_POSITIVE = Field("number", 0.0, open_low=True)
+_COUNT = Field("whole number", 1)
+
+_FIXED: Mapping[KeyPath, Field] = {
+    ("enabled",): Field("boolean"),
+    ("auto_calibrate",): Field("boolean"),
+    ("momentum",): Field("number", 0.0, 1.0, open_high=True),
+    ("adaptation_rate",): Field("number", 0.0, 1.0, open_low=True),
+    ("adaptation_threshold",): Field("number", 0.0),
+    ("min_weight",): Field("number", 0.0, 1.0, open_low=True),
+    ("max_weight",): Field("number", 1.0),
+    ("baseline_iterations",): _COUNT,
+    ("training_config", "total_iterations"): _COUNT,
+    ("training_config", "dataset_info", "texture_variance"): _SCORE,
+    ("training_config", "dataset_info", "edge_density"): _SCORE,
+    ("training_config", "dataset_info", "color_variation"): _SCORE,
+    ("training_config", "dataset_info", "overall_complexity"): _SCORE,
+    ("stability", "spike_z"): _POSITIVE,
+    ("stability", "cusum_k"): Field("number", 0.0),
+    ("stability", "cusum_h"): _POSITIVE,
+    ("stability", "freeze_steps"): Field("whole number", 0),
+    ("stability", "recovery_steps"): _COUNT,
+}
+
+
+def block_schema(presets: Presets) -> dict[KeyPath, Field]:
+    """Every key path of a block that autocal knows, in the order in which a resolved block holds them."""
+    schema = dict(_FIXED)
+    for phase in presets.phases:
+        schema[("phases", phase.name, "until")] = Field("number", 0.0, 1.0, open_low=True)
+        schema[("phases", phase.name, "rate")] = Field("number", 0.0)
+        schema[("phases", phase.name, "range")] = Field("number", 0.0, 1.0)
+    return schema
+
+
+def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) -> tuple[Value, Finding | None]:
+    """A hand-written value as the number it means.
+
+    A number that YAML reads as text (`1e-6`) is taken as the number, with a finding. Raises AutocalError, with the
+    place, for anything that the field does not accept.
+    """
+    name = ".".join(path)
+    if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
+        message = f"`{name}: {value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
+        return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
+    if field.type == "number" and isinstance(value, int) and not isinstance(value, bool) and field.accepts(value):
+        return value, None
+    if not field.accepts(value):
+        found = f"'{value}'" if isinstance(value, str) else _shown(value)
+        raise AutocalError(f"`{name}` should be {field.told}. Found {found}.", place=place)
+    return value, None
+
+
+def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:
+    """A key that autocal does not know: kept and passed on, but said, with the nearest known one."""
+    name = ".".join(path)
+    near = difflib.get_close_matches(name, [".".join(known) for known in schema], n=1, cutoff=0.75)
+    fix = f"Did you mean `{near[0]}`?" if near else None
+    return Finding("unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", fix, place)
+
+
+def _number_in(text: str, field: Field) -> int | float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    value = int(number) if field.type == "whole number" and number.is_integer() else number
+    return value if field.accepts(value) else None
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return str(value)

@@ -1,0 +1,71 @@
+"""The signals that rules listen to: what is known of the data and of the run, each with what to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autocal_cli.config.record import TrainingConfig
+from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+
+COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_density": 0.4, "color_variation": 0.4}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval."""
+
+    name: str
+    value: float | None
+    told: str
+    interval: tuple[float, float] | None = None
+
+
+def dataset_scores(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> dict[str, float]:
+    """texture_variance, edge_density, color_variation and overall_complexity, 0..1: by hand, measured, or neutral.
+
+    Where a metric is given by hand, overall_complexity is formed anew from the three, unless it is given too.
+    """
+    scores = {
+        name: by_hand.get(name, round(dataset.metrics[name].score, 4) if dataset else NEUTRAL_SCORE)
+        for name in METRIC_NAMES
+    }
+    if "overall_complexity" in by_hand:
+        overall = by_hand["overall_complexity"]
+    elif dataset and not any(name in by_hand for name in METRIC_NAMES):
+        overall = dataset.overall_complexity
+    else:
+        overall = sum(COMPLEXITY_WEIGHTS[name] * scores[name] for name in METRIC_NAMES)
+    return {**scores, "overall_complexity": round(overall, 4)}
+
+
+def read_signals(
+    config: TrainingConfig,
+    dataset: DatasetFingerprint | None,
+    by_hand: Mapping[str, float],
+    total_iter: int | None,
+) -> dict[str, Signal]:
+    """Every signal that a rule may name."""
+    return {
+        "overall_complexity": _complexity(dataset, by_hand),
+        "total_iter": _counted("total_iter", total_iter, "iterations", "The config does not say how long the run is"),
+        "batch_size": _counted(
+            "batch_size", config.batch_size, "images a step", "The config does not say the batch size"
+        ),
+        "adversarial": Signal("adversarial", float(config.adversarial), "An adversarial loss is configured"),
+    }
+
+
+def _complexity(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> Signal:
+    value = dataset_scores(dataset, by_hand)["overall_complexity"]
+    if by_hand:
+        return Signal("overall_complexity", value, f"Complexity {value:.2f}, given by hand")
+    if dataset is None:
+        return Signal("overall_complexity", value, f"The dataset was not measured, so the neutral {value} is taken")
+    low, high = (round(bound, 4) for bound in dataset.overall_ci95)
+    told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
+    return Signal("overall_complexity", value, told, (low, high))
+
+
+def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:
+    return Signal(name, value, f"{value:,} {unit}" if value is not None else unknown)

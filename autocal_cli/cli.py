@@ -1,0 +1,259 @@
+"""The commands: parse arguments, call one function, render, set the exit code. Nothing else.
+
+Exit codes: 0 done; 1 findings of severity error; 2 wrong usage or input that cannot be read; 130 interrupted.
+Heavy modules (torch, numpy, pillow, ruamel) are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from autocal_cli.workflow.calibrate_file import CalibrationRun
+    from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
+
+PLAIN_WIDTH = 110  # columns where the output is no terminal
+
+app = typer.Typer(
+    name="autocal",
+    help="Sets the loss schedule of a super-resolution training, explains every number, and rewrites the config "
+    "without disturbing a byte of the rest.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config (YAML).", show_default=False)]
+HrOption = Annotated[
+    list[Path] | None,
+    typer.Option("--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable."),
+]
+NoDatasetOption = Annotated[bool, typer.Option("--no-dataset", help="Scan nothing; complexity counts as neutral, 0.5.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"autocal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """The options of autocal itself; `--version` is carried out while it is parsed."""
+    del version
+
+
+@app.command()
+def calibrate(
+    config: ConfigArgument,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the resolved config here; - is standard output."),
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Rewrite CONFIG itself.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what changes, as a unified diff.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show the summary.")] = False,
+    hr: HrOption = None,
+    no_dataset: NoDatasetOption = False,
+    device: DeviceOption = None,
+    seed: SeedOption = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE even if autocal did not write it.")] = False,
+) -> None:
+    """Choose the loss schedule for CONFIG and write it, fully resolved, into the config.
+
+    Without -o or --in-place the resolved config goes to standard output. Nothing but the block
+    train.dynamic_loss_scheduling changes; values written by hand are kept.
+    """
+    from autocal_cli.config.storage import replace_file
+    from autocal_cli.report.as_json import calibration_json, dump
+    from autocal_cli.report.differences import unified_diff
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import calibration_view, findings_view
+    from autocal_cli.workflow.calibrate_file import calibrate_file
+    from autocal_cli.workflow.destination import check_destination
+    from autocal_cli.workflow.settings import parse_settings
+
+    _refuse_together(("--in-place", in_place), ("-o", out is not None))
+    _refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
+    target = config if in_place else Path(out) if out not in (None, "-") else None
+    by_hand = parse_settings(settings or [])
+    if target and not in_place and not dry_run:
+        check_destination(target, config, force)
+    with scan_progress(_console(stderr=True), quiet) as advance:
+        run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, seed, advance))
+
+    if not quiet:
+        _print(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
+    if target and not dry_run and not (target == config and run.after == run.before):
+        replace_file(target, run.after)
+    if as_json:
+        _write(dump(calibration_json(run.calibration, run.findings)).encode())
+    elif diff:
+        _write(unified_diff(run.before, run.after, str(config), str(target or config)).encode())
+    elif target is None and not dry_run:
+        _write(run.after)
+    if not quiet:
+        _print(_outcome(run, target, dry_run), stderr=True)
+    _exit_with(run.findings)
+
+
+@app.command()
+def explain(
+    config: ConfigArgument,
+    parameter: Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")] = None,
+    hr: HrOption = None,
+    no_dataset: NoDatasetOption = False,
+    device: DeviceOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Print every chosen parameter with the steps that led to it.
+
+    A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
+    """
+    from autocal_cli.report.as_json import calibration_json, dump
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import explanation_view, findings_view
+    from autocal_cli.workflow.explain_file import explain_file
+
+    _check_parameter(parameter)
+    with scan_progress(_console(stderr=True), quiet) as advance:
+        calibration, findings = explain_file(config, _dataset_options(hr, no_dataset, device, seed, advance))
+    if as_json:
+        _write(dump(calibration_json(calibration, findings, parameter)).encode())
+    else:
+        _print(explanation_view(calibration, parameter))
+    if not quiet:
+        _print(*findings_view(findings), stderr=True)
+    _exit_with(findings)
+
+
+@app.command("analyze-dataset")
+def analyze_dataset(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Folders of images, or images.", show_default=False)
+    ],
+    device: DeviceOption = None,
+    seed: SeedOption = 0,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0.0, help="Stop when every mean is known to +- this much.")
+    ] = 0.02,
+    read_all: Annotated[bool, typer.Option("--all", help="Read every image.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs."""
+    from autocal_cli.report.as_json import dataset_json, dump
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import dataset_view
+    from autocal_cli.workflow.measure import DatasetOptions, scan_folders
+
+    with scan_progress(_console(stderr=True), quiet) as advance:
+        options = DatasetOptions(
+            device=device, seed=seed, tolerance=None if read_all else tolerance, workers=workers, on_progress=advance
+        )
+        dataset = scan_folders(tuple(paths), options)
+    if as_json:
+        _write(dump(dataset_json(dataset)).encode())
+    else:
+        _print(dataset_view(dataset))
+
+
+def main() -> None:
+    """Entry point: the exit code is set here and nowhere else."""
+    try:
+        app()
+    except AutocalError as error:
+        sys.stderr.write(f"autocal: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("autocal: interrupted; nothing was written.\n")
+        sys.exit(130)
+
+
+def _dataset_options(
+    hr: list[Path] | None, no_dataset: bool, device: str | None, seed: int, on_progress: ProgressCallback | None
+) -> DatasetOptions:
+    from autocal_cli.workflow.measure import DatasetOptions
+
+    _refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
+    return DatasetOptions(tuple(hr or ()), skip=no_dataset, device=device, seed=seed, on_progress=on_progress)
+
+
+def _refuse_together(*options: tuple[str, bool]) -> None:
+    given = [name for name, present in options if present]
+    if len(given) > 1:
+        raise AutocalError(f"{' and '.join(given)} cannot be used together.", fix=f"Leave out {given[-1]}.")
+
+
+def _check_parameter(name: str | None) -> None:
+    from autocal_cli.calibration.record import PARAMETERS
+
+    if name is not None and name not in PARAMETERS:
+        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
+
+
+def _outcome(run: CalibrationRun, target: Path | None, dry_run: bool) -> str:
+    changed = "nothing to change" if run.after == run.before else "the block is resolved"
+    if dry_run:
+        return f"Dry run: {changed}; nothing was written."
+    if target is None:
+        return f"{run.path}: {changed}."
+    return f"{target}: {changed}."
+
+
+def _exit_with(findings: Iterable[Finding]) -> None:
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+
+
+def _print(*parts: RenderableType, stderr: bool = False) -> None:
+    from rich.text import Text
+
+    console = _console(stderr)
+    for part in parts:
+        console.print(part, markup=False, soft_wrap=isinstance(part, Text))  # a path must stay in one piece
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,99 @@
+"""Results as plain data for `--json`. The shapes are a contract; `format_version` grows when one changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from autocal_cli.calibration.record import Calibration, Parameter, Step
+from autocal_cli.config.record import Value
+from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.errors import Finding
+
+FORMAT_VERSION = 1
+
+
+def calibration_json(
+    calibration: Calibration, findings: Iterable[Finding], only: str | None = None
+) -> dict[str, Value]:
+    """A calibration with the trail of every parameter (or of the one named)."""
+    network = calibration.network
+    return {
+        "format_version": FORMAT_VERSION,
+        "network": {
+            "type": network.type,
+            "variant": calibration.placement.variant,
+            "parameters": network.parameters,
+            "macs_per_pixel": network.macs_per_pixel,
+            "match": calibration.placement.match,
+        },
+        "dataset": _dataset(calibration.dataset) if calibration.dataset else None,
+        "parameters": {
+            name: _parameter(parameter) for name, parameter in calibration.parameters.items() if only in (None, name)
+        },
+        "findings": [finding_json(finding) for finding in findings],
+    }
+
+
+def dataset_json(dataset: DatasetFingerprint) -> dict[str, Value]:
+    """A dataset's metrics, what was read of it, and what was not."""
+    return {"format_version": FORMAT_VERSION, **_dataset(dataset)}
+
+
+def finding_json(finding: Finding) -> dict[str, Value]:
+    place = finding.place
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "path": place.path if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "message": finding.message,
+        "fix": finding.fix,
+    }
+
+
+def dump(data: Mapping[str, Value]) -> str:
+    """JSON text that any reader takes: no NaN, UTF-8 as it is, a final line break."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _dataset(dataset: DatasetFingerprint) -> dict[str, Value]:
+    return {
+        "images": {
+            "found": dataset.found,
+            "read": dataset.read,
+            "skipped": sum(dataset.skipped.values()),
+            "failed": len(dataset.failures),
+        },
+        "metrics": {
+            name: {
+                "score": summary.score,
+                "ci95": list(summary.ci95),
+                "p5": summary.p5,
+                "median": summary.median,
+                "p95": summary.p95,
+                "raw_mean": summary.raw_mean,
+            }
+            for name, summary in dataset.metrics.items()
+        },
+        "overall_complexity": dataset.overall_complexity,
+        "failures": [{"path": issue.path, "reason": issue.reason} for issue in dataset.failures],
+        "device": dataset.device,
+        "seconds": dataset.seconds,
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Value]:
+    return {"value": parameter.value, "trail": [_step(step) for step in parameter.trail]}
+
+
+def _step(step: Step) -> dict[str, Value]:
+    return {
+        "code": step.code,
+        "source": step.source,
+        "before": step.before,
+        "after": step.after,
+        "reason": step.reason,
+        "margin": step.margin,
+    }

@@ -1,0 +1,1 @@
+"""The commands as functions: files, clocks and progress at the rim, the pure steps in between."""

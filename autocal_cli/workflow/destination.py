@@ -1,0 +1,47 @@
+"""Where a result may be written: never over a file that a person made or changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autocal_cli.calibration.resolved import has_record, recorded_digest
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.storage import read_bytes
+from autocal_cli.errors import AutocalError, Place
+from autocal_cli.workflow.resolve import text_digest
+
+
+def check_destination(out: Path, source: Path, force: bool) -> None:
+    """Raises AutocalError unless `out` is free, or autocal's own and untouched since, or `force` is given."""
+    place = Place(str(out))
+    if out.is_dir():
+        raise AutocalError("The output is a folder.", place=place, fix="Name a file.")
+    if not out.parent.is_dir():
+        raise AutocalError(f"The folder {out.parent} does not exist.", place=place, fix="Make it first.")
+    if force or not out.exists():
+        return
+    if out.samefile(source):
+        if not _bears_record(out):
+            raise AutocalError("The output is the config itself.", place=place, fix="Use --in-place to rewrite it.")
+        return
+    if not _bears_record(out):
+        message = "The file exists and autocal did not write it."
+        raise AutocalError(message, place=place, fix="Choose another name, or use --force to replace it.")
+    if _touched(out):
+        message = "The file was edited by hand since autocal wrote it."
+        fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
+        raise AutocalError(message, place=place, fix=fix)
+
+
+def _bears_record(path: Path) -> bool:
+    try:
+        return has_record(read_training_config(parse_document(read_bytes(path), str(path))).block)
+    except AutocalError:
+        return False
+
+
+def _touched(path: Path) -> bool:
+    document = parse_document(read_bytes(path), str(path))
+    block = read_training_config(document).block
+    return block is None or recorded_digest(block) != text_digest(document)

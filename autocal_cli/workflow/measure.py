@@ -1,0 +1,117 @@
+"""Measures what a config names: its network, and the images of its training folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autocal_cli.calibration.calibrate import DATASET_INFO
+from autocal_cli.calibration.resolved import recorded_dataset
+from autocal_cli.config.record import DatasetRoot, TrainingConfig
+from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network.record import NetworkFingerprint
+
+if TYPE_CHECKING:
+    from autocal_cli.dataset.scan import ScanProgress
+
+ProgressCallback = Callable[["ScanProgress"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOptions:
+    """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file."""
+
+    folders: tuple[Path, ...] = ()
+    skip: bool = False
+    device: str | None = None
+    seed: int = 0
+    tolerance: float | None = 0.02
+    workers: int | None = None
+    on_progress: ProgressCallback | None = None
+
+
+def measure_network(config: TrainingConfig) -> NetworkFingerprint:
+    """Builds the config's network on the meta device. Raises AutocalError for arguments that no network can take."""
+    from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
+
+    return fingerprint_network(config.network, config.scale)
+
+
+def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetFingerprint:
+    """Scans folders as `options` say. Raises AutocalError when there is nothing to read."""
+    from autocal_cli.dataset.scan import scan
+
+    return scan(
+        folders,
+        device=options.device,
+        seed=options.seed,
+        tolerance=options.tolerance,
+        workers=options.workers,
+        on_progress=options.on_progress,
+    )
+
+
+def measure_dataset(
+    config: TrainingConfig, options: DatasetOptions
+) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
+    """The fingerprint of the training images, or None with a finding that says why there is none.
+
+    Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
+    is a warning; when none is left, the fingerprint recorded in the config's block serves, where there is one.
+    """
+    if options.skip or (not options.folders and _all_by_hand(config)):
+        return None, ()
+    if options.folders:
+        return scan_folders(options.folders, options), ()
+    present, findings = _existing_roots(config)
+    if present:
+        try:
+            return scan_folders(tuple(present), options), findings
+        except AutocalError as error:
+            place = error.place or config.dataset_roots[0].place
+            findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
+    recorded = recorded_dataset(config.block)
+    if recorded is not None:
+        message = "The dataset cannot be read here, so the measurement recorded in the block is used."
+        return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
+    message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
+    return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
+
+
+def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, ...]]:
+    if not config.dataset_roots:
+        message = "The config names no folder of training images (datasets.train.dataroot_gt)."
+        fix = "Name them with --hr FOLDER."
+        return [], (Finding("dataset-unnamed", "warning", message, fix, config.place),)
+    present, findings = [], []
+    for root in config.dataset_roots:
+        folder = find_root(root, Path(config.path).parent)
+        if folder is not None:
+            present.append(folder)
+        else:
+            fix = "Correct the path, or name the images with --hr FOLDER."
+            message = f"The folder {root.path} ({root.key}) does not exist."
+            findings.append(Finding("dataset-missing", "warning", message, fix, root.place))
+    return present, tuple(findings)
+
+
+def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
+    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
+    named = Path(root.path).expanduser()
+    candidates = (named,) if named.is_absolute() else (named, config_folder / named)
+    try:
+        return next((candidate for candidate in candidates if candidate.exists()), None)
+    except (OSError, ValueError):  # a path that the system cannot even look up
+        return None
+
+
+def _all_by_hand(config: TrainingConfig) -> bool:
+    """Whether the user wrote every score, so that there is nothing to measure. Values of a record do not count."""
+    if config.block is None or recorded_dataset(config.block) is not None:
+        return False
+    training = config.block.values.get(DATASET_INFO[0])
+    scores = training.get(DATASET_INFO[1]) if isinstance(training, dict) else None
+    return isinstance(scores, dict) and all(isinstance(scores.get(name), int | float) for name in METRIC_NAMES)

@@ -1,0 +1,181 @@
+"""Listing: what is found, in which order, what is left out and why, and what the identity depends on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from autocal_cli.dataset.listing import ListedFile, identity, list_images
+from autocal_cli.errors import AutocalError
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions as POSIX has them")
+
+
+def plant(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode("utf-8", "surrogateescape"))
+    return folder
+
+
+def names(*roots: Path) -> list[str]:
+    return [file.name for file in list_images(roots).files]
+
+
+def test_folders_are_walked_in_one_order(tmp_path):
+    plant(tmp_path, "b.png", "a/z.JPG", "a/c/d.webp", "B.tiff", "ü.avif", "a.gif")
+    assert names(tmp_path) == ["B.tiff", "a.gif", "a/c/d.webp", "a/z.JPG", "b.png", "ü.avif"]
+
+
+def test_roots_keep_their_order_and_may_be_files(tmp_path):
+    plant(tmp_path, "two/a.png", "one/b.png")
+    assert names(tmp_path / "two", tmp_path / "one" / "b.png") == ["a.png", "b.png"]
+
+
+def test_what_is_no_image_is_counted_by_reason(tmp_path):
+    plant(tmp_path, "a.png", ".DS_Store", ".git/x.png", "sub/.b.png", "Thumbs.db", "notes.txt", "more.TXT", "README")
+    listing = list_images([tmp_path])
+    assert [file.name for file in listing.files] == ["a.png"]
+    assert listing.skipped == {
+        "hidden file": 3,
+        "not an image (.db)": 1,
+        "not an image (.txt)": 2,
+        "not an image (no extension)": 1,
+    }
+
+
+def test_hidden_root_is_walked_when_it_is_asked_for(tmp_path):
+    assert names(plant(tmp_path / ".cache", "a.png")) == ["a.png"]
+
+
+def test_file_reached_twice_counts_once(tmp_path):
+    plant(tmp_path, "hr/a.png", "hr/sub/b.png")
+    hr = tmp_path / "hr"
+    assert names(hr, hr) == ["a.png", "sub/b.png"]
+    assert names(hr, hr / "sub") == ["a.png", "sub/b.png"]
+    assert names(hr / "sub", hr) == ["b.png", "a.png"]
+    assert names(hr / "a.png", hr) == ["a.png", "sub/b.png"]
+
+
+@posix_only
+def test_links_are_followed_once_and_loops_end(tmp_path):
+    plant(tmp_path, "elsewhere/far.png", "hr/a.png")
+    hr = tmp_path / "hr"
+    (hr / "b.png").symlink_to("a.png")
+    (hr / "far").symlink_to(tmp_path / "elsewhere")
+    (hr / "loop").symlink_to(hr)
+    (tmp_path / "elsewhere" / "back").symlink_to(hr)
+    assert names(hr) == ["a.png", "far/far.png"]
+
+
+@posix_only
+def test_links_that_lead_nowhere_are_failures(tmp_path):
+    plant(tmp_path, "a.png")
+    (tmp_path / "gone.png").symlink_to("nothing.png")
+    (tmp_path / "round.png").symlink_to("round.png")
+    (tmp_path / "gone.txt").symlink_to("nothing.txt")
+    listing = list_images([tmp_path])
+    reasons = {Path(issue.path).name: issue.reason for issue in listing.failures}
+    assert set(reasons) == {"gone.png", "round.png"}
+    assert all(reason.startswith("broken link") for reason in reasons.values())
+    assert listing.skipped == {"not an image (.txt)": 1}
+    assert listing.found == 3
+
+
+@posix_only
+def test_pipes_are_never_opened(tmp_path):
+    plant(tmp_path, "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    listing = list_images([tmp_path])
+    assert [file.name for file in listing.files] == ["a.png"]
+    assert listing.skipped == {"not a regular file": 1}
+
+
+def test_folder_that_cannot_be_read_is_a_failure(tmp_path, monkeypatch):
+    plant(tmp_path, "a.png", "closed/b.png")
+    iterdir = Path.iterdir
+
+    def guarded(folder: Path):
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    listing = list_images([tmp_path])
+    assert [file.name for file in listing.files] == ["a.png"]
+    assert [issue.reason for issue in listing.failures] == ["folder cannot be read: permission denied"]
+    assert listing.found == 2
+
+
+def test_deep_folders_do_not_exhaust_the_stack(tmp_path):
+    folder = tmp_path
+    for _ in range(300):
+        folder = folder / "d"
+    plant(folder, "a.png")
+    before = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(250)
+        assert len(names(tmp_path)) == 1
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_utf8_are_listed(tmp_path):
+    plant(tmp_path, os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"x.\xff"))
+    listing = list_images([tmp_path])
+    assert [os.fsencode(file.path.name) for file in listing.files] == [b"caf\xe9.png"]
+    assert listing.skipped == {r"not an image (.\xff)": 1}
+    assert len(listing.identity) == 64
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "holds no image."),
+        (["a.txt", "b.txt", ".c.png"], "holds no image (1 hidden file, 2 not an image (.txt))."),
+    ],
+)
+def test_root_without_images_is_an_error(tmp_path, content, message):
+    root = plant(tmp_path / "hr", *content)
+    root.mkdir(exist_ok=True)
+    with pytest.raises(AutocalError) as caught:
+        list_images([root])
+    assert str(caught.value) == f"{root} {message}"
+
+
+def test_every_root_has_to_hold_images(tmp_path):
+    plant(tmp_path, "full/a.png", "empty/b.txt")
+    with pytest.raises(AutocalError, match="empty holds no image"):
+        list_images([tmp_path / "full", tmp_path / "empty"])
+
+
+@posix_only
+def test_loop_without_images_is_an_error(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    with pytest.raises(AutocalError, match="holds no image"):
+        list_images([tmp_path])
+
+
+def test_missing_root_is_an_error(tmp_path):
+    with pytest.raises(AutocalError, match="Check the path of the dataset"):
+        list_images([tmp_path / "nowhere"])
+    with pytest.raises(AutocalError, match="no dataset folder was given"):
+        list_images([])
+
+
+def listed(name: str = "a.png", size: int = 3, mtime_ns: int = 7) -> ListedFile:
+    return ListedFile(Path("somewhere") / name, name, size, mtime_ns)
+
+
+def test_identity_is_pinned_and_depends_on_name_size_and_time_alone():
+    pinned = "3d19aa1d9c8d5de4a4f2ecbb9ba98d0b1a2c6a9d9b8f9d0f3e5a0a4b37b5b0a3"
+    assert identity([listed()]) == pinned
+    assert identity([ListedFile(Path("moved") / "a.png", "a.png", 3, 7)]) == pinned
+    assert identity([listed(), listed("b.png")]) == identity([listed("b.png"), listed()])
+    others = [[listed("b.png")], [listed(size=4)], [listed(mtime_ns=8)], [listed(), listed()], []]
+    assert len({identity(files) for files in others} | {pinned}) == 6
