@@ -44,14 +44,16 @@ def test_an_exception_drops_what_has_not_begun_and_waits_for_nothing(error):
             release.wait(10)
         return number
 
-    started = time.perf_counter()
-    try:
-        with pytest.raises(error), look_ahead(work, range(100), 2) as results:
+    def consume() -> None:
+        with look_ahead(work, range(100), 2) as results:
             next(results)
             raise error
-        assert time.perf_counter() - started < 5
-    finally:
-        release.set()
+
+    started = time.perf_counter()
+    with pytest.raises(error):
+        consume()
+    assert time.perf_counter() - started < 5
+    release.set()
     time.sleep(0.05)
     assert len(begun) <= 4
 

@@ -98,8 +98,7 @@ def test_progress_tells_of_each_file(many):
     assert [progress.done for progress in seen] == list(range(1, 401))
     assert seen[-1] == ScanProgress(done=400, failed=2, found=400, half_width=0.0)
     assert seen[0].half_width is None
-    widths = [progress.half_width for progress in seen if progress.half_width is not None]
-    assert widths == sorted(widths, reverse=True) or max(widths) < 0.2
+    assert 0 < seen[200].half_width < 0.1
 
 
 def test_interrupt_stops_the_scan(many):
@@ -157,7 +156,7 @@ def test_demo_images_are_pinned():
     fingerprint = scan([DEMO], device="cpu")
     assert (fingerprint.found, fingerprint.read) == (12, 12)
     raw = [metric.raw_mean for metric in fingerprint.metrics.values()]
-    assert raw == pytest.approx([0.4845, 0.1426, 232.8], rel=1e-3)
+    assert raw == pytest.approx([0.48263, 0.15479, 250.83], rel=1e-3)
 
 
 @pytest.mark.corpus
