@@ -3,8 +3,9 @@
 Picked out of about 130 candidates by correlation with human complexity ratings of 1,616 images (design, section 5).
 
 Luma is kept in whole numbers, which float64 holds exactly: so the thresholds and ties of edges are decided alike
-everywhere, and no sum depends on its order. CPU and CUDA agree to the last bit, whatever the batch size. MPS has no
-float64: in float32 there, texture differs by up to 1e-3 and edges by a few pixels of an image.
+everywhere, and no sum depends on its order: the same bits at every batch size, and by construction on CPU and CUDA
+(tested on CPU). MPS has no float64: in float32, measured on the CPU, texture differs by up to 3e-4 on pictures and 7e-3
+on wholly flat ones, edges by up to 1e-6.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
     return torch.stack([column.cpu().double() for column in columns], dim=1)
 
 
+def precision(device: torch.device) -> torch.dtype:
+    """float64, where the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def occupied_colours(thumbnails: Tensor) -> Tensor:
     """Occupied bins of the 16 x 16 x 16 RGB histogram: uint8 (B, h, w, 3) -> int64 (B,), 1..4096."""
     red, green, blue = (thumbnails.long() >> (8 - COLOUR_BITS)).unbind(-1)
@@ -59,7 +65,7 @@ def _mean(values: list[Tensor]) -> Tensor:
 
 def _luma(working: Tensor) -> Tensor:
     """y = 0.299 R + 0.587 G + 0.114 B in 0..1, times WHITE to be whole: (B, H, W, 3) -> (B, H, W)."""
-    pixels = working.to(torch.float32 if working.device.type == "mps" else torch.float64)
+    pixels = working.to(precision(working.device))
     red, green, blue = pixels.unbind(-1)
     return LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue
 

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy import ndimage
 
+from autocal_cli.dataset import metrics
 from autocal_cli.dataset.metrics import occupied_colours, raw_metrics
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
@@ -156,6 +157,15 @@ def test_result_is_bit_identical_in_every_batch():
         parts = [raw_metrics(w, t) for w, t in zip(working.split(size), thumbnails.split(size), strict=True)]
         assert torch.equal(torch.cat(parts), whole)
     assert torch.equal(raw_metrics(working.flip(0), thumbnails.flip(0)).flip(0), whole)
+
+
+def test_single_precision_keeps_to_its_tolerance(monkeypatch):
+    pictures = [np.asarray(Image.open(path)) for path in sorted(DEMO.glob("*.png"))]
+    double = np.array([metrics_of(pixels) for pixels in pictures])
+    monkeypatch.setattr(metrics, "precision", lambda _: torch.float32)
+    single = np.array([metrics_of(pixels) for pixels in pictures])
+    assert (np.abs(single - double).max(axis=0) <= [3e-4, 1e-6, 0.0]).all()
+    assert metrics_of(np.full((256, 256, 3), 255, np.uint8))[0] < 7e-3
 
 
 def test_result_does_not_depend_on_the_number_of_threads():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def test_pixel_limit_is_passed_on(tmp_path):
     plant(tmp_path / "hr", 3)
     fingerprint = scan([tmp_path / "hr"], device="cpu", max_pixels=40 * 60)
     assert (fingerprint.read, len(fingerprint.failures)) == (2, 1)
+
+
+def test_complaints_about_metadata_are_kept_quiet(tmp_path):
+    plant(tmp_path, 1)
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert scan([tmp_path], device="cpu").read == 2
+    assert seen == []
 
 
 def test_nothing_readable_is_an_error_that_names_reasons(tmp_path):
