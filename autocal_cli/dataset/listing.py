@@ -54,10 +54,10 @@ def list_images(roots: Sequence[Path]) -> Listing:
     walk = _Walk()
     files: list[ListedFile] = []
     for root in roots:
-        before = walk.met
+        before, skipped = walk.met, walk.skipped.copy()
         files += sorted(walk.under(root), key=lambda file: file.name)
         if walk.met == before or not (files or walk.failures):
-            raise AutocalError(f"{printable(root)} holds no image{_skip_note(walk.skipped)}.")
+            raise AutocalError(f"{printable(root)} holds no image{_skip_note(walk.skipped - skipped)}.")
     return Listing(tuple(files), tuple(walk.failures), dict(sorted(walk.skipped.items())), identity(files))
 
 

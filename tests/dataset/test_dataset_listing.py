@@ -150,8 +150,8 @@ def test_root_without_images_is_an_error(tmp_path, content, message):
 
 
 def test_every_root_has_to_hold_images(tmp_path):
-    plant(tmp_path, "full/a.png", "empty/b.txt")
-    with pytest.raises(AutocalError, match="empty holds no image"):
+    plant(tmp_path, "full/a.png", "full/a.txt", "empty/b.txt")
+    with pytest.raises(AutocalError, match=r"empty holds no image \(1 not an image \(\.txt\)\)"):
         list_images([tmp_path / "full", tmp_path / "empty"])
 
 
