@@ -1,0 +1,110 @@
+"""Writes the parts of the docs that come from the code. Called by cog from README.md and docs/*.md (`make docs`)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.calibration.record import PARAMETERS, Rule
+from autocal_cli.cli import app, main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as Markdown."""
+    group = typer.main.get_command(app)
+    parts = []
+    for name, command in group.commands.items():
+        arguments = " ".join(str(p.metavar) for p in command.params if _is_argument(p))
+        parts.append(f"## `autocal {name} {arguments}`\n\n{command.help}\n\n| option | what it does |\n|---|---|")
+        parts += [f"| {_spelling(p)} | {_cell(p.help or '')} |" for p in command.params if not _is_argument(p)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def presets_table() -> str:
+    """The presets as Markdown, one row a variant."""
+    presets = load_presets()
+    rows = [f"| variant | parameters x2 / x4 | {' | '.join(PARAMETERS)} | use |", "|---" * (len(PARAMETERS) + 3) + "|"]
+    for preset in presets.presets:
+        sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
+        values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
+        rows.append(f"| {preset.variant} | {sizes} | {values} | {preset.use} |")
+    sources = "; ".join(f"{name}: {source}" for name, source in presets.sources.items())
+    return "\n".join([*rows, "", f"Sources: {sources}.", ""])
+
+
+def rules_table() -> str:
+    """The rules as Markdown, in the order in which they apply."""
+    rows = ["| code | changes | by the factor | why | source |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{rule.code}` | {_target(rule)} | {_cell(_formula(rule))} | {rule.reason} | {_cell(rule.source)} |"
+        for rule in load_presets().rules
+    ]
+    return "\n".join([*rows, ""])
+
+
+def bounds_table() -> str:
+    presets = load_presets()
+    rows = ["| parameter | at least | at most |", "|---|---|---|"]
+    for name, bound in presets.bounds.items():
+        share = f", and {bound.share_of_run:.0%} of the run" if bound.share_of_run else ""
+        rows.append(f"| {name} | {bound.low:g} | {bound.high:g}{share} |")
+    return "\n".join([*rows, "", f"Source: {presets.bounds_source}.", ""])
+
+
+def terminal(*arguments: str) -> str:
+    """What a command prints, run from the top of the checkout: standard error, then standard output."""
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    before, argv = Path.cwd(), sys.argv
+    os.chdir(ROOT)
+    sys.argv = ["autocal", *arguments]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
+            main()
+    finally:
+        os.chdir(before)
+        sys.argv = argv
+    out.flush()
+    printed = err.getvalue() + out.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+    lines = "\n".join(line.rstrip() for line in printed.splitlines())
+    return f"```console\n$ autocal {' '.join(arguments)}\n{lines}\n```\n"
+
+
+def _is_argument(parameter: Any) -> bool:
+    return not parameter.opts[0].startswith("-")
+
+
+def _spelling(parameter: Any) -> str:
+    value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
+    return f"`{', '.join(parameter.opts)}{value}`"
+
+
+def _target(rule: Rule) -> str:
+    return "the time constant 1 / (1 - momentum)" if rule.parameter == "momentum" else rule.parameter
+
+
+def _formula(rule: Rule) -> str:
+    numbers = rule.numbers
+    sign = "" if rule.direction == "up" else "-"
+    match rule.form:
+        case "exponential":
+            return f"{numbers['base']:g}^({sign}2 ({rule.signal} - 0.5))"
+        case "power":
+            limits = f"within {numbers['low']:g} to {numbers['high']:g}"
+            return f"({rule.signal} / {numbers['reference']:g})^{sign}{numbers['exponent']:g}, {limits}"
+        case "switch":
+            value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
+            return f"{value:g} with an {rule.signal} loss"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
