@@ -1,4 +1,4 @@
-"""Where the comments of a config stand: every `#` outside of a scalar that a line or white space precedes."""
+"""Where the comments of a config stand: every `#` between scalars that may begin one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, ScalarNode, SequenceNode
 
-_COMMENT = re.compile(r"(?:(?<=\s)|(?<=[\[{,])|^)#[^\r\n]*", re.MULTILINE)
+_COMMENT = re.compile(r"(?:(?<=[\s\[\]{},\"'])|^)#[^\r\n]*", re.MULTILINE)
 
 
 def comments_between(document: ConfigDocument, start: int, end: int) -> list[str]:
@@ -26,10 +26,11 @@ def all_comments(document: ConfigDocument) -> Counter[str]:
 
 
 def _gaps(document: ConfigDocument) -> Iterator[tuple[int, int]]:
-    """The stretches of text between scalars. The head of a block scalar (`| # comment`) counts as its scalar's."""
+    """The stretches of text between scalars; the head of a block scalar (`| # comment`) is one of them."""
     position = 0
     for scalar in _scalars(document.root):
-        yield position, scalar.start
+        head = scalar.style in ("|", ">")
+        yield position, document.line_end(scalar.start) if head else scalar.start
         position = scalar.end
     yield position, len(document.text)
 

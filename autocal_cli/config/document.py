@@ -7,6 +7,7 @@ hostile file (alias bombs, Python tags, deep nesting) costs no more than its own
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,7 @@ from ruamel.yaml.events import (
     Event,
     MappingEndEvent,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -26,10 +28,13 @@ from ruamel.yaml.events import (
 
 from autocal_cli.errors import AutocalError, Place
 
-MAX_BYTES = 4 * 1024 * 1024  # the largest of 1,700 real option files has 15 KB
+MAX_BYTES = 1024 * 1024  # parsed in 5 to 10 s; the largest of 1,700 real option files has 15 KB
 MAX_DEPTH = 100
 
 BOM = "\ufeff"
+_OTHER_BREAKS = "\x85\u2028\u2029"  # next line, line and paragraph separator: given up by YAML 1.2
+# Those, a bare carriage return, and what YAML (1.1, section 5.1) leaves out: control characters and non-characters.
+_STRANGE = re.compile(rf"\r(?!\n)|[{_OTHER_BREAKS}]|[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +56,7 @@ class ScalarNode(Node):
 
     @property
     def omitted(self) -> bool:
-        return self.style is None and self.value == "" and self.tag is None and self.anchor is None
+        return self.start == self.end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +110,12 @@ class ConfigDocument:
         """The offset of the first character of the line that holds `offset`."""
         return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
 
+    def line_end(self, offset: int) -> int:
+        """The offset behind the last character of the line that holds `offset`, before its line break."""
+        line_break = self.text.find("\n", offset)
+        end = len(self.text) if line_break < 0 else line_break
+        return end - 1 if end > offset and self.text[end - 1] == "\r" else end
+
     def place(self, offset: int) -> Place:
         line = bisect.bisect_right(self._line_starts, offset)
         return Place(self.path, line, offset - self._line_starts[line - 1] + 1)
@@ -128,8 +139,9 @@ def parse_document(raw: bytes, path: str) -> ConfigDocument:
         mark = error.problem_mark or error.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
         problem = " ".join(str(error.problem or error.context or "not YAML").split())
-        raise AutocalError(f"This is not valid YAML: {problem}.", place=place) from None
-    except (YAMLError, ValueError, AssertionError) as error:  # the reader's own complaints carry no mark
+        fix = "Use spaces." if r"'\t'" in problem else None
+        raise AutocalError(f"This is not valid YAML: {problem}.", place=place, fix=fix) from None
+    except (YAMLError, ValueError, OverflowError, AssertionError) as error:  # e.g. of `"\UFFFFFFFF"`, without a mark
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise AutocalError(f"This is not valid YAML: {reason.strip()}.", place=Place(path)) from None
     if not isinstance(root, MappingNode):
@@ -147,11 +159,20 @@ def _decode(raw: bytes, path: str) -> tuple[str, bool]:
         raise AutocalError(
             f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
         ) from None
-    bare_cr = text.replace("\r\n", "  ").find("\r")
-    if bare_cr >= 0:
-        place = Place(path, text.count("\n", 0, bare_cr) + 1)
-        raise AutocalError("A carriage return stands alone as a line ending.", place=place, fix="Use LF or CRLF.")
-    return text.removeprefix(BOM), text.startswith(BOM)
+    bom = text.startswith(BOM)
+    text = text.removeprefix(BOM)
+    strange = _STRANGE.search(text)
+    if strange:
+        line, column = text.count("\n", 0, strange.start()) + 1, strange.start() - text.rfind("\n", 0, strange.start())
+        code = f"U+{ord(strange.group()):04X}"
+        if strange.group() == "\r":
+            message, fix = "A carriage return stands alone as a line ending.", "Use LF or CRLF."
+        elif strange.group() in _OTHER_BREAKS:
+            message, fix = f"{code} ends a line for some YAML readers and not for others.", "Use LF or CRLF."
+        else:
+            message, fix = f"{code} may not stand in YAML.", "Delete it, or save the file as UTF-8."
+        raise AutocalError(message, place=Place(path, line, column), fix=fix)
+    return text, bom
 
 
 def _events(text: str) -> Iterator[Event]:
@@ -168,6 +189,7 @@ class _TreeBuilder:
         self.path = path
         self.anchors: dict[str, Node] = {}
         self.aliased: set[str] = set()
+        self._declared: set[str] = set()
         self._stack: list[tuple[MappingStartEvent | SequenceStartEvent, list[Node]]] = []
         self._root: Node | None = None
 
@@ -178,28 +200,33 @@ class _TreeBuilder:
                 case DocumentStartEvent():
                     documents += 1
                     if documents > 1:
-                        place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
-                        raise AutocalError("The file holds more than one document.", place=place, fix="Split it.")
+                        message = "The file holds more than one document."
+                        raise AutocalError(message, place=self._place(event), fix="Split it.")
                 case MappingStartEvent() | SequenceStartEvent():
                     self._open(event)
                 case MappingEndEvent() | SequenceEndEvent():
                     self._close(event)
                 case ScalarEvent():
+                    self._declare(event)
                     tag = None if event.tag in (None, "!") else str(event.tag)
                     start, end = event.start_mark.index, event.end_mark.index
                     self._add(ScalarNode(start, end, event.anchor, tag, event.value, event.style or None))
                 case AliasEvent():
                     if event.anchor not in self.anchors:
-                        place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
-                        raise AutocalError(f"The alias *{event.anchor} has no anchor before it.", place=place)
+                        why = (
+                            "stands inside what it names"
+                            if event.anchor in self._declared
+                            else "has no anchor before it"
+                        )
+                        raise AutocalError(f"The alias *{event.anchor} {why}.", place=self._place(event))
                     self.aliased.add(event.anchor)
                     self._add(AliasNode(event.start_mark.index, event.end_mark.index, event.anchor, None))
         return self._root
 
     def _open(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            place = Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
-            raise AutocalError(f"The file nests deeper than {MAX_DEPTH} levels.", place=place)
+            raise AutocalError(f"The file nests deeper than {MAX_DEPTH} levels.", place=self._place(event))
+        self._declare(event)
         self._stack.append((event, []))
 
     def _close(self, event: MappingEndEvent | SequenceEndEvent) -> None:
@@ -212,6 +239,16 @@ class _TreeBuilder:
         else:
             pairs = tuple(Pair(key, value) for key, value in zip(children[::2], children[1::2], strict=True))
             self._add(MappingNode(start, end, opening.anchor, tag, pairs, flow))
+
+    def _declare(self, event: NodeEvent) -> None:
+        if event.anchor in self._declared:
+            message = f"The anchor &{event.anchor} stands twice."
+            raise AutocalError(message, place=self._place(event), fix="Rename one.")
+        if event.anchor:
+            self._declared.add(event.anchor)
+
+    def _place(self, event: Event) -> Place:
+        return Place(self.path, event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _add(self, node: Node) -> None:
         if node.anchor and not isinstance(node, AliasNode):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
 from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.reading import child, lookup, read_scalar, read_value
+from autocal_cli.config.reading import child, lookup, pairs_of, quoted, read_scalar, read_value
 from autocal_cli.config.record import (
     BLOCK_KEY,
     DatasetRoot,
@@ -121,13 +121,9 @@ def _count(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> int | None:
 
 
 def _shown(value: Value) -> str:
-    return (
-        f"'{value}'"
-        if isinstance(value, str)
-        else type(value).__name__
-        if isinstance(value, list | dict)
-        else str(value)
-    )
+    if isinstance(value, str):
+        return quoted(value)
+    return type(value).__name__ if isinstance(value, list | dict) else str(value)
 
 
 def _text_number_hint(value: Value) -> str | None:
@@ -138,7 +134,9 @@ def _text_number_hint(value: Value) -> str | None:
         number = float(value)
     except ValueError:
         return None
-    return f"YAML reads this as text; write {int(number) if number.is_integer() else number}."
+    if not number.is_integer():
+        return None
+    return f"YAML reads this as text; write {int(number)}."
 
 
 def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:
@@ -163,8 +161,8 @@ def _losses(document: ConfigDocument, layout: TrainerLayout) -> list[LossTerm]:
         owner = document.follow(train.value) if train else None
         items = [
             document.follow(entry.value)
-            for entry in (owner.pairs if isinstance(owner, MappingNode) else ())
-            if isinstance(entry.key, ScalarNode) and entry.key.value.endswith("_opt")
+            for key, entry in (pairs_of(document, owner) if isinstance(owner, MappingNode) else {}).items()
+            if key.endswith("_opt")
         ]
     return [term for item in items if isinstance(item, MappingNode) and (term := _loss(document, item))]
 

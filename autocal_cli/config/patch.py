@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from autocal_cli.config.comments import comments_between
-from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode
 from autocal_cli.config.edits import Edit
+from autocal_cli.config.extent import colon_end, last_node, last_token_end, next_line
 from autocal_cli.config.reading import read_scalar, read_value
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.render import render_body, render_flow, render_pairs
@@ -97,8 +98,10 @@ class _Planner:
             self._insert(mapping, path[:-1], {path[-1]: value})
             return
         self._refuse_shared(pair.value, path)
-        if isinstance(pair.value, ScalarNode) and not pair.value.omitted and not isinstance(value, dict | list):
-            self.edits.append(Edit(pair.value.start, pair.value.end, write_scalar(value)))
+        old = pair.value
+        block_scalar = isinstance(old, ScalarNode) and old.style in ("|", ">")
+        if isinstance(old, ScalarNode) and not (old.omitted or block_scalar or isinstance(value, dict | list)):
+            self._replace(old.start, old.end, write_scalar(value))
         else:
             self._replace_value(mapping, pair, len(path) - self.depth - 1, value)
 
@@ -122,53 +125,74 @@ class _Planner:
         if mapping.flow:
             items = ", ".join(f"{write_scalar(key)}: {render_flow(value)}" for key, value in pairs.items())
             offset = last_token_end(self.document, last) if last else self.document.text.index("{", mapping.start) + 1
-            self.edits.append(Edit(offset, offset, f", {items}" if last else items))
+            comma = " , " if last and _wordless(last.value) else ", "  # a tag or a colon would take it for its own
+            self._replace(offset, offset, comma + items if last else items)
             return
         assert last is not None  # a block mapping has at least one pair
-        indent = self._column(last.key)
-        lines = render_pairs(pairs, indent, self._step(), len(path) - self.depth)
+        self._refuse_open_end(last)
+        lines = render_pairs(pairs, self._indent(mapping), self._step(), len(path) - self.depth)
         self._insert_lines(last_token_end(self.document, last), lines)
+
+    def _refuse_open_end(self, last: Pair) -> None:
+        """A block scalar without text, or without its line break, would take lines below it for its own."""
+        node = last_node(last)[1]
+        if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+            text = self.document.text[node.start : node.end]
+            if not node.value.strip() or not text.endswith("\n"):
+                message = (
+                    f"Nothing can be inserted below a `{node.style}` text without words or without a final line break."
+                )
+                raise AutocalError(message, place=self.document.place(node.start), fix="End its last line.")
 
     def _insert_lines(self, after: int, lines: list[str]) -> None:
         """Inserts whole lines below the line that holds the character before `after`."""
         text, newline = self.document.text, self.document.newline
-        if after > 0 and text[after - 1] == "\n":  # a block scalar ends behind its last line break
-            offset = after
+        offset = next_line(text, after)
+        if text.endswith("\n", 0, offset):
+            self.edits.append(Edit(offset, offset, "".join(line + newline for line in lines)))
         else:
-            line_break = text.find("\n", after)
-            if line_break < 0:
-                self.edits.append(Edit(len(text), len(text), "".join(newline + line for line in lines)))
-                return
-            offset = line_break + 1
-        self.edits.append(Edit(offset, offset, "".join(line + newline for line in lines)))
+            self.edits.append(Edit(offset, offset, "".join(newline + line for line in lines)))
 
     def _replace_value(self, mapping: MappingNode, pair: Pair, level: int, value: Value) -> None:
         """Replaces whatever follows `key:` up to its last token; comments in between move to lines of their own."""
         newline = self.document.newline
         start, end = colon_end(self.document, pair), last_token_end(self.document, pair)
+        end = start + len(self.document.text[start:end].rstrip())  # a block scalar ends behind its line breaks
         indent, step = self._column(pair.key), self._step()
         body = render_flow(value) if mapping.flow else render_body(value, indent + step, step, level + 1)
         comments = comments_between(self.document, start, end)
         if isinstance(body, str) and not comments:
-            self.edits.append(Edit(start, end, f" {body}"))
+            self._replace(start, end, f" {body}")
             return
         lines = body if isinstance(body, list) else [" " * (indent + step) + body]
         lines = [" " * (indent + step) + comment for comment in comments] + lines
-        if end <= self._line_end(start) and isinstance(body, list):  # `key: ~  # note` keeps its note on the line
+        on_one_line = end <= self.document.line_end(start)
+        if on_one_line and isinstance(body, list):  # `key: ~  # note` keeps its note on the line
             if end > start:
                 self.edits.append(Edit(start, end, ""))
             self._insert_lines(end, lines)
         else:
-            self.edits.append(Edit(start, end, "".join(newline + line for line in lines)))
+            self._replace(start, end, "".join(newline + line for line in lines))
 
-    def _line_end(self, offset: int) -> int:
-        text = self.document.text
-        line_break = text.find("\n", offset)
-        end = len(text) if line_break < 0 else line_break
-        return end - 1 if end > offset and text[end - 1] == "\r" else end
+    def _replace(self, start: int, end: int, new: str) -> None:
+        if new and self.document.text.startswith("#", end):  # `{# note`: behind a token it would be no comment
+            new += " "
+        self.edits.append(Edit(start, end, new))
 
     def _column(self, node: Node) -> int:
         return node.start - self.document.line_start(node.start)
+
+    def _indent(self, mapping: MappingNode) -> int:
+        """The column of a block mapping's keys: that of the first one that begins its line."""
+        for pair in mapping.pairs:
+            start = self.document.line_start(pair.key.start)
+            if not self.document.text[start : pair.key.start].strip(" "):
+                return pair.key.start - start
+        raise AutocalError(
+            "Nothing can be inserted beside a key with `?`.",
+            place=self.document.place(mapping.start),
+            fix="Write `key:`.",
+        )
 
     def _step(self) -> int:
         """Columns a level: as the first indented block mapping at the top of the file has it."""
@@ -181,35 +205,8 @@ class _Planner:
         return 2
 
 
-def colon_end(document: ConfigDocument, pair: Pair) -> int:
-    """The offset behind the `:` of a simple key. Raises AutocalError for `? complex` keys."""
-    offset = pair.key.end
-    while offset < len(document.text) and document.text[offset] in " \t":
-        offset += 1
-    if not document.text.startswith(":", offset):
-        raise AutocalError(
-            "A key with `?` cannot be edited.", place=document.place(pair.key.start), fix="Write `key:`."
-        )
-    return offset + 1
-
-
-def last_token_end(document: ConfigDocument, pair: Pair) -> int:
-    """The offset behind the last token of a pair. (The end mark of a block mapping stands at the next token.)"""
-    value: Node = pair.value
-    while True:
-        if isinstance(value, ScalarNode) and value.omitted:
-            colon = document.text.find(":", pair.key.end, pair.key.end + 200)
-            return colon + 1 if colon >= 0 and not document.text[pair.key.end : colon].strip() else pair.key.end
-        if isinstance(value, MappingNode) and not value.flow:
-            pair = value.pairs[-1]
-            value = pair.value
-        elif isinstance(value, SequenceNode) and not value.flow:
-            last = value.items[-1]
-            if isinstance(last, ScalarNode) and last.omitted:
-                return document.text.rfind("-", 0, last.start) + 1
-            value = last
-        else:
-            return value.end
+def _wordless(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is None and node.value == ""
 
 
 def text_without(document: ConfigDocument, path: KeyPath) -> str:
@@ -233,9 +230,7 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
         before = [other for other in owner.pairs if other.key.start < pair.key.start]
         start = last_token_end(document, before[-1]) if before else pair.key.start
     else:
-        start = document.line_start(pair.key.start)
-        line_break = document.text.find("\n", end)
-        end = len(document.text) if line_break < 0 else line_break + 1
+        start, end = document.line_start(pair.key.start), next_line(document.text, end)
     return (document.text[:start] + document.text[end:]).rstrip("\r\n")
 
 
@@ -247,4 +242,4 @@ def _same(found: Value, wanted: Value) -> bool:
         return list(found) == list(wanted) and all(_same(found[key], wanted[key]) for key in found)
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(_same, found, wanted))
-    return found == wanted
+    return repr(found) == repr(wanted)  # nan stands for itself, and -0.0 is not 0.0

@@ -8,6 +8,7 @@ from autocal_cli.config.scalars import Version, read_plain, read_tagged
 from autocal_cli.errors import AutocalError
 
 MAX_NODES = 200_000  # what aliases may expand to; the largest real config has about 500 nodes
+MAX_MERGED = 100
 
 _MERGE = "<<"
 
@@ -17,32 +18,35 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
     if node.tag is not None:
         try:
             return read_tagged(node.tag, node.value)
-        except ValueError:
-            kind = node.tag.rpartition(":")[2]
-            message = f"'{node.value}' cannot be read as {kind}."
+        except (ValueError, OverflowError):
+            message = f"{quoted(node.value)} cannot be read as {node.tag.rpartition(':')[2]}."
             raise AutocalError(message, place=document.place(node.start)) from None
     return read_plain(node.value, version) if node.style is None else node.value
 
 
 def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -> Value:
-    """The plain data of a whole subtree, aliases followed and merge keys applied."""
+    """The plain data of a whole subtree, aliases followed, merge keys applied, keys as text (`8: x` is under "8")."""
     return _Reader(document, version).value(node, 0)
 
 
+def quoted(text: str) -> str:
+    """Text for a message of one line."""
+    line = " ".join(text.split())
+    return f"'{line[:60]}...'" if len(line) > 60 else f"'{line}'"
+
+
+def pairs_of(document: ConfigDocument, mapping: MappingNode) -> dict[str, Pair]:
+    """The pair that gives each key its value: the last one written, else one merged in with `<<`."""
+    return {
+        pair.key.value: pair
+        for source in reversed(_sources(document, mapping))
+        for pair in source.pairs
+        if isinstance(pair.key, ScalarNode) and not _merges(pair)
+    }
+
+
 def child(document: ConfigDocument, mapping: MappingNode, key: str) -> Pair | None:
-    """The pair that gives `key` its value: the last one written, else one merged in with `<<`."""
-    return _child(document, mapping, key, 0)
-
-
-def _child(document: ConfigDocument, mapping: MappingNode, key: str, depth: int) -> Pair | None:
-    own = mapping.all_pairs(key)
-    if own:
-        return own[-1]
-    for merged in _merged(document, mapping) if depth < 20 else ():
-        found = _child(document, merged, key, depth + 1)
-        if found:
-            return found
-    return None
+    return pairs_of(document, mapping).get(key)
 
 
 def lookup(document: ConfigDocument, path: KeyPath) -> Pair | None:
@@ -59,11 +63,30 @@ def lookup(document: ConfigDocument, path: KeyPath) -> Pair | None:
     return pair
 
 
+def _sources(document: ConfigDocument, mapping: MappingNode) -> list[MappingNode]:
+    """The mapping and all that `<<` brings in, nearest first, each once however often it is merged."""
+    found: dict[MappingNode, None] = {}
+    waiting = [mapping]
+    while waiting:
+        source = waiting.pop()
+        if source not in found:
+            found[source] = None
+            waiting += reversed(_merged(document, source))
+        if len(found) > MAX_MERGED:
+            message = f"A mapping merges more than {MAX_MERGED} others."
+            raise AutocalError(message, place=document.place(mapping.start))
+    return list(found)
+
+
+def _merges(pair: Pair) -> bool:
+    return isinstance(pair.key, ScalarNode) and pair.key.value == _MERGE and pair.key.style is None
+
+
 def _merged(document: ConfigDocument, mapping: MappingNode) -> list[MappingNode]:
-    """The mappings that `<<` brings in, nearest first."""
+    """The mappings that `<<` names, nearest first: in a list the first wins, of several `<<` the last."""
     found: list[MappingNode] = []
-    for pair in mapping.pairs:
-        if isinstance(pair.key, ScalarNode) and pair.key.value == _MERGE and pair.key.style is None:
+    for pair in reversed(mapping.pairs):
+        if _merges(pair):
             source = document.follow(pair.value)
             candidates = source.items if isinstance(source, SequenceNode) else (source,)
             found += [node for item in candidates if isinstance(node := document.follow(item), MappingNode)]
@@ -87,15 +110,5 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return [self.value(item, depth + 1) for item in node.items]
         assert isinstance(node, MappingNode)
-        return self._mapping(node, depth)
-
-    def _mapping(self, node: MappingNode, depth: int) -> dict[str, Value]:
-        result: dict[str, Value] = {}
-        for merged in reversed(_merged(self.document, node)):
-            result |= self._mapping(merged, depth + 1)
-            self.nodes += len(result)
-        for pair in node.pairs:
-            key = pair.key
-            if isinstance(key, ScalarNode) and not (key.value == _MERGE and key.style is None):
-                result[key.value] = self.value(pair.value, depth + 1)
-        return result
+        pairs = pairs_of(self.document, node)
+        return {key: self.value(pair.value, depth + 1) for key, pair in pairs.items()}

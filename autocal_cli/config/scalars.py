@@ -9,9 +9,9 @@ schema).
 
 from __future__ import annotations
 
-import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from autocal_cli.config.record import Scalar
@@ -42,14 +42,16 @@ _FLOAT = {
     ),
 }
 # Text that every reader takes for a string and that needs no quotes, in block and in flow context.
-_PLAIN_SAFE = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
+# (`y` and `n` are booleans to YAML 1.1 readers other than PyYAML.)
+_PLAIN_SAFE = re.compile(r"(?![yYnN]$)[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
+_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def read_plain(text: str, version: Version = "1.1") -> Scalar:
     """The value of an untagged plain scalar.
 
     Text that looks like a number but is none (`0x_`, too many digits to convert) stays text, as no trainer gets past
-    it.
+    it; so does a date (`2024-01-31`), which no key that is read here takes.
     """
     if text in _NULLS:
         return None
@@ -62,7 +64,7 @@ def read_plain(text: str, version: Version = "1.1") -> Scalar:
             return _to_int(text, version)
         if _FLOAT[version].fullmatch(text):
             return _to_float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return text
     return text
 
@@ -70,7 +72,7 @@ def read_plain(text: str, version: Version = "1.1") -> Scalar:
 def read_tagged(tag: str, text: str) -> Scalar:
     """The value of a scalar with an explicit core tag, e.g. `!!float 1e-4`. An unknown tag leaves text.
 
-    Raises ValueError when the text does not fit the tag.
+    Raises ValueError or OverflowError when the text does not fit the tag.
     """
     match tag.removeprefix("tag:yaml.org,2002:"):
         case "float":
@@ -103,7 +105,16 @@ def write_scalar(value: Scalar) -> str:
         return _write_float(value)
     if _PLAIN_SAFE.fullmatch(value) and all(read_plain(value, version) == value for version in ("1.1", "1.2")):
         return value
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return '"' + "".join(map(_escape, value)) + '"'
+
+
+def _escape(char: str) -> str:
+    """One character between double quotes. (JSON would write an emoji as two surrogates, which YAML keeps as two.)"""
+    if char in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[char]
+    if char.isprintable():
+        return char
+    return f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else f"\\u{ord(char):04x}"
 
 
 def _write_float(value: float) -> str:
@@ -128,7 +139,7 @@ def _to_int(text: str, version: Version) -> int:
     if digits.startswith("0o"):
         return sign * int(digits[2:], 8)
     if version == "1.1" and ":" in digits:
-        return sign * int(_sexagesimal(digits))
+        return sign * int(_base_60([int(part) for part in digits.split(":")]))
     if version == "1.1" and digits.startswith("0") and digits != "0":
         return sign * int(digits, 8)
     return sign * int(digits)
@@ -141,12 +152,15 @@ def _to_float(text: str) -> float:
     if digits in {".inf", ".nan"}:
         return sign * float(digits[1:])
     if ":" in digits:
-        return sign * _sexagesimal(digits)
+        return sign * _base_60([float(part) for part in digits.split(":")])
     return sign * float(digits)
 
 
-def _sexagesimal(digits: str) -> float:
-    total = 0.0
-    for part in digits.split(":"):
-        total = total * 60 + float(part)
+def _base_60(parts: Sequence[float]) -> float:
+    """`1:30` is 90. Summed from the seconds up, as PyYAML does, so that floats come out alike to the last bit."""
+    total: float = 0
+    base = 1
+    for part in reversed(parts):
+        total += part * base
+        base *= 60
     return total

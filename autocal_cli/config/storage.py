@@ -30,10 +30,12 @@ def replace_file(path: Path, data: bytes) -> None:
 
     A symbolic link stays a link and its target is replaced; an existing file's mode is kept. Raises AutocalError.
     """
-    target = path.resolve()
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        target = path.resolve()
+        if target.exists() and not target.is_file():  # renaming over a pipe or /dev/null would destroy it
+            raise AutocalError("This is not a regular file.", place=Place(str(path)))
+        handle, temporary = tempfile.mkstemp(prefix=".autocal.", suffix=".tmp", dir=target.parent)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -43,16 +45,14 @@ def replace_file(path: Path, data: bytes) -> None:
         else:
             Path(temporary).chmod(0o666 & ~_umask())
         os.replace(temporary, target)  # noqa: PTH105 (the one call that is atomic on every system)
-    except OSError as error:
+        temporary = None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AutocalError(f"The file cannot be written: {reason}.", place=Place(str(path))) from None
+    finally:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-        raise AutocalError(f"The file cannot be written: {error.strerror or error}.", place=Place(str(path))) from None
-    except BaseException:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise
 
 
 def _umask() -> int:

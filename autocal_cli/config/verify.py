@@ -18,6 +18,7 @@ from autocal_cli.config.edits import inverse, splice
 from autocal_cli.config.patch import Patch
 from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import KeyPath
+from autocal_cli.errors import AutocalError
 
 
 class VerificationError(AssertionError):
@@ -34,7 +35,10 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
     """
     if splice(after_text, inverse(before.text, patch.edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
-    after = parse_document(before.encode(after_text), before.path)
+    try:
+        after = parse_document(before.encode(after_text), before.path)
+    except AutocalError as error:
+        raise VerificationError(f"The output cannot be read: {error}") from None
     set_paths = frozenset(patch.values)
     if list(_events(before, set_paths)) != list(_events(after, set_paths)):
         raise VerificationError("Something outside the edited keys reads differently.")
@@ -50,7 +54,7 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
 
 
 def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
-    """The document as a flat list of events; a mapping left empty by what is `without` counts as absent or null."""
+    """The document as a flat list of events, without the pairs at the paths `without`."""
     return _walk(document.root, (), without)
 
 
@@ -68,10 +72,7 @@ def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath]) -> Iter
         case MappingNode():
             yield ("mapping", node.tag, node.anchor, node.flow)
             for pair in node.pairs:
-                plain = isinstance(pair.key, ScalarNode) and path is not None
-                here = (
-                    (*path, pair.key.value) if plain and path is not None and isinstance(pair.key, ScalarNode) else None
-                )
+                here = (*path, pair.key.value) if path is not None and isinstance(pair.key, ScalarNode) else None
                 if here not in without:
                     yield from _walk(pair.key, None, without)
                     yield from _walk(pair.value, here, without)

@@ -1,0 +1,49 @@
+"""Where the text of a pair ends: behind its colon, behind its last token, at the line below."""
+
+from __future__ import annotations
+
+from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.errors import AutocalError
+
+
+def colon_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the `:` of a simple key. Raises AutocalError for `? complex` keys."""
+    offset = pair.key.end
+    while offset < len(document.text) and document.text[offset] in " \t":
+        offset += 1
+    if not document.text.startswith(":", offset):
+        raise AutocalError(
+            "Only a key with its `:` can be given a value.", place=document.place(pair.key.start), fix="Write `key:`."
+        )
+    return offset + 1
+
+
+def last_token_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the last token of a pair. (The end mark of a block mapping stands at the next token.)"""
+    pair, value = last_node(pair)
+    if not (isinstance(value, ScalarNode) and value.omitted):
+        return value.end
+    if value is not pair.value:  # an empty item of a list
+        return document.text.rfind("-", 0, value.start) + 1
+    colon = document.text.find(":", pair.key.end, pair.key.end + 200)
+    return colon + 1 if colon >= 0 and not document.text[pair.key.end : colon].strip() else pair.key.end
+
+
+def last_node(pair: Pair) -> tuple[Pair, Node]:
+    """The node that a pair ends with, down through block collections, and the innermost pair that it ends."""
+    value = pair.value
+    while isinstance(value, MappingNode | SequenceNode) and not value.flow:
+        if isinstance(value, MappingNode):
+            pair = value.pairs[-1]
+            value = pair.value
+        else:
+            value = value.items[-1]
+    return pair, value
+
+
+def next_line(text: str, after: int) -> int:
+    """The start of the line below the token that ends at `after`. (A block scalar ends behind its last line break.)"""
+    if text.endswith("\n", 0, after):
+        return after
+    line_break = text.find("\n", after)
+    return len(text) if line_break < 0 else line_break + 1
