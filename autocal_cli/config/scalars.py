@@ -44,7 +44,7 @@ _FLOAT = {
 # Text that every reader takes for a string and that needs no quotes, in block and in flow context.
 # (`y` and `n` are booleans to YAML 1.1 readers other than PyYAML.)
 _PLAIN_SAFE = re.compile(r"(?![yYnN]$)[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
-_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
 def read_plain(text: str, version: Version = "1.1") -> Scalar:

@@ -161,6 +161,7 @@ def test_losses_as_a_list():
             - type: mssimloss
             - {type: perceptualloss, loss_weight: 0}
             - {type: newloss, loss_weight: -0.5}
+            - {type: mseloss, loss_weight: off}
             - {loss_weight: 1.0}
             - just text
         """
@@ -170,10 +171,11 @@ def test_losses_as_a_list():
         ("mssimloss", "structure", 1.0, True),
         ("perceptualloss", "perceptual", 0.0, False),
         ("newloss", "unknown", -0.5, True),
+        ("mseloss", "pixel", 1.0, True),
     ]
     config = facts(text)
     assert [str(loss.place) for loss in config.losses] == [
-        f"train.yml:{at}" for at in ("4:7", "6:7", "7:7", "8:7", "9:7")
+        f"train.yml:{at}" for at in ("4:7", "6:7", "7:7", "8:7", "9:7", "10:7")
     ]
     assert config.adversarial
 

@@ -71,6 +71,9 @@ def test_a_an_output_that_the_edits_do_not_explain(output):
         ("[1, 'two', {three: *name}]", "[1, 'two', {three: *name}, 4]"),
         ("[1, 'two', {three: *name}]", "[1, 'two', [three, *name]]"),
         ("mine: [1", "mine: !mine [1"),
+        ("mine: [1", "mine: &mine [1"),
+        ("{three", "!mine {three"),
+        ("{three", "&mine {three"),
         ("    mine: ", "    yours: "),
         ("    words\n", "    words\n\n  more: 1\n"),
         ("|\n    words", ">\n    words"),
@@ -81,11 +84,14 @@ def test_b_something_else_reads_differently(old, new):
         verified(with_edit(old, new))
 
 
-def test_b_order_of_keys_counts():
-    before = parse_document(b"a: 1\nb: 2\n", "train.yml")
-    patch = Patch((Edit(0, 10, "b: 2\na: 1\n"),), {})
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [("a: 1\nb: 2\n", "b: 2\na: 1\n"), ("a: {b: 1}\n", "a:\n  b: 1\n"), ("a: [1]\n", "a:\n- 1\n")],
+)
+def test_b_order_and_style_count(text, other):
+    before = parse_document(text.encode(), "train.yml")
     with pytest.raises(VerificationError, match="outside the edited keys"):
-        verify_patch(before, "b: 2\na: 1\n", patch)
+        verify_patch(before, other, Patch((Edit(0, len(text), other),), {}))
 
 
 @pytest.mark.parametrize(
