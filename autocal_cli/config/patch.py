@@ -99,8 +99,7 @@ class _Planner:
             return
         self._refuse_shared(pair.value, path)
         old = pair.value
-        block_scalar = isinstance(old, ScalarNode) and old.style in ("|", ">")
-        if isinstance(old, ScalarNode) and not (old.omitted or block_scalar or isinstance(value, dict | list)):
+        if isinstance(old, ScalarNode) and _stands_alone(old) and not isinstance(value, dict | list):
             self._replace(old.start, old.end, write_scalar(value))
         else:
             self._replace_value(mapping, pair, len(path) - self.depth - 1, value)
@@ -203,6 +202,11 @@ class _Planner:
                 if step > 0:
                     return step
         return 2
+
+
+def _stands_alone(node: ScalarNode) -> bool:
+    """Whether its span is its text: with a tag and an anchor it misses the first; that of a `|` has a line break too many."""
+    return not (node.omitted or node.style in ("|", ">") or (node.tag and node.anchor))
 
 
 def _wordless(node: Node) -> bool:

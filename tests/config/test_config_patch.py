@@ -171,6 +171,15 @@ BLOCK_IN_BLOCK = {
         +     rate: 0.5
               early: {until: 0.1}
         """,
+    "a tag and an unused anchor go with their number": """
+          train:
+            sched:
+        -     rate: !!float &rate 1e-1 # note
+        +     rate: 0.5 # note
+              early:
+        -       until: &until !!float 1 # note
+        +       until: 0.1 # note
+        """,
     "a value is omitted": """
           train:
             sched:
