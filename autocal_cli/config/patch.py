@@ -205,7 +205,7 @@ class _Planner:
 
 
 def _stands_alone(node: ScalarNode) -> bool:
-    """Whether its span is its text: with a tag and an anchor it misses the first; that of a `|` has a line break too many."""
+    """Whether its span is its text: a tag before an anchor stands outside of it, the line break of a `|` inside."""
     return not (node.omitted or node.style in ("|", ">") or (node.tag and node.anchor))
 
 
