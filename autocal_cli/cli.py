@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,18 +17,15 @@ from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.version import __version__
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
-    from autocal_cli.workflow.calibrate_file import CalibrationRun
     from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
 
-PLAIN_WIDTH = 110  # columns where the output is no terminal
+# click's error of a wrong command line, whichever way typer carries click
+UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="autocal",
     help="Sets the loss schedule of a super-resolution training, explains every number, and rewrites the config "
     "without disturbing a byte of the rest.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -94,8 +91,9 @@ def calibrate(
     from autocal_cli.config.storage import replace_file
     from autocal_cli.report.as_json import calibration_json, dump
     from autocal_cli.report.differences import unified_diff
+    from autocal_cli.report.output import show, write
     from autocal_cli.report.progress import scan_progress
-    from autocal_cli.report.terminal import calibration_view, findings_view
+    from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
     from autocal_cli.workflow.calibrate_file import calibrate_file
     from autocal_cli.workflow.destination import check_destination
     from autocal_cli.workflow.settings import parse_settings
@@ -106,21 +104,21 @@ def calibrate(
     by_hand = parse_settings(settings or [])
     if target and not in_place and not dry_run:
         check_destination(target, config, force)
-    with scan_progress(_console(stderr=True), quiet) as advance:
+    with scan_progress(quiet) as advance:
         run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, seed, advance))
 
-    if not quiet:
-        _print(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
     if target and not dry_run and not (target == config and run.after == run.before):
         replace_file(target, run.after)
-    if as_json:
-        _write(dump(calibration_json(run.calibration, run.findings)).encode())
-    elif diff:
-        _write(unified_diff(run.before, run.after, str(config), str(target or config)).encode())
-    elif target is None and not dry_run:
-        _write(run.after)
     if not quiet:
-        _print(_outcome(run, target, dry_run), stderr=True)
+        show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
+    if as_json:
+        write(dump(calibration_json(run.calibration, run.findings)).encode())
+    elif diff:
+        write(unified_diff(run.before, run.after, str(config), str(target or config)).encode())
+    elif target is None and not dry_run:
+        write(run.after)
+    if not quiet:
+        show(outcome_view(run.path, target, run.after != run.before, dry_run), stderr=True)
     _exit_with(run.findings)
 
 
@@ -140,19 +138,20 @@ def explain(
     A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
     """
     from autocal_cli.report.as_json import calibration_json, dump
+    from autocal_cli.report.output import show, write
     from autocal_cli.report.progress import scan_progress
     from autocal_cli.report.terminal import explanation_view, findings_view
     from autocal_cli.workflow.explain_file import explain_file
 
     _check_parameter(parameter)
-    with scan_progress(_console(stderr=True), quiet) as advance:
+    with scan_progress(quiet) as advance:
         calibration, findings = explain_file(config, _dataset_options(hr, no_dataset, device, seed, advance))
     if as_json:
-        _write(dump(calibration_json(calibration, findings, parameter)).encode())
+        write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:
-        _print(explanation_view(calibration, parameter))
+        show(explanation_view(calibration, parameter))
     if not quiet:
-        _print(*findings_view(findings), stderr=True)
+        show(*findings_view(findings), stderr=True)
     _exit_with(findings)
 
 
@@ -175,31 +174,43 @@ def analyze_dataset(
 ) -> None:
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs."""
     from autocal_cli.report.as_json import dataset_json, dump
+    from autocal_cli.report.output import show, write
     from autocal_cli.report.progress import scan_progress
     from autocal_cli.report.terminal import dataset_view
     from autocal_cli.workflow.measure import DatasetOptions, scan_folders
 
-    with scan_progress(_console(stderr=True), quiet) as advance:
+    with scan_progress(quiet) as advance:
         options = DatasetOptions(
             device=device, seed=seed, tolerance=None if read_all else tolerance, workers=workers, on_progress=advance
         )
         dataset = scan_folders(tuple(paths), options)
     if as_json:
-        _write(dump(dataset_json(dataset)).encode())
+        write(dump(dataset_json(dataset)).encode())
     else:
-        _print(dataset_view(dataset))
+        show(*dataset_view(dataset))
 
 
 def main() -> None:
     """Entry point: the exit code is set here and nowhere else."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except AutocalError as error:
-        sys.stderr.write(f"autocal: {error}\n")
-        sys.exit(2)
+        code = _complain(str(error), 2)
+    except UsageError as error:
+        command = f" See {error.ctx.command_path} --help." if error.ctx else ""
+        code = _complain(f"{error.format_message().rstrip('.')}.{command}", 2)
     except KeyboardInterrupt:
-        sys.stderr.write("autocal: interrupted; nothing was written.\n")
-        sys.exit(130)
+        code = 130
+    if code == 130:
+        _complain("interrupted; nothing was written.", code)
+    sys.exit(code)
+
+
+def _complain(message: str, code: int) -> int:
+    from autocal_cli.report.output import one_line
+
+    sys.stderr.write(f"autocal: {one_line(message)}\n")
+    return code
 
 
 def _dataset_options(
@@ -224,36 +235,6 @@ def _check_parameter(name: str | None) -> None:
         raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
 
 
-def _outcome(run: CalibrationRun, target: Path | None, dry_run: bool) -> str:
-    changed = "nothing to change" if run.after == run.before else "the block is resolved"
-    if dry_run:
-        return f"Dry run: {changed}; nothing was written."
-    if target is None:
-        return f"{run.path}: {changed}."
-    return f"{target}: {changed}."
-
-
 def _exit_with(findings: Iterable[Finding]) -> None:
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
-
-
-def _console(stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
-
-
-def _print(*parts: RenderableType, stderr: bool = False) -> None:
-    from rich.text import Text
-
-    console = _console(stderr)
-    for part in parts:
-        console.print(part, markup=False, soft_wrap=isinstance(part, Text))  # a path must stay in one piece
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from autocal_cli.calibration.overrides import Overrides, read_overrides
@@ -91,10 +92,10 @@ def _tidied_preset(name: str, step: Step) -> Step:
 
 
 def _bounded(name: str, value: Number, bound: Bound, total_iter: int | None, source: str) -> list[Step]:
-    high = bound.high
+    high: Number = bound.high
     reason = f"Calibrated values of {name} stay between {bound.low:g} and {bound.high:g}."
-    if bound.share_of_run is not None and total_iter is not None and total_iter * bound.share_of_run < high:
-        high = max(bound.low, total_iter * bound.share_of_run)
+    if bound.share_of_run is not None and total_iter is not None and total_iter < high / bound.share_of_run:
+        high = max(bound.low, math.floor(total_iter * bound.share_of_run))  # down, or rounding would pass the share
         reason = f"At most {bound.share_of_run:.0%} of the run of {total_iter:,} iterations."
     after = min(max(value, bound.low), high)
     return [] if after == value else [Step(f"bound-{name.replace('_', '-')}", source, value, after, reason)]
@@ -114,7 +115,9 @@ def _rounded(name: str, value: Number) -> list[Step]:
         return []
     if after == value:
         return [Step("rounding", "arithmetic", value, after, "A whole number.")]
-    return [Step("rounding", "arithmetic", value, after, "Rounded to what the numbers behind it can bear.")]
+    digits = "a whole number" if name in WHOLE_NUMBERS else "three significant digits"
+    of = " (of 1 - momentum)" if name == "momentum" else ""
+    return [Step("rounding", "arithmetic", value, after, f"Rounded to {digits}{of}.")]
 
 
 def _run_length(config: TrainingConfig, overrides: Overrides) -> tuple[int | None, list[Finding]]:

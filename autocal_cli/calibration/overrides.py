@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autocal_cli.calibration.record import Presets
 from autocal_cli.calibration.schema import RECORD_KEY, block_schema, check_value, unknown_key
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, Place
 
 MODE_KEY: KeyPath = ("auto_calibrate",)  # says who chooses, so that it is never an override itself
 
@@ -37,10 +37,12 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
         if path[0] == RECORD_KEY:
+            _refuse_foreign_record(path, value, place)
             continue
         if path not in schema:
-            _refuse_mapping_for_number(path, value, schema, block)
-            findings.append(unknown_key(path, schema, place))
+            _refuse_wrong_shape(path, value, schema, place)
+            if not (value in (None, {}) and _is_section(path, schema)):
+                findings.append(unknown_key(path, schema, place))
             continue
         if value is None or (path in settings) or (path in written and same_value(value, written[path])):
             continue
@@ -79,13 +81,22 @@ def same_value(one: Value, other: Value) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _refuse_mapping_for_number(
-    path: KeyPath, value: Value, schema: Mapping[KeyPath, object], block: SchedulingBlock | None
-) -> None:
+def _is_section(path: KeyPath, schema: Mapping[KeyPath, object]) -> bool:
+    """Whether known keys stand below `path`, as they do below `phases`."""
+    return any(known[: len(path)] == path for known in schema)
+
+
+def _refuse_foreign_record(path: KeyPath, value: Value, place: Place | None) -> None:
+    """`calibration: mine` would be overwritten."""
+    if path == (RECORD_KEY,) and value not in (None, {}):
+        message = f"`{RECORD_KEY}` is where autocal keeps its record, a mapping."
+        raise AutocalError(message, place=place, fix="Give your own key another name.")
+
+
+def _refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:
     """`momentum: {a: 1}` and `phases: fast` put the wrong shape where autocal writes."""
-    place = block.place_of(path) if block else None
     for length in range(1, len(path)):
         if path[:length] in schema:
             raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
-    if value is not None and value != {} and any(known[: len(path)] == path for known in schema):
+    if value not in (None, {}) and _is_section(path, schema):
         raise AutocalError(f"`{'.'.join(path)}` should be a mapping.", place=place)

@@ -20,14 +20,20 @@ from autocal_cli.calibration.record import (
     Placement,
     Step,
 )
+from autocal_cli.calibration.restored import restored
 from autocal_cli.calibration.schema import RECORD_KEY
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, MetricSummary
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.version import __version__
 
 RECORD_VERSION = 1
+MAX_RECORDED_IMAGES = 100_000_000  # a record that claims more is damaged
+SCORES = (*METRIC_NAMES, "overall_complexity")
+
+_NETWORK_KEYS = ("type", "family", "variant", "scale", "parameters", "macs_per_pixel", "builder", "structure")
+_PLACEMENT_KEYS = {"variant": "nearest", "match": "match", "reason": "placement"}  # Placement's own, in the record
 
 
 def resolved_values(calibration: Calibration) -> dict[str, Value]:
@@ -90,31 +96,31 @@ def recorded_dataset(block: SchedulingBlock | None) -> DatasetFingerprint | None
 
 
 def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]) -> Calibration:
-    """The Calibration as its record tells it, with `manual` changes made since on top. Computes nothing anew.
+    """The Calibration as its record tells it, with what is `manual` in the block now on top. Computes nothing anew.
 
     Raises AutocalError when the record is damaged.
     """
     record = _record(block)
     assert record is not None
     with _damage_reported(block):
-        network_entry = dict(record["network"])
-        placement = Placement(network_entry.pop("nearest"), network_entry.pop("match"), network_entry.pop("placement"))
-        parameters = {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS}
-        values: Any = block.values
-        training = values.get(TOTAL_ITERATIONS[0], {})
-        return Calibration(
-            network=NetworkFingerprint(**network_entry),
-            placement=placement,
-            dataset=_dataset_from(record["dataset"]) if record["dataset"] else None,
-            dataset_info=training[DATASET_INFO[-1]],
-            parameters=parameters,
-            phases=tuple(Phase(name, **entry) for name, entry in values["phases"].items()),
-            stability=values["stability"],
-            total_iter=training.get(TOTAL_ITERATIONS[-1]),
-            manual=manual,
-            presets_version=str(record["presets"]),
-            findings=(),
-        )
+        values: Any = {}
+        for path, value in (*leaves(record["wrote"]), *manual.items()):
+            _put(values, path, value)
+        training = values[TOTAL_ITERATIONS[0]]
+        told = {
+            "network": restored(NetworkFingerprint, {key: record["network"][key] for key in _NETWORK_KEYS}),
+            "placement": restored(Placement, {key: record["network"][name] for key, name in _PLACEMENT_KEYS.items()}),
+            "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
+            "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
+            "parameters": {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS},
+            "phases": tuple(restored(Phase, {"name": name, **entry}) for name, entry in values["phases"].items()),
+            "stability": values["stability"],
+            "total_iter": training.get(TOTAL_ITERATIONS[-1]),
+            "manual": manual,
+            "presets_version": record["presets"],
+            "findings": (),
+        }
+        return restored(Calibration, told)
 
 
 def _record(block: SchedulingBlock | None) -> dict[str, Any] | None:
@@ -147,20 +153,10 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 
 
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
-    network = calibration.network
-    return {
-        "type": network.type,
-        "family": network.family,
-        "variant": network.variant,
-        "scale": network.scale,
-        "parameters": network.parameters,
-        "macs_per_pixel": None if network.macs_per_pixel is None else round(network.macs_per_pixel, 1),
-        "builder": network.builder,
-        "structure": network.structure,
-        "nearest": calibration.placement.variant,
-        "match": calibration.placement.match,
-        "placement": calibration.placement.reason,
-    }
+    network, placement = calibration.network, calibration.placement
+    entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
+    entry["macs_per_pixel"] = None if network.macs_per_pixel is None else round(network.macs_per_pixel, 1)
+    return entry | {name: getattr(placement, key) for key, name in _PLACEMENT_KEYS.items()}
 
 
 def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
@@ -192,23 +188,26 @@ def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
 
 def _dataset_from(entry: Mapping[str, Any]) -> DatasetFingerprint:
     images = entry["images"]
-    return DatasetFingerprint(
-        roots=tuple(entry["roots"]),
-        found=images["found"],
-        read=images["read"],
-        skipped={"as recorded": images["skipped"]} if images["skipped"] else {},
-        failures=(),
-        metrics={
-            name: MetricSummary(**{**entry[name], "ci95": (entry[name]["ci95"][0], entry[name]["ci95"][1])})
-            for name in METRIC_NAMES
+    if images["failed"] > images["found"] or images["found"] > MAX_RECORDED_IMAGES:
+        raise ValueError(f"{images['failed']} of {images['found']} images failed")
+    told = {
+        "roots": tuple(entry["roots"]),
+        "found": images["found"],
+        "read": images["read"],
+        "skipped": {"as recorded": images["skipped"]} if images["skipped"] else {},
+        "failures": (FileIssue("(not recorded)", "could not be read when the dataset was measured"),)
+        * images["failed"],
+        "metrics": {
+            name: restored(MetricSummary, {**entry[name], "ci95": tuple(entry[name]["ci95"])}) for name in METRIC_NAMES
         },
-        overall_complexity=entry["overall_complexity"],
-        overall_ci95=(entry["overall_ci95"][0], entry["overall_ci95"][1]),
-        identity=entry["identity"],
-        metric_version=entry["metric_version"],
-        device="as recorded",
-        seconds=0.0,
-    )
+        "overall_complexity": entry["overall_complexity"],
+        "overall_ci95": tuple(entry["overall_ci95"]),
+        "identity": entry["identity"],
+        "metric_version": entry["metric_version"],
+        "device": "as recorded",
+        "seconds": 0.0,
+    }
+    return restored(DatasetFingerprint, told)
 
 
 def _step_entry(step: Step) -> dict[str, Value]:
@@ -223,8 +222,10 @@ def _step_entry(step: Step) -> dict[str, Value]:
 
 
 def _parameter_from(name: str, entries: list[dict[str, Any]], manual: Mapping[KeyPath, Value]) -> Parameter:
-    trail = tuple(Step(**entry) for entry in entries)
+    trail = tuple(restored(Step, entry) for entry in entries)
     by_hand = manual.get((name,))
+    if by_hand is None and trail[-1].code == "manual":  # the key was deleted since
+        trail = trail[:-1]
     if isinstance(by_hand, int | float) and not same_value(by_hand, trail[-1].after):
         before: Number = trail[-1].after
         trail = (*trail, Step("manual", "the user", before, by_hand, "Changed by hand since the calibration."))

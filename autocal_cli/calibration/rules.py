@@ -13,13 +13,14 @@ def apply_rule(rule: Rule, value: Number, signal: Signal) -> Step | None:
     if rule.form == "switch" and not signal.value:
         return None
     if signal.value is None:
-        return Step(rule.code, rule.source, value, value, f"{signal.told}, so this stays as it is.")
+        return Step(rule.code, rule.source, value, value, f"{signal.told}: this stays as it is.")
     after = _scaled(rule, value, signal.value)
     margin = None
     if signal.interval is not None:
         low, high = (_scaled(rule, value, bound) for bound in signal.interval)
         margin = significant(abs(high - low) / 2)
-    return Step(rule.code, rule.source, value, after, f"{signal.told}. {rule.reason}", margin)
+    why = f". {rule.reason}" if after != value else ": this stays as it is."
+    return Step(rule.code, rule.source, value, after, f"{signal.told}{why}", margin)
 
 
 def factor(rule: Rule, x: float) -> float:
@@ -30,8 +31,10 @@ def factor(rule: Rule, x: float) -> float:
             size = math.pow(numbers["base"], 2 * (x - 0.5))
         case "power":
             # Clamped whichever way it points, so that `low` and `high` bound the change of the value itself.
+            # In logarithms: x counts what a config says, and may be too large for a float.
             exponent = numbers["exponent"] if rule.direction == "up" else -numbers["exponent"]
-            return min(max(math.pow(x / numbers["reference"], exponent), numbers["low"]), numbers["high"])
+            size = exponent * (math.log(x) - math.log(numbers["reference"]))
+            return math.exp(min(max(size, math.log(numbers["low"])), math.log(numbers["high"])))
         case "switch":
             size = numbers["factor"] if x else 1.0
     return size if rule.direction == "up" else 1 / size

@@ -39,12 +39,12 @@ class Field:
             parts.append(f"above {self.low:g}" if self.open_low else f"at least {self.low:g}")
         if self.high < math.inf:
             parts.append(f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
-        return f"a {self.type} {' and '.join(parts)}".strip()
+        return f"a {self.type}, {' and '.join(parts)}" if parts else f"a {self.type}"
 
     def accepts(self, value: Value) -> bool:
         if self.type == "boolean":
             return isinstance(value, bool)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             return False
         if self.type == "whole number" and not isinstance(value, int):
             return False
@@ -98,11 +98,8 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
         message = f"`{name}: {value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
         return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
-    if field.type == "number" and isinstance(value, int) and not isinstance(value, bool) and field.accepts(value):
-        return value, None
     if not field.accepts(value):
-        found = f"'{value}'" if isinstance(value, str) else _shown(value)
-        raise AutocalError(f"`{name}` should be {field.told}. Found {found}.", place=place)
+        raise AutocalError(f"`{name}` should be {field.told}. Found {_shown(value)}.", place=place)
     return value, None
 
 
@@ -112,6 +109,14 @@ def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | N
     near = difflib.get_close_matches(name, [".".join(known) for known in schema], n=1, cutoff=0.75)
     fix = f"Did you mean `{near[0]}`?" if near else None
     return Finding("unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", fix, place)
+
+
+def _is_finite(value: int | float) -> bool:
+    """Whether a number is one to a trainer: a whole number beyond the range of floats is none."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _number_in(text: str, field: Field) -> int | float | None:
@@ -130,4 +135,5 @@ def _shown(value: Value) -> str:
         return "nothing"
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
-    return str(value)
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"

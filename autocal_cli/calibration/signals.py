@@ -59,9 +59,10 @@ def read_signals(
 def _complexity(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> Signal:
     value = dataset_scores(dataset, by_hand)["overall_complexity"]
     if by_hand:
-        return Signal("overall_complexity", value, f"Complexity {value:.2f}, given by hand")
+        whole = "overall_complexity" in by_hand or all(name in by_hand for name in METRIC_NAMES)
+        return Signal("overall_complexity", value, f"Complexity {value:.2f}, {'' if whole else 'partly '}given by hand")
     if dataset is None:
-        return Signal("overall_complexity", value, f"The dataset was not measured, so the neutral {value} is taken")
+        return Signal("overall_complexity", value, f"The dataset was not measured and counts as neutral, {value}")
     low, high = (round(bound, 4) for bound in dataset.overall_ci95)
     told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
     return Signal("overall_complexity", value, told, (low, high))

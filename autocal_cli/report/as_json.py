@@ -95,5 +95,4 @@ def _step(step: Step) -> dict[str, Value]:
         "before": step.before,
         "after": step.after,
         "reason": step.reason,
-        "margin": step.margin,
     }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.record import Calibration, Number, Parameter, Step
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
+from autocal_cli.report.output import one_line
 
 _SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _NAMES = {"texture_variance": "texture variance", "edge_density": "edge density", "color_variation": "colour variation"}
@@ -20,15 +24,22 @@ _SHOWN_FAILURES = 20
 def calibration_view(calibration: Calibration) -> RenderableType:
     """The summary of `calibrate`: network, dataset, and every parameter beside its preset."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("parameter")
-    table.add_column("preset", justify="right")
-    table.add_column("value", justify="right", style="bold")
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("preset", justify="right", no_wrap=True)
+    table.add_column("value", justify="right", style="bold", no_wrap=True)
     table.add_column("by")
     for name, parameter in calibration.parameters.items():
-        preset = parameter.trail[0].after
-        codes = [step.code for step in parameter.trail[1:] if step.code == "manual" or _counts(step)]
-        table.add_row(name, number(preset), number(parameter.value), ", ".join(codes) or "preset")
-    return Group(*heading(calibration), Text(), table)
+        table.add_row(name, number(parameter.trail[0].after), number(parameter.value), _by(parameter))
+    parameters: list[RenderableType] = [Text(), table] if calibration.parameters else []
+    return Group(*heading(calibration), *parameters)
+
+
+def _by(parameter: Parameter) -> str:
+    """What made the value: the rules that moved it, the preset alone, or the user, with what was set aside."""
+    last = parameter.trail[-1]
+    if parameter.manual:
+        return "manual" if last.before in (None, last.after) else f"manual, instead of {number(last.before)}"
+    return ", ".join(step.code for step in parameter.trail[1:] if _counts(step)) or "preset"
 
 
 def _counts(step: Step) -> bool:
@@ -41,29 +52,40 @@ def explanation_view(calibration: Calibration, only: str | None = None) -> Rende
     for name, parameter in calibration.parameters.items():
         if only in (None, name):
             parts += [Text(), Text.assemble((name, "bold"), " = ", (number(parameter.value), "bold")), trail(parameter)]
+    if only is not None and only not in calibration.parameters:
+        parts += [Text(), Text(f"{only} is not set: the block is the user's own and does not hold it.")]
     return Group(*parts)
 
 
-def heading(calibration: Calibration) -> list[Text]:
-    """Two lines: what the network is, what the images are."""
+def heading(calibration: Calibration) -> list[RenderableType]:
+    """What the network is, and what the images are."""
     network, placement = calibration.network, calibration.placement
-    measured = ""
+    measured = "not measured"
     if network.parameters is not None:
-        measured = f", {network.parameters:,} parameters"
+        measured = f"{network.parameters:,} parameters"
         measured += f", {network.macs_per_pixel:,.0f} MACs per pixel" if network.macs_per_pixel is not None else ""
         measured += f" at x{network.scale}" if network.scale else ""
-    lines = [
-        Text.assemble(("network  ", "bold"), f"{network.type or 'not named'}{measured}"),
-        Text(f"         {placement.reason}", style="dim"),
-    ]
     scores = ", ".join(f"{_NAMES[name]} {calibration.dataset_info[name]:.2f}" for name in _NAMES)
     overall = f"complexity {calibration.dataset_info['overall_complexity']:.2f} ({scores})"
+    return [
+        Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
+        Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
+        Text.assemble(("dataset  ", "bold"), overall),
+        Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
+    ]
+
+
+def _seen(calibration: Calibration) -> str:
+    """Where the scores come from."""
     dataset = calibration.dataset
-    how = f"{dataset.read:,} of {dataset.found:,} images" if dataset else "not measured"
-    return [*lines, Text.assemble(("dataset  ", "bold"), f"{overall}, {how}")]
+    by_hand = any(path[:-1] == DATASET_INFO for path in calibration.manual)
+    if dataset is not None:
+        return f"{dataset.read:,} of {dataset.found:,} images read{'; some scores set by hand' if by_hand else ''}"
+    return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
 
 
 def trail(parameter: Parameter) -> Table:
+    """The steps of one value."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("  step", no_wrap=True)
     table.add_column("before", justify="right", no_wrap=True)
@@ -71,16 +93,16 @@ def trail(parameter: Parameter) -> Table:
     table.add_column("reason", ratio=1)
     for step in parameter.trail:
         before = "" if step.before is None else number(step.before)
-        margin = f" +-{number(step.margin)}" if step.margin else ""
-        reason = Text.assemble(step.reason, (f" [{step.source}]", "dim"))
-        table.add_row(f"  {step.code}", before, number(step.after) + margin, reason)
+        margin = f" +-{step.margin:.2g}" if step.margin else ""
+        reason = Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
+        table.add_row(f"  {one_line(step.code)}", before, number(step.after) + margin, reason)
     return table
 
 
-def dataset_view(dataset: DatasetFingerprint) -> RenderableType:
+def dataset_view(dataset: DatasetFingerprint) -> list[RenderableType]:
     """The table of `analyze-dataset`: the metrics, what was read, and what was not."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     for column in ("score", "95% interval", "p5", "median", "p95", "raw mean"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, summary in dataset.metrics.items():
@@ -90,32 +112,41 @@ def dataset_view(dataset: DatasetFingerprint) -> RenderableType:
     table.add_row(
         "overall complexity", f"{dataset.overall_complexity:.3f}", interval(dataset.overall_ci95), style="bold"
     )
+    counts = f"{dataset.found:,} images found, {dataset.read:,} read, {len(dataset.failures):,} failed"
     skipped = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
-    counts = (
-        f"{dataset.found:,} images found, {dataset.read:,} read, {len(dataset.failures):,} failed, "
-        f"{sum(dataset.skipped.values()):,} other files skipped{f' ({skipped})' if skipped else ''}"
-    )
+    if skipped:
+        counts += f"; {sum(dataset.skipped.values()):,} other files skipped ({skipped})"
     note = f"{dataset.seconds:.1f} s on {dataset.device}; 0.5 is an ordinary photograph"
-    parts: list[RenderableType] = [table, Text(), Text(counts), Text(note, style="dim")]
+    parts: list[RenderableType] = [table, Text(), Text(one_line(counts)), Text(note, style="dim")]
     parts += [
-        Text(f"failed: {issue.path}: {issue.reason}", style="yellow") for issue in dataset.failures[:_SHOWN_FAILURES]
+        Text(one_line(f"failed: {issue.path}: {issue.reason}"), style="yellow")
+        for issue in dataset.failures[:_SHOWN_FAILURES]
     ]
     if len(dataset.failures) > _SHOWN_FAILURES:
-        parts.append(
-            Text(f"... and {len(dataset.failures) - _SHOWN_FAILURES:,} more; --json lists all.", style="yellow")
-        )
-    return Group(*parts)
+        more = f"... and {len(dataset.failures) - _SHOWN_FAILURES:,} more failed; --json lists all."
+        parts.append(Text(more, style="yellow"))
+    return parts
 
 
 def findings_view(findings: Iterable[Finding]) -> list[Text]:
-    """One line a finding: place, severity, code, what, fix."""
+    """One line a finding, however long: place, severity, code, what, fix."""
     lines = []
     for finding in findings:
         place = f"{finding.place}: " if finding.place else ""
         fix = f" {finding.fix}" if finding.fix else ""
         severity = (f"{finding.severity} ", _SEVERITY_STYLE[finding.severity])
-        lines.append(Text.assemble(place, severity, (finding.code, "dim"), f": {finding.message}{fix}"))
+        told = one_line(f"{finding.message}{fix}")
+        lines.append(Text.assemble(one_line(place), severity, (finding.code, "dim"), f": {told}"))
     return lines
+
+
+def outcome_view(config: Path, target: Path | None, changed: bool, dry_run: bool) -> Text:
+    """The last line of `calibrate`: what became of the config."""
+    what = "the block is resolved" if changed else "nothing to change"
+    if dry_run:
+        return Text(one_line(f"{config}: {what} (dry run: nothing was written)."))
+    written = f", written to {target}" if target not in (None, config) else ""
+    return Text(one_line(f"{config}: {what}{written}."))
 
 
 def interval(bounds: tuple[float, float]) -> str:

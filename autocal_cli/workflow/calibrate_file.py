@@ -44,9 +44,9 @@ def calibrate_file(path: Path, settings: Mapping[KeyPath, Value], options: Datas
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
         return _left_alone(path, raw, calibrate(config, measure_network(config), None, presets), config)
-    read_overrides(config.block, settings, presets)  # a mistake in the block shows before a long scan
+    by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config)
-    dataset, dataset_findings = measure_dataset(config, options)
+    dataset, dataset_findings = measure_dataset(config, by_hand, options)
     resolved, calibration = resolve(document, config, network, dataset, presets, settings)
     findings = (*_about_block(config), *dataset_findings, *calibration.findings)
     return CalibrationRun(path, raw, resolved.encode(resolved.text), calibration, findings)

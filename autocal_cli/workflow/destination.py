@@ -17,11 +17,13 @@ def check_destination(out: Path, source: Path, force: bool) -> None:
     place = Place(str(out))
     if out.is_dir():
         raise AutocalError("The output is a folder.", place=place, fix="Name a file.")
+    if out.exists() and not out.is_file():  # a device or a pipe, which must not be replaced by a file
+        raise AutocalError("The output is not a regular file.", place=place, fix="Use -o - for standard output.")
     if not out.parent.is_dir():
         raise AutocalError(f"The folder {out.parent} does not exist.", place=place, fix="Make it first.")
     if force or not out.exists():
         return
-    if out.samefile(source):
+    if source.exists() and out.samefile(source):
         if not _bears_record(out):
             raise AutocalError("The output is the config itself.", place=place, fix="Use --in-place to rewrite it.")
         return

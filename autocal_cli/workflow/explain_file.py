@@ -7,21 +7,31 @@ from pathlib import Path
 from autocal_cli.calibration.overrides import read_overrides
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Calibration
-from autocal_cli.calibration.resolved import has_record, recorded_calibration
+from autocal_cli.calibration.resolved import has_record, recorded_calibration, recorded_digest
+from autocal_cli.calibration.schema import RECORD_KEY
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.record import SchedulingBlock
 from autocal_cli.config.storage import read_bytes
 from autocal_cli.errors import Finding
 from autocal_cli.workflow.calibrate_file import calibrate_file
 from autocal_cli.workflow.measure import DatasetOptions
+from autocal_cli.workflow.resolve import text_digest
 
 
 def explain_file(path: Path, options: DatasetOptions) -> tuple[Calibration, tuple[Finding, ...]]:
     """The calibration of a config with every value's trail, and the findings. Raises AutocalError."""
-    config = read_training_config(parse_document(read_bytes(path), str(path)))
-    block = config.block
+    document = parse_document(read_bytes(path), str(path))
+    block = read_training_config(document).block
     if block is None or not has_record(block):
         run = calibrate_file(path, {}, options)
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
-    return recorded_calibration(block, overrides.values), overrides.findings
+    edited = (_edited(path, block),) if recorded_digest(block) != text_digest(document) else ()
+    return recorded_calibration(block, overrides.values), (*edited, *overrides.findings)
+
+
+def _edited(path: Path, block: SchedulingBlock) -> Finding:
+    message = "The config was edited after it was calibrated; this tells what was chosen then."
+    fix = f"autocal calibrate {path} --in-place chooses anew; what is written by hand stays."
+    return Finding("edited-since", "info", message, fix, block.place_of((RECORD_KEY,)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
-from autocal_cli.config.record import DatasetRoot, TrainingConfig
+from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.record import NetworkFingerprint
@@ -55,14 +55,15 @@ def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetF
 
 
 def measure_dataset(
-    config: TrainingConfig, options: DatasetOptions
+    config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
 ) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
     """The fingerprint of the training images, or None with a finding that says why there is none.
 
+    Nothing is measured where the user's own values (`by_hand`) hold every score already.
     Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
     is a warning; when none is left, the fingerprint recorded in the config's block serves, where there is one.
     """
-    if options.skip or (not options.folders and _all_by_hand(config)):
+    if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
     if options.folders:
         return scan_folders(options.folders, options), ()
@@ -106,12 +107,3 @@ def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
         return next((candidate for candidate in candidates if candidate.exists()), None)
     except (OSError, ValueError):  # a path that the system cannot even look up
         return None
-
-
-def _all_by_hand(config: TrainingConfig) -> bool:
-    """Whether the user wrote every score, so that there is nothing to measure. Values of a record do not count."""
-    if config.block is None or recorded_dataset(config.block) is not None:
-        return False
-    training = config.block.values.get(DATASET_INFO[0])
-    scores = training.get(DATASET_INFO[1]) if isinstance(training, dict) else None
-    return isinstance(scores, dict) and all(isinstance(scores.get(name), int | float) for name in METRIC_NAMES)

@@ -63,7 +63,7 @@ def test_one_argument_off_is_not_the_variant(change: dict[str, Value]) -> None:
         (2, {}, 2, []),
         (None, {"scale": 2}, 2, []),
         (2, {"scale": 2}, 2, []),
-        (2, {"scale": 4}, 4, [("network-scale-mismatch", "warning")]),
+        (2, {"scale": 4}, 2, [("network-scale-mismatch", "warning")]),  # the trainer hands its own scale over
         (None, {}, 4, [("network-scale-default", "info")]),
     ],
 )
