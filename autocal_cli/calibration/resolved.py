@@ -155,7 +155,6 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
-    entry["macs_per_pixel"] = None if network.macs_per_pixel is None else round(network.macs_per_pixel, 1)
     return entry | {name: getattr(placement, key) for key, name in _PLACEMENT_KEYS.items()}
 
 

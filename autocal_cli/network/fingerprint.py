@@ -39,7 +39,7 @@ def fingerprint_network(network: NetworkOptions | None, scale: int | None) -> Ne
         variant=registered or recognise(parameters, structure, network, built_scale, builder),
         scale=built_scale,
         parameters=parameters,
-        macs_per_pixel=macs_per_pixel(built, builder.in_chans(network)),
+        macs_per_pixel=round(macs_per_pixel(built, builder.in_chans(network)), 1),
         builder=builder.name,
         structure=structure,
         findings=(

@@ -67,6 +67,7 @@ def measure_dataset(
         return None, ()
     if options.folders:
         return scan_folders(options.folders, options), ()
+    _check_device(options.device)
     present, findings = _existing_roots(config)
     if present:
         try:
@@ -80,6 +81,14 @@ def measure_dataset(
         return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
     message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
+
+
+def _check_device(name: str | None) -> None:
+    """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
+    if name is not None:
+        from autocal_cli.dataset.device import pick_device
+
+        pick_device(name)
 
 
 def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, ...]]:

@@ -61,7 +61,7 @@ def test_halfway_in_log_parameters_the_time_constant_is_the_geometric_mean(prese
 @pytest.mark.parametrize(
     ("scale", "name", "absolute", "relative"),
     [
-        (4, "momentum", 0.0045, 0),
+        (4, "momentum", 0.005, 0),
         (4, "adaptation_rate", 0, 0.145),
         (4, "max_weight", 0, 0.205),
         (4, "baseline_iterations", 0, 0.055),

@@ -1,0 +1,72 @@
+"""Golden files: tests/cases/<name>/train.yml with the resolved config and the explanation that must come of it.
+
+After a wanted change: AUTOCAL_REGENERATE=1 pytest tests/cli/test_cli_cases.py, then read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+CASES = Path(__file__).parent.parent / "cases"
+NAMES = sorted(path.name for path in CASES.iterdir())
+
+
+@pytest.fixture(params=NAMES)
+def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = CASES / request.param
+    monkeypatch.chdir(folder)  # so that messages name files without a folder
+    return folder
+
+
+def compare(path: Path, found: bytes) -> None:
+    if os.environ.get("AUTOCAL_REGENERATE"):
+        path.write_bytes(found)
+    assert found.decode("utf-8") == path.read_bytes().decode("utf-8")
+
+
+def test_the_resolved_config_is_as_it_was_approved(autocal, case):
+    ran = autocal("calibrate", "train.yml", "--no-dataset")
+    assert ran.code == 0
+    compare(case / "resolved.yml", ran.out)
+
+
+def test_the_explanation_is_as_it_was_approved(autocal, case):
+    ran = autocal("explain", "train.yml", "--no-dataset")
+    assert ran.code == 0
+    compare(case / "explain.txt", ran.out + b"--- findings\n" + ran.err.encode())
+
+
+def block(name: str) -> dict:
+    return yaml.safe_load((CASES / name / "resolved.yml").read_text("utf-8"))["train"]["dynamic_loss_scheduling"]
+
+
+def test_nano_starts_from_the_guides_row():
+    record = block("automatic")["calibration"]
+    starts = {name: steps[0]["after"] for name, steps in record["trail"].items()}
+    assert starts == {
+        "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04,
+        "min_weight": 1e-06, "max_weight": 5.0, "baseline_iterations": 50,
+    }  # fmt: skip
+
+
+def test_what_is_written_by_hand_stays():
+    assert [block("by_hand")[name] for name in ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")] == [
+        0.95, 0.005, 100.0, 200,
+    ]  # fmt: skip
+    assert (block("override")["momentum"], block("override")["custom_param"]) == (0.8, 123)
+
+
+def test_manual_mode_is_left_alone_byte_for_byte():
+    folder = CASES / "manual_mode"
+    assert (folder / "resolved.yml").read_bytes() == (folder / "train.yml").read_bytes()
+
+
+def test_arguments_that_the_network_lacks_are_reported():
+    told = (CASES / "esrgan_arguments" / "explain.txt").read_text("utf-8")
+    assert "train.yml:4:14: warning network-argument-unknown" in told
+    assert "Did you mean 'num_blocks'?" in told
+    assert "train.yml:5:16: warning network-argument-unknown" in told

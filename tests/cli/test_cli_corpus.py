@@ -1,0 +1,81 @@
+"""Real configs and images, where the folder with them is at hand."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.layout import read_training_config
+from autocal_cli.workflow.measure import measure_network
+from autocal_cli.workflow.resolve import resolve
+
+pytestmark = pytest.mark.corpus
+
+
+def without_block(data: dict[str, Any]) -> dict[str, Any]:
+    train = {key: value for key, value in data["train"].items() if key != "dynamic_loss_scheduling"}
+    return {**data, "train": train}
+
+
+def test_every_training_config_keeps_all_but_its_block(corpus: Path) -> None:
+    presets, resolved_files = load_presets(), 0
+    for path in sorted((corpus / "configs").rglob("*.y*ml")):
+        raw = path.read_bytes()
+        before = yaml.safe_load(raw)
+        if not isinstance(before.get("train"), dict):
+            continue
+        document = parse_document(raw, path.name)
+        config = read_training_config(document)
+        network = measure_network(config)
+        resolved, _ = resolve(document, config, network, None, presets, {})
+        out = resolved.encode(resolved.text)
+        after = yaml.safe_load(out)
+        assert repr(without_block(after)) == repr(without_block(before)), path
+        again, _ = resolve(resolved, read_training_config(resolved), network, None, presets, {})
+        assert again.text == resolved.text, path
+        assert not lines_outside(document, resolved), path
+        resolved_files += 1
+    assert resolved_files >= 60
+
+
+def lines_outside(document: Any, resolved: Any) -> list[str]:
+    """The lines that a resolution changed outside of the block: none may be."""
+    old, new = document.text.splitlines(keepends=True), resolved.text.splitlines(keepends=True)
+    block = read_training_config(resolved).block
+    assert block is not None
+    assert block.place.line is not None
+    first = block.place.line - 1
+    indent = len(new[first]) - len(new[first].lstrip())
+    last = first + 1
+    while last < len(new) and (not new[last].strip() or len(new[last]) - len(new[last].lstrip()) > indent):
+        last += 1
+    changed = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if tag != "equal" and not (first <= c and d <= last):
+            changed += old[a:b] + new[c:d]
+    return [line for line in changed if line.rstrip("\r\n") not in {other.rstrip("\r\n") for other in old}]
+
+
+def test_a_fork_config_with_kodak_gets_sensible_values(autocal, corpus: Path, tmp_path: Path) -> None:
+    config = corpus / "configs" / "trainner-redux-fork" / "2xParagonSR2_Nano_AUTO_CALIBRATED.yml"
+    out = tmp_path / "resolved.yml"
+    assert autocal("calibrate", config, "--hr", corpus / "data" / "kodak", "-o", out).code == 0
+    block = yaml.safe_load(out.read_text("utf-8"))["train"]["dynamic_loss_scheduling"]
+    assert block["calibration"]["dataset"]["images"]["read"] == 8
+    assert 0.3 < block["training_config"]["dataset_info"]["overall_complexity"] < 0.7
+    assert 0.94 < block["momentum"] < 0.98  # 1.8 million parameters, four images a step
+    assert 0.004 < block["adaptation_rate"] < 0.006
+    assert 20 < block["max_weight"] < 30
+    assert 200 < block["baseline_iterations"] <= 400
+    removed = [
+        line
+        for line in difflib.ndiff(config.read_text("utf-8").splitlines(), out.read_text("utf-8").splitlines())
+        if line.startswith("- ")
+    ]
+    assert removed == ["-     auto_calibrate: true"]

@@ -1,0 +1,66 @@
+"""The command as a process of its own: start, streams, interruption, and what it must not import."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+COMMAND = [sys.executable, "-m", "autocal_cli"]
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv = ['autocal', sys.argv[1]]\nfrom autocal_cli.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'ruamel'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    for option in ("--help", "--version"):
+        subprocess.run([sys.executable, "-c", code, option], check=True, capture_output=True, timeout=60)
+
+
+def test_stdout_holds_the_result_and_nothing_else(config: Path, images: Path) -> None:
+    ran = subprocess.run([*COMMAND, "calibrate", str(config)], capture_output=True, timeout=120)
+    assert ran.returncode == 0
+    assert ran.stdout.startswith(b"# a comment above\n")
+    assert ran.stdout.endswith(b"# the end\n")
+    assert b"momentum" in ran.stderr
+
+
+INTERRUPTED = """
+import os, signal, sys
+from autocal_cli.cli import main
+from autocal_cli.dataset import scan
+read = scan.read_image
+def read_and_interrupt(path, max_pixels):
+    if path.name == "150.png":
+        os.kill(os.getpid(), signal.SIGINT)
+    return read(path, max_pixels=max_pixels)
+scan.read_image = read_and_interrupt
+sys.argv = ["autocal", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.parametrize("command", ["analyze-dataset", "calibrate"])
+def test_an_interrupt_in_the_middle_of_a_scan_exits_130_and_leaves_nothing(
+    config: Path, images: Path, command: str
+) -> None:
+    rng = np.random.default_rng(1)
+    for number in range(200):
+        level = 5 + number  # far from uniform, so that the scan of `calibrate` cannot end early
+        Image.fromarray(rng.integers(0, level, (32, 32, 3), dtype=np.uint8)).save(images / f"{number}.png")
+    out = config.parent / "resolved.yml"
+    arguments = [str(images), "--all"] if command == "analyze-dataset" else [str(config), "-o", str(out)]
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED, command, *arguments], capture_output=True, timeout=120)
+    assert ran.returncode == 130
+    assert ran.stdout == b""
+    assert ran.stderr.splitlines()[-1] == b"autocal: interrupted; nothing was written."
+    assert b"Traceback" not in ran.stderr
+    assert {path.name for path in config.parent.iterdir()} == {"train.yml", "hr"}
