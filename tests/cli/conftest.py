@@ -74,7 +74,15 @@ train:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config_alone(tmp_path: Path) -> Path:
+    """A config whose images are missing."""
     path = tmp_path / "train.yml"
     path.write_bytes(CONFIG.encode())
     return path
+
+
+@pytest.fixture
+def config(config_alone: Path, images: Path) -> Path:
+    """A config with its images beside it."""
+    assert images.is_dir()
+    return config_alone

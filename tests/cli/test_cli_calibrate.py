@@ -16,7 +16,7 @@ def block_of(path: Path) -> dict:
     return yaml.safe_load(path.read_text("utf-8"))["train"]["dynamic_loss_scheduling"]
 
 
-def test_without_an_output_the_resolved_config_goes_to_standard_output(autocal, config, images):
+def test_without_an_output_the_resolved_config_goes_to_standard_output(autocal, config):
     ran = autocal("calibrate", config)
     assert ran.code == 0
     assert yaml.safe_load(ran.out)["train"]["dynamic_loss_scheduling"]["auto_calibrate"] is False
@@ -25,11 +25,11 @@ def test_without_an_output_the_resolved_config_goes_to_standard_output(autocal, 
     assert b"auto_calibrate: true" in config.read_bytes()
 
 
-def test_a_dash_is_standard_output_too(autocal, config, images):
+def test_a_dash_is_standard_output_too(autocal, config):
     assert autocal("calibrate", config, "-o", "-").out == autocal("calibrate", config).out
 
 
-def test_only_lines_of_the_block_change(autocal, config, images, tmp_path):
+def test_only_lines_of_the_block_change(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     assert autocal("calibrate", config, "-o", out).code == 0
     before, after = config.read_text("utf-8").splitlines(), out.read_text("utf-8").splitlines()
@@ -40,7 +40,7 @@ def test_only_lines_of_the_block_change(autocal, config, images, tmp_path):
     assert all(line.startswith("    ") for line in after[start:-1])
 
 
-def test_the_resolved_block_is_whole(autocal, config, images, tmp_path):
+def test_the_resolved_block_is_whole(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     block = block_of(out)
@@ -53,9 +53,8 @@ def test_the_resolved_block_is_whole(autocal, config, images, tmp_path):
         "texture_variance", "edge_density", "color_variation", "overall_complexity",
     }  # fmt: skip
     trail = block["calibration"]["trail"]
-    assert [trail[name][0]["after"] for name in ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")] == [
-        0.85, 0.015, 5.0, 50,
-    ]  # fmt: skip
+    names = ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")
+    assert [trail[name][0]["after"] for name in names] == [0.85, 0.015, 5.0, 50]
 
 
 VARIATIONS = {
@@ -77,7 +76,7 @@ VARIATIONS = {
 
 @pytest.mark.parametrize("name", VARIATIONS)
 @pytest.mark.parametrize("options", [[], ["--no-dataset"], ["--set", "momentum=0.7"]], ids=["scan", "neutral", "set"])
-def test_calibrating_the_output_again_changes_no_byte(autocal, config, images, tmp_path, name, options):
+def test_calibrating_the_output_again_changes_no_byte(autocal, config, tmp_path, name, options):
     config.write_bytes(VARIATIONS[name](config.read_text("utf-8")).encode())
     out = tmp_path / "resolved.yml"
     assert autocal("calibrate", config, "-o", out, *options).code == 0
@@ -89,7 +88,7 @@ def test_calibrating_the_output_again_changes_no_byte(autocal, config, images, t
     assert out.read_bytes() == written
 
 
-def test_a_hand_edit_survives_and_is_marked_and_the_rest_is_resolved_anew(autocal, config, images, tmp_path):
+def test_a_hand_edit_survives_and_is_marked_and_the_rest_is_resolved_anew(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     momentum, rate = block_of(out)["momentum"], block_of(out)["adaptation_rate"]
@@ -104,7 +103,7 @@ def test_a_hand_edit_survives_and_is_marked_and_the_rest_is_resolved_anew(autoca
     assert "momentum" not in block_of(out)["calibration"]["wrote"]
 
 
-def test_a_deleted_value_is_resolved_anew(autocal, config, images, tmp_path):
+def test_a_deleted_value_is_resolved_anew(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     value = block_of(out)["momentum"]
@@ -113,7 +112,7 @@ def test_a_deleted_value_is_resolved_anew(autocal, config, images, tmp_path):
     assert block_of(out)["momentum"] == value
 
 
-def test_extras_are_kept_and_reported(autocal, config, images, tmp_path):
+def test_extras_are_kept_and_reported(autocal, config, tmp_path):
     config.write_text(
         config.read_text("utf-8").replace(
             "    auto_calibrate: true\n", "    auto_calibrate: true\n    custom_param: 123\n"
@@ -125,7 +124,7 @@ def test_extras_are_kept_and_reported(autocal, config, images, tmp_path):
     assert f"{config}:15:19: info unknown-key: " in ran.err
 
 
-def test_a_block_with_auto_calibrate_false_is_left_alone(autocal, config, images):
+def test_a_block_with_auto_calibrate_false_is_left_alone(autocal, config):
     config.write_bytes(
         config.read_bytes().replace(b"auto_calibrate: true", b"auto_calibrate: false\n    momentum: 0.9")
     )
@@ -134,8 +133,8 @@ def test_a_block_with_auto_calibrate_false_is_left_alone(autocal, config, images
     assert "block-left-alone" in ran.err
 
 
-def test_missing_folders_are_a_warning_and_count_as_neutral(autocal, config):
-    ran = autocal("calibrate", config, "--json", "-q")
+def test_missing_folders_are_a_warning_and_count_as_neutral(autocal, config_alone):
+    ran = autocal("calibrate", config_alone, "--json", "-q")
     told = json.loads(ran.out)
     assert ran.code == 0
     assert told["dataset"] is None
@@ -160,23 +159,23 @@ def test_other_images_can_be_named(autocal, config, images):
     assert told["dataset"]["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
 
 
-def test_dry_run_writes_nothing(autocal, config, images, tmp_path):
+def test_dry_run_writes_nothing(autocal, config, tmp_path):
     ran = autocal("calibrate", config, "-o", tmp_path / "out.yml", "--dry-run")
     assert (ran.code, ran.out) == (0, b"")
     assert not (tmp_path / "out.yml").exists()
 
 
-def test_the_diff_shows_the_block_and_nothing_else(autocal, config, images):
+def test_the_diff_shows_the_block_and_nothing_else(autocal, config):
     lines = autocal("calibrate", config, "--diff").out.decode().splitlines()
     removed = [line for line in lines if line.startswith("-") and not line.startswith("---")]
     assert removed == ["-    auto_calibrate: true"]
 
 
-def test_quiet_says_nothing(autocal, config, images):
+def test_quiet_says_nothing(autocal, config):
     assert autocal("calibrate", config, "--quiet").err == ""
 
 
-def test_calibrate_json_keeps_its_contract(autocal, config, images):
+def test_calibrate_json_keeps_its_contract(autocal, config):
     told = json.loads(autocal("calibrate", config, "--json").out)
     assert set(told) == {"format_version", "network", "dataset", "parameters", "findings"}
     assert told["format_version"] == 1
@@ -197,7 +196,7 @@ def test_calibrate_json_keeps_its_contract(autocal, config, images):
 # --- outputs that are in the way -------------------------------------------------------------------------------------
 
 
-def test_autocals_own_output_is_replaced(autocal, config, images, tmp_path):
+def test_autocals_own_output_is_replaced(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     config.write_bytes(config.read_bytes().replace(b"40000", b"20000"))
@@ -206,7 +205,7 @@ def test_autocals_own_output_is_replaced(autocal, config, images, tmp_path):
 
 
 @pytest.mark.parametrize("edit", [("2e-4", "1e-4"), ("# the end", "# the very end"), ("momentum: ", "momentum: 0")])
-def test_an_output_edited_by_hand_is_not_overwritten(autocal, config, images, tmp_path, edit):
+def test_an_output_edited_by_hand_is_not_overwritten(autocal, config, tmp_path, edit):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     out.write_text(out.read_text("utf-8").replace(*edit, 1), "utf-8")
@@ -218,20 +217,16 @@ def test_an_output_edited_by_hand_is_not_overwritten(autocal, config, images, tm
     assert out.read_bytes() != kept
 
 
-def test_a_persons_file_is_replaced_only_by_force(autocal, config, images, tmp_path):
+def test_a_persons_file_is_replaced_only_by_force(autocal, config, tmp_path):
     out = tmp_path / "mine.yml"
     out.write_text("train: {}\n")
     ran = autocal("calibrate", config, "-o", out)
     assert ran.code == 2
-    assert (
-        ran.err
-        == f"autocal: {out}: The file exists and autocal did not write it. Choose another name, or use --force to replace it.\n"
-    )
-    assert out.read_text() == "train: {}\n"
+XX    assert out.read_text() == "train: {}\n"
     assert autocal("calibrate", config, "-o", out, "--force").code == 0
 
 
-def test_the_config_itself_is_no_output(autocal, config, images):
+def test_the_config_itself_is_no_output(autocal, config):
     kept = config.read_bytes()
     assert autocal("calibrate", config, "-o", config).code == 2
     assert config.read_bytes() == kept
@@ -256,7 +251,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("command", ["calibrate", "explain"])
-def test_a_mistake_is_one_line_with_its_place(autocal, config, images, tmp_path, name, command):
+def test_a_mistake_is_one_line_with_its_place(autocal, config, tmp_path, name, command):
     old, new, said = BAD[name]
     text = config.read_text("utf-8")
     assert old in text
@@ -292,7 +287,8 @@ def test_a_mistake_is_one_line_with_its_place(autocal, config, images, tmp_path,
         (["frobnicate"], "frobnicate"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_2(autocal, config, images, tmp_path, monkeypatch, arguments, said):
+def test_wrong_usage_is_one_line_and_exit_2(autocal, config, tmp_path, monkeypatch, arguments, said):
+    assert config.parent == tmp_path
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     ran = autocal(*arguments)

@@ -54,9 +54,8 @@ def test_nano_starts_from_the_guides_row():
 
 
 def test_what_is_written_by_hand_stays():
-    assert [block("by_hand")[name] for name in ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")] == [
-        0.95, 0.005, 100.0, 200,
-    ]  # fmt: skip
+    names = ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")
+    assert [block("by_hand")[name] for name in names] == [0.95, 0.005, 100.0, 200]
     assert (block("override")["momentum"], block("override")["custom_param"]) == (0.8, 123)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 
-def test_explain_tells_every_step(autocal, config, images):
+def test_explain_tells_every_step(autocal, config):
     ran = autocal("explain", config)
     text = ran.out.decode()
     assert ran.code == 0
@@ -24,13 +24,13 @@ def test_explain_of_a_resolved_config_equals_that_of_its_source(autocal, config,
     assert told["dataset"]["metrics"].keys() == calibrated["dataset"]["metrics"].keys()
 
 
-def test_explain_of_one_parameter(autocal, config, images):
+def test_explain_of_one_parameter(autocal, config):
     told = json.loads(autocal("explain", config, "--parameter", "max_weight", "--json").out)
     assert list(told["parameters"]) == ["max_weight"]
     assert b"momentum =" not in autocal("explain", config, "--parameter", "max_weight").out
 
 
-def test_explain_says_what_was_changed_by_hand_since(autocal, config, images, tmp_path):
+def test_explain_says_what_was_changed_by_hand_since(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
     out.write_text(out.read_text("utf-8").replace("\n    max_weight: 5.0\n", "\n    max_weight: 9.0\n", 1), "utf-8")

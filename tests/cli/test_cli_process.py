@@ -24,7 +24,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-c", code, option], check=True, capture_output=True, timeout=60)
 
 
-def test_stdout_holds_the_result_and_nothing_else(config: Path, images: Path) -> None:
+def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
     ran = subprocess.run([*COMMAND, "calibrate", str(config)], capture_output=True, timeout=120)
     assert ran.returncode == 0
     assert ran.stdout.startswith(b"# a comment above\n")
