@@ -222,7 +222,9 @@ def test_a_persons_file_is_replaced_only_by_force(autocal, config, tmp_path):
     out.write_text("train: {}\n")
     ran = autocal("calibrate", config, "-o", out)
     assert ran.code == 2
-XX    assert out.read_text() == "train: {}\n"
+    said = "The file exists and autocal did not write it. Choose another name, or use --force to replace it."
+    assert ran.err == f"autocal: {out}: {said}\n"
+    assert out.read_text() == "train: {}\n"
     assert autocal("calibrate", config, "-o", out, "--force").code == 0
 
 
