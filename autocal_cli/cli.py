@@ -199,6 +199,9 @@ def main() -> None:
     except UsageError as error:
         command = f" See {error.ctx.command_path} --help." if error.ctx else ""
         code = _complain(f"{error.format_message().rstrip('.')}.{command}", 2)
+    except OSError as error:  # the system refuses a path: too long, not allowed, disk gone
+        named = f"{error.filename}: " if error.filename else ""
+        code = _complain(f"{named}{error.strerror or error}.", 2)
     except KeyboardInterrupt:
         code = 130
     if code == 130:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from autocal_cli.calibration.record import Presets
-from autocal_cli.calibration.schema import RECORD_KEY, block_schema, check_value, unknown_key
+from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION, block_schema, check_value, shown, unknown_key
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.errors import AutocalError, Finding, Place
 
@@ -26,18 +27,18 @@ class Overrides:
 
 
 def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Value], presets: Presets) -> Overrides:
-    """The user's values: those in the block, and over them `settings` (from the command line).
+    """The user's values: those in the block, and over them `settings` (from the command line, checked there).
 
-    Raises AutocalError where a value is not what its key accepts.
+    Raises AutocalError where a value in the block is not what its key accepts.
     """
     schema = block_schema(presets)
     values: dict[KeyPath, Value] = {}
     findings: list[Finding] = []
     written = written_values(block) if block else {}
+    _refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
         if path[0] == RECORD_KEY:
-            _refuse_foreign_record(path, value, place)
             continue
         if path not in schema:
             _refuse_wrong_shape(path, value, schema, place)
@@ -50,20 +51,23 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
         findings += [finding] if finding else []
         if path != MODE_KEY:
             values[path] = checked
-    for path, value in settings.items():
-        values[path], _ = check_value(path, value, schema[path], None)
-    return Overrides(values, tuple(findings))
+    return Overrides({**values, **settings}, tuple(findings))
 
 
 def wholly_manual(block: SchedulingBlock | None) -> bool:
     """`auto_calibrate: false` without a record: the user wants to be left alone."""
-    return block is not None and block.values.get("auto_calibrate") is False and RECORD_KEY not in block.values
+    return block is not None and block.values.get("auto_calibrate") is False and record_in(block) is None
+
+
+def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
+    """The record that autocal left in a block, as it stands there, or None."""
+    record = block.values.get(RECORD_KEY) if block else None
+    return record if isinstance(record, dict) and "record_version" in record else None
 
 
 def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:
     """What autocal wrote, by its record; empty when there is none."""
-    record = block.values.get(RECORD_KEY)
-    wrote = record.get("wrote") if isinstance(record, dict) else None
+    wrote = (record_in(block) or {}).get("wrote")
     return dict(leaves(wrote)) if isinstance(wrote, dict) else {}
 
 
@@ -86,11 +90,19 @@ def _is_section(path: KeyPath, schema: Mapping[KeyPath, object]) -> bool:
     return any(known[: len(path)] == path for known in schema)
 
 
-def _refuse_foreign_record(path: KeyPath, value: Value, place: Place | None) -> None:
-    """`calibration: mine` would be overwritten."""
-    if path == (RECORD_KEY,) and value not in (None, {}):
-        message = f"`{RECORD_KEY}` is where autocal keeps its record, a mapping."
+def _refuse_foreign_record(block: SchedulingBlock | None) -> None:
+    """A `calibration` that is no record would be overwritten; a record of a later version would be misread."""
+    found = block.values.get(RECORD_KEY) if block else None
+    if block is None or found in (None, {}):
+        return
+    place, record = block.place_of((RECORD_KEY,)), record_in(block)
+    if record is None:
+        message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
         raise AutocalError(message, place=place, fix="Give your own key another name.")
+    version = record["record_version"]
+    if isinstance(version, int) and version > RECORD_VERSION:
+        message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
+        raise AutocalError(message, place=place, fix="Update autocal-cli.")
 
 
 def _refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:
@@ -99,4 +111,4 @@ def _refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, ob
         if path[:length] in schema:
             raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
     if value not in (None, {}) and _is_section(path, schema):
-        raise AutocalError(f"`{'.'.join(path)}` should be a mapping.", place=place)
+        raise AutocalError(f"`{'.'.join(path)}` should be a mapping. Found {shown(value)}.", place=place)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autocal_cli.calibration.calibrate import DATASET_INFO, TOTAL_ITERATIONS
-from autocal_cli.calibration.overrides import leaves, same_value
+from autocal_cli.calibration.overrides import leaves, record_in, same_value
 from autocal_cli.calibration.record import (
     PARAMETERS,
     Calibration,
@@ -21,17 +21,17 @@ from autocal_cli.calibration.record import (
     Step,
 )
 from autocal_cli.calibration.restored import restored
-from autocal_cli.calibration.schema import RECORD_KEY
+from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.version import __version__
 
-RECORD_VERSION = 1
-MAX_RECORDED_IMAGES = 100_000_000  # a record that claims more is damaged
+MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
 SCORES = (*METRIC_NAMES, "overall_complexity")
 
+_FAILED_THEN = FileIssue("(not recorded)", "could not be read when the dataset was measured")
 _NETWORK_KEYS = ("type", "family", "variant", "scale", "parameters", "macs_per_pixel", "builder", "structure")
 _PLACEMENT_KEYS = {"variant": "nearest", "match": "match", "reason": "placement"}  # Placement's own, in the record
 
@@ -76,19 +76,17 @@ def record_of(calibration: Calibration, digest: str) -> dict[str, Value]:
 
 
 def has_record(block: SchedulingBlock | None) -> bool:
-    return block is not None and isinstance(block.values.get(RECORD_KEY), dict)
+    return record_in(block) is not None
 
 
 def recorded_digest(block: SchedulingBlock) -> str | None:
-    record = block.values.get(RECORD_KEY)
-    digest = record.get("text_sha256") if isinstance(record, dict) else None
+    digest = (record_in(block) or {}).get("text_sha256")
     return digest if isinstance(digest, str) else None
 
 
 def recorded_dataset(block: SchedulingBlock | None) -> DatasetFingerprint | None:
     """The dataset fingerprint in a block's record, or None. Raises AutocalError when the record is damaged."""
-    record = _record(block)
-    entry = record.get("dataset") if record else None
+    entry = (record_in(block) or {}).get("dataset")
     if block is None or not isinstance(entry, dict):
         return None
     with _damage_reported(block):
@@ -100,7 +98,7 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
 
     Raises AutocalError when the record is damaged.
     """
-    record = _record(block)
+    record = record_in(block)
     assert record is not None
     with _damage_reported(block):
         values: Any = {}
@@ -121,11 +119,6 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             "findings": (),
         }
         return restored(Calibration, told)
-
-
-def _record(block: SchedulingBlock | None) -> dict[str, Any] | None:
-    record: Any = block.values.get(RECORD_KEY) if block else None
-    return record if isinstance(record, dict) else None
 
 
 class _damage_reported:  # noqa: N801 (reads as a statement: `with _damage_reported(block):`)
@@ -187,15 +180,14 @@ def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
 
 def _dataset_from(entry: Mapping[str, Any]) -> DatasetFingerprint:
     images = entry["images"]
-    if images["failed"] > images["found"] or images["found"] > MAX_RECORDED_IMAGES:
+    if not 0 <= images["failed"] <= min(images["found"], MAX_RECORDED_FAILURES):
         raise ValueError(f"{images['failed']} of {images['found']} images failed")
     told = {
         "roots": tuple(entry["roots"]),
         "found": images["found"],
         "read": images["read"],
         "skipped": {"as recorded": images["skipped"]} if images["skipped"] else {},
-        "failures": (FileIssue("(not recorded)", "could not be read when the dataset was measured"),)
-        * images["failed"],
+        "failures": (_FAILED_THEN,) * images["failed"],
         "metrics": {
             name: restored(MetricSummary, {**entry[name], "ci95": tuple(entry[name]["ci95"])}) for name in METRIC_NAMES
         },

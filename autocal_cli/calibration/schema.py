@@ -17,6 +17,7 @@ from autocal_cli.config.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
 RECORD_KEY = "calibration"
+RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,10 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
         message = f"`{name}: {value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
         return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
+    if field.type == "whole number" and isinstance(value, float) and value.is_integer():
+        value = int(value)  # 50.0, or 4.0e+4
     if not field.accepts(value):
-        raise AutocalError(f"`{name}` should be {field.told}. Found {_shown(value)}.", place=place)
+        raise AutocalError(f"`{name}` should be {field.told}. Found {shown(value)}.", place=place)
     return value, None
 
 
@@ -128,12 +131,13 @@ def _number_in(text: str, field: Field) -> int | float | None:
     return value if field.accepts(value) else None
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """A value as a message shows it, at most 60 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return "nothing"
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:59]}…"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -40,7 +40,7 @@ def percentile(values: Table, quantiles: Table) -> Table:
     upper = first.clip(1, len(quantiles) - 1)
     below, above = quantiles[upper - 1], quantiles[upper]
     gap = np.where(above > below, above - below, 1.0)
-    between = upper - 1 + ((values - below) / gap).clip(0.0, 1.0)
+    between = np.where(first == len(quantiles), upper, upper - 1 + ((values - below) / gap).clip(0.0, 1.0))
     rank = np.where(after > first, (first + after - 1) / 2, between)
     return np.asarray(rank / (len(quantiles) - 1), dtype=np.float64)
 

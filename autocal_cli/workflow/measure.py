@@ -110,9 +110,9 @@ def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, 
 
 def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
     """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
-    named = Path(root.path).expanduser()
-    candidates = (named,) if named.is_absolute() else (named, config_folder / named)
     try:
+        named = Path(root.path).expanduser()
+        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
         return next((candidate for candidate in candidates if candidate.exists()), None)
-    except (OSError, ValueError):  # a path that the system cannot even look up
+    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
         return None

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.schema import block_schema
+from autocal_cli.calibration.schema import block_schema, check_value
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.scalars import read_plain
 from autocal_cli.errors import AutocalError
@@ -15,7 +15,7 @@ from autocal_cli.errors import AutocalError
 def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
     """`key=value` texts as values by key path; `dataset_info.edge_density` may leave out `training_config`.
 
-    Raises AutocalError for what is no such pair, or names no key that can be set.
+    Raises AutocalError for what is no such pair, names no key that can be set, or gives it a value that it cannot have.
     """
     schema = block_schema(load_presets())
     names = {".".join(path): path for path in schema if path != ("auto_calibrate",)}
@@ -29,5 +29,9 @@ def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(sorted(names))}."
             raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
-        settings[names[name]] = read_plain(text, "1.2")
+        path = names[name]
+        try:
+            settings[path], _ = check_value(path, read_plain(text, "1.2"), schema[path], None)
+        except AutocalError as error:
+            raise AutocalError(f"--set {pair}: {error.message}") from None
     return settings

@@ -42,6 +42,11 @@ def test_percentile_of_a_plateau_is_its_middle(value, expected):
     assert percentile(np.array([value]), np.array([1.0, 1.0, 1.0, 2.0, 3.0]))[0] == expected
 
 
+@pytest.mark.parametrize(("value", "expected"), [(4.9, 0.0), (5.0, 0.5), (5.25, 1.0), (9.0, 1.0)])
+def test_percentile_above_a_plateau_at_the_top_is_one(value, expected):
+    assert percentile(np.array([value]), np.array([5.0, 5.0]))[0] == expected
+
+
 ascending = st.lists(st.integers(0, 5), min_size=2, max_size=12).map(sorted)
 
 
