@@ -14,6 +14,7 @@ from autocal_cli.calibration.record import (
     Calibration,
     Number,
     Parameter,
+    Phase,
     Presets,
     Step,
 )
@@ -55,8 +56,8 @@ def calibrate(
         dataset=dataset,
         dataset_info=dataset_scores(dataset, scores_by_hand),
         parameters=parameters,
-        phases=presets.phases,
-        stability=presets.stability,
+        phases=tuple(_phase(phase, overrides) for phase in presets.phases),
+        stability={name: _by_hand(("stability", name), value, overrides) for name, value in presets.stability.items()},
         total_iter=total_iter,
         manual=overrides.values,
         presets_version=presets.version,
@@ -79,8 +80,8 @@ def _choose(
             trail.append(step)
     trail += _bounded(name, trail[-1].after, presets.bounds[name], total_iter, presets.bounds_source)
     trail += _rounded(name, trail[-1].after)
-    by_hand = overrides.values.get((name,))
-    if isinstance(by_hand, int | float):
+    if (name,) in overrides.values:
+        by_hand = _by_hand((name,), trail[-1].after, overrides)
         reason = "Set by hand, and what is written by hand wins over everything."
         trail.append(Step("manual", "the user", trail[-1].after, by_hand, reason))
     return Parameter(trail[-1].after, tuple(trail))
@@ -118,6 +119,19 @@ def _rounded(name: str, value: Number) -> list[Step]:
     digits = "a whole number" if name in WHOLE_NUMBERS else "three significant digits"
     of = " (of 1 - momentum)" if name == "momentum" else ""
     return [Step("rounding", "arithmetic", value, after, f"Rounded to {digits}{of}.")]
+
+
+def _phase(phase: Phase, overrides: Overrides) -> Phase:
+    until, rate, range = (
+        _by_hand(("phases", phase.name, key), value, overrides)
+        for key, value in (("until", phase.until), ("rate", phase.rate), ("range", phase.range))
+    )
+    return Phase(phase.name, until, rate, range)
+
+
+def _by_hand(path: KeyPath, value: Number, overrides: Overrides) -> Number:
+    own = overrides.values.get(path)
+    return own if isinstance(own, int | float) else value
 
 
 def _run_length(config: TrainingConfig, overrides: Overrides) -> tuple[int | None, list[Finding]]:

