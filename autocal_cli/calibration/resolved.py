@@ -140,7 +140,8 @@ class _damage_reported:  # noqa: N801 (reads as a statement: `with _damage_repor
 def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
     for key in path[:-1]:
         inner = block.setdefault(key, {})
-        assert isinstance(inner, dict)
+        if not isinstance(inner, dict):  # only where a damaged record claims so
+            raise TypeError(f"{key} is no mapping")
         block = inner
     block[path[-1]] = value
 
