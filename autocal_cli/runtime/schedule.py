@@ -1,0 +1,26 @@
+"""What follows from the step count alone, so that every rank knows it without asking: probes and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autocal_cli.calibration.record import Phase
+
+# (up to this step, every so many steps). Source: section 7 of the project's design.
+PROBES = ((10, 1), (100, 5), (1000, 25))
+PROBE_LATE = 100
+AT_ONCE_UNTIL = 100  # up to here the guard acts at once: at an adversarial weight of 5.0 all was lost within 70 steps
+
+
+def probe_due(step: int) -> bool:
+    """Whether the gradients are probed at this step: often at first, then ever more rarely."""
+    every = next((every for until, every in PROBES if step <= until), PROBE_LATE)
+    return step % every == 0
+
+
+def phase_at(phases: Sequence[Phase], step: int, total_iter: int | None) -> Phase:
+    """The phase of a step; a run of unknown length is always in the one that changes nothing, else the first."""
+    if total_iter is None:
+        return next((phase for phase in phases if phase.rate == phase.range == 1.0), phases[0])
+    progress = step / total_iter
+    return next((phase for phase in phases if progress < phase.until), phases[-1])

@@ -1,0 +1,100 @@
+"""SchedulerSettings: a `dynamic_loss_scheduling` block as the numbers that the scheduler runs on."""
+
+from __future__ import annotations
+
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autocal_cli.calibration.calibrate import calibrate
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.calibration.record import PARAMETERS, Phase
+from autocal_cli.calibration.resolved import resolved_values
+from autocal_cli.calibration.schema import RECORD_KEY
+from autocal_cli.config.record import SchedulingBlock, TrainingConfig
+from autocal_cli.errors import AutocalError, Place
+from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.packaged import preset_text
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """Everything that the scheduler needs to know; the names are those of the block.
+
+    `ceilings` by kind of loss and `gradient_shares` by label are shares of the pull, 0..1; `kinds` overrides the kind
+    of a loss by its label. `phases` end at shares of total_iter.
+    """
+
+    momentum: float
+    adaptation_rate: float
+    adaptation_threshold: float
+    min_weight: float
+    max_weight: float
+    baseline_iterations: int
+    phases: tuple[Phase, ...]
+    spike_z: float
+    cusum_k: float
+    cusum_h: float
+    freeze_steps: int
+    recovery_steps: int
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    gradient_shares: Mapping[str, float] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_block(cls, block: Mapping[str, Any], total_iter: int | None = None) -> SchedulerSettings:
+        """Reads a resolved block; one that says `auto_calibrate: true` is calibrated here, with neutral dataset values.
+
+        What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept.
+        """
+        if block.get("auto_calibrate") is True and not isinstance(block.get(RECORD_KEY), Mapping):
+            message = (
+                "the block is not resolved: it is calibrated here from the presets, without a look at network or data; "
+                "`autocal calibrate` does it properly."
+            )
+            warnings.warn(f"autocal: {message}", stacklevel=2)
+        values: Any = _complete(block, total_iter)
+        return cls(
+            **{name: values[name] for name in PARAMETERS},
+            phases=tuple(Phase(name, **numbers) for name, numbers in values["phases"].items()),
+            **values["stability"],
+            ceilings=_shares(block, "ceilings", default_ceilings()),
+            gradient_shares=_shares(block, "gradient_shares", {}),
+            kinds={str(label): str(kind) for label, kind in dict(block.get("kinds") or {}).items()},
+        )
+
+
+def default_ceilings() -> dict[str, float]:
+    """The ceilings of presets/shares.toml, by kind of loss."""
+    ceilings: dict[str, float] = tomllib.loads(preset_text("shares.toml"))["ceiling"]
+    return ceilings
+
+
+def _complete(block: Mapping[str, Any], total_iter: int | None) -> dict[str, Any]:
+    """The block with every known key: its own values, and around them what calibration gives without measurements."""
+    own = {key: value for key, value in block.items() if key not in (RECORD_KEY, *_RUNTIME_KEYS)}
+    place = Place("dynamic_loss_scheduling")
+    config = TrainingConfig(
+        path="", trainer="", total_iter=total_iter, block=SchedulingBlock(own, {}, place), place=place
+    )
+    network = NetworkFingerprint(type=block.get("architecture_type"))
+    return dict(resolved_values(calibrate(config, network, None, load_presets())))
+
+
+_RUNTIME_KEYS = ("ceilings", "gradient_shares", "kinds")
+
+
+def _shares(block: Mapping[str, Any], key: str, default: Mapping[str, float]) -> dict[str, float]:
+    given = block.get(key)
+    if given is None:
+        return dict(default)
+    if not isinstance(given, Mapping):
+        raise AutocalError(f"`{key}` should be a mapping of shares, each above 0 and at most 1.")
+    for name, share in given.items():
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise AutocalError(f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}.")
+    if key == "gradient_shares" and sum(given.values()) > 1.0 + 1e-9:
+        raise AutocalError(f"`gradient_shares` should add up to at most 1. They add up to {sum(given.values()):g}.")
+    return {str(name): float(share) for name, share in given.items()}
