@@ -193,7 +193,7 @@ def analyze_dataset(
 def main() -> None:
     """Entry point: the exit code is set here and nowhere else."""
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="autocal", standalone_mode=False)
     except AutocalError as error:
         code = _complain(str(error), 2)
     except UsageError as error:
