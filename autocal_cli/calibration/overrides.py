@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from autocal_cli.calibration.record import Presets
-from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION, block_schema, check_value, shown, unknown_key
+from autocal_cli.calibration.schema import (
+    RECORD_KEY,
+    RECORD_VERSION,
+    RUNTIME_KEYS,
+    block_schema,
+    check_value,
+    shown,
+    unknown_key,
+)
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.errors import AutocalError, Finding, Place
 
@@ -39,6 +47,8 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
         if path[0] == RECORD_KEY:
+            continue
+        if path[0] in RUNTIME_KEYS:
             continue
         if path not in schema:
             _refuse_wrong_shape(path, value, schema, place)

@@ -17,6 +17,7 @@ from autocal_cli.config.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
 RECORD_KEY = "calibration"
+RUNTIME_KEYS = ("ceilings", "gradient_shares", "kinds")  # mappings by loss, for the scheduler alone; never calibrated
 RECORD_VERSION = 1
 
 

@@ -1,1 +1,6 @@
 """What a trainer imports. Needs torch and the standard library only, whatever else is installed."""
+
+from autocal_cli.runtime.scheduler import DynamicLossScheduler
+from autocal_cli.runtime.settings import SchedulerSettings
+
+__all__ = ["DynamicLossScheduler", "SchedulerSettings"]

@@ -12,7 +12,7 @@ from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import PARAMETERS, Phase
 from autocal_cli.calibration.resolved import resolved_values
-from autocal_cli.calibration.schema import RECORD_KEY
+from autocal_cli.calibration.schema import RECORD_KEY, RUNTIME_KEYS
 from autocal_cli.config.record import SchedulingBlock, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.record import NetworkFingerprint
@@ -74,16 +74,13 @@ def default_ceilings() -> dict[str, float]:
 
 def _complete(block: Mapping[str, Any], total_iter: int | None) -> dict[str, Any]:
     """The block with every known key: its own values, and around them what calibration gives without measurements."""
-    own = {key: value for key, value in block.items() if key not in (RECORD_KEY, *_RUNTIME_KEYS)}
+    own = {key: value for key, value in block.items() if key not in (RECORD_KEY, *RUNTIME_KEYS)}
     place = Place("dynamic_loss_scheduling")
     config = TrainingConfig(
         path="", trainer="", total_iter=total_iter, block=SchedulingBlock(own, {}, place), place=place
     )
     network = NetworkFingerprint(type=block.get("architecture_type"))
     return dict(resolved_values(calibrate(config, network, None, load_presets())))
-
-
-_RUNTIME_KEYS = ("ceilings", "gradient_shares", "kinds")
 
 
 def _shares(block: Mapping[str, Any], key: str, default: Mapping[str, float]) -> dict[str, float]:
