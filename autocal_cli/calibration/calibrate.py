@@ -18,7 +18,7 @@ from autocal_cli.calibration.record import (
     Presets,
     Step,
 )
-from autocal_cli.calibration.rules import apply_rule, significant
+from autocal_cli.calibration.rules import apply_rule, significant, tidied
 from autocal_cli.calibration.signals import Signal, dataset_scores, read_signals
 from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import DatasetFingerprint
@@ -88,8 +88,7 @@ def _choose(
 
 
 def _tidied_preset(name: str, step: Step) -> Step:
-    value = step.after if name in WHOLE_NUMBERS and isinstance(step.after, int) else significant(step.after)
-    return Step(step.code, step.source, None, value, step.reason)
+    return Step(step.code, step.source, None, tidied(name, step.after), step.reason)
 
 
 def _bounded(name: str, value: Number, bound: Bound, total_iter: int | None, source: str) -> list[Step]:
@@ -112,10 +111,8 @@ def _rounded(name: str, value: Number) -> list[Step]:
         after = round(after, 6)
     else:
         after = significant(value, 3)
-    if after == value and isinstance(after, int) == isinstance(value, int):
-        return []
     if after == value:
-        return [Step("rounding", "arithmetic", value, after, "A whole number.")]
+        return []
     digits = "a whole number" if name in WHOLE_NUMBERS else "three significant digits"
     of = " (of 1 - momentum)" if name == "momentum" else ""
     return [Step("rounding", "arithmetic", value, after, f"Rounded to {digits}{of}.")]

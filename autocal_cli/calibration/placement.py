@@ -69,10 +69,14 @@ def _between(
         f"{high.variant} ({high_size:,}), {t:.0%} of the way."
     )
     source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
-    steps = {
-        name: Step("preset.interpolated", source.format(presets.sources[name]), None, value, reason)
-        for name, value in ((name, _interpolate(name, low.values[name], high.values[name], t)) for name in PARAMETERS)
-    }
+    steps = {}
+    for name in PARAMETERS:
+        ends = low.values[name], high.values[name]
+        told = (
+            f"{t:.0%} of the way from {low.variant} ({ends[0]:g}) to {high.variant} ({ends[1]:g}) by log(parameters)."
+        )
+        value = _interpolate(name, *ends, t)
+        steps[name] = Step("preset.interpolated", source.format(presets.sources[name]), None, value, told)
     return Placement(nearest.variant, "interpolated", reason), steps, ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from autocal_cli.calibration.record import Number, Rule, Step
+from autocal_cli.calibration.record import WHOLE_NUMBERS, Number, Rule, Step
 from autocal_cli.calibration.signals import Signal
 
 
@@ -44,8 +44,14 @@ def _scaled(rule: Rule, value: Number, x: float) -> Number:
     if rule.parameter == "momentum":
         # time constant 1 / (1 - momentum); both it and momentum's distance from 1 stay positive.
         # "up" lengthens it; the power rules give the factor of the time constant as well.
-        return significant(1 - (1 - value) / factor(rule, x))
-    return significant(value * factor(rule, x))
+        return tidied(rule.parameter, 1 - (1 - value) / factor(rule, x))
+    return tidied(rule.parameter, value * factor(rule, x))
+
+
+def tidied(parameter: str, value: float) -> Number:
+    """A value as a trail shows it: five significant digits, and 50 rather than 50.0 for what is counted."""
+    short = significant(value)
+    return int(short) if parameter in WHOLE_NUMBERS and short.is_integer() else short
 
 
 def significant(value: float, digits: int = 5) -> float:

@@ -52,7 +52,7 @@ def read_signals(
         "batch_size": _counted(
             "batch_size", config.batch_size, "images a step", "The config does not say the batch size"
         ),
-        "adversarial": Signal("adversarial", float(config.adversarial), "An adversarial loss is configured"),
+        "adversarial": _adversarial(config),
     }
 
 
@@ -66,6 +66,11 @@ def _complexity(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]
     low, high = (round(bound, 4) for bound in dataset.overall_ci95)
     told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
     return Signal("overall_complexity", value, told, (low, high))
+
+
+def _adversarial(config: TrainingConfig) -> Signal:
+    names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
+    return Signal("adversarial", float(config.adversarial), f"{' and '.join(names) or 'No loss'} is adversarial")
 
 
 def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:

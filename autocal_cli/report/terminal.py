@@ -29,7 +29,7 @@ def calibration_view(calibration: Calibration) -> RenderableType:
     table.add_column("value", justify="right", style="bold", no_wrap=True)
     table.add_column("by")
     for name, parameter in calibration.parameters.items():
-        table.add_row(name, number(parameter.trail[0].after), number(parameter.value), _by(parameter))
+        table.add_row(name, f"{parameter.trail[0].after:.4g}", number(parameter.value), _by(parameter))
     parameters: list[RenderableType] = [Text(), table] if calibration.parameters else []
     return Group(*heading(calibration), *parameters)
 
