@@ -24,7 +24,7 @@ def values(calibration: Calibration) -> dict[str, Number]:
 
 
 @given(variant=st.sampled_from(VARIANTS), score=SCORES, batch=BATCHES, total=RUNS, adversarial=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_value_is_one_that_the_schedule_can_run_with(
     variant: str,
     score: float,
