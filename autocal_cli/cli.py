@@ -102,7 +102,7 @@ def calibrate(
     _refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
     target = config if in_place else Path(out) if out not in (None, "-") else None
     by_hand = parse_settings(settings or [])
-    if target and not in_place and not dry_run:
+    if target and not in_place:
         check_destination(target, config, force)
     with scan_progress(quiet) as advance:
         run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, seed, advance))

@@ -11,7 +11,7 @@ from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
 from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 
 if TYPE_CHECKING:
@@ -66,12 +66,14 @@ def measure_dataset(
     if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
     if options.folders:
-        return scan_folders(options.folders, options), ()
+        dataset = scan_folders(options.folders, options)
+        return dataset, _about_failures(dataset, None)
     _check_device(options.device)
     present, findings = _existing_roots(config)
     if present:
         try:
-            return scan_folders(tuple(present), options), findings
+            dataset = scan_folders(tuple(present), options)
+            return dataset, (*findings, *_about_failures(dataset, config.dataset_roots[0].place))
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
@@ -81,6 +83,18 @@ def measure_dataset(
         return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
     message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
+
+
+def _about_failures(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
+    """Files that could not be read stop a training in its middle: they are said here too."""
+    if not dataset.failures:
+        return ()
+    first = dataset.failures[0]
+    message = (
+        f"Could not be read: {len(dataset.failures):,} of {dataset.found:,} image files ({first.path}: {first.reason}"
+    )
+    more = ", and others)." if len(dataset.failures) > 1 else ")."
+    return (Finding("images-unreadable", "warning", message + more, "autocal analyze-dataset lists them all.", place),)
 
 
 def _check_device(name: str | None) -> None:

@@ -307,3 +307,17 @@ def test_keys_for_the_scheduler_alone_are_kept_without_a_word(autocal, config, t
     ran = autocal("calibrate", config, "-o", out)
     assert block_of(out)["ceilings"] == {"adversarial": 0.5}
     assert "unknown-key" not in ran.err
+
+
+def test_a_dry_run_foresees_a_refusal(autocal, config, tmp_path):
+    out = tmp_path / "mine.yml"
+    out.write_text("train: {}\n")
+    assert autocal("calibrate", config, "-o", out, "--dry-run").code == 2
+
+
+def test_images_that_cannot_be_read_are_said(autocal, config, images):
+    assert "images-unreadable" not in autocal("calibrate", config).err
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    ran = autocal("calibrate", config)
+    assert ran.code == 0
+    assert "warning images-unreadable: Could not be read: 1 of 4 image files" in ran.err
