@@ -88,14 +88,13 @@ def calibrate(
     Without -o or --in-place the resolved config goes to standard output. Nothing but the block
     train.dynamic_loss_scheduling changes; values written by hand are kept.
     """
-    from autocal_cli.config.storage import replace_file
     from autocal_cli.report.as_json import calibration_json, dump
     from autocal_cli.report.differences import unified_diff
     from autocal_cli.report.output import show, write
     from autocal_cli.report.progress import scan_progress
     from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
     from autocal_cli.workflow.calibrate_file import calibrate_file
-    from autocal_cli.workflow.destination import check_destination
+    from autocal_cli.workflow.destination import check_destination, write_result
     from autocal_cli.workflow.settings import parse_settings
 
     _refuse_together(("--in-place", in_place), ("-o", out is not None))
@@ -107,8 +106,8 @@ def calibrate(
     with scan_progress(quiet) as advance:
         run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, seed, advance))
 
-    if target and not dry_run and not (target == config and run.after == run.before):
-        replace_file(target, run.after)
+    if target and not dry_run:
+        write_result(target, config, run.before, run.after, force)
     if not quiet:
         show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
     if as_json:

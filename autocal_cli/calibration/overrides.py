@@ -46,9 +46,7 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     _refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
-        if path[0] == RECORD_KEY:
-            continue
-        if path[0] in RUNTIME_KEYS:
+        if path[0] in (RECORD_KEY, *RUNTIME_KEYS):
             continue
         if path not in schema:
             _refuse_wrong_shape(path, value, schema, place)
@@ -61,7 +59,9 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
         findings += [finding] if finding else []
         if path != MODE_KEY:
             values[path] = checked
-    return Overrides({**values, **settings}, tuple(findings))
+    merged = {**values, **settings}
+    _refuse_phases_out_of_order(merged, presets, block)
+    return Overrides(merged, tuple(findings))
 
 
 def wholly_manual(block: SchedulingBlock | None) -> bool:
@@ -113,6 +113,25 @@ def _refuse_foreign_record(block: SchedulingBlock | None) -> None:
     if isinstance(version, int) and version > RECORD_VERSION:
         message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
         raise AutocalError(message, place=place, fix="Update autocal-cli.")
+
+
+def _refuse_phases_out_of_order(
+    values: Mapping[KeyPath, Value], presets: Presets, block: SchedulingBlock | None
+) -> None:
+    """A phase that ends no later than the one before it would never come."""
+    before, end = "", 0.0
+    last: KeyPath = ("phases",)
+    for phase in presets.phases:
+        path: KeyPath = ("phases", phase.name, "until")
+        until = values.get(path, phase.until)
+        assert isinstance(until, int | float)
+        if until <= end:
+            message = (
+                f"The phase {phase.name} ends at {until:g}, no later than {before} at {end:g}: it would never come."
+            )
+            place = block.place_of(path if path in values else last) if block else None
+            raise AutocalError(message, place=place, fix="Let `until` rise.")
+        before, end, last = phase.name, until, path
 
 
 def _refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:

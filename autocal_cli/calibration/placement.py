@@ -32,23 +32,22 @@ def place(network: NetworkFingerprint, presets: Presets) -> tuple[Placement, dic
     """The preset values for a network: its placement, the first step of every parameter's trail, and what to tell."""
     exact = next((p for p in presets.presets if (p.family, p.variant) == (network.family, network.variant)), None)
     if exact is not None:
-        return _on(exact, "exact", f"{network.type} is the preset {exact.variant} itself.", presets, ())
+        reason = f"{network.type} is the preset {exact.variant} itself."
+        return Placement(exact.variant, "exact", reason), _steps(exact, presets, reason), ()
     if network.parameters is None:
         fallback = next(preset for preset in presets.presets if preset.variant == presets.fallback)
         reason = f"The network was not measured; {fallback.variant} stands in for it."
-        return _on(fallback, "fallback", reason, presets, (_fallback_finding(fallback),))
+        steps = _steps(fallback, presets, reason)
+        return Placement(fallback.variant, "fallback", reason), steps, (_fallback_finding(fallback),)
     return _between(network, network.parameters, presets)
 
 
-def _on(
-    preset: Preset, match: str, reason: str, presets: Presets, findings: tuple[Finding, ...]
-) -> tuple[Placement, dict[str, Step], tuple[Finding, ...]]:
-    steps = {
+def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
+    """The first step of every trail, for a network that takes a preset as it is."""
+    return {
         name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason)
         for name in PARAMETERS
     }
-    placement = Placement(preset.variant, "exact" if match == "exact" else "fallback", reason)
-    return placement, steps, findings
 
 
 def _between(
@@ -89,10 +88,7 @@ def _beyond(
         f"{parameters:,} parameters are {factor:.3g} times {where} preset, {preset.variant} ({size:,}); "
         "its values are kept."
     )
-    steps = {
-        name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason)
-        for name in PARAMETERS
-    }
+    steps = _steps(preset, presets, reason)
     finding = Finding("network-out-of-range", "info", f"{network.type}: {reason}")
     return Placement(preset.variant, "clamped", reason), steps, (finding,) if factor > 1.1 else ()
 

@@ -155,16 +155,27 @@ def _losses(document: ConfigDocument, layout: TrainerLayout) -> list[LossTerm]:
     pair = lookup(document, layout.losses)
     node = document.follow(pair.value) if pair else None
     if isinstance(node, SequenceNode):
-        items = [document.follow(item) for item in node.items]
-    else:
-        train = lookup(document, layout.losses[:-1])
-        owner = document.follow(train.value) if train else None
-        items = [
-            document.follow(entry.value)
-            for key, entry in (pairs_of(document, owner) if isinstance(owner, MappingNode) else {}).items()
-            if key.endswith("_opt")
-        ]
+        return [_listed_loss(document, layout, item) for item in node.items]
+    if node is not None and not (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
+        message = f"`{'.'.join(layout.losses)}` should be a list of losses."
+        raise AutocalError(message, place=document.place(node.start))
+    train = lookup(document, layout.losses[:-1])
+    owner = document.follow(train.value) if train else None
+    items = [
+        document.follow(entry.value)
+        for key, entry in (pairs_of(document, owner) if isinstance(owner, MappingNode) else {}).items()
+        if key.endswith("_opt")
+    ]
     return [term for item in items if isinstance(item, MappingNode) and (term := _loss(document, item))]
+
+
+def _listed_loss(document: ConfigDocument, layout: TrainerLayout, item: Node) -> LossTerm:
+    node = document.follow(item)
+    term = _loss(document, node) if isinstance(node, MappingNode) else None
+    if term is None:
+        message = f"A loss in `{'.'.join(layout.losses)}` should be a mapping with a `type`."
+        raise AutocalError(message, place=document.place(item.start))
+    return term
 
 
 def _loss(document: ConfigDocument, node: MappingNode) -> LossTerm | None:
@@ -189,8 +200,10 @@ def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scal
 def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions | None:
     pair = lookup(document, layout.network)
     node = document.follow(pair.value) if pair else None
-    if pair is None or not isinstance(node, MappingNode):
+    if pair is None or node is None or (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
         return None
+    if not isinstance(node, MappingNode):
+        raise AutocalError("`network_g` should be a mapping with a `type`.", place=document.place(node.start))
     type_pair = child(document, node, "type")
     type_name = _scalar_at(document, node, "type")
     if type_pair is None or not isinstance(type_name, str):

@@ -1,4 +1,4 @@
-"""The proof, before anything is written, that a patch changed what it meant to change and nothing else (DESIGN 3)."""
+"""The proof, before anything is written, that a patch changed what it meant to change and nothing else."""
 
 from __future__ import annotations
 

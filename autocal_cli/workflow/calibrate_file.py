@@ -58,7 +58,7 @@ def _left_alone(path: Path, raw: bytes, calibration: Calibration, config: Traini
     finding = Finding(
         "block-left-alone",
         "info",
-        "The block says `auto_calibrate: false` and autocal never resolved it: nothing is changed.",
+        "The block says `auto_calibrate: false` and holds no record of a calibration: nothing is changed.",
         "Write `auto_calibrate: true` to have it calibrated; values written by hand stay as they are.",
         config.block.place if config.block else None,
     )

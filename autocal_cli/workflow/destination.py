@@ -7,7 +7,7 @@ from pathlib import Path
 from autocal_cli.calibration.resolved import has_record, recorded_digest
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.storage import read_bytes
+from autocal_cli.config.storage import read_bytes, replace_file
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.resolve import text_digest
 
@@ -34,6 +34,21 @@ def check_destination(out: Path, source: Path, force: bool) -> None:
         message = "The file was edited by hand since autocal wrote it."
         fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
         raise AutocalError(message, place=place, fix=fix)
+
+
+def write_result(target: Path, source: Path, before: bytes, after: bytes, force: bool) -> None:
+    """Writes a result, unless the config or the output changed while the images were scanned.
+
+    `before` are the bytes that `source` had when it was read. Raises AutocalError; nothing is written then.
+    """
+    in_place = target.exists() and source.exists() and target.samefile(source)
+    if in_place and read_bytes(target) != before:
+        message = "The config changed while autocal was at work, so it was not replaced."
+        raise AutocalError(message, place=Place(str(target)), fix="Calibrate it again.")
+    if not in_place:
+        check_destination(target, source, force)
+    if not (in_place and after == before):
+        replace_file(target, after)
 
 
 def _bears_record(path: Path) -> bool:

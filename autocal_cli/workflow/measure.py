@@ -63,12 +63,12 @@ def measure_dataset(
     Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
     is a warning; when none is left, the fingerprint recorded in the config's block serves, where there is one.
     """
+    _check_device(options.device)
     if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
     if options.folders:
         dataset = scan_folders(options.folders, options)
         return dataset, _about_failures(dataset, None)
-    _check_device(options.device)
     present, findings = _existing_roots(config)
     if present:
         try:
@@ -108,7 +108,7 @@ def _check_device(name: str | None) -> None:
 def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, ...]]:
     if not config.dataset_roots:
         message = "The config names no folder of training images (datasets.train.dataroot_gt)."
-        fix = "Name them with --hr FOLDER."
+        fix = "Name them with --hr DIR."
         return [], (Finding("dataset-unnamed", "warning", message, fix, config.place),)
     present, findings = [], []
     for root in config.dataset_roots:
@@ -116,7 +116,7 @@ def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, 
         if folder is not None:
             present.append(folder)
         else:
-            fix = "Correct the path, or name the images with --hr FOLDER."
+            fix = "Correct the path, or name the images with --hr DIR."
             message = f"The folder {root.path} ({root.key}) does not exist."
             findings.append(Finding("dataset-missing", "warning", message, fix, root.place))
     return present, tuple(findings)

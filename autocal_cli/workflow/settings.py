@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.schema import block_schema, check_value
-from autocal_cli.config.record import KeyPath, Value
+from autocal_cli.config.record import BLOCK_KEY, KeyPath, Value
 from autocal_cli.config.scalars import read_plain
 from autocal_cli.errors import AutocalError
 
@@ -25,8 +25,9 @@ def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
         name, equals, text = pair.partition("=")
         if not equals:
             raise AutocalError(f"--set {pair}: expected key=value.", fix="For example: --set momentum=0.9")
+        name = name.removeprefix("train.").removeprefix(f"{BLOCK_KEY}.")
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
             hint = f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(sorted(names))}."
             raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
         path = names[name]

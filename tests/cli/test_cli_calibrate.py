@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from autocal_cli.workflow import calibrate_file
+
 Run = Callable[..., "object"]
 
 
@@ -247,6 +249,22 @@ BAD = {
     "unknown variant arguments": ("type: paragonsr2_nano", "type: paragonsr2_nano\n  num_feet: 12", "num_feet"),
     "impossible arguments": ("type: paragonsr2_nano", "type: ParagonSR2\n  num_feat: many", "num_feat"),
     "a record that is damaged": ("    auto_calibrate: true", "    calibration: mine", "calibration"),
+    "phases out of order": (
+        "    auto_calibrate: true\n",
+        "    auto_calibrate: true\n    phases: {early: {until: 0.9}}\n",
+        ":15:29: The phase middle ends at 0.8, no later than early at 0.9",
+    ),
+    "a network that is a list": (
+        "network_g:\n  type: paragonsr2_nano",
+        "network_g: [1]",
+        "`network_g` should be a mapping",
+    ),
+    "losses that are none": (
+        "losses:\n    - {type: l1loss, loss_weight: 1.0}",
+        "losses: 5",
+        "should be a list of losses",
+    ),
+    "a loss without a type": ("{type: l1loss, loss_weight: 1.0}", "{loss_weight: 1.0}", "with a `type`"),
     "no train": ("train:\n  total_iter", "training:\n  total_iter", "no `train` mapping"),
 }
 
@@ -282,6 +300,7 @@ def test_a_mistake_is_one_line_with_its_place(autocal, config, tmp_path, name, c
         (["calibrate", "train.yml", "--set", "momentum=2"], "below 1"),
         (["calibrate", "train.yml", "--hr", "nowhere"], "nowhere"),
         (["calibrate", "train.yml", "--device", "tpu"], "tpu"),
+        (["calibrate", "train.yml", "--no-dataset", "--device", "tpu"], "tpu"),
         (["calibrate", "train.yml", "-o", "no/such/folder/x.yml"], "does not exist"),
         (["explain", "train.yml", "--parameter", "speed"], "There is no parameter speed."),
         (["analyze-dataset", "nowhere"], "nowhere"),
@@ -321,3 +340,26 @@ def test_images_that_cannot_be_read_are_said(autocal, config, images):
     ran = autocal("calibrate", config)
     assert ran.code == 0
     assert "warning images-unreadable: Could not be read: 1 of 4 image files" in ran.err
+
+
+@pytest.mark.parametrize("changed", ["config", "output"])
+def test_what_changes_during_a_long_scan_is_not_overwritten(autocal, config, tmp_path, monkeypatch, changed):
+    out = tmp_path / "resolved.yml"
+    victim = config if changed == "config" else out
+    measure = calibrate_file.measure_network
+
+    def measure_while_somebody_writes(training_config):
+        victim.write_text("train: {total_iter: 7}  # just now\n", "utf-8")
+        return measure(training_config)
+
+    monkeypatch.setattr(calibrate_file, "measure_network", measure_while_somebody_writes)
+    ran = autocal("calibrate", config, *(["--in-place"] if changed == "config" else ["-o", out]))
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert victim.read_text("utf-8") == "train: {total_iter: 7}  # just now\n"
+
+
+def test_a_setting_may_be_named_with_its_whole_path(autocal, config):
+    block = "train.dynamic_loss_scheduling."
+    ran = autocal("calibrate", config, "--set", f"{block}momentum=0.7", "--json")
+    assert json.loads(ran.out)["parameters"]["momentum"]["value"] == 0.7

@@ -30,6 +30,13 @@ def test_explain_of_one_parameter(autocal, config):
     assert b"momentum =" not in autocal("explain", config, "--parameter", "max_weight").out
 
 
+def test_explain_of_a_resolved_config_says_that_it_measures_nothing(autocal, config, images, tmp_path):
+    out = tmp_path / "resolved.yml"
+    autocal("calibrate", config, "-o", out)
+    assert "told-from-record" in autocal("explain", out, "--hr", images).err
+    assert "told-from-record" not in autocal("explain", out).err
+
+
 def test_explain_says_what_was_changed_by_hand_since(autocal, config, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)

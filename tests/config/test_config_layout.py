@@ -162,8 +162,6 @@ def test_losses_as_a_list():
             - {type: perceptualloss, loss_weight: 0}
             - {type: newloss, loss_weight: -0.5}
             - {type: mseloss, loss_weight: off}
-            - {loss_weight: 1.0}
-            - just text
         """
     assert losses(text) == [
         ("l1loss", "pixel", 1.0, True),
@@ -267,7 +265,22 @@ def test_network():
     }
 
 
-@pytest.mark.parametrize("network", ["", "network_g: ~\n", "network_g: paragonsr2\n"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train:\n  losses:\n    - {loss_weight: 1.0}\n", "train.yml:3:7: A loss in `train.losses` should be"),
+        ("train:\n  losses:\n    - just text\n", "train.yml:3:7: A loss in `train.losses` should be"),
+        ("train:\n  losses: 5\n", "train.yml:2:11: `train.losses` should be a list of losses."),
+        ("network_g: paragonsr2\ntrain: {}\n", "train.yml:1:12: `network_g` should be a mapping with a `type`."),
+    ],
+)
+def test_what_no_trainer_could_build_is_refused(text, said):
+    with pytest.raises(AutocalError) as refused:
+        facts(text)
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize("network", ["", "network_g: ~\n"])
 def test_no_network(network):
     assert facts(f"{network}train: {{}}\n").network is None
 

@@ -132,9 +132,9 @@ def test_a_rule_that_no_longer_applies_is_undone(tmp_path):
 def test_explaining_a_config_edited_since_says_so(tmp_path):
     path = tmp_path / "train.yml"
     path.write_bytes(resolved(HEAD + TAIL).text.encode())
-    assert explain_file(path, DatasetOptions(skip=True))[1] == ()
+    assert explain_file(path, DatasetOptions())[1] == ()
     path.write_text(path.read_text("utf-8").replace("40000  # long", "80000"), "utf-8")
-    calibration, findings = explain_file(path, DatasetOptions(skip=True))
+    calibration, findings = explain_file(path, DatasetOptions())
     assert [finding.code for finding in findings] == ["edited-since"]
     assert calibration.total_iter == 40_000  # as it was chosen then
 
