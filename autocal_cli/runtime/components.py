@@ -10,6 +10,11 @@ from torch import Tensor
 SEPARATOR = "/"
 
 
+def label_of(name: str) -> str:
+    """The label of the loss of which `name` is a component, or `name` itself."""
+    return name.split(SEPARATOR, 1)[0]
+
+
 def components(label: str, value: Any) -> Iterator[tuple[str, Tensor]]:
     """The tensors of one loss with their names: `label`, or `label/key` for a part. None is no part.
 

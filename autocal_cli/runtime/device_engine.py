@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autocal_cli.runtime.arithmetic import TENSORS
-from autocal_cli.runtime.events import ALL_LOSSES, CAUSES, Event
+from autocal_cli.runtime.events import ALL_LOSSES, CAUSES, EVENTS_KEPT, Event
 from autocal_cli.runtime.host_engine import BACKOFF_ALARM, BACKOFF_MEMORY
 from autocal_cli.runtime.losses import LossDescription
 from autocal_cli.runtime.track import (
@@ -19,24 +19,25 @@ from autocal_cli.runtime.track import (
     Track,
     drift_signal,
     escalate,
+    log_multiplier,
     move,
     observe,
     slew_guard,
     take_probe,
 )
 
-EVENTS_KEPT = 256  # rows of the log on the device: (iteration, loss, cause, log m before, log m after)
-
 
 class DeviceEngine:
     """State and update of all losses on one device, in float32. The same formulas as the host's, as vectors."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, floor: float) -> None:
         self.device = device
+        self.floor = floor  # log(min_weight)
         self.losses: list[LossDescription] = []
         self.track = Track()
         self.frozen = torch.zeros((), device=device)
         self.backoffs = torch.zeros((), device=device)
+        # rows: (iteration, loss, cause, log m before, log m after)
         self.log = torch.zeros(EVENTS_KEPT + 1, 5, device=device, dtype=torch.float64 if device.type != "mps" else None)
         self.logged = torch.zeros((), device=device, dtype=torch.int64)
         self._constants()
@@ -65,7 +66,7 @@ class DeviceEngine:
         """Takes in the values of one step, (L,) rank averages, and moves every multiplier."""
         track = self.track
         frozen = self.frozen > 0.0
-        before = track.log_multiplier
+        before = self.log_multipliers()
         spike, diverging, broken = observe(track, values, k, TENSORS)
         alarm = spike | diverging | broken
         fresh = alarm & ~frozen
@@ -77,7 +78,7 @@ class DeviceEngine:
             self._drift(k, held)
         slew_guard(track, slew, held, TENSORS)
         cause = torch.where(broken, 2.0, torch.where(diverging, 1.0, 0.0))
-        self._record(fresh | broken, iteration, self.indices, cause, before, track.log_multiplier)
+        self._record(fresh | broken, iteration, self.indices, cause, before, self.log_multipliers())
 
     def _drift(self, k: Knobs, held: Tensor) -> None:
         signal, there = drift_signal(self.track, self.exponents, TENSORS)
@@ -124,8 +125,12 @@ class DeviceEngine:
             slew_guard(self.track, None, torch.zeros((), device=self.device, dtype=torch.bool), TENSORS)
 
     def log_multipliers(self) -> Tensor:
-        log: Tensor = self.track.log_multiplier
+        log: Tensor = log_multiplier(self.track, self.floor, TENSORS)
         return log
+
+    def guards(self) -> Tensor:
+        guard: Tensor = self.track.guard
+        return guard
 
     def read_events(self) -> list[Event]:
         """The events kept, oldest first. Waits for the device: for logs and checkpoints, not for steps."""

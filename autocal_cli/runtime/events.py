@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CAUSES = ("spike", "divergence", "not finite", "loss-scale back-offs")
+EVENTS_KEPT = 256  # the newest; older ones are forgotten
 ALL_LOSSES = -1  # the index in a log of what concerns no single loss
 
 

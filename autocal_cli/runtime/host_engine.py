@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from autocal_cli.runtime.arithmetic import FLOATS
-from autocal_cli.runtime.events import CAUSES, Event
+from autocal_cli.runtime.events import CAUSES, EVENTS_KEPT, Event
 from autocal_cli.runtime.losses import LossDescription
 from autocal_cli.runtime.track import (
     FIELDS,
@@ -19,6 +20,7 @@ from autocal_cli.runtime.track import (
     Track,
     drift_signal,
     escalate,
+    log_multiplier,
     move,
     observe,
     slew_guard,
@@ -32,12 +34,14 @@ BACKOFF_ALARM = 2.5
 class HostEngine:
     """State and update of all losses on the host. Values are floats; nothing here waits for a device."""
 
-    def __init__(self) -> None:
+    def __init__(self, floor: float) -> None:
+        self.floor = floor  # log(min_weight)
         self.losses: list[LossDescription] = []
         self.tracks: list[Track] = []
         self.frozen = 0
         self.backoffs = 0.0
-        self.events: list[Event] = []
+        self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self.logged = 0
 
     def add(self, loss: LossDescription) -> None:
         self.losses.append(loss)
@@ -52,7 +56,7 @@ class HostEngine:
             alarm = spike or diverging or broken
             if alarm and (broken or not frozen):
                 cause = CAUSES[2] if broken else CAUSES[1] if diverging else CAUSES[0]
-                alarmed.append((index, cause, track.log_multiplier))
+                alarmed.append((index, cause, log_multiplier(track, self.floor, FLOATS)))
             escalate(track, alarm, alarm and not frozen, k, FLOATS)
         if alarmed and not frozen:
             self.frozen = freeze_steps
@@ -65,8 +69,12 @@ class HostEngine:
             if track.guard != track.guard_goal:
                 slew_guard(track, slew, held, FLOATS)
         for index, cause, before in alarmed:
-            after = math.exp(self.tracks[index].log_multiplier)
-            self.events.append(Event(iteration, self.losses[index].label, cause, math.exp(before), after))
+            after = math.exp(log_multiplier(self.tracks[index], self.floor, FLOATS))
+            self._record(Event(iteration, self.losses[index].label, cause, math.exp(before), after))
+
+    def _record(self, event: Event) -> None:
+        self.events.append(event)
+        self.logged += 1
 
     def _drift(self, k: Knobs) -> None:
         """Moves each drifting loss towards its signal, relative to the mean of all that drift."""
@@ -86,7 +94,7 @@ class HostEngine:
         if self.backoffs > BACKOFF_ALARM:
             self.backoffs = 0.0
             self.frozen = freeze_steps
-            self.events.append(Event(iteration, "*", CAUSES[3], 1.0, 1.0))
+            self._record(Event(iteration, "*", CAUSES[3], 1.0, 1.0))
 
     def take_probe(self, norms: Tensor, k: Knobs) -> None:
         for track, norm in zip(self.tracks, norms.tolist(), strict=True):
@@ -109,7 +117,13 @@ class HostEngine:
                 slew_guard(track, None, False, FLOATS)
 
     def log_multipliers(self) -> list[float]:
-        return [track.drift + track.guard for track in self.tracks]
+        return [log_multiplier(track, self.floor, FLOATS) for track in self.tracks]
+
+    def guards(self) -> list[float]:
+        return [track.guard for track in self.tracks]
+
+    def read_events(self) -> list[Event]:
+        return list(self.events)
 
     def state(self) -> dict[str, Any]:
         fields = {

@@ -12,10 +12,10 @@ class Monitor:
     """The newest host copy of a small tensor; on CUDA it lags behind by however long the copy takes."""
 
     def __init__(self) -> None:
-        self._arrived: list[Any] | None = None
+        self._arrived: list[float] | None = None
         self._travelling: tuple[Tensor, Any] | None = None
 
-    def read(self, values: Tensor) -> list[Any] | None:
+    def read(self, values: Tensor) -> list[float] | None:
         """The newest values that have arrived, None before the first; starts the copy of `values` if none travels."""
         if values.device.type != "cuda":
             return list(values.tolist()) if values.device.type != "meta" else None

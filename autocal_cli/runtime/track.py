@@ -7,7 +7,7 @@
     r = log(G_base / G)               where the gradient G at the network's output is probed, else
     r = a (b - s)                     b: mean of v over the baseline; a: by kind of loss
     drift += rate clip(softshrink(target - drift, threshold), -1, 1)      target = r - mean of r over all that drift
-    log m = drift + guard
+    log m = max(drift + guard, log min_weight)
 
 Source: section 7 of the project's design; memory and floors are chosen, untested.
 """
@@ -53,10 +53,6 @@ class Track:
     level: Number = 0.0
     quiet: Number = 0.0
     room: Number = 1.0
-
-    @property
-    def log_multiplier(self) -> Number:
-        return self.drift + self.guard
 
 
 FIELDS = tuple(field.name for field in fields(Track))
@@ -169,6 +165,11 @@ def move(t: Track, target: Number, moves: Number, k: Knobs, a: Arithmetic) -> No
     beyond = a.least(abs(gap) - k.threshold, 0.0)  # softshrink: what exceeds the dead band
     step = k.rate * a.where(beyond > 1.0, 1.0, beyond)
     t.drift = a.clamp(t.drift + a.where(moves, a.where(gap < 0.0, -step, step), 0.0), -room, room)
+
+
+def log_multiplier(t: Track, floor: float, a: Arithmetic) -> Number:
+    """log m; `floor` is log(min_weight), below which drift and guard together take nothing."""
+    return a.least(t.drift + t.guard, floor)
 
 
 def slew_guard(t: Track, slew: float | None, held: Number, a: Arithmetic) -> None:
