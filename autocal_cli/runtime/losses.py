@@ -37,9 +37,9 @@ class LossDescription:
 def describe_losses(losses: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, LossDescription]:
     """Descriptions by label.
 
-    A loss may be given as a module (its class name and `loss_weight` are read; a wrapper with a `loss_module` is looked
-    through), as a mapping with `type` and `loss_weight`, or as a bare weight. `kinds` overrides the kind by label.
-    Raises AutocalError for a weight that is no number.
+    A loss may be given as a module (its class name and `loss_weight` are read; wrappers with a `loss_module`, and those
+    of torch.compile and DDP, are looked through), as a mapping with `type` and `loss_weight`, or as a bare weight.
+    `kinds` overrides the kind by label. Raises AutocalError for a weight that is no number.
     """
     return {label: describe_loss(label, loss, kinds.get(label)) for label, loss in losses.items()}
 
@@ -51,7 +51,7 @@ def describe_loss(label: str, loss: Any = None, kind: str | None = None) -> Loss
     elif loss is None or isinstance(loss, int | float):
         type_name, weight = label.removeprefix("l_g_"), 1.0 if loss is None else loss
     else:
-        inner = getattr(loss, "loss_module", loss)
+        inner = unwrapped(loss)
         type_name, weight = type(inner).__name__, getattr(loss, "loss_weight", getattr(inner, "loss_weight", 1.0))
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
         raise AutocalError(f"The weight of the loss {label} should be a number. Found {weight!r}.")
@@ -60,3 +60,12 @@ def describe_loss(label: str, loss: Any = None, kind: str | None = None) -> Loss
         found = kind or loss_kind(label.removeprefix("l_g_"))
     name = type_name.lower().removesuffix("loss")
     return LossDescription(label, found, float(weight), MSE_EXPONENT if name in _MSE_LIKE else 0.0)
+
+
+def unwrapped(loss: Any) -> Any:
+    """The loss itself within a wrapper of a trainer (`loss_module`), torch.compile (`_orig_mod`) or DDP (`module`)."""
+    for name in ("loss_module", "_orig_mod", "module"):
+        inner = getattr(loss, name, None)
+        if callable(inner):
+            return unwrapped(inner)
+    return loss

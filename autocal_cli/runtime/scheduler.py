@@ -147,7 +147,7 @@ class DynamicLossScheduler:
             probing: whether gradients were to be measured, on all ranks alike.
             norms: the norms found (0-dim, see probe.py) by name; None where nothing could be probed on this rank.
         """
-        rows = self._in_rows(norms) if norms else None
+        rows = self._in_rows(norms).to(self._device) if norms else None
         means = self._values.means(len(self._index))
         means, rows = average_over_ranks(means, rows, len(self._index), probing, self._device)
         if means is not None and self._iteration is not None:
@@ -164,6 +164,10 @@ class DynamicLossScheduler:
     def add(self, named: Mapping[str, Tensor]) -> None:
         """Adds the raw values of one forward pass to the step; the losses were met."""
         self._values.add(named, self._index)
+
+    def kind_of(self, label: str) -> str:
+        """The kind of a configured loss, see config/losses.py."""
+        return self._roster.configured[label].kind
 
     def multiplier(self, name: str) -> Tensor:
         """The multiplier of a loss that was met."""
