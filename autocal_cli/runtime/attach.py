@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.components import components, scaled
-from autocal_cli.runtime.losses import describe_loss, unwrapped
+from autocal_cli.runtime.losses import JUDGES_OF_OUTPUT, describe_loss, first_image, unwrapped
 from autocal_cli.runtime.probe import can_probe, gradient_norms
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
 
 # Trainers whose losses multiply by their weight themselves. Elsewhere the trainer multiplies what a loss returns.
 WEIGHT_INSIDE = frozenset({"basicsr", "neosr"})
-# Kinds of loss whose first argument is the network's output.
-JUDGES_OF_OUTPUT = frozenset({"pixel", "structure", "frequency", "colour", "perceptual"})
 
 
 def attach(
@@ -211,11 +209,7 @@ class Attachment:
             self._waiting = {}
 
     def _network_output(self, label: str, args: tuple[Any, ...]) -> Tensor | None:
-        """The first argument of a loss that compares images."""
-        if self.scheduler.kind_of(label) not in JUDGES_OF_OUTPUT or not args:
-            return None
-        first = args[0]
-        return first if isinstance(first, Tensor) and first.requires_grad else None
+        return first_image(args) if self.scheduler.kind_of(label) in JUDGES_OF_OUTPUT else None
 
     def _optimizer_stepped(self, *_: Any) -> None:
         self._iteration += 1

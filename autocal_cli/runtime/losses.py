@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from autocal_cli.config.losses import UNKNOWN, loss_kind
 from autocal_cli.errors import AutocalError
@@ -15,6 +17,8 @@ from autocal_cli.errors import AutocalError
 # (over 900 steps L1 fell to 0.36 of its value, its gradient to 1.00; MSE to 0.16 and 0.39).
 _MSE_LIKE = frozenset({"mse", "l2", "psnr"})
 MSE_EXPONENT = 0.5
+# Kinds of loss whose first argument is the network's output.
+JUDGES_OF_OUTPUT = frozenset({"pixel", "structure", "frequency", "colour", "perceptual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +73,8 @@ def unwrapped(loss: Any) -> Any:
         if callable(inner):
             return unwrapped(inner)
     return loss
+
+
+def first_image(args: Sequence[Any]) -> Tensor | None:
+    """The network's output among the arguments of a loss that judges it: the first, if a gradient flows through it."""
+    return args[0] if args and isinstance(args[0], Tensor) and args[0].requires_grad else None

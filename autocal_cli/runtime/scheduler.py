@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -73,8 +73,13 @@ class DynamicLossScheduler:
     @classmethod
     def from_config(
         cls, block: Mapping[str, Any], losses: Mapping[str, Any], total_iter: int | None = None, **options: Any
-    ) -> DynamicLossScheduler:
-        """From a `dynamic_loss_scheduling` block, resolved or not. Raises AutocalError for unusable values."""
+    ) -> Self:
+        """From a `dynamic_loss_scheduling` block, resolved or not. Raises AutocalError for unusable values.
+
+        Without `total_iter` the block's `training_config.total_iterations` counts, if it is there.
+        """
+        if total_iter is None:
+            total_iter = (block.get("training_config") or {}).get("total_iterations")
         return cls(losses, SchedulerSettings.from_block(block, total_iter), total_iter, **options)
 
     def reset(self) -> None:

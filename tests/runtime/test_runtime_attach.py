@@ -200,7 +200,7 @@ def test_a_plain_function_is_exchanged_and_put_back():
     attachment = attach(losses, BLOCK)
     assert losses["a"] is not l1
     assert losses["a"].loss_weight == 2.0
-    assert float(losses["a"](torch.ones(2, requires_grad=True), torch.zeros(2))) == 1.0
+    assert losses["a"](torch.ones(2, requires_grad=True), torch.zeros(2)).item() == 1.0
     assert attachment.scheduler.get_current_weights().keys() == {"a"}
     attachment.detach()
     assert losses["a"] is l1
