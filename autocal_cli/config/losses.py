@@ -1,6 +1,6 @@
 """Which kind of loss a type name stands for. Types are compared in lower case and without a trailing `loss`.
 
-The names are those that traiNNer-redux, BasicSR and neosr register.
+The names are those that traiNNer-redux, BasicSR and neosr register, and those of their labels (`l_g_pix`).
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 UNKNOWN = "unknown"
 
 _KINDS = {
-    "pixel": ("l1", "mse", "l2", "charbonnier", "huber", "psnr", "luma", "clip_l1", "bicubic", "average"),
+    "pixel": (
+        "pixel", "pix", "l1", "mse", "l2", "charbonnier", "huber", "psnr", "luma", "clip_l1", "bicubic", "average",
+    ),
     "structure": ("ssim", "msssim", "mssim", "msssiml1", "mssiml1", "gradientvariance", "sobeledge", "ncc"),
     "frequency": ("ff", "fft", "wavelet", "focalfrequency", "laplacianpyramid"),
     "colour": ("color", "hsluv", "cosim", "consistency"),
     "perceptual": (
-        "perceptual", "perceptualfp16", "perceptualanime", "vgg_perceptual", "dists", "adists", "lpips", "contextual",
-        "flip", "aesop", "structuretexture", "ldl", "gw", "contrastive", "fdl", "dinov2",
+        "perceptual", "percep", "style", "perceptualfp16", "perceptualanime", "vgg_perceptual", "dists", "adists",
+        "lpips", "contextual", "flip", "aesop", "structuretexture", "ldl", "gw", "contrastive", "fdl", "dinov2",
     ),
     "feature matching": ("ganfeat", "featurematching"),
     "adversarial": ("gan", "multiscalegan", "r3gan", "adversarial"),
