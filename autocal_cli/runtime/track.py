@@ -22,6 +22,7 @@ from autocal_cli.runtime.arithmetic import Arithmetic, Number
 from autocal_cli.runtime.settings import SchedulerSettings
 
 TINY = 1e-30  # values below count as this before the logarithm
+HUGE = 1e15  # what is larger counts as not finite: its square would leave float32
 WINSOR = 3.0  # deviations by which one step may move the mean
 CUSUM_CLIP = 6.0  # so that one spike alone is no divergence
 WARM_UP = 20  # observed steps before a deviation means anything
@@ -91,7 +92,7 @@ def knobs_for(settings: SchedulerSettings, phase: Phase, in_baseline: bool) -> K
 
 def observe(t: Track, value: Number, k: Knobs, a: Arithmetic) -> tuple[Number, Number, Number]:
     """Takes in a raw loss value. Returns the masks spike, divergence, not finite. What is not finite is left out."""
-    finite = a.finite(value)
+    finite = a.both(a.finite(value), abs(value) < HUGE)
     turned = a.both(a.both(finite, value < 0.0), a.no(t.linear))  # crosses zero for the first time: start anew
     t.linear = a.either(t.linear, turned)
     seen = a.both(finite, a.either(a.both(t.linear, value != 0.0), value > 0.0))  # 0: absent, or nothing to learn
