@@ -189,6 +189,28 @@ def analyze_dataset(
         show(*dataset_view(dataset))
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="The trainer's train.py.", show_default=False)],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ARGS...", help="Its arguments, -opt CONFIG among them.", show_default=False),
+    ] = None,
+    allow_unscheduled: Annotated[
+        bool,
+        typer.Option("--allow-unscheduled", help="Train without the scheduler if the trainer is of no known shape."),
+    ] = False,
+) -> None:
+    """Start an unmodified trainer with the scheduler attached to its losses.
+
+    The block is taken from the config or its sidecar CONFIG.autocal.yml and kept from the trainer. The scheduler's
+    state is saved and resumed beside the trainer's; multipliers and events go to its log and its TensorBoard.
+    """
+    from autocal_cli.workflow.run_trainer import run_trainer
+
+    run_trainer(script, arguments or [], allow_unscheduled, say=_say)
+
+
 def main() -> None:
     """Entry point: the exit code is set here and nowhere else."""
     try:
@@ -209,10 +231,14 @@ def main() -> None:
 
 
 def _complain(message: str, code: int) -> int:
+    _say(message)
+    return code
+
+
+def _say(message: str) -> None:
     from autocal_cli.report.output import one_line
 
     sys.stderr.write(f"autocal: {one_line(message)}\n")
-    return code
 
 
 def _dataset_options(

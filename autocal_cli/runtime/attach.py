@@ -19,9 +19,6 @@ from autocal_cli.runtime.losses import JUDGES_OF_OUTPUT, describe_loss, first_im
 from autocal_cli.runtime.probe import can_probe, gradient_norms
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
 
-# Trainers whose losses multiply by their weight themselves. Elsewhere the trainer multiplies what a loss returns.
-WEIGHT_INSIDE = frozenset({"basicsr", "neosr"})
-
 
 def attach(
     losses: Mapping[str, Any],
@@ -43,7 +40,8 @@ def attach(
         optimizer: the generator's; its steps are counted. Without it set `Attachment.iteration` at every step, or let
             every further call of a loss count as a step.
         grad_scaler: to have back-offs of the loss scale watched.
-        weight_inside: whether the losses multiply by their `loss_weight` themselves. None: those of BasicSR and neosr.
+        weight_inside: whether the losses multiply by their `loss_weight` themselves, as those of BasicSR and neosr do;
+            else the trainer multiplies what they return. None: those whose `forward` reads it do.
         engine: see DynamicLossScheduler.
 
     Calls for the discriminator (`is_disc=True`), without gradients, and of a loss within another one are left alone.
@@ -219,9 +217,15 @@ def _described(label: str, loss: Any, weight_inside: bool | None) -> dict[str, A
     """Type and weight of a loss; a weight that the loss applies itself is part of its value, and so 1 here."""
     inner = unwrapped(loss)
     if weight_inside is None:
-        weight_inside = type(inner).__module__.partition(".")[0] in WEIGHT_INSIDE
+        weight_inside = "loss_weight" in _names_read(getattr(inner, "forward", inner))
     name = getattr(inner, "__name__", None) or type(inner).__name__
     return {"type": name, "loss_weight": 1.0 if weight_inside else describe_loss(label, loss).weight}
+
+
+def _names_read(function: Any) -> tuple[str, ...]:
+    """The attributes that a Python function reads, without running it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code.co_names if code else ()
 
 
 def _asks_for_discriminator(forward: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], bool]:

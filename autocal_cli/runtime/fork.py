@@ -57,6 +57,10 @@ class ForkScheduler(DynamicLossScheduler):
         self._caught = None
         return {label: found.get(label, 1.0) for label in raw_losses}
 
+    def get_monitoring_stats(self) -> dict[str, Any]:
+        """As the scheduler's, with the `enabled` that the fork writes into its TensorBoard."""
+        return {"enabled": True, **super().get_monitoring_stats()}
+
     def _catch(self, _: nn.Module, args: tuple[Any, ...]) -> None:
         if self._caught is None:
             self._caught = first_image(args)

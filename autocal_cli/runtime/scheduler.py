@@ -15,7 +15,7 @@ from autocal_cli.runtime.device_engine import DeviceEngine
 from autocal_cli.runtime.events import Event
 from autocal_cli.runtime.guard import guard_goals, share_goals, shares
 from autocal_cli.runtime.host_engine import HostEngine
-from autocal_cli.runtime.losses import describe_losses
+from autocal_cli.runtime.losses import LossDescription, describe_losses
 from autocal_cli.runtime.monitor import Monitor
 from autocal_cli.runtime.probe import can_probe, gradient_norms
 from autocal_cli.runtime.ranks import any_rank, average_over_ranks
@@ -169,6 +169,10 @@ class DynamicLossScheduler:
     def add(self, named: Mapping[str, Tensor]) -> None:
         """Adds the raw values of one forward pass to the step; the losses were met."""
         self._values.add(named, self._index)
+
+    def describe_losses(self) -> list[LossDescription]:
+        """What is known of every configured loss."""
+        return [self._roster.describe(label) for label in self._roster.configured]
 
     def kind_of(self, label: str) -> str:
         """The kind of a configured loss, see config/losses.py."""

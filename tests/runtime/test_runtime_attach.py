@@ -341,12 +341,26 @@ def test_without_a_loss_that_judges_images_the_values_serve_and_it_is_said(caplo
     assert caplog.text.count("output is not known") == 1
 
 
-@pytest.mark.parametrize(("module", "expected"), [("basicsr.losses", 1.0), ("traiNNer.losses", 0.1)])
-def test_where_the_weight_is_applied(module, expected):
-    """BasicSR's losses multiply by their weight themselves; the value has it in it already."""
-    Weighted = type("GANLoss", (GANLoss,), {"__module__": module})  # noqa: N806
-    attachment = attach({"l_g_gan": Weighted()}, BLOCK)
-    assert attachment.scheduler._roster.describe("l_g_gan").weight == expected
+class WeightedLoss(GANLoss):
+    """As BasicSR's: multiplied by its weight already."""
+
+    def forward(self, prediction, target_is_real, is_disc=False):
+        return super().forward(prediction, target_is_real) * (1.0 if is_disc else self.loss_weight)
+
+
+@pytest.mark.parametrize(
+    ("loss", "inside", "expected"),
+    [
+        (GANLoss(), None, 0.1),
+        (WeightedLoss(), None, 1.0),
+        (Wrapper(WeightedLoss()), None, 1.0),
+        (WeightedLoss(), False, 0.1),
+    ],
+)
+def test_where_the_weight_is_applied(loss, inside, expected):
+    """A loss whose value has its weight in it already has the weight 1."""
+    attachment = attach({"l_g_gan": loss}, BLOCK, weight_inside=inside)
+    assert [known.weight for known in attachment.scheduler.describe_losses()] == [expected]
 
 
 @pytest.mark.parametrize("cut", [1, 4, 9, 10, 26])

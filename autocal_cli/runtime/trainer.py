@@ -1,0 +1,200 @@
+"""The scheduler within an unmodified trainer: attached once its model is built, saved, resumed and logged with it.
+
+Only one name of the trainer is replaced, `build_model` of its package `models`; everything else is set on the model
+that it returns. What is relied on is written down in `TrainerShape`, and missed with one clear line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from autocal_cli.errors import AutocalError
+from autocal_cli.runtime.attach import Attachment, attach
+
+METHODS = ("optimize_parameters", "save_training_state", "resume_training", "get_current_log")
+STATE_SUFFIX = ".autocal"  # beside `<iteration>.state`; the trainers read every file that ends in `.state`
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerShape:
+    """A trainer: its package, which also names its logger, and where a model of it keeps the generator's losses."""
+
+    name: str
+    package: str
+    losses: Callable[[Any], Mapping[str, Any]]
+
+
+def _criteria(model: Any) -> dict[str, Any]:
+    """BasicSR: `cri_pix`, `cri_perceptual`, `cri_gan`, ... are attributes of the model."""
+    found = {name.removeprefix("cri_"): value for name, value in vars(model).items() if name.startswith("cri_")}
+    return {f"l_g_{name}": loss for name, loss in found.items() if isinstance(loss, nn.Module)}
+
+
+TRAINERS = (
+    TrainerShape("traiNNer-redux", "traiNNer", lambda model: getattr(model, "losses", {})),
+    TrainerShape("BasicSR", "basicsr", _criteria),
+)
+
+
+def schedule_models(
+    shape: TrainerShape,
+    block: Mapping[str, Any],
+    total_iter: int | None,
+    on_built: Callable[[Any], None],
+    unscheduled: Callable[[str], None] | None = None,
+) -> None:
+    """Has the scheduler attached to every model that the trainer builds from now on.
+
+    Args:
+        shape: the trainer, whose package can be imported.
+        block: a `dynamic_loss_scheduling` block.
+        total_iter: length of the run in optimiser steps.
+        on_built: called with each model that is scheduled.
+        unscheduled: called with the reason where a model cannot be scheduled; None raises AutocalError instead.
+    """
+    models = _models_of(shape)
+    build = models.build_model
+
+    def build_model(*args: Any, **options: Any) -> Any:
+        model = build(*args, **options)
+        reason = misfit(shape, model)
+        if reason is None:
+            ScheduledModel(model, shape, block, total_iter)
+            on_built(model)
+        elif unscheduled is None:
+            raise AutocalError(reason, fix="--allow-unscheduled trains without the scheduler.")
+        else:
+            unscheduled(reason)
+        return model
+
+    models.build_model = build_model
+
+
+def _models_of(shape: TrainerShape) -> Any:
+    """The package `models` of a trainer. Raises AutocalError where it is not what the shape says."""
+    try:
+        models = importlib.import_module(f"{shape.package}.models")
+    except ImportError as error:
+        message = f"{shape.name} cannot be imported: {error}."
+        raise AutocalError(message, fix="Start it without autocal to see what it lacks.") from None
+    if not callable(getattr(models, "build_model", None)):
+        message = f"{shape.package}.models has no build_model, so this {shape.name} is not of a shape known here."
+        raise AutocalError(message, fix="--allow-unscheduled trains without the scheduler.")
+    return models
+
+
+def misfit(shape: TrainerShape, model: Any) -> str | None:
+    """Why a model cannot be scheduled, or None."""
+    kind = type(model).__name__
+    missing = [name for name in METHODS if not callable(getattr(model, name, None))]
+    if missing:
+        return f"{shape.name}'s {kind} has no {missing[0]}, so it is not of a shape known here."
+    losses = shape.losses(model)
+    if not isinstance(losses, Mapping) or not losses:
+        return f"{shape.name}'s {kind} has no losses where they are expected."
+    return None
+
+
+class ScheduledModel:
+    """What stands around a trainer's model: each method is called in place of the model's own, with that one first."""
+
+    def __init__(self, model: Any, shape: TrainerShape, block: Mapping[str, Any], total_iter: int | None) -> None:
+        self.model = model
+        self.log = logging.getLogger(shape.package)
+        self.told = 0  # events
+        self.attachment: Attachment = attach(
+            shape.losses(model),
+            block,
+            total_iter,
+            grad_scaler=getattr(model, "scaler_g", None),
+            weight_inside=False if _multiplies_by_weights(model) else None,
+        )
+        for name in METHODS:
+            setattr(model, name, partial(getattr(self, name), getattr(model, name)))
+        logging.getLogger("autocal").addHandler(_Forwarding(self.log))
+        described = self.attachment.scheduler.describe_losses()
+        self.log.info("autocal: scheduling %s.", ", ".join(f"{loss.label} ({loss.kind})" for loss in described))
+
+    def optimize_parameters(self, inner: Callable[..., Any], current_iter: int, *rest: Any, **named: Any) -> Any:
+        """traiNNer-redux raises `current_iter` with the last of several accumulated passes: the others belong to it."""
+        applies = named.get("apply_gradient", rest[1] if len(rest) > 1 else True)
+        self.attachment.iteration = current_iter if applies else current_iter + 1
+        return inner(current_iter, *rest, **named)
+
+    def save_training_state(self, inner: Callable[..., Any], epoch: int, current_iter: int, *rest: Any) -> Any:
+        """Every rank saves its own, since the values of the last step are not averaged yet."""
+        result = inner(epoch, current_iter, *rest)
+        folder = _option(self.model.opt, "path", "training_states")
+        if folder and current_iter >= 0:
+            path = Path(folder) / f"{current_iter}{_suffix()}"
+            unfinished = path.with_name(path.name + ".part")
+            torch.save(self.attachment.state_dict(), unfinished)
+            Path(unfinished).replace(path)
+        return result
+
+    def resume_training(self, inner: Callable[..., Any], resume_state: Mapping[str, Any], *rest: Any) -> Any:
+        result = inner(resume_state, *rest)
+        folder, source = (_option(self.model.opt, "path", key) for key in ("training_states", "resume_state"))
+        state = Path(source) if source else Path(folder or ".") / f"{resume_state['iter']}.state"
+        found = next(
+            (path for path in (state.with_suffix(_suffix()), state.with_suffix(STATE_SUFFIX)) if path.exists()), None
+        )
+        if found is None:
+            self.log.warning("autocal: %s has no scheduler state beside it: the scheduler starts anew.", state)
+        else:
+            self.attachment.load_state_dict(torch.load(found, map_location="cpu", weights_only=True))
+            self.log.info("autocal: the scheduler goes on from %s.", found)
+        return result
+
+    def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        """The trainer's log with multipliers and shares; new events go to its logger."""
+        stats = self.attachment.scheduler.get_monitoring_stats()
+        if stats["events"] > self.told:
+            for event in self.attachment.scheduler.events()[self.told - stats["events"] :]:
+                self.log.warning("autocal: %s.", event)
+            self.told = stats["events"]
+        numbers = {
+            f"{group}/{name}": value
+            for group, key in (("loss_multipliers", "multipliers"), ("loss_shares", "shares"))
+            for name, value in stats[key].items()
+        }
+        return {**inner(*args), **numbers}
+
+
+class _Forwarding(logging.Handler):
+    """Hands the scheduler's notices to the trainer's logger."""
+
+    def __init__(self, to: logging.Logger) -> None:
+        super().__init__()
+        self._to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._to.handle(record)
+
+
+def _multiplies_by_weights(model: Any) -> bool:
+    """Whether the trainer's step reads `loss_weight`, as traiNNer-redux does since 2025; else the losses do it."""
+    code = getattr(type(model).optimize_parameters, "__code__", None)
+    return code is not None and "loss_weight" in code.co_names
+
+
+def _option(options: Any, *keys: str) -> Any:
+    """A value of a trainer's options, which are dicts or structs."""
+    for key in keys:
+        options = options.get(key) if isinstance(options, Mapping) else getattr(options, key, None)
+    return options
+
+
+def _suffix() -> str:
+    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return f".rank{rank}{STATE_SUFFIX}" if rank else STATE_SUFFIX

@@ -1,0 +1,187 @@
+"""`autocal run` as one function: start an unmodified trainer with the scheduler attached to its losses."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import runpy
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autocal_cli.config.document import ConfigDocument, parse_document
+from autocal_cli.config.layout import REDUX, read_training_config
+from autocal_cli.config.patch import text_without
+from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.record import BLOCK_KEY, Value
+from autocal_cli.config.storage import read_bytes
+from autocal_cli.errors import AutocalError, Place
+from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.runtime.trainer import TRAINERS, TrainerShape, schedule_models
+
+SIDECAR_SUFFIX = ".autocal.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A config: its block (None: none), the length of the run, and the text that a strict trainer accepts."""
+
+    path: Path
+    block: Mapping[str, Any] | None
+    total_iter: int | None
+    text_for_trainer: str
+
+
+def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool, say: Callable[[str], None]) -> None:
+    """Runs the script in this process, as `python SCRIPT ARGUMENTS` would; exits as it does.
+
+    The block is taken from the config named by `-opt`, or from its sidecar `<config>.autocal.yml`; the trainer is given
+    a copy of the config without it. Raises AutocalError before anything starts where the block, the config or the
+    trainer cannot be used. `say` is told what the user should know.
+    """
+    if not script.is_file():
+        raise AutocalError("There is no such script.", place=Place(str(script)))
+    at, path = config_argument(arguments)
+    source = read_source(path)
+    sys.path[0] = str(script.resolve().parent)
+    if source.block is None:
+        raise AutocalError(
+            f"There is no `{BLOCK_KEY}` block, nor a sidecar {sidecar_of(path).name}.",
+            place=Place(str(path)),
+            fix=f"autocal calibrate {path} -o resolved.yml writes one.",
+        )
+    if source.block.get("enabled") is False:
+        say(f"{path}: the block says `enabled: false`; training without the scheduler.")
+    else:
+        _attach(script, source, allow_unscheduled, say)
+    with tempfile.TemporaryDirectory(prefix="autocal-") as folder:
+        copy = Path(folder) / path.name
+        copy.write_text(source.text_for_trainer, encoding="utf-8", newline="")
+        _start(script, [*arguments[:at], arguments[at].replace(str(path), str(copy)), *arguments[at + 1 :]])
+
+
+def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
+    """Which argument names the config, and the config: `-opt FILE`, `--opt FILE`, `-opt=FILE`."""
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name in ("-opt", "--opt"):
+            if equals:
+                return at, Path(value)
+            if at + 1 < len(arguments):
+                return at + 1, Path(arguments[at + 1])
+    raise AutocalError("The script's arguments name no config.", fix="autocal run SCRIPT -opt CONFIG ...")
+
+
+def sidecar_of(path: Path) -> Path:
+    return path.with_suffix(SIDECAR_SUFFIX)
+
+
+def read_source(path: Path) -> Source:
+    """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
+    document = parse_document(read_bytes(path), str(path))
+    config = read_training_config(document)
+    values: Mapping[str, Value] | None = config.block.values if config.block else None
+    sidecar = sidecar_of(path)
+    if sidecar.exists() and sidecar != path:
+        if values is not None:
+            message = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block."
+            raise AutocalError(message, place=config.block.place if config.block else None, fix="Remove one.")
+        values = _sidecar_block(sidecar)
+    if values is not None:
+        SchedulerSettings.from_block(values, config.total_iter)
+    return Source(path, values, config.total_iter, _without_block(document))
+
+
+def _sidecar_block(path: Path) -> Mapping[str, Value]:
+    """A sidecar holds the block at its top, or is a whole config with one."""
+    document = parse_document(read_bytes(path), str(path))
+    for keys in ((BLOCK_KEY,), REDUX.block):
+        pair = lookup(document, keys)
+        if pair is not None:
+            values = read_value(document, pair.value)
+            if isinstance(values, dict):
+                return values
+    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
+
+
+def _without_block(document: ConfigDocument) -> str:
+    """The config's text without the block; it says the same otherwise. Raises AutocalError where it would not."""
+    if lookup(document, REDUX.block) is None:
+        return document.text
+    text = text_without(document, REDUX.block) + document.newline
+    wanted = read_value(document, document.root)
+    try:
+        copy = parse_document(text.encode(), document.path)
+        found = read_value(copy, copy.root)
+    except AutocalError:
+        found = None
+    train = wanted.get("train") if isinstance(wanted, dict) else None
+    if isinstance(train, dict):
+        train.pop(BLOCK_KEY, None)
+    if found != wanted:
+        message = "The block cannot be kept from the trainer without changing what else the config says."
+        raise AutocalError(
+            message, place=Place(document.path), fix="Move it to a sidecar, or below other keys of `train`."
+        )
+    return text
+
+
+def _attach(script: Path, source: Source, allow_unscheduled: bool, say: Callable[[str], None]) -> None:
+    """Has the scheduler attached when the trainer builds its model."""
+
+    def unscheduled(reason: str) -> None:
+        say(f"{reason} Training without the scheduler.")
+
+    assert source.block is not None
+    try:
+        schedule_models(
+            find_trainer(script),
+            source.block,
+            source.total_iter,
+            on_built=lambda model: _keep_original(model, source.path),
+            unscheduled=unscheduled if allow_unscheduled else None,
+        )
+    except AutocalError as error:
+        if not allow_unscheduled:
+            raise
+        unscheduled(str(error))
+
+
+def find_trainer(script: Path) -> TrainerShape:
+    """The trainer whose package the script belongs to or stands beside, else one that is installed."""
+    folder = script.resolve().parent
+    for shape in TRAINERS:
+        if folder.name == shape.package or (folder / shape.package).is_dir():
+            return shape
+    for shape in TRAINERS:
+        if importlib.util.find_spec(shape.package) is not None:
+            return shape
+    known = " and ".join(shape.name for shape in TRAINERS)
+    message = f"This is no trainer of a shape known here ({known})."
+    raise AutocalError(message, place=Place(str(script)), fix="--allow-unscheduled starts it without the scheduler.")
+
+
+def _keep_original(model: Any, config: Path) -> None:
+    """The trainer archives the copy without the block; the config as it was is laid beside it, as its sidecar."""
+    paths = model.opt.get("path") if isinstance(model.opt, Mapping) else getattr(model.opt, "path", None)
+    folder = paths.get("experiments_root") if isinstance(paths, Mapping) else getattr(paths, "experiments_root", None)
+    if folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0":
+        shutil.copyfile(config, Path(folder) / sidecar_of(config).name)
+
+
+def _start(script: Path, arguments: Sequence[str]) -> None:
+    """Runs the script as the main module. What goes wrong in it is told by its own traceback, with exit code 1."""
+    sys.argv = [str(script), *arguments]
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except (AutocalError, SystemExit):
+        raise
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)

@@ -1,0 +1,197 @@
+"""`autocal run` with a small trainer in the shape of traiNNer-redux, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from autocal_cli.errors import AutocalError
+from autocal_cli.workflow.run_trainer import config_argument, read_source
+
+TRAINER = Path(__file__).parents[1] / "trainer"
+BLOCK = {"auto_calibrate": False, "baseline_iterations": 5, "adaptation_threshold": 0.001}
+PLAIN = {
+    "name": "run",
+    "train": {
+        "total_iter": 20,
+        "losses": [{"type": "l1loss", "loss_weight": 1.0}, {"type": "ganloss", "loss_weight": 50.0}],
+    },
+}
+
+
+def config_with(block=None, **changes):
+    config = {**PLAIN, **changes}
+    if block is not None:
+        config["train"] = {**config["train"], "dynamic_loss_scheduling": block}
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs `autocal run` in an empty folder."""
+
+    def start(text, *arguments, options=(), script=TRAINER / "train.py"):
+        (tmp_path / "train.yml").write_text(text, "utf-8")
+        command = [sys.executable, "-m", "autocal_cli", "run", *options, str(script), "-opt", "train.yml", *arguments]
+        environment = {**os.environ, "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", env=environment)
+
+    return start
+
+
+def logged(folder, name):
+    text = (folder / "experiments" / "run" / "train.log").read_text("utf-8")
+    return [float(value) for value in re.findall(rf" {name}: (\S+)", text)]
+
+
+def state(folder, iteration):
+    return torch.load(folder / "experiments" / "run" / "training_states" / f"{iteration}.autocal", weights_only=True)
+
+
+def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(run, tmp_path):
+    text = "# mine\n" + config_with(BLOCK)
+    ran = run(text)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (tmp_path / "train.yml").read_text("utf-8") == text
+    root = tmp_path / "experiments" / "run"
+    assert (root / "train.autocal.yml").read_text("utf-8") == text
+    assert (root / "train.yml").read_text("utf-8") == "# mine\n" + config_with()
+    assert "autocal: scheduling l_g_l1 (pixel), l_g_gan (adversarial)." in (root / "train.log").read_text("utf-8")
+    assert logged(tmp_path, "loss_multipliers/l_g_gan")[0] == 1.0
+    assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
+    assert logged(tmp_path, "loss_shares/l_g_gan")[-1] == pytest.approx(0.35, rel=1e-3)
+    assert state(tmp_path, 20)["iteration"] == 20
+
+
+def test_a_resumed_run_ends_as_the_uninterrupted_one(run, tmp_path):
+    run(config_with(BLOCK))
+    whole, trained = state(tmp_path, 20), logged(tmp_path, "l_g_gan")
+    for iteration in (15, 20):
+        for path in (tmp_path / "experiments" / "run" / "training_states").glob(f"{iteration}.*"):
+            path.unlink()
+    (tmp_path / "experiments" / "run" / "train.log").unlink()
+    assert run(config_with(BLOCK), "--auto_resume").returncode == 0
+    resumed = state(tmp_path, 20)
+    assert logged(tmp_path, "l_g_gan") == trained[10:]
+    for name, column in whole["scheduler"]["engine"]["tracks"].items():
+        assert torch.equal(column, resumed["scheduler"]["engine"]["tracks"][name])
+
+
+def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
+    run(config_with(BLOCK))
+    for path in (tmp_path / "experiments" / "run" / "training_states").glob("*.autocal"):
+        path.unlink()
+    assert run(config_with(BLOCK), "--auto_resume").returncode == 0
+    assert "the scheduler starts anew" in (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
+
+
+def test_accumulated_passes_are_one_step(run, tmp_path):
+    assert run(config_with(BLOCK, accum_iter=2)).returncode == 0
+    assert state(tmp_path, 20)["scheduler"]["steps"] == 20
+
+
+def test_the_block_may_stand_in_a_sidecar(run, tmp_path):
+    (tmp_path / "train.autocal.yml").write_text(yaml.safe_dump({"dynamic_loss_scheduling": BLOCK}), "utf-8")
+    assert run(config_with()).returncode == 0
+    assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
+    ran = run(config_with(BLOCK))
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "train.yml:9:3: Both" in ran.stderr
+
+
+def test_a_block_that_is_not_enabled_trains_without(run, tmp_path):
+    ran = run(config_with({"enabled": False}))
+    assert ran.returncode == 0
+    assert "training without the scheduler" in ran.stderr
+    assert not logged(tmp_path, "loss_multipliers/l_g_gan")
+
+
+def test_a_trainer_of_another_shape_is_started_only_if_that_is_allowed(run):
+    text = config_with(BLOCK, model_type="odd")
+    ran = run(text)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "OddModel has no get_current_log" in ran.stderr
+    ran = run(text, options=["--allow-unscheduled"])
+    assert (ran.returncode, ran.stderr.count("\n")) == (0, 1)
+    assert "Training without the scheduler" in ran.stderr
+
+
+def test_a_script_that_is_no_known_trainer(run, tmp_path):
+    script = tmp_path / "other.py"
+    script.write_text("import sys; print(sys.argv[1:], __name__)", "utf-8")
+    ran = run(config_with(BLOCK), script=script)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert "no trainer of a shape known here" in ran.stderr
+    ran = run(config_with(BLOCK), "--more", options=["--allow-unscheduled"], script=script)
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("['-opt', ")
+    assert ran.stdout.rstrip().endswith("train.yml', '--more'] __main__")
+
+
+def test_the_trainer_exits_as_it_would_alone(run):
+    assert run(config_with(BLOCK, name="seven")).returncode == 7
+    ran = run(config_with(BLOCK, fails_at=3))
+    assert ran.returncode == 1
+    assert "Traceback" in ran.stderr
+    assert ran.stderr.rstrip().endswith("RuntimeError: the trainer's own trouble")
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [(None, "There is no `dynamic_loss_scheduling` block"), ({"momentum": 7}, "momentum")],
+)
+def test_an_unusable_block_stops_before_the_trainer_starts(run, tmp_path, block, said):
+    ran = run(config_with(block))
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert said in ran.stderr
+    assert not (tmp_path / "experiments").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["-opt", "a.yml"], (1, Path("a.yml"))),
+        (["--auto_resume", "--opt", "b/a.yml", "--debug"], (2, Path("b/a.yml"))),
+        (["-opt=a.yml"], (0, Path("a.yml"))),
+    ],
+)
+def test_config_argument(arguments, found):
+    assert config_argument(arguments) == found
+
+
+@pytest.mark.parametrize("arguments", [[], ["-opt"], ["train.yml"]])
+def test_no_config_argument(arguments):
+    with pytest.raises(AutocalError, match="no config"):
+        config_argument(arguments)
+
+
+@pytest.mark.corpus
+def test_real_configs_lose_the_block_and_nothing_else(corpus, tmp_path):
+    """Every third config of the corpus, calibrated first."""
+    from autocal_cli.workflow.calibrate_file import calibrate_file
+    from autocal_cli.workflow.measure import DatasetOptions
+
+    seen = 0
+    for path in sorted((corpus / "configs").rglob("*.yml"))[::3]:
+        original = yaml.safe_load(path.read_text("utf-8"))
+        if not isinstance(original.get("train"), dict):
+            continue
+        try:
+            resolved = calibrate_file(path, {}, DatasetOptions(skip=True)).after
+        except AutocalError:
+            continue
+        copy = tmp_path / path.name
+        copy.write_bytes(resolved)
+        source = read_source(copy)
+        original["train"].pop("dynamic_loss_scheduling", None)
+        assert source.block
+        assert yaml.safe_load(source.text_for_trainer) == original
+        seen += 1
+    assert seen > 15
