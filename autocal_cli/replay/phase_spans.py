@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from autocal_cli.calibration.record import Phase
@@ -11,13 +11,11 @@ from autocal_cli.runtime.schedule import phase_at
 
 
 def phase_spans(phases: Sequence[Phase], total_iter: int | None, first: int, last: int) -> Iterator[PhaseSpan]:
-    """The phases that the log reaches into; none for a run of unknown length."""
+    """The phases from iteration `first` to `last`, in order; none for a run of unknown length."""
     start = first
     while total_iter is not None and start <= last:
-        phase = phase_at(phases, start, total_iter)
-        # The last iteration with iteration / total_iter < until; the last phase goes on past its end.
-        end = last if phase is phases[-1] else min(last, math.ceil(phase.until * total_iter) - 1)
-        while end < last and phase_at(phases, end + 1, total_iter) is phase:  # until * total_iter was rounded
-            end += 1
-        yield PhaseSpan(phase.name, start, max(start, end))
-        start = max(start, end) + 1
+        number = phases.index(phase_at(phases, start, total_iter))
+        rest = range(start, last + 1)
+        end = start + bisect_right(rest, number, key=lambda step: phases.index(phase_at(phases, step, total_iter)))
+        yield PhaseSpan(phases[number].name, start, end - 1)
+        start = end

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from run_logs import course, run_log
 from run_logs import settings as scheduler_settings
 
+from autocal_cli.replay.phase_spans import phase_spans
 from autocal_cli.replay.record import LoggedLoss, LoggedPoint
 from autocal_cli.replay.run import at_pace, replay
+from autocal_cli.runtime.schedule import phase_at
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
 
 WEIGHTS = {"l_g_mse": 1.0, "l_g_l1": 1.0, "l_g_gan": 0.1}
@@ -126,6 +128,15 @@ def test_the_phases_are_those_of_the_iterations_in_the_log():
     }
     assert spans == {("early", 1, 99), ("middle", 100, 500)}
     assert replay(run_log(course(3)), LOSSES, scheduler_settings(), None).phases == ()
+
+
+@given(st.integers(1, 3000), st.integers(1, 2000), st.integers(0, 2000))
+def test_every_iteration_is_in_the_phase_that_the_scheduler_is_in(total_iter, first, length):
+    phases = scheduler_settings().phases
+    spans = list(phase_spans(phases, total_iter, first, first + length))
+    in_spans = [span.name for span in spans for _ in range(span.first, span.last + 1)]
+    assert in_spans == [phase_at(phases, step, total_iter).name for step in range(first, first + length + 1)]
+    assert len({span.name for span in spans}) == len(spans)
 
 
 def said(run) -> str:
