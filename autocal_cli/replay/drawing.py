@@ -75,13 +75,14 @@ def draw(run: ReplayedRun) -> Figure:
     for axes in (above, below):
         _frame(axes, run)
     styles = _styles(len(run.losses))
-    resting = [loss.name for loss in run.losses if loss.lowest == loss.highest]
     for loss, style in zip(run.losses, styles, strict=True):
         _draw_values(above, run, loss, style)
-        _draw_multipliers(below, run, loss, style | _interleaved(loss, resting))
+        _draw_multipliers(below, run, loss, style | _interleaved(loss, run.losses))
     for event in run.events:
-        if event.loss == "*":
+        if event.loss == "*":  # concerns all: a mark at the upper edge
             below.axvline(event.iteration, color=_INK, linewidth=0.8, linestyle=":")
+            top = below.get_xaxis_transform()
+            below.plot(event.iteration, 0.97, _MARKERS[event.cause], color=_INK, markersize=8, transform=top)
     above.set_ylabel("raw loss / its first value")
     below.set_ylabel("multiplier")
     below.set_xlabel("iteration")
@@ -114,12 +115,17 @@ def _frame(axes: Axes, run: ReplayedRun) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def _interleaved(loss: ReplayedLoss, resting: Sequence[str]) -> dict[str, Any]:
-    """Multipliers that never left 1 lie upon one another: each gets its turn along the line."""
-    if len(resting) < 2 or loss.name not in resting:
+def _interleaved(loss: ReplayedLoss, losses: Sequence[ReplayedLoss]) -> dict[str, Any]:
+    """Multipliers that never differ lie upon one another: each loss gets its turn along the line."""
+    twins = [other.name for other in losses if _course(other) == _course(loss)]
+    if len(twins) == 1:
         return {}
     dash = 8.0
-    return {"linestyle": (-dash * resting.index(loss.name), (dash, dash * (len(resting) - 1))), "linewidth": 2.5}
+    return {"linestyle": (-dash * twins.index(loss.name), (dash, dash * (len(twins) - 1))), "linewidth": 2.5}
+
+
+def _course(loss: ReplayedLoss) -> tuple[float, ...]:
+    return (*loss.multipliers, loss.final)
 
 
 def _draw_values(axes: Axes, run: ReplayedRun, loss: ReplayedLoss, style: dict[str, Any]) -> None:
@@ -132,7 +138,7 @@ def _draw_values(axes: Axes, run: ReplayedRun, loss: ReplayedLoss, style: dict[s
 
 
 def _draw_multipliers(axes: Axes, run: ReplayedRun, loss: ReplayedLoss, style: dict[str, Any]) -> None:
-    iterations, curve = (*loss.iterations, run.last + 1), (*loss.multipliers, loss.final)
+    iterations, curve = (*loss.iterations, run.last + 1), _course(loss)
     kept = thinned(curve)
     axes.plot([iterations[i] for i in kept], [curve[i] for i in kept], **style)
     _draw_events(axes, [(event, event.before) for event in run.events_of(loss)], style)
@@ -170,7 +176,7 @@ def _log_scale(axes: Axes, bounds: Sequence[float]) -> None:
         axes.set_ylim(min(0.5, *bounds) / 1.15, max(2.0, *bounds) * 1.15)
         axes.axhline(1.0, color=_INK, linewidth=0.8, zorder=1)
     low, high = axes.get_ylim()
-    steps = (1, 2, 5) if high / low < 1e3 else (1,)
+    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5) if high / low < 1e3 else (1,)
     axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -57,19 +57,21 @@ def _own_labels(term: LossTerm) -> tuple[str, ...]:
 
 
 def _matches(term: LossTerm, labels: Sequence[str], expected: set[str]) -> Iterator[LoggedLoss]:
+    if term.active:
+        yield from _own_matches(term, labels, expected)
     if term.style_weight:
         for label in (label for label in _STYLE if label in labels):
             yield LoggedLoss(label, None, label, term.type, abs(term.style_weight))
-    if not term.active:
-        return
+
+
+def _own_matches(term: LossTerm, labels: Sequence[str], expected: set[str]) -> list[LoggedLoss]:
+    """The loss under the first of its labels that occurs, whole or by components."""
     weight = abs(term.weight)  # a negative one swaps the target, and counts by its size
     for own in _own_labels(term):
         if own in labels:
-            yield LoggedLoss(own, None, own, term.type, weight)
-            return
-        parts = [label for label in labels if label.startswith(f"{own}_") and label not in expected]
-        parts = [label for label in parts if label != TOTAL_LABEL]
-        for label in parts:
-            yield LoggedLoss(own, label.removeprefix(f"{own}_"), label, term.type, weight)
+            return [LoggedLoss(own, None, own, term.type, weight)]
+        prefix = f"{own}_"
+        parts = [label for label in labels if label.startswith(prefix) and label not in {*expected, TOTAL_LABEL}]
         if parts:
-            return
+            return [LoggedLoss(own, label.removeprefix(prefix), label, term.type, weight) for label in parts]
+    return []

@@ -153,3 +153,33 @@ def test_what_does_not_fit_together_is_reported(autocal, run):
 
 def test_nothing_is_said_of_a_log_that_fits(autocal, run):
     assert autocal("replay", run, "--config", "resolved.yml").err == ""
+
+
+BASICSR = """\
+scale: 4
+network_g: {type: MSRResNet}
+train:
+  total_iter: !!float 3e4
+  pixel_opt: {type: MSELoss, loss_weight: !!float 1e-2}
+  perceptual_opt: {type: PerceptualLoss, perceptual_weight: 1.0, style_weight: 0.5}
+  gan_opt: {type: GANLoss, loss_weight: !!float 5e-3}
+"""
+
+
+def test_a_run_of_basicsr_is_replayed_from_its_config_and_log(autocal, tmp_path):
+    (tmp_path / "train.yml").write_text(BASICSR, "utf-8")
+    resolved = tmp_path / "resolved.yml"
+    assert autocal("calibrate", tmp_path / "train.yml", "--no-dataset", "-q", "-o", resolved).code == 0
+    lines = [
+        f"2024-01-01 00:00:00,000 INFO: [001_M..][epoch:  0, iter:{i:8,d}, lr:(2.000e-04,)] [eta: 0:10:00, "
+        f"time (data): 0.501 (0.003)] l_g_pix: 1.0000e-03 l_g_percep: 2.0000e+00 l_g_style: 2.5000e-01 "
+        "l_g_gan: 1.5000e-02 l_d_real: 7.0000e-01 out_d_real: 1.0000e-01 \n"
+        for i in range(100, 3001, 100)
+    ]
+    (tmp_path / "train_001_20240101_000000.log").write_text("".join(lines), "utf-8")
+    told = json.loads(autocal("replay", tmp_path, "--config", resolved, "--json", "-q").out)
+    assert {loss["name"]: (loss["weight"], round(loss["raw"][-1], 6)) for loss in told["losses"]} == {
+        "l_g_pix": (0.01, 0.1), "l_g_percep": (1.0, 2.0), "l_g_style": (0.5, 0.5), "l_g_gan": (0.005, 3.0),
+    }  # fmt: skip
+    assert (told["log"]["averaged"], told["total_iter"], told["events"]) == (False, 30_000, [])
+    assert "A point is one step of 100, as BasicSR logs it" in " ".join(told["not_known"])

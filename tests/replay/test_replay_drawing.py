@@ -50,6 +50,14 @@ def test_the_svg_can_stand_in_a_page(run):
     assert "http" not in text
 
 
+def test_losses_whose_multipliers_coincide_are_all_to_be_seen():
+    still = replay(run_log(course(60), 100), LOSSES[1:], settings(), 10_000)  # both stay at 1
+    pixels = np.asarray(Image.open(io.BytesIO(figure_as_png(still))).convert("RGB"))
+    lower = pixels[pixels.shape[0] // 2 :, : pixels.shape[1] * 3 // 4].reshape(-1, 3)  # the multipliers, no legend
+    for colour in ("0072B2", "D55E00"):
+        assert (lower == list(bytes.fromhex(colour))).all(axis=1).sum() > 200, colour
+
+
 def test_every_loss_event_and_phase_is_named(run):
     figure = draw(run)
     above, below = figure.axes
