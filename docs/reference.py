@@ -61,8 +61,11 @@ def bounds_table() -> str:
     return "\n".join([*rows, "", f"Source: {presets.bounds_source}.", ""])
 
 
-def terminal(*arguments: str) -> str:
-    """What a command prints, run from the top of the checkout: standard error, then standard output."""
+def terminal(*arguments: str, lines: int | None = None) -> str:
+    """What a command prints, run from the top of the checkout: standard error, then standard output.
+
+    Of a long answer only the first `lines`.
+    """
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     before, argv = Path.cwd(), sys.argv
     os.chdir(ROOT)
@@ -75,8 +78,10 @@ def terminal(*arguments: str) -> str:
         sys.argv = argv
     out.flush()
     printed = err.getvalue() + out.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
-    lines = "\n".join(line.rstrip() for line in printed.splitlines())
-    return f"```console\n$ autocal {' '.join(arguments)}\n{lines}\n```\n"
+    shown = [line.rstrip() for line in printed.splitlines()]
+    shown = shown if lines is None or len(shown) <= lines else [*shown[:lines], "..."]
+    text = "\n".join(shown)
+    return f"```console\n$ autocal {' '.join(arguments)}\n{text}\n```\n"
 
 
 def _is_argument(parameter: Any) -> bool:

@@ -162,11 +162,11 @@ def _losses(document: ConfigDocument, layout: TrainerLayout) -> list[LossTerm]:
     train = lookup(document, layout.losses[:-1])
     owner = document.follow(train.value) if train else None
     items = [
-        document.follow(entry.value)
+        (key, document.follow(entry.value))
         for key, entry in (pairs_of(document, owner) if isinstance(owner, MappingNode) else {}).items()
         if key.endswith("_opt")
     ]
-    return [term for item in items if isinstance(item, MappingNode) and (term := _loss(document, item))]
+    return [term for key, item in items if isinstance(item, MappingNode) and (term := _loss(document, item, key))]
 
 
 def _listed_loss(document: ConfigDocument, layout: TrainerLayout, item: Node) -> LossTerm:
@@ -178,17 +178,19 @@ def _listed_loss(document: ConfigDocument, layout: TrainerLayout, item: Node) ->
     return term
 
 
-def _loss(document: ConfigDocument, node: MappingNode) -> LossTerm | None:
+def _loss(document: ConfigDocument, node: MappingNode, table: str | None = None) -> LossTerm | None:
     type_name = _scalar_at(document, node, "type")
     if not isinstance(type_name, str):
         return None
-    weight = 1.0
-    for key in ("loss_weight", "perceptual_weight"):  # BasicSR's perceptual loss names its weight so
-        stated = _scalar_at(document, node, key)
-        if isinstance(stated, int | float) and not isinstance(stated, bool):
-            weight = float(stated)
-            break
-    return LossTerm(type_name, loss_kind(type_name), weight, document.place(node.start))
+    weights = [_number_at(document, node, key) for key in ("loss_weight", "perceptual_weight")]  # BasicSR has the other
+    weight = next((stated for stated in weights if stated is not None), 1.0)
+    style_weight = (_number_at(document, node, "style_weight") or 0.0) if table else 0.0
+    return LossTerm(type_name, loss_kind(type_name), weight, document.place(node.start), table, style_weight)
+
+
+def _number_at(document: ConfigDocument, mapping: MappingNode, key: str) -> float | None:
+    stated = _scalar_at(document, mapping, key)
+    return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else None
 
 
 def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scalar:

@@ -18,13 +18,17 @@ BLOCK_KEY = "dynamic_loss_scheduling"
 class LossTerm:
     """One loss of the objective.
 
-    `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless).
+    `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless). `table` is the key under
+    which it stands where the losses are no list (`pixel_opt`); `style_weight` weighs the second value that BasicSR's
+    perceptual loss returns.
     """
 
     type: str
     kind: str
     weight: float
     place: Place
+    table: str | None = None
+    style_weight: float = 0.0
 
     @property
     def active(self) -> bool:

@@ -1,4 +1,4 @@
-"""A progress bar for scans, on standard error, that leaves no trace when the scan has ended."""
+"""Progress bars for scans and replays, on standard error, that leave no trace when these have ended."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None
         yield advance
     finally:
         bar.stop()
+
+
+@contextmanager
+def replay_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields the callback that moves the bar, with steps done and steps in all; None when nothing is to be shown."""
+    target = console(stderr=True)
+    if quiet or not target.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=target, transient=True) as bar:
+        task = bar.add_task("replay")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -35,7 +35,6 @@ class SRModel:
         torch.manual_seed(0)
         self.opt = opt
         self.net_g, self.net_d = nn.Linear(4, 4), nn.Linear(4, 1)
-        self.optimizer_g = torch.optim.Adam(self.net_g.parameters(), 1e-2)
         self.losses = {
             "l_g_" + loss["type"].replace("loss", ""): LOSSES[loss["type"]](loss["loss_weight"])
             for loss in opt["train"]["losses"]
@@ -55,8 +54,10 @@ class SRModel:
             self.log_dict[label] = float(weighted.detach())
         total.backward()
         if apply_gradient:
-            self.optimizer_g.step()
-            self.optimizer_g.zero_grad()
+            with torch.no_grad():  # plain descent: torch.optim takes seconds to load
+                for parameter in self.net_g.parameters():
+                    parameter -= 0.01 * parameter.grad
+            self.net_g.zero_grad()
         if "l_g_gan" in self.losses:
             self.losses["l_g_gan"](self.net_d(x), True, is_disc=True)
 
@@ -66,12 +67,11 @@ class SRModel:
     def save_training_state(self, epoch, current_iter):
         if current_iter != -1:
             networks = {"net_g": self.net_g.state_dict(), "net_d": self.net_d.state_dict()}
-            state = {"epoch": epoch, "iter": current_iter, "optimizer": self.optimizer_g.state_dict(), **networks}
+            state = {"epoch": epoch, "iter": current_iter, **networks}
             torch.save(state, Path(self.opt["path"]["training_states"]) / f"{current_iter}.state")
 
     def resume_training(self, resume_state):
         self.net_g.load_state_dict(resume_state["net_g"])
-        self.optimizer_g.load_state_dict(resume_state["optimizer"])
 
 
 class OddModel(SRModel):

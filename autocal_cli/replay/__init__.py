@@ -1,0 +1,1 @@
+"""The logs of a past run -> what the scheduler would have done in it."""
