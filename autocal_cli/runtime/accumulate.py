@@ -19,6 +19,10 @@ class StepValues:
 
     def add(self, named: Mapping[str, Tensor], index: Mapping[str, int]) -> None:
         """Adds the losses of one forward pass; `index` gives each its row, and may have grown since the last pass."""
+        if self.sums is None and named.keys() == index.keys():  # the only pass of most steps
+            row = [self._value(named[name]) for name in index]
+            self.sums, self.counts = row if self.on_host else torch.stack(row), [1] * len(row)
+            return
         zero: Any = 0.0 if self.on_host else next(iter(named.values())).new_zeros((), dtype=torch.float32)
         self._grow(len(index) - len(self.counts))
         row = [self._value(named[name]) if name in named else zero for name in index]
@@ -34,11 +38,11 @@ class StepValues:
         if self.sums is None:
             return None
         self._grow(rows - len(self.counts))  # losses first met in the step that begins
+        if max(self.counts) <= 1:
+            return self.sums
         counts = [max(count, 1) for count in self.counts]
         if self.on_host:
             return [total / count for total, count in zip(self.sums, counts, strict=True)]
-        if max(counts) == 1:
-            return self.sums
         # Made by fills: a copy from the host would wait for the device.
         return self.sums / torch.stack([self.sums.new_full((), float(count)) for count in counts])
 

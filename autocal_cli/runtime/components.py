@@ -15,6 +15,11 @@ def label_of(name: str) -> str:
     return name.split(SEPARATOR, 1)[0]
 
 
+def named_parts(losses: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of all losses by name. Raises TypeError as `components` does."""
+    return {name: part for label, value in losses.items() for name, part in components(label, value)}
+
+
 def components(label: str, value: Any) -> Iterator[tuple[str, Tensor]]:
     """The tensors of one loss with their names: `label`, or `label/key` for a part.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from autocal_cli.runtime.arithmetic import FLOATS
 from autocal_cli.runtime.events import CAUSES, EVENTS_KEPT, Event
 from autocal_cli.runtime.losses import LossDescription
+from autocal_cli.runtime.ordinary import ordinary_step
 from autocal_cli.runtime.track import (
     FIELDS,
     MASKS,
@@ -52,6 +53,8 @@ class HostEngine:
         frozen = self.frozen > 0
         alarmed: list[tuple[int, str, float]] = []
         for index, track in enumerate(self.tracks):
+            if ordinary_step(track, values[index], k):
+                continue
             spike, diverging, broken = observe(track, values[index], k, FLOATS)
             alarm = spike or diverging or broken
             if alarm and (broken or not frozen):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autocal_cli.runtime.accumulate import StepValues
-from autocal_cli.runtime.components import components, like
+from autocal_cli.runtime.components import components, like, named_parts
 from autocal_cli.runtime.device_engine import DeviceEngine
 from autocal_cli.runtime.events import Event
 from autocal_cli.runtime.guard import guard_goals, share_goals, shares
@@ -67,6 +67,7 @@ class DynamicLossScheduler:
         self.total_iter = total_iter
         self.grad_scaler: Any = None  # set it to have the loss scale's back-offs watched
         self._choice = engine
+        self._knobs_of: dict[tuple[str, bool], Knobs] = {}  # by phase and whether the baseline is being taken
         self._roster = Roster(describe_losses(losses, settings.kinds), settings)
         self.reset()
 
@@ -95,7 +96,7 @@ class DynamicLossScheduler:
 
     def __call__(self, raw_losses: RawLosses, current_iter: int, output: Tensor | None = None) -> dict[str, Any]:
         """The multiplier of each loss, 0-dim tensors on the losses' device, in the shape in which the losses came."""
-        named = {name: part for label, value in raw_losses.items() for name, part in components(label, value)}
+        named = named_parts(raw_losses)
         if named:
             self.meet(named)
             if current_iter != self._iteration:
@@ -240,7 +241,7 @@ class DynamicLossScheduler:
         logs = self._engine.log_multipliers()
         if isinstance(logs, list):
             if logs != self._log_multipliers:
-                multipliers = torch.tensor([math.exp(log) for log in logs]).to(self._device).unbind()
+                multipliers = torch.tensor([math.exp(log) for log in logs], device=self._device).unbind()
                 self._by_name = dict(zip(self._index, multipliers, strict=True))
         else:
             self._by_name = dict(zip(self._index, torch.exp(logs).unbind(), strict=True))
@@ -261,8 +262,10 @@ class DynamicLossScheduler:
 
     def _knobs(self) -> Knobs:
         phase = phase_at(self.settings.phases, self._iteration or 0, self.total_iter)
-        in_baseline = self._steps <= self.settings.baseline_iterations
-        return knobs_for(self.settings, phase, in_baseline)
+        key = phase.name, self._steps <= self.settings.baseline_iterations
+        if key not in self._knobs_of:
+            self._knobs_of[key] = knobs_for(self.settings, phase, in_baseline=key[1])
+        return self._knobs_of[key]
 
     # -- for logs -------------------------------------------------------------------------------------------------
 
