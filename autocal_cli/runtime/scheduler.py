@@ -55,6 +55,8 @@ class DynamicLossScheduler:
     """
 
     _values: StepValues
+    _limits: Tensor | None  # (L,) ceilings or wanted shares, on the engine's device
+    _coefficients: Tensor | None  # (L,) weights times multipliers
 
     def __init__(
         self,
@@ -110,14 +112,17 @@ class DynamicLossScheduler:
     def total(self, raw_losses: RawLosses, current_iter: int, output: Tensor | None = None) -> Tensor:
         """The objective, sum_i w_i m_i L_i: a 0-dim tensor for `backward`. Raises ValueError without any loss."""
         self(raw_losses, current_iter, output)
-        terms = [
-            part * (self._engine.losses[self._index[name]].weight * self._by_name[name])
-            for label, value in raw_losses.items()
-            for name, part in components(label, value)
-        ]
-        if not terms:
+        named = named_parts(raw_losses)
+        if not named:
             raise ValueError("There is no loss to add up.")
-        return torch.stack([term.reshape(()) for term in terms]).sum() if len(terms) > 1 else terms[0]
+        if self._coefficients is None:  # w_i m_i, kept as long as no multiplier changes
+            self._coefficients = self._weights * torch.stack(list(self._by_name.values()))
+        coefficients = self._coefficients
+        if list(named) != list(self._index):
+            each = coefficients.unbind()
+            coefficients = torch.stack([each[self._index[name]] for name in named])
+        values = torch.stack([part if part.dim() == 0 else part.reshape(()) for part in named.values()])
+        return (values * coefficients).sum()
 
     def found_inf(self, raw_losses: RawLosses) -> Tensor:
         """1.0 where a raw loss of this step is not finite on any rank, else 0.0, for fused optimisers' `found_inf`.
@@ -190,7 +195,7 @@ class DynamicLossScheduler:
         self._on_host = self._choice == "host" or (self._choice == "auto" and device.type == "cpu")
         self._engine: Engine = HostEngine(floor) if self._on_host else DeviceEngine(device, floor)
         self._values = StepValues(self._on_host)
-        self._limits: Tensor | None = None  # (L,) ceilings or wanted shares, on the engine's device
+        self._limits = self._coefficients = None
         self._log_multipliers: Any = None
         self._index = {}
 
@@ -207,6 +212,7 @@ class DynamicLossScheduler:
             self._engine.add(self._roster.describe(name))
         self._limits = None
         self._log_multipliers = None
+        self._weights = torch.tensor([loss.weight for loss in self._engine.losses]).to(self._device)
 
     def _in_rows(self, norms: Mapping[str, Tensor]) -> Tensor:
         """(L,) float32, 0 for a loss that has no norm."""
@@ -240,12 +246,13 @@ class DynamicLossScheduler:
         """Makes the multiplier tensors anew where a multiplier changed."""
         logs = self._engine.log_multipliers()
         if isinstance(logs, list):
-            if logs != self._log_multipliers:
-                multipliers = torch.tensor([math.exp(log) for log in logs], device=self._device).unbind()
-                self._by_name = dict(zip(self._index, multipliers, strict=True))
+            if logs == self._log_multipliers:
+                return
+            multipliers = torch.tensor([math.exp(log) for log in logs], device=self._device)
         else:
-            self._by_name = dict(zip(self._index, torch.exp(logs).unbind(), strict=True))
-        self._log_multipliers = logs
+            multipliers = torch.exp(logs)
+        self._by_name = dict(zip(self._index, multipliers.unbind(), strict=True))
+        self._log_multipliers, self._coefficients = logs, None
 
     def _watch_scale(self, iteration: int) -> None:
         """Tells the engine when the loss scale of GradScaler went down."""
