@@ -15,6 +15,7 @@ from autocal_cli.runtime.losses import LossDescription
 from autocal_cli.runtime.track import (
     FIELDS,
     MASKS,
+    YOUNG,
     Knobs,
     Track,
     drift_signal,
@@ -121,8 +122,7 @@ class DeviceEngine:
     @torch.no_grad()
     def set_goals(self, goals: Tensor, at_once: bool) -> None:
         self.track.guard_goal = goals
-        if at_once:
-            slew_guard(self.track, None, torch.zeros((), device=self.device, dtype=torch.bool), TENSORS)
+        self.track.guard = goals if at_once else torch.where(self.track.probes <= YOUNG, goals, self.track.guard)
 
     def log_multipliers(self) -> Tensor:
         log: Tensor = log_multiplier(self.track, self.floor, TENSORS)

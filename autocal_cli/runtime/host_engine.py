@@ -17,6 +17,7 @@ from autocal_cli.runtime.ordinary import ordinary_step
 from autocal_cli.runtime.track import (
     FIELDS,
     MASKS,
+    YOUNG,
     Knobs,
     Track,
     drift_signal,
@@ -116,7 +117,7 @@ class HostEngine:
     def set_goals(self, goals: Tensor, at_once: bool) -> None:
         for track, goal in zip(self.tracks, goals.tolist(), strict=True):
             track.guard_goal = goal
-            if at_once:
+            if at_once or track.probes <= YOUNG:
                 slew_guard(track, None, False, FLOATS)
 
     def log_multipliers(self) -> list[float]:

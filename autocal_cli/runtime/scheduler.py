@@ -91,6 +91,7 @@ class DynamicLossScheduler:
         self._index: dict[str, int] = {}  # name of a loss -> its row
         self._use(torch.device("cpu"))
         self._steps = 0
+        self._newcomers = False  # whether a loss was met since the last step began
         self._iteration: int | None = None
         self._scale: Any = None
         self._by_name: dict[str, Tensor] = {}
@@ -144,11 +145,12 @@ class DynamicLossScheduler:
             self._move_to(device)
         if new := [name for name in named if name not in self._index]:
             self._make_room(new)
+            self._newcomers = True
             self._refresh()
 
     def probes_next(self) -> bool:
-        """Whether the gradients are to be measured in the step that would begin now."""
-        return probe_due(self._steps + 1)
+        """Whether the gradients are to be measured in the step that would begin now: by schedule, or a loss is new."""
+        return self._newcomers or probe_due(self._steps + 1)
 
     def begin(self, iteration: int, probing: bool, norms: Mapping[str, Tensor] | None) -> None:
         """Closes the step before with the values added to it, and sets the multipliers of the new one.
@@ -165,7 +167,7 @@ class DynamicLossScheduler:
             self._watch_scale(self._iteration)
             slew = None if self._steps <= AT_ONCE_UNTIL else GUARD_SLEW
             self._engine.advance(means, self._iteration, self._knobs(), self.settings.freeze_steps, slew)
-        self._iteration = iteration
+        self._iteration, self._newcomers = iteration, False
         self._steps += 1
         if rows is not None:
             self._take_probe(rows)
@@ -322,6 +324,7 @@ class DynamicLossScheduler:
             "losses": list(self._index),
             "steps": self._steps,
             "iteration": self._iteration,
+            "newcomers": self._newcomers,
             "engine": self._engine.state() if self._index else None,
             "values": self._values.state(),
             "scale": self._scale,
@@ -345,6 +348,6 @@ class DynamicLossScheduler:
         self._make_room(rows)
         self._engine.load(state["engine"], list(rows.values()))
         self._values = StepValues.from_state(state["values"], list(rows.values()), self._on_host, self._device)
-        self._steps, self._iteration = state["steps"], state["iteration"]
+        self._steps, self._iteration, self._newcomers = state["steps"], state["iteration"], state["newcomers"]
         self._scale = None if state["scale"] is None else state["scale"].to(self._device)
         self._refresh()

@@ -29,6 +29,7 @@ WARM_UP = 20  # observed steps before a deviation means anything
 DEVIATION_MOMENTUM = 0.99
 DEVIATION_FLOOR = 0.01  # of a log-loss, or of a linear loss's size: a constant loss must not alarm at its first breath
 GOOD_AFTER = 100  # quiet steps after which the multipliers count as good
+YOUNG = 10  # probes of a loss up to which its guard acts at once, whenever it joins (chosen, untested)
 PROBE_MEMORY = 0.3  # weight of a new probe in the smoothed log-gradient
 
 

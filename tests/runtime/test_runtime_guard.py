@@ -40,6 +40,13 @@ def test_later_the_guard_slews(engine):
     assert min(after / before for before, after in itertools.pairwise(gan)) >= math.exp(-0.05) * 0.9999
 
 
+def test_a_loss_that_joins_late_is_guarded_at_once(engine):
+    """As an adversarial loss with a start_iter: probed when it comes, and brought to its ceiling with that probe."""
+    before, after = {"pixel": 0.1, "pixel!": 1.0}, {"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0}
+    steps = feed(new(engine, {"pixel": 1.0, "gan": 5.0}), [before] * 302 + [after] * 3)
+    assert [step["gan"] for step in steps[302:]] == pytest.approx([0.35 / 0.65 / 5.0] * 3, rel=1e-5)
+
+
 def test_gradient_shares_hold_in_both_directions(engine):
     wanted = {"pixel": 0.6, "mse": 0.3, "gan": 0.1}
     weights = {"pixel": 1.0, "mse": 9.0, "gan": 0.01}

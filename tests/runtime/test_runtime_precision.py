@@ -158,3 +158,22 @@ def test_losses_that_move_to_another_device_take_the_state_along():
     device.meet({"pixel": torch.ones(())})
     after = device.state_dict()["engine"]["tracks"]
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in FIELDS)
+
+
+def test_a_fused_optimiser_skips_the_step_of_a_loss_that_is_not_finite():
+    """`found_inf` is a tensor that the optimiser reads by itself: nothing is read on the host."""
+    model, x = Model(), torch.rand(2, 3, 16, 16)
+    optimizer = torch.optim.AdamW(model.net.parameters(), 1e-2, fused=True)
+    scheduler = DynamicLossScheduler.from_config(BLOCK, LOSSES)
+    weights = []
+    for iteration in range(1, 6):
+        output, raw = model.losses(x if iteration != 3 else x * math.nan)
+        optimizer.zero_grad()
+        scheduler.total(raw, iteration, output).backward()
+        optimizer.found_inf = scheduler.found_inf(raw)
+        optimizer.step()
+        weights.append(model.net.weight.detach().clone())
+    assert torch.equal(weights[1], weights[2])
+    assert not torch.equal(weights[2], weights[3])
+    assert torch.isfinite(weights[-1]).all()
+    assert {event.cause for event in scheduler.events()} == {"not finite"}
