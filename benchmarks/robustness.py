@@ -102,7 +102,7 @@ def new_scheduler(block: dict[str, Any], weights: dict[str, float], steps: int) 
 
 
 def table(runs: list[Run], factors: list[int]) -> str:
-    """Markdown: a row a method; PSNR (largest distance of a seed from the mean), what static weights lose of it, share."""
+    """Markdown, three rows a method: PSNR (± the seed farthest from the mean), its loss beside static, the share."""
     lines = [
         "| adversarial weight | " + " | ".join(f"x{factor}" for factor in factors) + " |",
         "|---|" + "---|" * len(factors),

@@ -33,24 +33,29 @@ STEPS = 1200
 LEARNING_RATE = 5e-4
 SHARE_EVERY = 10  # steps between two measurements of the shares
 LATE = 0.8  # "late in training": from this part of the run on
+STATEFUL = ("network", "discriminator", "optimizer", "discriminator_optimizer", "scheduler")
 
 Raw = dict[str, Tensor]
 Objective = Callable[[Raw, int, Tensor], Tensor]  # raw losses, iteration, network output -> what is minimised
 Skip = Literal["never", "if finite", "found_inf"]
 
 
-@dataclass
-class Faults:
-    """What is done to a run, by iteration: to its batch, to its losses, and to the training itself before a step."""
+class Fault:
+    """What is done to a run at an iteration: to the training, to its batch, to its losses. Here: nothing."""
 
-    batch: Callable[[int, Tensor], Tensor] = lambda iteration, high: high
-    losses: Callable[[int, Raw], Raw] = lambda iteration, raw: raw
-    before: Callable[[int, SmallTraining], None] = lambda iteration, training: None
+    def before(self, iteration: int, training: SmallTraining) -> None:
+        pass
+
+    def batch(self, iteration: int, high: Tensor) -> Tensor:  # noqa: ARG002
+        return high
+
+    def losses(self, iteration: int, raw: Raw) -> Raw:  # noqa: ARG002
+        return raw
 
 
 @dataclass
 class Trace:
-    """What a run showed: the L1 of every step (as the network made it), and now and then shares of the pull and PSNR."""
+    """What a run showed: L1 at every step, before any fault in the losses; PSNR and shares of the pull now and then."""
 
     l1: list[float] = field(default_factory=list)
     shares: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -63,7 +68,7 @@ class Trace:
 
 def static(weights: Mapping[str, float]) -> Objective:
     """sum_i w_i L_i"""
-    return lambda raw, iteration, output: torch.stack([weights[name] * loss for name, loss in raw.items()]).sum()
+    return lambda raw, *_: torch.stack([weights[name] * loss for name, loss in raw.items()]).sum()
 
 
 def described(weights: Mapping[str, float]) -> dict[str, dict[str, Any]]:
@@ -83,10 +88,10 @@ class SmallTraining:
         weights: Mapping[str, float] = WEIGHTS,
         skip: Skip = "never",
         scheduler: Any = None,
-        faults: Faults | None = None,
+        fault: Fault | None = None,
     ) -> None:
         self.photographs, self.objective, self.weights = photographs, objective, dict(weights)
-        self.skip, self.scheduler, self.faults = skip, scheduler, faults or Faults()
+        self.skip, self.scheduler, self.fault = skip, scheduler, fault or Fault()
         self.network, self.discriminator = seeded(Network, seed), seeded(Discriminator, seed)
         self.features = seeded(Features, 0).requires_grad_(False)
         fused = skip == "found_inf"
@@ -104,15 +109,15 @@ class SmallTraining:
         return self.trace
 
     def step(self, iteration: int) -> None:
-        self.faults.before(iteration, self)
-        high = self.faults.batch(iteration, self.crops.draw())
+        self.fault.before(iteration, self)
+        high = self.fault.batch(iteration, self.crops.draw())
         output = self.network(shrink(high))
         raw = self.losses(output, high)
         self.trace.l1.append(raw["l1"].item())
-        raw = self.faults.losses(iteration, raw)
+        raw = self.fault.losses(iteration, raw)
         total = self.objective(raw, iteration, output)
         if iteration % SHARE_EVERY == 0:
-            self.trace.shares[iteration] = self.measured_shares(raw, output, iteration)
+            self.trace.shares[iteration] = self.measured_shares(raw, output)
         self.optimizer.zero_grad()
         total.backward()
         self.update(raw, total)
@@ -144,7 +149,7 @@ class SmallTraining:
         loss.backward()
         self.discriminator_optimizer.step()
 
-    def measured_shares(self, raw: Raw, output: Tensor, iteration: int) -> dict[str, float]:
+    def measured_shares(self, raw: Raw, output: Tensor) -> dict[str, float]:
         """q_i = w_i m_i G_i / sum of these, as they are at this step (not smoothed)."""
         multipliers = self.scheduler.get_current_weights() if self.scheduler else {}
         weights = torch.tensor([self.weights[name] * float(multipliers.get(name, 1.0)) for name in raw])
@@ -159,6 +164,17 @@ class SmallTraining:
             error = F.mse_loss(output[..., 4:-4, 4:-4], high[..., 4:-4, 4:-4]).item()
             found.append(-10.0 * math.log10(error) if error > 0.0 else math.nan)
         return sum(found) / len(found)
+
+    def state(self, iteration: int) -> dict[str, Any]:
+        """Everything that a resumed run needs, the scheduler's state too."""
+        parts = {name: getattr(self, name).state_dict() for name in STATEFUL if getattr(self, name) is not None}
+        return {**parts, "crops": self.crops.generator.get_state(), "iteration": iteration}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        for name in STATEFUL:
+            if name in state:
+                getattr(self, name).load_state_dict(state[name])
+        self.crops.generator.set_state(state["crops"])
 
     def is_finite(self) -> bool:
         return all(bool(torch.isfinite(parameter).all()) for parameter in self.network.parameters())
