@@ -115,8 +115,8 @@ class DeviceEngine:
 
     @torch.no_grad()
     def pulls(self) -> Tensor:
-        """(L,) pulls without guard, |w_i| exp(drift_i) G_i; 0 for a loss never probed."""
-        pull = self.weights * torch.exp(self.track.drift + self.track.log_gradient)
+        """(L,) pulls without guard, |w_i| exp(drift_i) G_i, G_i not smoothed where it grows; 0: never probed."""
+        pull = self.weights * torch.exp(self.track.drift + self.track.log_peak)
         return torch.where(self.track.probes > 0.5, pull, 0.0)
 
     @torch.no_grad()

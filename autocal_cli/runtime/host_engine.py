@@ -106,10 +106,10 @@ class HostEngine:
             take_probe(track, math.log(norm) if measured else 0.0, measured, k, FLOATS)
 
     def pulls(self) -> Tensor:
-        """(L,) pulls without guard, |w_i| exp(drift_i) G_i; 0 for a loss never probed."""
+        """(L,) pulls without guard, |w_i| exp(drift_i) G_i, G_i not smoothed where it grows; 0: never probed."""
         return torch.tensor(
             [
-                abs(loss.weight) * math.exp(track.drift + track.log_gradient) if track.probes else 0.0
+                abs(loss.weight) * math.exp(track.drift + track.log_peak) if track.probes else 0.0
                 for track, loss in zip(self.tracks, self.losses, strict=True)
             ]
         )

@@ -25,7 +25,7 @@ from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.track import Knobs, knobs_for
 
 GUARD_SLEW = 0.05  # the most by which a guard changes in a step, in log-weight, once the first probes are over
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 Engine = HostEngine | DeviceEngine
 RawLosses = Mapping[str, Any]  # label -> raw loss (weight taken out): a 0-dim tensor, or a mapping or tuple of them

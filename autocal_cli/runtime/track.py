@@ -45,6 +45,7 @@ class Track:
     base_sum: Number = 0.0
     base_count: Number = 0.0
     log_gradient: Number = 0.0
+    log_peak: Number = 0.0
     probes: Number = 0.0
     base_gradient_sum: Number = 0.0
     base_probes: Number = 0.0
@@ -145,6 +146,9 @@ def take_probe(t: Track, log_gradient: Number, measured: Number, k: Knobs, a: Ar
     fresh = a.both(measured, t.probes < 0.5)
     smoothed = t.log_gradient + PROBE_MEMORY * (log_gradient - t.log_gradient)
     t.log_gradient = a.where(measured, a.where(fresh, log_gradient, smoothed), t.log_gradient)
+    # The guard must not lag behind a discriminator that learns: log_peak = max(newest, smoothed).
+    peak = a.where(log_gradient > t.log_gradient, log_gradient, t.log_gradient)
+    t.log_peak = a.where(measured, peak, t.log_peak)
     t.probes = t.probes + a.where(measured, 1.0, 0.0)
     in_base = measured if k.in_baseline else a.both(measured, t.base_probes < 0.5)
     t.base_gradient_sum = t.base_gradient_sum + a.where(in_base, log_gradient, 0.0)

@@ -47,6 +47,12 @@ def test_a_loss_that_joins_late_is_guarded_at_once(engine):
     assert [step["gan"] for step in steps[302:]] == pytest.approx([0.35 / 0.65 / 5.0] * 3, rel=1e-5)
 
 
+def test_the_guard_does_not_lag_behind_a_gradient_that_grows(engine):
+    rows = [{"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0 if step < 120 else 2.0} for step in range(149)]
+    gan = feed(new(engine, {"pixel": 1.0, "gan": 0.5}), rows)[-1]["gan"]
+    assert 0.5 * 2.0 * gan / (1.0 + 0.5 * 2.0 * gan) == pytest.approx(0.35, rel=1e-5)
+
+
 def test_gradient_shares_hold_in_both_directions(engine):
     wanted = {"pixel": 0.6, "mse": 0.3, "gan": 0.1}
     weights = {"pixel": 1.0, "mse": 9.0, "gan": 0.01}
