@@ -44,9 +44,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if "faults" in arguments.only:
-        print(faults_table(load_photographs(arguments.folder), arguments.factor, arguments.seed))
+        print(faults_table(load_photographs(arguments.folder), arguments.factor, arguments.seed), end="\n\n")
     if "kill" in arguments.only:
-        print(resume_table(arguments.folder))
+        print(resume_table(arguments.folder), end="\n\n")
     if "ranks" in arguments.only:
         print(ranks_table(arguments.folder))
 
