@@ -75,8 +75,8 @@ def named(ceiling: float) -> str:
 
 
 def with_ceiling(ceiling: float) -> dict[str, Any]:
-    """What a user would write; the perceptual ceiling stays as in the presets."""
-    return {"ceilings": {"adversarial": ceiling, "perceptual": 0.9}}
+    """What a user would write; other ceilings stay as in the presets."""
+    return {"ceilings": {"adversarial": ceiling}}
 
 
 def one_run(

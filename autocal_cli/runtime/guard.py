@@ -1,17 +1,50 @@
-"""The guard: what has to be taken from each loss so that no kind of loss has more of the pull than its ceiling.
+"""The guard: what has to be taken from the losses so that no kind of loss has more of the pull than its ceiling.
 
     p_i = w_i m_i G_i      pull of a loss: weight, multiplier, norm of its gradient at the network's output
-    q_i = p_i / sum p      its share
+    q_k = sum_(i in k) p_i / sum_i p_i      share of a kind
 
-Below its ceiling a loss is left exactly as it is.
+Below its ceiling a kind is left exactly as it is; above it all its losses come down by the same factor.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 ROUNDS = 16  # capping one loss raises the shares of the others; a few rounds settle it
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What holds for the losses of a run.
+
+    `limits`: the ceilings (K,) of their kinds, or, where there are no `kinds`, the wanted share (L,) of each loss.
+    `kinds`: (K, L), 1 where a loss is of a kind. `floor`: the lowest log-factor, log(min_weight).
+    """
+
+    limits: Tensor
+    kinds: Tensor | None
+    floor: float
+
+    @classmethod
+    def of_ceilings(cls, kinds: Sequence[str], ceilings: Sequence[float], floor: float) -> Guard:
+        """From the kind of each loss and the ceiling of that kind."""
+        first = [kinds.index(kind) for kind in dict.fromkeys(kinds)]
+        member = [[float(kind == kinds[at]) for kind in kinds] for at in first]
+        return cls(torch.tensor([ceilings[at] for at in first]), torch.tensor(member), floor)
+
+    def to(self, device: torch.device) -> Guard:
+        kinds = None if self.kinds is None else self.kinds.to(device)
+        return Guard(self.limits.to(device), kinds, self.floor)
+
+    def goals(self, pull: Tensor) -> Tensor:
+        """(L,) log-factors for the pulls (L,) without any guard."""
+        if self.kinds is None:
+            return share_goals(pull, self.limits, self.floor)
+        return guard_goals(self.kinds @ pull, self.limits, self.floor) @ self.kinds
 
 
 def guard_goals(pull: Tensor, ceilings: Tensor, floor: float) -> Tensor:

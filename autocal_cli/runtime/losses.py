@@ -17,6 +17,7 @@ from autocal_cli.errors import AutocalError
 # (over 900 steps L1 fell to 0.36 of its value, its gradient to 1.00; MSE to 0.16 and 0.39).
 _MSE_LIKE = frozenset({"mse", "l2", "psnr"})
 MSE_EXPONENT = 0.5
+ADVERSARIAL = "adversarial"
 # Kinds of loss whose first argument is the network's output.
 JUDGES_OF_OUTPUT = frozenset({"pixel", "structure", "frequency", "colour", "perceptual"})
 
@@ -35,7 +36,7 @@ class LossDescription:
 
     @property
     def drifts(self) -> bool:
-        return self.kind != "adversarial"
+        return self.kind != ADVERSARIAL
 
 
 def describe_losses(losses: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, LossDescription]:

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from autocal_cli.config.losses import UNKNOWN
 from autocal_cli.runtime.components import label_of
+from autocal_cli.runtime.guard import Guard
 from autocal_cli.runtime.losses import LossDescription, describe_loss
 from autocal_cli.runtime.settings import SchedulerSettings
 
@@ -34,12 +37,13 @@ class Roster:
             )
         return replace(known, label=name)
 
-    def limits(self, losses: Sequence[LossDescription]) -> list[float]:
-        """For each loss its wanted share where there are `gradient_shares`, else the ceiling of its kind (1: none)."""
+    def guard(self, losses: Sequence[LossDescription], floor: float) -> Guard:
+        """The ceilings of the kinds of loss (1: none), or the wanted shares where there are `gradient_shares`."""
         if self._settings.gradient_shares:
             names = [loss.label for loss in losses]
-            return [self._wanted_share(name, names) for name in names]
-        return [self._settings.ceilings.get(loss.kind, 1.0) for loss in losses]
+            return Guard(torch.tensor([self._wanted_share(name, names) for name in names]), None, floor)
+        kinds = [loss.kind for loss in losses]
+        return Guard.of_ceilings(kinds, [self._settings.ceilings.get(kind, 1.0) for kind in kinds], floor)
 
     def _wanted_share(self, name: str, names: Iterable[str]) -> float:
         """The components of one loss have equal parts of its share."""

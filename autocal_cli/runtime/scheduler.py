@@ -13,9 +13,9 @@ from autocal_cli.runtime.accumulate import StepValues
 from autocal_cli.runtime.components import components, like, named_parts
 from autocal_cli.runtime.device_engine import DeviceEngine
 from autocal_cli.runtime.events import Event
-from autocal_cli.runtime.guard import guard_goals, share_goals, shares
+from autocal_cli.runtime.guard import Guard, shares
 from autocal_cli.runtime.host_engine import HostEngine
-from autocal_cli.runtime.losses import LossDescription, describe_losses
+from autocal_cli.runtime.losses import ADVERSARIAL, LossDescription, describe_losses
 from autocal_cli.runtime.monitor import Monitor
 from autocal_cli.runtime.probe import can_probe, gradient_norms
 from autocal_cli.runtime.ranks import any_rank, average_over_ranks
@@ -25,7 +25,7 @@ from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.track import Knobs, knobs_for
 
 GUARD_SLEW = 0.05  # the most by which a guard changes in a step, in log-weight, once the first probes are over
-STATE_VERSION = 2
+STATE_VERSION = 1
 
 Engine = HostEngine | DeviceEngine
 RawLosses = Mapping[str, Any]  # label -> raw loss (weight taken out): a 0-dim tensor, or a mapping or tuple of them
@@ -55,7 +55,7 @@ class DynamicLossScheduler:
     """
 
     _values: StepValues
-    _limits: Tensor | None  # (L,) ceilings or wanted shares, on the engine's device
+    _guard: Guard | None  # kept: a copy from the host would wait for the device
     _coefficients: Tensor | None  # (L,) weights times multipliers
 
     def __init__(
@@ -150,7 +150,7 @@ class DynamicLossScheduler:
 
     def probes_next(self) -> bool:
         """Whether the gradients are to be measured in the step that would begin now: by schedule, or a loss is new."""
-        return self._newcomers or probe_due(self._steps + 1)
+        return self._newcomers or probe_due(self._steps + 1, self._adversarial)
 
     def begin(self, iteration: int, probing: bool, norms: Mapping[str, Tensor] | None) -> None:
         """Closes the step before with the values added to it, and sets the multipliers of the new one.
@@ -197,7 +197,9 @@ class DynamicLossScheduler:
         self._on_host = self._choice == "host" or (self._choice == "auto" and device.type == "cpu")
         self._engine: Engine = HostEngine(floor) if self._on_host else DeviceEngine(device, floor)
         self._values = StepValues(self._on_host)
-        self._limits = self._coefficients = None
+        self._guard = None
+        self._coefficients = None
+        self._adversarial = False  # whether a loss is
         self._log_multipliers: Any = None
         self._index = {}
 
@@ -212,8 +214,9 @@ class DynamicLossScheduler:
         for name in names:
             self._index[name] = len(self._index)
             self._engine.add(self._roster.describe(name))
-        self._limits = None
+        self._guard = None
         self._log_multipliers = None
+        self._adversarial = any(loss.kind == ADVERSARIAL for loss in self._engine.losses)
         self._weights = torch.tensor([loss.weight for loss in self._engine.losses]).to(self._device)
 
     def _in_rows(self, norms: Mapping[str, Tensor]) -> Tensor:
@@ -238,11 +241,9 @@ class DynamicLossScheduler:
     def _take_probe(self, norms: Tensor) -> None:
         engine = self._engine
         engine.take_probe(norms, self._knobs())
-        pull = engine.pulls()
-        if self._limits is None:  # kept: a copy from the host would wait for the device
-            self._limits = torch.tensor(self._roster.limits(engine.losses)).to(pull)
-        goals = share_goals if self.settings.gradient_shares else guard_goals
-        engine.set_goals(goals(pull, self._limits, engine.floor), at_once=self._steps <= AT_ONCE_UNTIL)
+        if self._guard is None:
+            self._guard = self._roster.guard(engine.losses, engine.floor).to(norms.device)
+        engine.set_goals(self._guard.goals(engine.pulls()), at_once=self._steps <= AT_ONCE_UNTIL)
 
     def _refresh(self) -> None:
         """Makes the multiplier tensors anew where a multiplier changed."""

@@ -23,8 +23,8 @@ from autocal_cli.packaged import preset_text
 class SchedulerSettings:
     """Everything that the scheduler needs to know; the names are those of the block.
 
-    `ceilings` by kind of loss and `gradient_shares` by label are shares of the pull, 0..1; `kinds` overrides the kind
-    of a loss by its label. `phases` end at shares of total_iter.
+    `ceilings` by kind of loss (1: none) and `gradient_shares` by label are shares of the pull, 0..1; `kinds` overrides
+    the kind of a loss by its label. `phases` end at shares of total_iter.
     """
 
     momentum: float
@@ -60,7 +60,7 @@ class SchedulerSettings:
             **{name: values[name] for name in PARAMETERS},
             phases=tuple(Phase(name, **numbers) for name, numbers in values["phases"].items()),
             **values["stability"],
-            ceilings=_shares(block, "ceilings", default_ceilings()),
+            ceilings={**default_ceilings(), **_shares(block, "ceilings", {})},
             gradient_shares=_shares(block, "gradient_shares", {}),
             kinds={str(label): str(kind) for label, kind in dict(block.get("kinds") or {}).items()},
         )

@@ -33,6 +33,17 @@ def test_min_weight_is_the_floor_of_the_guard(engine):
         assert feed(new(engine, {"pixel": 1.0, "gan": 1.0}, min_weight=floor), [row])[0]["gan"] == pytest.approx(floor)
 
 
+def test_a_ceiling_holds_for_all_losses_of_a_kind_together(engine):
+    """Two adversarial losses, one of them in two components: together they have 0.35, in the proportion they had."""
+    losses = {"l1": 1.0, "gan": 2.0, "r3gan": 2.0}
+    output = torch.ones(1, 2, requires_grad=True)
+    scheduler = new(engine, losses)
+    pull = output.sum()
+    scheduler({"l1": pull, "gan": {"a": pull, "b": 3.0 * pull}, "r3gan": pull}, 1, output)
+    shares = scheduler.get_monitoring_stats()["shares"]
+    assert shares == pytest.approx({"l1": 0.65, "gan/a": 0.07, "gan/b": 0.21, "r3gan": 0.07}, rel=1e-4)
+
+
 def test_later_the_guard_slews(engine):
     rows = [{"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0 if step < 120 else 1e3} for step in range(250)]
     gan = [step["gan"] for step in feed(new(engine), rows)]
@@ -98,6 +109,8 @@ def test_gradient_norms():
 def test_probe_due():
     due = [step for step in range(1, 1301) if probe_due(step)]
     assert due == [*range(1, 11), *range(15, 101, 5), *range(125, 1001, 25), 1100, 1200, 1300]
+    often = [step for step in range(1, 1101) if probe_due(step, adversarial=True)]
+    assert often == [*range(1, 11), *range(15, 101, 5), *range(110, 1001, 10), *range(1025, 1101, 25)]
 
 
 def test_phase_at():
