@@ -9,7 +9,8 @@ Three measurements, all in this process:
    as microseconds more than plain weights and as a ratio. Target: below audiocraft's Balancer at every number of
    losses.
 3. A real training of the smallest sample network (sample_configs/automatic.yml: batch 16, crop 32, L1 and MS-SSIM, here
-   L1 and SSIM): the scheduler's share of the time of 10,000 iterations, probes included. Target: 1%.
+   L1 and SSIM; and with an adversarial loss besides, which is probed more often): the scheduler's share of the time of
+   10,000 iterations, probes included. Target: 1%.
 
 Peers are taken from the installed packages and from FOLDERs that hold them: audiocraft (losses/balancer.py; needs
 flashy), torchjd, LibMTL (DWA, GradNorm), softadapt. One that is missing is left out, and said.
@@ -201,12 +202,13 @@ def steps_of_each(count: int, rounds: int, steps: int) -> dict[str, list[float]]
     return seconds
 
 
-def real_training(rounds: int) -> tuple[float, float, float]:
+def real_training(rounds: int, adversarial: bool) -> tuple[float, float, float]:
     """Median seconds of a training step, of the scheduler's plain call, and of what a probe adds."""
     torch.manual_seed(0)
-    net = build_variant("nano", scale=2)
+    net, critic = build_variant("nano", scale=2), new_critic()
     optimizer = torch.optim.AdamW(net.parameters(), 2e-4)
-    losses = {"l1": {"type": "L1Loss", "loss_weight": 1.0}, "ssim": {"type": "SSIMLoss", "loss_weight": 0.1}}
+    types = {"l1": "L1Loss", "ssim": "SSIMLoss", **({"gan": "GANLoss"} if adversarial else {})}
+    losses = {name: {"type": kind, "loss_weight": 0.1} for name, kind in types.items()}
     scheduler = DynamicLossScheduler.from_config(BLOCK, losses, RUN)
     step_seconds, calls, probes = [], [], []
     for iteration in range(1, rounds + 1):
@@ -214,17 +216,29 @@ def real_training(rounds: int) -> tuple[float, float, float]:
         low, high = torch.rand(16, 3, 32, 32), torch.rand(16, 3, 64, 64)
         output = net(low)
         raw = {"l1": nn.functional.l1_loss(output, high), "ssim": ssim_loss(output, high)}
+        if adversarial:
+            raw["gan"] = nn.functional.softplus(-critic.requires_grad_(False)(output)).mean()
         before = time.perf_counter()
         multipliers = scheduler(raw, iteration, output)
         after = time.perf_counter()
         optimizer.zero_grad()
-        (raw["l1"] * multipliers["l1"] + 0.1 * raw["ssim"] * multipliers["ssim"]).backward()
+        sum((0.1 * loss * multipliers[name] for name, loss in raw.items()), torch.zeros(())).backward()
         optimizer.step()
+        if adversarial:
+            judged = critic.requires_grad_(True)(torch.cat([output.detach(), high]))
+            nn.functional.softplus(judged).mean().backward()
         if iteration > 3:
-            (probes if probe_due(iteration) else calls).append(after - before)
+            (probes if probe_due(iteration, adversarial) else calls).append(after - before)
             step_seconds.append(time.perf_counter() - started - (after - before))
     plain_call = statistics.median(calls)
     return statistics.median(step_seconds), plain_call, statistics.median(probes) - plain_call
+
+
+def new_critic() -> nn.Sequential:
+    """A small patch discriminator."""
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(32, 64, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(64, 1, 3)
+    )
 
 
 def ssim_loss(one: Tensor, other: Tensor) -> Tensor:
@@ -256,13 +270,15 @@ def main() -> None:
         for name, values in seconds.items():
             median = statistics.median(values)
             print(f"| {name} | {median * 1e6:.0f} us | {(median - base) * 1e6:.0f} us | {median / base:.2f} |")
-    step, call, probe = real_training(120)
-    probed = sum(map(probe_due, range(1, RUN + 1)))
-    share = (RUN * call + probed * probe) / (RUN * step)
-    print(
-        f"\n{RUN:,} iterations of the smallest network: a step {step * 1e3:.0f} ms, a call {call * 1e6:.0f} us, a probe"
-    )
-    print(f"{probe * 1e3:.1f} ms more, {probed} probes: {share:.2%} of the time.")
+    print(f"\n| {RUN:,} iterations of the smallest network | a step | a call | a probe more | probes | of the time |")
+    print("|---|---|---|---|---|---|")
+    for adversarial in (False, True):
+        step, call, probe = real_training(120, adversarial)
+        probed = sum(probe_due(number, adversarial) for number in range(1, RUN + 1))
+        share = (RUN * call + probed * probe) / (RUN * step)
+        named = "L1, SSIM, adversarial" if adversarial else "L1, SSIM"
+        cells = f"{step * 1e3:.0f} ms | {call * 1e6:.0f} us | {probe * 1e3:.1f} ms | {probed} | {share:.2%}"
+        print(f"| {named} | {cells} |")
 
 
 if __name__ == "__main__":

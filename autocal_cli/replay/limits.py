@@ -70,6 +70,8 @@ def _by_sampling(run: ReplayedRun) -> Iterator[str]:
 
 def _by_watch(run: ReplayedRun) -> Iterator[str]:
     points = run.log.points
+    if run.events_in_all > len(run.events):
+        yield f"Of {run.events_in_all:,} events the newest {len(run.events)} are kept; the counts are of these."
     until = f", up to iteration {points[WARM_UP - 1].iteration:,}" if len(points) > WARM_UP else ", which is all of it"
     yield f"Spikes and divergence are told from {WARM_UP} values on; in the first {WARM_UP} points{until}, none shows."
     if SCALE_LABEL in run.log.labels:

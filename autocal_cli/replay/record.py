@@ -118,12 +118,16 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRun:
-    """What the scheduler would have done. `baseline_iterations` and `momentum` as configured and as replayed."""
+    """What the scheduler would have done. `baseline_iterations` and `momentum` as configured and as replayed.
+
+    `events` are the newest of `events_in_all`.
+    """
 
     log: RunLog
     losses: tuple[ReplayedLoss, ...]
     phases: tuple[PhaseSpan, ...]
     events: tuple[Event, ...]
+    events_in_all: int
     total_iter: int | None
     baseline_iterations: tuple[int, int]
     momentum: tuple[float, float]

@@ -61,6 +61,7 @@ def replay(
         losses=tuple(_replayed(loss, described[loss.label], courses[loss.name]) for loss in losses),
         phases=(),
         events=tuple(scheduler.events()),
+        events_in_all=scheduler.get_monitoring_stats()["events"],
         total_iter=total_iter,
         baseline_iterations=(settings.baseline_iterations, paced.baseline_iterations),
         momentum=(settings.momentum, paced.momentum),

@@ -75,6 +75,12 @@ def test_a_value_that_is_not_finite_is_one_event():
     assert [(event.iteration, event.loss, event.cause) for event in run.events] == [(3100, "l_g_gan", "not finite")]
 
 
+def test_more_events_than_are_kept_are_counted():
+    run = replay(run_log([{"l_g_mse": math.nan, "l_g_l1": 1.0, "l_g_gan": 1.0}] * 300), LOSSES, scheduler_settings())
+    assert (len(run.events), run.events_in_all) == (256, 300)
+    assert any("Of 300 events the newest 256 are kept" in limit for limit in run.limits)
+
+
 def test_a_falling_mse_is_lifted_against_the_others_and_the_adversarial_loss_stays():
     run = replay(run_log(course(200), every=100), LOSSES, scheduler_settings(), 20_000)
     mse, l1, gan = run.losses

@@ -401,3 +401,14 @@ def test_an_unreduced_loss_is_refused():
     attach(losses, BLOCK)
     with pytest.raises(TypeError, match="single number"):
         losses["a"](torch.ones(2, requires_grad=True), torch.zeros(2))
+
+
+def test_no_value_is_read_on_a_device():
+    """On the meta device there is no value to read."""
+    losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
+    attach(losses, BLOCK, 100)
+    for _ in range(60):
+        output = torch.ones(2, 4, device="meta", requires_grad=True)
+        total = losses["l_g_l1"](output, torch.zeros(2, 4, device="meta")) + losses["l_g_gan"](2.0 * output, True)
+        total.backward()
+        assert total.device.type == "meta"

@@ -10,7 +10,8 @@ import sys
 for name in ("typer", "rich", "ruamel", "ruamel.yaml", "PIL", "autocal_cli.cli", "autocal_cli.workflow"):
     sys.modules[name] = None
 import torch
-from autocal_cli.runtime.scheduler import DynamicLossScheduler
+import autocal_cli.runtime.trainer
+from autocal_cli.runtime import DynamicLossScheduler, attach, create_dynamic_loss_scheduler
 scheduler = DynamicLossScheduler.from_config({"auto_calibrate": False}, {"l1": 1.0, "gan": 0.1}, 1000)
 print(float(scheduler.total({"l1": torch.tensor(0.5), "gan": torch.tensor(0.7)}, current_iter=1)))
 """
