@@ -146,7 +146,9 @@ class DeviceEngine:
         return Event(int(iteration), label, CAUSES[int(cause)], *factors)
 
     def state(self) -> dict[str, Any]:
-        fields = {name: getattr(self.track, name).double() for name in FIELDS}
+        on_mps = self.device.type == "mps"  # which knows no float64
+        columns = {name: getattr(self.track, name) for name in FIELDS}
+        fields = {name: (column.cpu() if on_mps else column).double() for name, column in columns.items()}
         return {
             "tracks": fields,
             "frozen": self.frozen.clone(),

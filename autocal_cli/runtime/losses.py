@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from autocal_cli.config.losses import UNKNOWN, loss_kind
 from autocal_cli.errors import AutocalError
@@ -69,7 +69,8 @@ def describe_loss(label: str, loss: Any = None, kind: str | None = None) -> Loss
 
 def unwrapped(loss: Any) -> Any:
     """The loss itself within a wrapper of a trainer (`loss_module`), torch.compile (`_orig_mod`) or DDP (`module`)."""
-    for name in ("loss_module", "_orig_mod", "module"):
+    parallel = isinstance(loss, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    for name in ("loss_module", "_orig_mod", *(["module"] if parallel else [])):
         inner = getattr(loss, name, None)
         if callable(inner):
             return unwrapped(inner)

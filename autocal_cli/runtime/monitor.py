@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+Numbers = tuple[list[str], list[float]]  # names, and the numbers that go with them
 
 
 class Monitor:
     """The newest host copy of a small tensor; on CUDA it lags behind by however long the copy takes."""
 
     def __init__(self) -> None:
-        self._arrived: list[float] | None = None
-        self._travelling: tuple[Tensor, Any] | None = None
+        self._arrived: Numbers = ([], [])
+        self._travelling: tuple[list[str], Tensor, Any] | None = None
 
-    def read(self, values: Tensor) -> list[float] | None:
-        """The newest values that have arrived, None before the first; starts the copy of `values` if none travels."""
-        if values.device.type != "cuda":
-            return list(values.tolist()) if values.device.type != "meta" else None
-        if self._travelling is not None and self._travelling[1].query():
-            self._arrived, self._travelling = list(self._travelling[0].tolist()), None
-        if self._travelling is None:
-            target = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-            target.copy_(values, non_blocking=True)
-            event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            event.record()
-            self._travelling = (target, event)
+    def read(self, names: list[str], numbers: Callable[[], Tensor]) -> Numbers:
+        """The newest numbers that have arrived, with their names (none before the first); sends for more if none travel."""
+        if self._travelling is not None and self._travelling[2].query():
+            self._arrived, self._travelling = (self._travelling[0], self._travelling[1].tolist()), None
+        if self._travelling is not None:
+            return self._arrived
+        values = numbers()
+        if values.device.type == "cuda":
+            self._travelling = (names, *_sent(values))
+        elif values.device.type != "meta":
+            self._arrived = names, values.tolist()
         return self._arrived
+
+
+def _sent(values: Tensor) -> tuple[Tensor, Any]:
+    """A copy under way to pinned memory, and the event that tells when it has arrived."""
+    target = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    target.copy_(values, non_blocking=True)
+    event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
+    return target, event

@@ -21,7 +21,7 @@ from autocal_cli.runtime.probe import can_probe, gradient_norms
 from autocal_cli.runtime.ranks import any_rank, average_over_ranks
 from autocal_cli.runtime.roster import Roster
 from autocal_cli.runtime.schedule import AT_ONCE_UNTIL, phase_at, probe_due
-from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.track import Knobs, knobs_for
 
 GUARD_SLEW = 0.05  # the most by which a guard changes in a step, in log-weight, once the first probes are over
@@ -37,8 +37,8 @@ class DynamicLossScheduler:
     The objective is sum_i w_i m_i L_i with configured weights w_i, raw losses L_i and the multipliers m_i given here.
     Call it once for every forward pass; calls with the same `current_iter` (gradient accumulation) count as one step,
     and the multipliers stay the same within it. With the network's `output` the gradients of the losses are probed at
-    some steps (see schedule.py); without it the values alone serve. With several ranks in torch.distributed every rank
-    calls it at every step, with the same losses.
+    some steps (see schedule.py); without it the values alone serve. Calls under `torch.no_grad` change nothing. With
+    several ranks in torch.distributed every rank calls it at every step, with the same losses.
 
     Args:
         losses: by label, each a module, a mapping with `type` and `loss_weight`, or a weight.
@@ -82,7 +82,7 @@ class DynamicLossScheduler:
         Without `total_iter` the block's `training_config.total_iterations` counts, if it is there.
         """
         if total_iter is None:
-            total_iter = (block.get("training_config") or {}).get("total_iterations")
+            total_iter = run_length(block)
         return cls(losses, SchedulerSettings.from_block(block, total_iter), total_iter, **options)
 
     def reset(self) -> None:
@@ -102,6 +102,7 @@ class DynamicLossScheduler:
         named = named_parts(raw_losses)
         if named:
             self.meet(named)
+        if named and torch.is_grad_enabled():  # else a validation, which asks only
             if current_iter != self._iteration:
                 probing = self.probes_next()
                 self.begin(current_iter, probing, self._probe(named, output) if probing else None)
@@ -289,15 +290,14 @@ class DynamicLossScheduler:
         On the CPU as of now. Elsewhere the numbers are as of the last call whose copy has arrived, so that nothing
         waits; before the first there are none.
         """
-        names = list(self._index)
-        read = self._monitor.read(self._numbers()) if names else None
-        by_name = dict(zip(names, read, strict=False)) if read else {}
+        names, read = self._monitor.read(list(self._index), self._numbers) if self._index else ([], [])
+        by_name = dict(zip(names, read, strict=False))
         return {
             "iteration": self._iteration,
             "phase": phase_at(self.settings.phases, self._iteration or 0, self.total_iter).name,
             "current_weights": by_name,
             "multipliers": by_name,
-            "shares": dict(zip(names, read[len(names) :], strict=False)) if read else {},
+            "shares": dict(zip(names, read[len(names) :], strict=False)),
             "events": int(read[-1]) if read else 0,
         }
 

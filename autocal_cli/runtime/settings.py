@@ -66,6 +66,13 @@ class SchedulerSettings:
         )
 
 
+def run_length(block: Mapping[str, Any]) -> int | None:
+    """The length of the run in steps as the block's `training_config.total_iterations` has it."""
+    run = block.get("training_config")
+    length = run.get("total_iterations") if isinstance(run, Mapping) else None
+    return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
+
+
 def default_ceilings() -> dict[str, float]:
     """The ceilings of presets/shares.toml, by kind of loss."""
     ceilings: dict[str, float] = tomllib.loads(preset_text("shares.toml"))["ceiling"]

@@ -157,7 +157,7 @@ class ScheduledModel:
         return result
 
     def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
-        """The trainer's log with multipliers and shares; new events go to its logger."""
+        """The trainer's log with multipliers, shares and the number of events; new events are told in its words too."""
         stats = self.attachment.scheduler.get_monitoring_stats()
         if stats["events"] > self.told:
             for event in self.attachment.scheduler.events()[self.told - stats["events"] :]:
@@ -168,7 +168,7 @@ class ScheduledModel:
             for group, key in (("loss_multipliers", "multipliers"), ("loss_shares", "shares"))
             for name, value in stats[key].items()
         }
-        return {**inner(*args), **numbers}
+        return {**inner(*args), **numbers, "loss_events/all": float(stats["events"])}
 
 
 class _Forwarding(logging.Handler):

@@ -11,7 +11,7 @@ from runtime_runs import feed, new, noisy
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
-from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.runtime.settings import SchedulerSettings, run_length
 
 ROWS = noisy(160, seed=5, probed=True, trend=1.0)
 ROWS[70] |= {"mse": 9.0}
@@ -54,6 +54,28 @@ def test_two_calls_with_one_iteration_are_one_step(engine):
         first, second = (feed(twice, [half], iteration)[0] for half in halves)
         assert first == second == pytest.approx(feed(once, [row], iteration)[0], rel=1e-4)
     assert twice.state_dict()["steps"] == 120
+
+
+def test_calls_without_gradients_change_nothing(engine):
+    """A validation between two steps, also of losses never met."""
+    plain, validated = new(engine), new(engine)
+    for iteration, row in enumerate(ROWS[:60], 1):
+        one, other = feed(plain, [row], iteration), feed(validated, [row], iteration)
+        with torch.no_grad():
+            found = validated({"pixel": torch.tensor(9.0), "mse": torch.tensor(9.0)}, iteration + 1)
+        assert one == other
+        assert float(found["pixel"]) == one[0]["pixel"]
+    with torch.no_grad():
+        assert new(engine)({"pixel": torch.tensor(1.0)}, 1) == {"pixel": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("training_config", "length"),
+    [({"total_iterations": 500}, 500), ({"total_iterations": "500"}, None), ({}, None), (None, None), (7, None)],
+)
+def test_the_length_of_the_run_may_stand_in_the_block(training_config, length):
+    block = {"auto_calibrate": False, "training_config": training_config}
+    assert run_length(block) == length
 
 
 def test_a_loss_first_met_in_the_second_pass_or_later(engine):
