@@ -19,7 +19,7 @@ class Monitor:
         self._travelling: tuple[list[str], Tensor, Any] | None = None
 
     def read(self, names: list[str], numbers: Callable[[], Tensor]) -> Numbers:
-        """The newest numbers that have arrived, with their names (none before the first); sends for more if none travel."""
+        """The newest numbers that have arrived, with their names; none before the first. Sends for more when it may."""
         if self._travelling is not None and self._travelling[2].query():
             self._arrived, self._travelling = (self._travelling[0], self._travelling[1].tolist()), None
         if self._travelling is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from runtime_losses import GANLoss, L1Loss
 from runtime_runs import BLOCK, feed, new, noisy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -54,26 +55,12 @@ def direct(rank: int, world: int, engine: str) -> dict[str, Any]:
     return {"multipliers": multipliers, "events": events, "messages": messages, "broken": broken}
 
 
-class L1Loss(nn.Module):
-    loss_weight = 1.0
-
-    def forward(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return (output - target).abs().mean()
-
-
-class GANLoss(nn.Module):
-    loss_weight = 50.0
-
-    def forward(self, prediction: torch.Tensor, real: bool) -> torch.Tensor:
-        return nn.functional.softplus(-prediction if real else prediction).mean()
-
-
 def attached(rank: int) -> dict[str, Any]:
     """A network under DDP whose losses are hooked; every rank has data of its own."""
     torch.manual_seed(0)
     net, critic = DistributedDataParallel(nn.Linear(4, 4)), nn.Linear(4, 1)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
-    losses = {"l1": L1Loss(), "gan": GANLoss()}
+    losses = {"l1": L1Loss(), "gan": GANLoss(50.0)}
     attachment = attach(losses, {**BLOCK, "baseline_iterations": 3}, 30, optimizer)
     data = torch.Generator().manual_seed(rank)
     for _ in range(15):

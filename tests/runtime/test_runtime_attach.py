@@ -8,6 +8,7 @@ from collections import OrderedDict, namedtuple
 
 import pytest
 import torch
+from runtime_losses import GANLoss, L1Loss
 from runtime_runs import BLOCK
 from torch import nn
 from torch._dynamo.testing import CompileCounter
@@ -17,21 +18,6 @@ from autocal_cli.errors import AutocalError
 from autocal_cli.runtime import attach
 
 Parts = namedtuple("Parts", ["near", "far"])
-
-
-class L1Loss(nn.Module):
-    loss_weight = 1.0
-
-    def forward(self, output, target):
-        return (output - target).abs().mean()
-
-
-class GANLoss(nn.Module):
-    loss_weight = 0.1
-    loss: float = 0.0
-
-    def forward(self, prediction, target_is_real, is_disc=False):  # noqa: ARG002
-        return nn.functional.softplus(-prediction if target_is_real else prediction).mean()
 
 
 class PartsLoss(nn.Module):
@@ -68,8 +54,7 @@ class Training:
     def __init__(self, gan_weight=0.1, **block):
         torch.manual_seed(0)
         self.net, self.critic = nn.Linear(4, 4), nn.Linear(4, 1)
-        self.losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
-        self.losses["l_g_gan"].loss_weight = gan_weight
+        self.losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss(gan_weight)}
         self.optimizer = torch.optim.Adam(self.net.parameters(), 1e-2)
         self.block = {**BLOCK, **block}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from runtime_losses import GANLoss, L1Loss
 from torch import nn
 
 from autocal_cli.runtime import create_dynamic_loss_scheduler
@@ -16,13 +17,6 @@ CONFIG = {
 }
 
 
-class L1Loss(nn.Module):
-    loss_weight = 1.0
-
-    def forward(self, output, target):
-        return (output - target).abs().mean()
-
-
 class PartsLoss(nn.Module):
     loss_weight = 0.5
 
@@ -31,16 +25,9 @@ class PartsLoss(nn.Module):
         return {"near": gap.abs().mean(), "far": gap.square().mean(), "below": -gap.square().mean()}
 
 
-class GANLoss(nn.Module):
-    loss_weight = 100.0
-
-    def forward(self, prediction, real):
-        return nn.functional.softplus(-prediction if real else prediction).mean()
-
-
 def train(config, steps=4):
     """The two passes of the fork's optimize_parameters: raw losses first, then the total."""
-    losses = {"l_g_l1": L1Loss(), "l_g_parts": PartsLoss(), "l_g_gan": GANLoss()}
+    losses = {"l_g_l1": L1Loss(), "l_g_parts": PartsLoss(), "l_g_gan": GANLoss(100.0)}
     scheduler = create_dynamic_loss_scheduler(losses, config)
     net = nn.Linear(4, 4)
     for iteration in range(1, steps + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from runtime_losses import GANLoss, L1Loss
 from runtime_runs import BLOCK
 from torch import nn
 
@@ -13,22 +14,8 @@ SETTINGS = {**BLOCK, "baseline_iterations": 3, "adaptation_threshold": 0.001}
 STEPS = 14
 
 
-class L1Loss(nn.Module):
-    loss_weight = 1.0
-
-    def forward(self, output, target):
-        return (output - target).abs().mean()
-
-
-class GANLoss(nn.Module):
-    loss_weight = 40.0
-
-    def forward(self, prediction, real):
-        return nn.functional.softplus(-prediction if real else prediction).mean()
-
-
 def new_losses():
-    return {"l1": L1Loss(), "gan": GANLoss()}
+    return {"l1": L1Loss(), "gan": GANLoss(40.0)}
 
 
 def new_networks():
