@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import runpy
 import shutil
 import sys
@@ -28,9 +29,13 @@ SIDECAR_SUFFIX = ".autocal.yml"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A config: its block (None: none), the length of the run, and the text that a strict trainer accepts."""
+    """A config: its block (None: none), the length of the run, and the text that a strict trainer accepts.
+
+    `holder` is the file that holds the block: the config, or its sidecar.
+    """
 
     path: Path
+    holder: Path
     block: Mapping[str, Any] | None
     total_iter: int | None
     text_for_trainer: str
@@ -47,6 +52,7 @@ def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool,
         raise AutocalError("There is no such script.", place=Place(str(script)))
     at, path = config_argument(arguments)
     source = read_source(path)
+    built: list[Any] = []  # models of the trainer; None for what is knowingly not scheduled
     sys.path[0] = str(script.resolve().parent)
     if source.block is None:
         raise AutocalError(
@@ -56,12 +62,16 @@ def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool,
         )
     if source.block.get("enabled") is False:
         say(f"{path}: the block says `enabled: false`; training without the scheduler.")
+        built.append(None)
     else:
-        _attach(script, source, allow_unscheduled, say)
+        _attach(script, source, built, allow_unscheduled, say)
     with tempfile.TemporaryDirectory(prefix="autocal-") as folder:
         copy = Path(folder) / path.name
         copy.write_text(source.text_for_trainer, encoding="utf-8", newline="")
-        _start(script, [*arguments[:at], arguments[at].replace(str(path), str(copy)), *arguments[at + 1 :]])
+        option = arguments[at].partition("=")[0] + "=" if arguments[at].startswith("-") else ""
+        _start(script, [*arguments[:at], f"{option}{copy}", *arguments[at + 1 :]])
+    if not built:
+        say("The script ended without building a model; nothing was scheduled.")
 
 
 def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
@@ -93,7 +103,8 @@ def read_source(path: Path) -> Source:
         values = _sidecar_block(sidecar)
     if values is not None:
         SchedulerSettings.from_block(values, config.total_iter)
-    return Source(path, values, config.total_iter, _without_block(document))
+    holder = path if config.block else sidecar
+    return Source(path, holder, values, config.total_iter, _without_block(document))
 
 
 def _sidecar_block(path: Path) -> Mapping[str, Value]:
@@ -130,11 +141,18 @@ def _without_block(document: ConfigDocument) -> str:
     return text
 
 
-def _attach(script: Path, source: Source, allow_unscheduled: bool, say: Callable[[str], None]) -> None:
-    """Has the scheduler attached when the trainer builds its model."""
+def _attach(
+    script: Path, source: Source, built: list[Any], allow_unscheduled: bool, say: Callable[[str], None]
+) -> None:
+    """Has the scheduler attached when the trainer builds its model, which joins `built`; None joins if it cannot be."""
 
     def unscheduled(reason: str) -> None:
         say(f"{reason} Training without the scheduler.")
+        built.append(None)
+
+    def keep(model: Any) -> None:
+        built.append(model)
+        _keep_original(model, source)
 
     assert source.block is not None
     try:
@@ -142,7 +160,7 @@ def _attach(script: Path, source: Source, allow_unscheduled: bool, say: Callable
             find_trainer(script),
             source.block,
             source.total_iter,
-            on_built=lambda model: _keep_original(model, source.path),
+            on_built=keep,
             unscheduled=unscheduled if allow_unscheduled else None,
         )
     except AutocalError as error:
@@ -152,25 +170,27 @@ def _attach(script: Path, source: Source, allow_unscheduled: bool, say: Callable
 
 
 def find_trainer(script: Path) -> TrainerShape:
-    """The trainer whose package the script belongs to or stands beside, else one that is installed."""
+    """The trainer whose package the script belongs to or stands beside, else an installed one that it imports."""
     folder = script.resolve().parent
     for shape in TRAINERS:
         if folder.name == shape.package or (folder / shape.package).is_dir():
             return shape
+    text = script.read_text(encoding="utf-8", errors="replace")
     for shape in TRAINERS:
-        if importlib.util.find_spec(shape.package) is not None:
+        imports = re.search(rf"^\s*(from|import)\s+{shape.package}\b", text, re.MULTILINE)
+        if imports and importlib.util.find_spec(shape.package) is not None:
             return shape
     known = " and ".join(shape.name for shape in TRAINERS)
     message = f"This is no trainer of a shape known here ({known})."
     raise AutocalError(message, place=Place(str(script)), fix="--allow-unscheduled starts it without the scheduler.")
 
 
-def _keep_original(model: Any, config: Path) -> None:
-    """The trainer archives the copy without the block; the config as it was is laid beside it, as its sidecar."""
+def _keep_original(model: Any, source: Source) -> None:
+    """The trainer archives the copy without the block; the file that holds it is laid beside that, as its sidecar."""
     paths = model.opt.get("path") if isinstance(model.opt, Mapping) else getattr(model.opt, "path", None)
     folder = paths.get("experiments_root") if isinstance(paths, Mapping) else getattr(paths, "experiments_root", None)
     if folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0":
-        shutil.copyfile(config, Path(folder) / sidecar_of(config).name)
+        shutil.copyfile(source.holder, Path(folder) / sidecar_of(source.path).name)
 
 
 def _start(script: Path, arguments: Sequence[str]) -> None:

@@ -92,6 +92,13 @@ def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
     assert "the scheduler starts anew" in (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
 
 
+def test_the_config_may_be_named_with_an_equals_sign(tmp_path):
+    (tmp_path / "train.yml").write_text(config_with(BLOCK), "utf-8")
+    command = [sys.executable, "-m", "autocal_cli", "run", str(TRAINER / "train.py"), "-opt=./train.yml"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert state(tmp_path, 20)["iteration"] == 20
+
+
 def test_accumulated_passes_are_one_step(run, tmp_path):
     assert run(config_with(BLOCK, accum_iter=2)).returncode == 0
     assert state(tmp_path, 20)["scheduler"]["steps"] == 20
@@ -101,6 +108,8 @@ def test_the_block_may_stand_in_a_sidecar(run, tmp_path):
     (tmp_path / "train.autocal.yml").write_text(yaml.safe_dump({"dynamic_loss_scheduling": BLOCK}), "utf-8")
     assert run(config_with()).returncode == 0
     assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
+    archived = tmp_path / "experiments" / "run" / "train.autocal.yml"
+    assert archived.read_bytes() == (tmp_path / "train.autocal.yml").read_bytes()
     ran = run(config_with(BLOCK))
     assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
     assert "train.yml:9:3: Both" in ran.stderr
@@ -133,6 +142,17 @@ def test_a_script_that_is_no_known_trainer(run, tmp_path):
     assert ran.returncode == 0
     assert ran.stdout.startswith("['-opt', ")
     assert ran.stdout.rstrip().endswith("train.yml', '--more'] __main__")
+
+
+def test_a_trainer_that_builds_no_model_is_told_of(run, tmp_path):
+    (tmp_path / "traiNNer").mkdir()
+    for folder in ("traiNNer", "traiNNer/models"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "__init__.py").write_text("def build_model(opt): ...", "utf-8")
+    (tmp_path / "train.py").write_text("print('bye')", "utf-8")
+    ran = run(config_with(BLOCK), script=tmp_path / "train.py")
+    assert (ran.returncode, ran.stdout) == (0, "bye\n")
+    assert ran.stderr == "autocal: The script ended without building a model; nothing was scheduled.\n"
 
 
 def test_the_trainer_exits_as_it_would_alone(run):
