@@ -61,6 +61,11 @@ class Trace:
     shares: dict[int, dict[str, float]] = field(default_factory=dict)
     psnr: dict[int, float] = field(default_factory=dict)
 
+    def late_psnr(self, steps: int) -> float:
+        """Mean over the evaluations late in training: after a single step it swings by tenths of a decibel."""
+        late = [value for step, value in self.psnr.items() if step > LATE * steps]
+        return sum(late) / len(late)
+
     def late_share(self, label: str, steps: int) -> float:
         late = [parts[label] for step, parts in self.shares.items() if step > LATE * steps]
         return sum(late) / max(len(late), 1)
