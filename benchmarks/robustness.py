@@ -1,8 +1,9 @@
 """What a wrong adversarial weight costs, with static weights and with the scheduler.
 
 The adversarial weight of the small training is multiplied by 1, 10, 100 and 1,000; the PSNR is the mean over seeds and
-over the evaluations (every 50 steps) of the last fifth of the run. Target: at x100 and x1,000 the scheduler loses less than a tenth of what static weights lose
-(against static weights at x1), and at x1 it equals them within the noise of the seeds.
+over the evaluations (every 50 steps) of the last fifth of the run. Target: at x100 and x1,000 the scheduler loses less
+than a tenth of what static weights lose (against static weights at x1), and at x1 it equals them within the noise of
+the seeds.
 
     python benchmarks/robustness.py FOLDER [--ceilings 0.35 0.2 0.1] [--seeds 3] [--traces traces.json]
 
