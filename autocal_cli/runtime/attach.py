@@ -182,19 +182,18 @@ class Attachment:
     def _begin(self, named: Mapping[str, Tensor]) -> None:
         """Begins a step: what was seen in the one before makes its multipliers."""
         self._end_round()
-        if self._waiting:
-            self.scheduler.say_unprobed()
         self.scheduler.meet(named)
         probing = self.scheduler.probes_next()
         self.scheduler.begin(self._iteration, self._probing, self._norms or None)
         self._begun, self._probing, self._norms = self._iteration, probing, {}
-        self._output, self._waiting = None, {}
 
     def _end_round(self) -> None:
+        """A forward pass is over: its graph, of which the output and what waits are part, is spent."""
         if self._round:
             self.scheduler.add(self._round)
-            self._round = {}
-            self._output = None
+        if self._waiting:
+            self.scheduler.say_unprobed()
+        self._round, self._waiting, self._output = {}, {}, None
 
     def _probe(self, label: str, args: tuple[Any, ...], named: Mapping[str, Tensor]) -> None:
         """Measures gradients in the first forward pass of a step, as soon as the network's output is known."""

@@ -318,6 +318,20 @@ def test_a_loss_known_before_the_output_is_probed_once_it_is_known():
     assert all(share > 0.0 for share in attachment.scheduler.get_monitoring_stats()["shares"].values())
 
 
+@pytest.mark.parametrize("passes", [(["l_g_gan"], ["l_g_l1"]), (["l_g_gan"], ["l_g_gan", "l_g_l1"])])
+def test_a_pass_without_an_image_does_not_spoil_the_probe_of_the_next(passes):
+    """Each pass of a step is followed by backward, which spends its graph."""
+    losses = {"l_g_gan": GANLoss(), "l_g_l1": L1Loss()}
+    attachment = attach(losses, BLOCK)
+    for iteration in (1, 2, 3):
+        attachment.iteration = iteration
+        for parts in passes:
+            output = torch.ones(1, 4, requires_grad=True)
+            call = {"l_g_gan": lambda x: losses["l_g_gan"](x * x, True), "l_g_l1": lambda x: losses["l_g_l1"](x, 0 * x)}
+            sum(call[part](output) for part in parts).backward()
+    assert attachment.scheduler.get_monitoring_stats()["shares"]["l_g_l1"] > 0.0
+
+
 def test_without_a_loss_that_judges_images_the_values_serve_and_it_is_said(caplog):
     losses = {"l_g_gan": GANLoss()}
     attach(losses, BLOCK)
