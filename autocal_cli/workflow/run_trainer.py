@@ -9,6 +9,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,12 @@ def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool,
     if not script.is_file():
         raise AutocalError("There is no such script.", place=Place(str(script)))
     at, path = config_argument(arguments)
-    source = read_source(path)
+    with warnings.catch_warnings(record=True) as notices:
+        warnings.simplefilter("always")
+        source = read_source(path)
+    for notice in notices:  # that the block is not resolved: said here in one line, and not again in the training
+        say(f"{path}: {str(notice.message).removeprefix('autocal: ')}")
+    warnings.filterwarnings("ignore", message="autocal: ")
     built: list[Any] = []  # models of the trainer; None for what is knowingly not scheduled
     sys.path[0] = str(script.resolve().parent)
     if source.block is None:

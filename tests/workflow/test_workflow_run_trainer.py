@@ -115,6 +115,13 @@ def test_the_block_may_stand_in_a_sidecar(run, tmp_path):
     assert "train.yml:9:3: Both" in ran.stderr
 
 
+def test_a_block_that_is_not_resolved_is_calibrated_here_and_that_is_said_once(run, tmp_path):
+    ran = run(config_with({"enabled": True, "auto_calibrate": True}))
+    assert (ran.returncode, ran.stderr.count("\n")) == (0, 1)
+    assert ran.stderr.startswith("autocal: train.yml: the block is not resolved")
+    assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
+
+
 def test_a_block_that_is_not_enabled_trains_without(run, tmp_path):
     ran = run(config_with({"enabled": False}))
     assert ran.returncode == 0
