@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# One thread a process, here and in the processes that tests start: the tests themselves run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Where a change is judged (CI=true) the properties run on the same examples every time; elsewhere they explore.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)
