@@ -38,10 +38,10 @@ import os, signal, sys
 from autocal_cli.cli import main
 from autocal_cli.dataset import scan
 read = scan.read_image
-def read_and_interrupt(path, max_pixels):
+def read_and_interrupt(path, **options):
     if path.name == "150.png":
         os.kill(os.getpid(), signal.SIGINT)
-    return read(path, max_pixels=max_pixels)
+    return read(path, **options)
 scan.read_image = read_and_interrupt
 sys.argv = ["autocal", *sys.argv[1:]]
 main()
