@@ -7,12 +7,13 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import TypeVar
 
-from autocal_cli.dataset.report_record import Duplicates, ImageRow
+from autocal_cli.dataset.report_record import Duplicates, ImageRow, Named
 
 # Bits of 64 in which the hashes of one picture may differ. Measured on 200 photographs of BSDS500 and 8 of Kodak:
 # halved, or as JPEG of quality 90, 50 or 20, each stays within 4 bits of itself; different ones are at least 14 apart.
 NEAR_BITS = 4
 LISTED_GROUPS = 100
+LISTED_NAMES = 100  # of a group
 HASH_BITS = 64
 
 K = TypeVar("K", bound=Hashable)
@@ -80,4 +81,5 @@ def _duplicates(groups: Iterable[Sequence[str]]) -> Duplicates:
     """Groups of two or more, the largest first, then by name."""
     several = sorted((sorted(group) for group in groups if len(group) > 1), key=lambda group: (-len(group), group))
     surplus = sum(len(group) - 1 for group in several)
-    return Duplicates(len(several), surplus, tuple(tuple(group) for group in several[:LISTED_GROUPS]))
+    listed = tuple(Named(len(group), tuple(group[:LISTED_NAMES])) for group in several[:LISTED_GROUPS])
+    return Duplicates(len(several), surplus, listed)

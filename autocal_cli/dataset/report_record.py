@@ -8,9 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint
 
 OVERALL = "overall_complexity"
+
+# By these autocal knows its own files: what every page names as its generator, and the first line of every table.
+PAGE_GENERATOR = "autocal analyze-dataset"
+CSV_COLUMNS = (
+    "path",
+    "status",  # read or failed
+    "reason",
+    "width",
+    "height",
+    *(f"{name}_raw" for name in METRIC_NAMES),
+    *METRIC_NAMES,
+    OVERALL,
+    "grey",
+    "deviation",
+    "blockiness",
+    "perceptual_hash",
+    "sha256",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,7 @@ class Duplicates:
 
     groups: int
     surplus: int
-    listed: tuple[tuple[str, ...], ...]
+    listed: tuple[Named, ...]
 
 
 @dataclass(frozen=True, slots=True)

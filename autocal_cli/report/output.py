@@ -45,6 +45,15 @@ def write(data: bytes) -> None:
         raise AutocalError(f"Standard output cannot be written: {error.strerror or error}.") from None
 
 
+def shows_blocks() -> bool:
+    """Whether standard output can take block characters."""
+    try:
+        "▁█".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def one_line(text: str) -> str:
     r"""Text of a message without line breaks and control characters, which a config may bring in.
 

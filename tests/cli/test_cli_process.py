@@ -58,7 +58,9 @@ def test_an_interrupt_in_the_middle_of_a_scan_exits_130_and_leaves_nothing(
         level = 5 + number  # far from uniform, so that the scan of `calibrate` cannot end early
         Image.fromarray(rng.integers(0, level, (32, 32, 3), dtype=np.uint8)).save(images / f"{number}.png")
     out = config.parent / "resolved.yml"
-    arguments = [str(images), "--all"] if command == "analyze-dataset" else [str(config), "-o", str(out)]
+    arguments = (
+        [str(images), "--all", "--html", str(out)] if command == "analyze-dataset" else [str(config), "-o", str(out)]
+    )
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED, command, *arguments], capture_output=True, timeout=120)
     assert ran.returncode == 130
     assert ran.stdout == b""

@@ -57,24 +57,29 @@ def test_names_are_sorted_and_listed_up_to_a_limit():
 NO = Duplicates(0, 0, ())
 
 
+def groups(*listed: str) -> Duplicates:
+    """Groups of images with names of one letter."""
+    return Duplicates(len(listed), sum(map(len, listed)) - len(listed), tuple(Named(len(g), tuple(g)) for g in listed))
+
+
 @pytest.mark.parametrize(
     ("rows", "exact", "near"),
     [
         ([row("a")], NO, NO),
         ([row("a"), row("b")], NO, NO),
-        ([row("b", sha="x", phash=1), row("a", sha="x", phash=1)], Duplicates(1, 1, (("a", "b"),)), NO),
-        ([row("a", phash=1), row("b", phash=1)], NO, Duplicates(1, 1, (("a", "b"),))),
-        ([row("a", phash=0b0000), row("b", phash=0b1111)], NO, Duplicates(1, 1, (("a", "b"),))),
+        ([row("b", sha="x", phash=1), row("a", sha="x", phash=1)], groups("ab"), NO),
+        ([row("a", phash=1), row("b", phash=1)], NO, groups("ab")),
+        ([row("a", phash=0b0000), row("b", phash=0b1111)], NO, groups("ab")),
         ([row("a", phash=0b00000), row("b", phash=0b11111)], NO, NO),
         (  # what hangs together by a third
             [row("a", phash=0), row("b", phash=0b1111), row("c", phash=0b11111111)],
             NO,
-            Duplicates(1, 2, (("a", "b", "c"),)),
+            groups("abc"),
         ),
         (  # a copy to the byte is told once, and its picture goes on in the near ones
             [row("a", sha="x", phash=0), row("b", sha="x", phash=0), row("c", phash=1)],
-            Duplicates(1, 1, (("a", "b"),)),
-            Duplicates(1, 1, (("a", "c"),)),
+            groups("ab"),
+            groups("ac"),
         ),
     ],
 )
@@ -94,9 +99,11 @@ def test_flat_images_are_no_near_duplicates():
     assert assess(rows).near_duplicates == NO
 
 
-def test_the_largest_groups_come_first():
-    rows = [row(f"{group}{i}", sha=str(group)) for group, size in enumerate((2, 4, 2)) for i in range(size)]
-    assert exact_duplicates(rows) == Duplicates(3, 5, (("10", "11", "12", "13"), ("00", "01"), ("20", "21")))
+def test_the_largest_groups_come_first_and_their_names_are_limited():
+    rows = [row(name, sha=group) for group in ("ab", "cdef", "gh") for name in group]
+    assert exact_duplicates(rows) == groups("cdef", "ab", "gh")
+    (large,) = exact_duplicates([row(f"{i:03}", sha="x") for i in range(150)]).listed
+    assert (large.count, len(large.paths)) == (150, 100)
 
 
 @given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), min_size=1, max_size=8))

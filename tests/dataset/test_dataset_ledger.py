@@ -60,7 +60,7 @@ def test_health_is_what_was_planted(report):
     assert health.below_crop is not None
     assert health.below_crop.count == sum(row.height < 48 for row in report.rows) > 0
     assert [Path(path).name for path in health.grey.paths] == [f"{number:03}.png" for number in range(0, 150, 10)]
-    groups = [[Path(path).name for path in group] for group in health.exact_duplicates.listed]
+    groups = [[Path(path).name for path in group.paths] for group in health.exact_duplicates.listed]
     assert groups == [["007.png", "copy7.png"], ["008.png", "copy8.png"]]
 
 
