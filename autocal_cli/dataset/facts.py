@@ -17,6 +17,7 @@ from autocal_cli.dataset.report_record import ImageFacts
 GRID = 8  # pixels a side of a JPEG block (ITU-T T.81)
 BLOCKINESS_AREA = 512  # long side of the middle of the image in which the grid is looked for; chosen, untested
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
+HASHED_SIDE = 32  # pixels a side of which the library takes the 8 x 8 lowest frequencies
 HALF_LEVEL = 0.5  # of 255: added to both sides of the ratio, so that a flat image has 1 and not 0 / 0
 
 Pixels = npt.NDArray[np.uint8]
@@ -37,6 +38,10 @@ def gather_facts(name: str, file: IO[bytes], native: Image.Image | None, working
 
 def is_grey(pixels: Pixels) -> bool:
     """Whether red, green and blue are equal to a level throughout (H, W, 3), whatever mode the file has."""
+    return _channels_agree(pixels[::8, ::8]) and _channels_agree(pixels)  # most show colour at the first glance
+
+
+def _channels_agree(pixels: Pixels) -> bool:
     red, green, blue = (pixels[:, :, channel] for channel in range(3))
     most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     return bool((most - least <= GREY_LEVELS).all())
@@ -56,17 +61,22 @@ def blockiness(luma: Pixels) -> float | None:
 
     Along each axis, with a_p the mean of |y[x+1] - y[x]| over the x with x mod 8 = p: (max a_p + 0.5) / (median of the
     other seven + 0.5); the mean of both axes. The grid may start anywhere, as in crops of a JPEG saved as PNG. Drawn
-    patterns that repeat every 8 pixels look the same. None under 16 pixels a side, where no phase is seen twice.
+    patterns that repeat every 8 pixels look the same. None under 16 pixels a side, too few to see a grid in.
     """
     if min(luma.shape) < 2 * GRID:
         return None
-    return (_grid_ratio(luma) + _grid_ratio(np.ascontiguousarray(luma.T))) / 2
+    across = _steps(luma[:, 1:], luma[:, :-1]).sum(axis=0, dtype=np.int64) / len(luma)
+    down = _steps(luma[1:], luma[:-1]).sum(axis=1, dtype=np.int64) / luma.shape[1]
+    return (_grid_ratio(across) + _grid_ratio(down)) / 2
 
 
 def perceptual_hash(luma: Image.Image) -> int | None:
     """64 bits that stay nearly the same through resizing and recompression; None without the library `imagehash`."""
     library = _imagehash()
-    return None if library is None else int(str(library.phash(luma)), 16)
+    if library is None:
+        return None
+    small = luma.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.BOX)  # cheaper than its Lanczos
+    return int(str(library.phash(small)), 16)
 
 
 @cache
@@ -90,9 +100,13 @@ def _middle_luma(native: Image.Image) -> Pixels:
     return np.asarray(middle.convert("L"))
 
 
-def _grid_ratio(luma: Pixels) -> float:
-    steps = np.maximum(luma[:, 1:], luma[:, :-1]) - np.minimum(luma[:, 1:], luma[:, :-1])  # |difference|, in 8 bits
-    columns = steps.sum(axis=0, dtype=np.int64)
-    whole = columns[: len(columns) // GRID * GRID].reshape(-1, GRID)  # whole numbers: no sum depends on its order
-    phases = np.sort(whole.sum(axis=0) / (len(whole) * len(luma)))
-    return float((phases[-1] + HALF_LEVEL) / (np.median(phases[:-1]) + HALF_LEVEL))
+def _steps(after: Pixels, before: Pixels) -> Pixels:
+    """|after - before| without leaving 8 bits."""
+    return np.maximum(after, before) - np.minimum(after, before)
+
+
+def _grid_ratio(steps: npt.NDArray[np.float64]) -> float:
+    """The mean steps (n,) between neighbouring columns, or rows -> how far one phase in 8 stands out."""
+    whole = steps[: len(steps) // GRID * GRID].reshape(-1, GRID)
+    *others, greatest = sorted(whole.mean(axis=0).tolist())
+    return float((greatest + HALF_LEVEL) / (others[len(others) // 2] + HALF_LEVEL))
