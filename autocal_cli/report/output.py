@@ -46,12 +46,8 @@ def write(data: bytes) -> None:
 
 
 def shows_blocks() -> bool:
-    """Whether standard output can take block characters."""
-    try:
-        "▁█".encode(getattr(sys.stdout, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    """Whether standard output reads what `show` writes, which is UTF-8, so that block characters arrive."""
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
 
 
 def one_line(text: str) -> str:

@@ -32,6 +32,7 @@ from autocal_cli.report.dataset_html import dataset_page
 from autocal_cli.report.dataset_json import dataset_json
 from autocal_cli.report.dataset_terminal import dataset_view
 from autocal_cli.report.health_text import INSTALL_HASH, and_more, health_lines, share, short_name
+from autocal_cli.report.output import shows_blocks
 from autocal_cli.report.sparkline import sparkline
 
 NASTY = 'hr/<b>&"\n\x1b[31m.png'
@@ -129,6 +130,15 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width):
 
 def test_a_terminal_without_blocks_gets_ascii():
     assert rendered(*dataset_view(report(), blocks=False)).isascii()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "able"),
+    [("utf-8", True), ("ascii", False), ("cp1252", False), ("cp437", False), ("gb18030", False), ("UTF8", True)],
+)
+def test_blocks_are_shown_where_the_terminal_reads_utf8(monkeypatch, encoding, able):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert shows_blocks() is able
 
 
 @pytest.mark.parametrize(
