@@ -164,29 +164,61 @@ def analyze_dataset(
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0.0, help="Stop when every mean is known to +- this much.")
     ] = 0.02,
+    images: Annotated[
+        int | None, typer.Option("--images", metavar="N", min=1, help="Read at most so many images.")
+    ] = None,
     read_all: Annotated[bool, typer.Option("--all", help="Read every image.")] = False,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            "--crop", metavar="N", min=1, help="The training's crop in pixels of these images, as lq_size x scale."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with histograms, thumbnails and health.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table with one row an image.")
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
 ) -> None:
-    """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs."""
-    from autocal_cli.report.as_json import dataset_json, dump
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import scan_progress
-    from autocal_cli.report.terminal import dataset_view
-    from autocal_cli.workflow.measure import DatasetOptions, scan_folders
+    """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
 
+    In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
+    `pip install 'autocal-cli[health]'`. The folder is never written to.
+    """
+    from autocal_cli.report.as_json import dump
+    from autocal_cli.report.dataset_csv import dataset_csv
+    from autocal_cli.report.dataset_html import dataset_page
+    from autocal_cli.report.dataset_json import dataset_json
+    from autocal_cli.report.dataset_terminal import dataset_view
+    from autocal_cli.report.output import show, shows_blocks, write
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.workflow.measure import DatasetOptions, survey_folders
+    from autocal_cli.workflow.report_files import report_destinations, write_report
+
+    _refuse_together(("--all", read_all), ("--images", images is not None))
+    page, table = report_destinations(html, csv, force)
     with scan_progress(quiet) as advance:
+        limit = None if read_all else tolerance
         options = DatasetOptions(
-            device=device, seed=seed, tolerance=None if read_all else tolerance, workers=workers, on_progress=advance
+            device=device, seed=seed, tolerance=limit, images=images, workers=workers, on_progress=advance
         )
-        dataset = scan_folders(tuple(paths), options)
+        report = survey_folders(tuple(paths), options, crop)
+
+    if page:
+        write_report(page, dataset_page(report), force)
+    if table:
+        write_report(table, dataset_csv(report), force)
     if as_json:
-        write(dump(dataset_json(dataset)).encode())
+        write(dump(dataset_json(report)).encode())
     else:
-        show(*dataset_view(dataset))
+        show(*dataset_view(report, shows_blocks()))
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

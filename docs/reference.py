@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,10 @@ def bounds_table() -> str:
     return "\n".join([*rows, "", f"Source: {presets.bounds_source}.", ""])
 
 
-def terminal(*arguments: str, lines: int | None = None) -> str:
+def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False) -> str:
     """What a command prints, run from the top of the checkout: standard error, then standard output.
 
-    Of a long answer only the first `lines`.
+    Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run.
     """
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     before, argv = Path.cwd(), sys.argv
@@ -78,7 +79,7 @@ def terminal(*arguments: str, lines: int | None = None) -> str:
         sys.argv = argv
     out.flush()
     printed = err.getvalue() + out.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
-    shown = [line.rstrip() for line in printed.splitlines()]
+    shown = [line.rstrip() for line in printed.splitlines() if not (hide_seconds and re.match(r"[\d.]+ s on ", line))]
     shown = shown if lines is None or len(shown) <= lines else [*shown[:lines], "..."]
     text = "\n".join(shown)
     return f"```console\n$ autocal {' '.join(arguments)}\n{text}\n```\n"

@@ -7,7 +7,7 @@ import stat
 import struct
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from autocal_cli.dataset.facts import gather_facts
 from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.report_record import ImageFacts
 from autocal_cli.dataset.rgb import to_rgb
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
@@ -36,18 +38,22 @@ Image.init()  # registers every format, here once rather than in the workers all
 
 @dataclass(frozen=True, slots=True)
 class WorkingImage:
-    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size."""
+    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
+
+    `facts` are there where they were asked for.
+    """
 
     working: Pixels
     thumbnail: Pixels
     width: int
     height: int
+    facts: ImageFacts | None = None
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> WorkingImage | FileIssue:
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS, facts: bool = False) -> WorkingImage | FileIssue:
     """The working image of a file; whatever goes wrong with it becomes a one-line reason. Safe in threads."""
     try:
-        return _read(path, max_pixels)
+        return _read(path, max_pixels, facts)
     except Exception as error:
         return FileIssue(printable(path), _reason(error))
 
@@ -57,7 +63,7 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _read(path: Path, max_pixels: int) -> WorkingImage:
+def _read(path: Path, max_pixels: int, facts: bool) -> WorkingImage:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("not a regular file")
@@ -71,7 +77,11 @@ def _read(path: Path, max_pixels: int) -> WorkingImage:
             raise ValueError(f"too small: {image.width} x {image.height} leaves a side under {LEAST_SIDE} pixels")
         with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
             image.load()
-            return _working_image(to_rgb(image))
+            rgb = to_rgb(image)
+            result = _working_image(rgb)
+            if not facts:
+                return result
+            return replace(result, facts=gather_facts(printable(path), file, rgb, result.working))
 
 
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:

@@ -25,6 +25,9 @@ from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02
 
+# Called with images as they were measured, in the order of the sample: raw metrics and scores, both (n, 3).
+MeasuredCallback = Callable[[Sequence[WorkingImage], Values, Values], None]
+
 
 @dataclass(frozen=True, slots=True)
 class ScanProgress:
@@ -45,23 +48,27 @@ def scan(
     device: str | None = None,
     seed: int = 0,
     tolerance: float | None = TOLERANCE,
+    images: int | None = None,
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     max_pixels: int = MAX_PIXELS,
     on_progress: Callable[[ScanProgress], None] | None = None,
+    on_measured: MeasuredCallback | None = None,
 ) -> DatasetFingerprint:
-    """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all).
+    """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all),
+    and never more than `images` of them.
 
-    The result, `seconds` aside, depends on files, seed and tolerance alone. A file that cannot be read becomes a
-    failure in the record and stops nothing; nothing is ever written. Raises AutocalError when a root is missing or
-    holds no image, when no image can be read, and for a device that is not here.
+    The result, `seconds` aside, depends on files, seed, tolerance and `images` alone. `on_measured` gets each image
+    that was read, with its facts. A file that cannot be read becomes a failure in the record and stops nothing; nothing
+    is ever written. Raises AutocalError when a root is missing or holds no image, when no image can be read, and for a
+    device that is not here.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
     listing = list_images(roots)
-    sample = _Sample(listing, reference, computing, batch_size, tolerance)
+    sample = _Sample(listing, reference, computing, batch_size, tolerance, images, on_measured)
     order = [listing.files[i].path for i in sample_order(len(listing.files), seed)]
-    decode = partial(read_image, max_pixels=max_pixels)
+    decode = partial(read_image, max_pixels=max_pixels, facts=on_measured is not None)
     with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
         warnings.filterwarnings("ignore", module="PIL")
         for result in results:
@@ -94,11 +101,19 @@ class _Sample:
     """What was read so far, measured in blocks of CHECK_EVERY files."""
 
     def __init__(
-        self, listing: Listing, reference: Reference, device: torch.device, batch_size: int, tolerance: float | None
+        self,
+        listing: Listing,
+        reference: Reference,
+        device: torch.device,
+        batch_size: int,
+        tolerance: float | None,
+        images: int | None,
+        on_measured: MeasuredCallback | None,
     ) -> None:
         self.failures = list(listing.failures)
         self._listing, self._reference = listing, reference
         self._device, self._batch_size, self._tolerance = device, batch_size, tolerance
+        self._most, self._on_measured = images, on_measured
         self._taken = 0
         self._unmeasured: list[WorkingImage] = []
         self._raw: list[Values] = []
@@ -116,12 +131,20 @@ class _Sample:
         else:
             self._unmeasured.append(result)
         if self._at_check():
-            raw = measure(self._unmeasured, self._device, self._batch_size)
-            self._raw.append(raw)
-            self._tally = self._tally.add(self._reference.score(raw))
-            self._unmeasured.clear()
+            self._measure()
+
+    def _measure(self) -> None:
+        raw = measure(self._unmeasured, self._device, self._batch_size)
+        scores = self._reference.score(raw)
+        self._raw.append(raw)
+        self._tally = self._tally.add(scores)
+        if self._on_measured:
+            self._on_measured(self._unmeasured, raw, scores)
+        self._unmeasured.clear()
 
     def is_enough(self) -> bool:
+        if self._is_full():
+            return True
         return (
             self._tolerance is not None and self._at_check() and self._tally.is_enough(self.readable, self._tolerance)
         )
@@ -135,7 +158,11 @@ class _Sample:
         return np.concatenate([np.empty((0, len(METRIC_NAMES))), *self._raw])
 
     def _at_check(self) -> bool:
-        return self._taken % CHECK_EVERY == 0 or self._taken == len(self._listing.files)
+        return self._taken % CHECK_EVERY == 0 or self._taken == len(self._listing.files) or self._is_full()
+
+    def _is_full(self) -> bool:
+        """Whether as many images were read as `images` allows."""
+        return self._most is not None and self._tally.count + len(self._unmeasured) >= self._most
 
 
 def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:

@@ -27,17 +27,12 @@ def calibration_json(
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
         },
-        "dataset": _dataset(calibration.dataset) if calibration.dataset else None,
+        "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
         "parameters": {
             name: _parameter(parameter) for name, parameter in calibration.parameters.items() if only in (None, name)
         },
         "findings": [finding_json(finding) for finding in findings],
     }
-
-
-def dataset_json(dataset: DatasetFingerprint) -> dict[str, Value]:
-    """A dataset's metrics, what was read of it, and what was not."""
-    return {"format_version": FORMAT_VERSION, **_dataset(dataset)}
 
 
 def finding_json(finding: Finding) -> dict[str, Value]:
@@ -58,7 +53,8 @@ def dump(data: Mapping[str, Value]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _dataset(dataset: DatasetFingerprint) -> dict[str, Value]:
+def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
+    """A dataset's metrics, what was read of it, and what was not."""
     return {
         "images": {
             "found": dataset.found,

@@ -45,6 +45,11 @@ def write(data: bytes) -> None:
         raise AutocalError(f"Standard output cannot be written: {error.strerror or error}.") from None
 
 
+def shows_blocks() -> bool:
+    """Whether standard output reads what `show` writes, which is UTF-8, so that block characters arrive."""
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+
+
 def one_line(text: str) -> str:
     r"""Text of a message without line breaks and control characters, which a config may bring in.
 

@@ -12,13 +12,15 @@ from rich.text import Text
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.record import Calibration, Number, Parameter, Step
-from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.report.output import one_line
 
 _SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_NAMES = {"texture_variance": "texture variance", "edge_density": "edge density", "color_variation": "colour variation"}
-_SHOWN_FAILURES = 20
+METRIC_LABELS = {
+    "texture_variance": "texture variance",
+    "edge_density": "edge density",
+    "color_variation": "colour variation",
+}
 
 
 def calibration_view(calibration: Calibration) -> RenderableType:
@@ -65,7 +67,7 @@ def heading(calibration: Calibration) -> list[RenderableType]:
         measured = f"{network.parameters:,} parameters"
         measured += f", {network.macs_per_pixel:,.0f} MACs per pixel" if network.macs_per_pixel is not None else ""
         measured += f" at x{network.scale}" if network.scale else ""
-    scores = ", ".join(f"{_NAMES[name]} {calibration.dataset_info[name]:.2f}" for name in _NAMES)
+    scores = ", ".join(f"{METRIC_LABELS[name]} {calibration.dataset_info[name]:.2f}" for name in METRIC_LABELS)
     overall = f"complexity {calibration.dataset_info['overall_complexity']:.2f} ({scores})"
     return [
         Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
@@ -97,35 +99,6 @@ def trail(parameter: Parameter) -> Table:
         reason = Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
         table.add_row(f"  {one_line(step.code)}", before, number(step.after) + margin, reason)
     return table
-
-
-def dataset_view(dataset: DatasetFingerprint) -> list[RenderableType]:
-    """The table of `analyze-dataset`: the metrics, what was read, and what was not."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    for column in ("score", "95% interval", "p5", "median", "p95", "raw mean"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, summary in dataset.metrics.items():
-        spread = (summary.p5, summary.median, summary.p95)
-        cells = (f"{summary.score:.3f}", interval(summary.ci95), *(f"{quantile:.2f}" for quantile in spread))
-        table.add_row(_NAMES[name], *cells, f"{summary.raw_mean:.4g}")
-    table.add_row(
-        "overall complexity", f"{dataset.overall_complexity:.3f}", interval(dataset.overall_ci95), style="bold"
-    )
-    counts = f"{dataset.found:,} images found, {dataset.read:,} read, {len(dataset.failures):,} failed"
-    skipped = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
-    if skipped:
-        counts += f"; {sum(dataset.skipped.values()):,} other files skipped ({skipped})"
-    note = f"{dataset.seconds:.1f} s on {dataset.device}; 0.5 is an ordinary photograph"
-    parts: list[RenderableType] = [table, Text(), Text(one_line(counts)), Text(note, style="dim")]
-    parts += [
-        Text(one_line(f"failed: {issue.path}: {issue.reason}"), style="yellow")
-        for issue in dataset.failures[:_SHOWN_FAILURES]
-    ]
-    if len(dataset.failures) > _SHOWN_FAILURES:
-        more = f"... and {len(dataset.failures) - _SHOWN_FAILURES:,} more failed; --json lists all."
-        parts.append(Text(more, style="yellow"))
-    return parts
 
 
 def findings_view(findings: Iterable[Finding]) -> list[Text]:

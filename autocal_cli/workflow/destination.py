@@ -19,7 +19,7 @@ _DRAWN = (b"\x89PNG\r\n", b"<!DOCTYPE html>")  # how a picture and a page begin
 def check_destination(out: Path, source: Path, force: bool) -> None:
     """Raises AutocalError unless `out` is free, or autocal's own and untouched since, or `force` is given."""
     place = Place(str(out))
-    _check_place(out, "Use -o - for standard output.")
+    check_place(out, "Use -o - for standard output.")
     if force or not out.exists():
         return
     if source.exists() and out.samefile(source):
@@ -52,7 +52,7 @@ def drawing_destinations(
 
 def check_drawing_destination(out: Path, force: bool) -> None:
     """Raises AutocalError unless `out` is free, or a picture or page that autocal drew, or `force` is given."""
-    _check_place(out, "Name a file.")
+    check_place(out, "Name a file.")
     if not (force or not out.exists() or _drawn_by_autocal(out)):
         message = "The file exists and autocal did not draw it."
         raise AutocalError(message, place=Place(str(out)), fix="Choose another name, or use --force to replace it.")
@@ -70,7 +70,7 @@ def _drawn_by_autocal(path: Path) -> bool:
     return head.startswith(_DRAWN) and GENERATOR.encode() in head
 
 
-def _check_place(out: Path, instead: str) -> None:
+def check_place(out: Path, instead: str) -> None:
     """Raises AutocalError where no file can stand; `instead` says what to do where something else stands."""
     place = Place(str(out))
     if out.is_dir():

@@ -15,20 +15,24 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 
 if TYPE_CHECKING:
-    from autocal_cli.dataset.scan import ScanProgress
+    from autocal_cli.dataset.report_record import DatasetReport
+    from autocal_cli.dataset.scan import MeasuredCallback, ScanProgress
 
 ProgressCallback = Callable[["ScanProgress"], None]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file."""
+    """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file,
+    `images` at most so many.
+    """
 
     folders: tuple[Path, ...] = ()
     skip: bool = False
     device: str | None = None
     seed: int = 0
     tolerance: float | None = 0.02
+    images: int | None = None
     workers: int | None = None
     on_progress: ProgressCallback | None = None
 
@@ -40,7 +44,9 @@ def measure_network(config: TrainingConfig) -> NetworkFingerprint:
     return fingerprint_network(config.network, config.scale)
 
 
-def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetFingerprint:
+def scan_folders(
+    folders: tuple[Path, ...], options: DatasetOptions, on_measured: MeasuredCallback | None = None
+) -> DatasetFingerprint:
     """Scans folders as `options` say. Raises AutocalError when there is nothing to read."""
     from autocal_cli.dataset.scan import scan
 
@@ -49,9 +55,22 @@ def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetF
         device=options.device,
         seed=options.seed,
         tolerance=options.tolerance,
+        images=options.images,
         workers=options.workers,
         on_progress=options.on_progress,
+        on_measured=on_measured,
     )
+
+
+def survey_folders(folders: tuple[Path, ...], options: DatasetOptions, crop: int | None = None) -> DatasetReport:
+    """Scans folders and assesses the health of their images in the same pass; `crop` is the training's own, in pixels.
+
+    Raises AutocalError when there is nothing to read.
+    """
+    from autocal_cli.dataset.ledger import Ledger
+
+    ledger = Ledger()
+    return ledger.report(scan_folders(folders, options, ledger.take), crop)
 
 
 def measure_dataset(

@@ -51,6 +51,7 @@ def test_analyze_json_keeps_its_contract(autocal, images):
     told = json.loads(ran.out)
     assert set(told) == {
         "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds",
+        "overall_ci95", "histograms", "health", "extremes",
     }  # fmt: skip
     assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}
@@ -65,7 +66,7 @@ def test_analyze_goes_on_past_a_broken_file_and_names_it(autocal, images):
     ran = autocal("analyze-dataset", images)
     assert ran.code == 0
     text = ran.out.decode()
-    assert "4 images found, 3 read, 1 failed" in text
+    assert "3 of 4 images read, 1 failed" in text
     assert "broken.png" in text
     told = json.loads(autocal("analyze-dataset", images, "--json").out)
     assert told["failures"][0]["path"].endswith("broken.png")

@@ -38,10 +38,10 @@ import os, signal, sys
 from autocal_cli.cli import main
 from autocal_cli.dataset import scan
 read = scan.read_image
-def read_and_interrupt(path, max_pixels):
+def read_and_interrupt(path, **options):
     if path.name == "150.png":
         os.kill(os.getpid(), signal.SIGINT)
-    return read(path, max_pixels=max_pixels)
+    return read(path, **options)
 scan.read_image = read_and_interrupt
 sys.argv = ["autocal", *sys.argv[1:]]
 main()
@@ -58,7 +58,9 @@ def test_an_interrupt_in_the_middle_of_a_scan_exits_130_and_leaves_nothing(
         level = 5 + number  # far from uniform, so that the scan of `calibrate` cannot end early
         Image.fromarray(rng.integers(0, level, (32, 32, 3), dtype=np.uint8)).save(images / f"{number}.png")
     out = config.parent / "resolved.yml"
-    arguments = [str(images), "--all"] if command == "analyze-dataset" else [str(config), "-o", str(out)]
+    arguments = (
+        [str(images), "--all", "--html", str(out)] if command == "analyze-dataset" else [str(config), "-o", str(out)]
+    )
     ran = subprocess.run([sys.executable, "-c", INTERRUPTED, command, *arguments], capture_output=True, timeout=120)
     assert ran.returncode == 130
     assert ran.stdout == b""

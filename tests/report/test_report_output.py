@@ -13,15 +13,13 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Parameter, Step
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
 from autocal_cli.errors import Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.report.as_json import calibration_json, dataset_json, dump, finding_json
+from autocal_cli.report.as_json import calibration_json, dump, finding_json
 from autocal_cli.report.differences import unified_diff
 from autocal_cli.report.output import one_line, show
 from autocal_cli.report.terminal import (
     calibration_view,
-    dataset_view,
     explanation_view,
     findings_view,
     number,
@@ -98,34 +96,6 @@ def test_a_trail_shows_each_step_with_its_source_and_margin():
     assert "complexity-momentum    0.85  0.87 +-0.0012  Complex. [not markup] [chosen]" in text
 
 
-def dataset(failed=0):
-    summary = MetricSummary(0.5, (0.45, 0.55), 0.1, 0.5, 0.9, 0.123456)
-    return DatasetFingerprint(
-        roots=("hr",),
-        found=1_000 + failed,
-        read=400,
-        skipped={"hidden file": 1, "not an image (.txt)": 2},
-        failures=tuple(FileIssue(f"hr/{index}\n.png", "truncated") for index in range(failed)),
-        metrics=dict.fromkeys(METRIC_NAMES, summary),
-        overall_complexity=0.5,
-        overall_ci95=(0.45, 0.55),
-        identity="0" * 64,
-        metric_version=1,
-        device="cpu",
-        seconds=1.25,
-    )
-
-
-def test_the_dataset_table_accounts_for_every_file():
-    text = rendered(*dataset_view(dataset(failed=25)))
-    assert "texture variance    0.500  0.450 to 0.550  0.10    0.50  0.90    0.1235" in text
-    counted = "1,025 images found, 400 read, 25 failed; 3 other files skipped (1 hidden file, 2 not an image (.txt))"
-    assert counted in text
-    assert "failed: hr/0\\n.png: truncated" in text
-    assert text.count("failed: hr/") == 20
-    assert "... and 5 more failed; --json lists all." in text
-
-
 def test_a_finding_is_one_line_however_long():
     finding = Finding("a-code", "warning", "What\nis wrong. " * 30, "Do [this].", Place("a\nb.yml", 3, 7))
     (line,) = rendered(*findings_view([finding])).splitlines()
@@ -168,7 +138,6 @@ FINDING = {
     "fix": (str, type(None)),
 }
 NETWORK = {"type": str, "variant": str, "parameters": int, "macs_per_pixel": float, "match": str}
-METRIC = {"score": float, "ci95": list, "p5": float, "median": float, "p95": float, "raw_mean": float}
 
 
 def has_shape(found, shape):
@@ -189,16 +158,6 @@ def test_the_json_of_a_calibration_is_the_contract():
             has_shape(step, STEP)
     has_shape(told["findings"][0], FINDING)
     assert told["findings"][0] == {**finding_json(finding), "line": 3, "column": None}
-
-
-def test_the_json_of_a_dataset_is_the_contract():
-    told = json.loads(dump(dataset_json(dataset(failed=2))))
-    assert list(told) == ["format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds"]
-    assert told["images"] == {"found": 1002, "read": 400, "skipped": 3, "failed": 2}
-    assert list(told["metrics"]) == ["texture_variance", "edge_density", "color_variation"]
-    for metric in told["metrics"].values():
-        has_shape(metric, METRIC)
-    assert told["failures"][0] == {"path": "hr/0\n.png", "reason": "truncated"}
 
 
 def test_json_that_no_reader_takes_is_not_written():

@@ -1,0 +1,102 @@
+"""A line an image while a scan goes on, and in the end the DatasetReport of them all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from autocal_cli.dataset.decode import Pixels, WorkingImage
+from autocal_cli.dataset.health import assess
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint
+from autocal_cli.dataset.report_record import OVERALL, DatasetReport, Extreme, Extremes, ImageRow
+from autocal_cli.dataset.sampling import Values, with_overall
+
+BINS = 20  # of a histogram of scores
+EXTREMES = 5  # lowest and highest images of each metric
+JPEG_QUALITY = 75
+COLUMNS = (*METRIC_NAMES, OVERALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An image that is among the extremes so far."""
+
+    path: str
+    raw: float
+    score: float
+    thumbnail: Pixels
+
+
+class Ledger:
+    """`take` is a scan's `on_measured`. Of an image stay its row, and its thumbnail while it is among the extremes."""
+
+    def __init__(self) -> None:
+        self._rows: list[ImageRow] = []
+        self._lowest: dict[str, list[_Candidate]] = {name: [] for name in COLUMNS}
+        self._highest: dict[str, list[_Candidate]] = {name: [] for name in COLUMNS}
+
+    def take(self, images: Sequence[WorkingImage], raw: Values, scores: Values) -> None:
+        """Notes images with their raw metrics and scores, both (n, 3)."""
+        columns = with_overall(scores)
+        self._rows += [_row(*line) for line in zip(images, raw, columns, strict=True)]
+        raw_columns = np.column_stack([raw, columns[:, -1]])  # the overall complexity has no unit of its own
+        for i, name in enumerate(COLUMNS):
+            found = [
+                _Candidate(_path(image), float(raw_columns[n, i]), float(columns[n, i]), image.thumbnail)
+                for n, image in enumerate(images)
+            ]
+            lowest, highest = self._lowest[name] + found, self._highest[name] + found
+            self._lowest[name] = sorted(lowest, key=lambda one: (one.raw, one.path))[:EXTREMES]
+            self._highest[name] = sorted(highest, key=lambda one: (-one.raw, one.path))[:EXTREMES]
+
+    def report(self, fingerprint: DatasetFingerprint, crop: int | None = None) -> DatasetReport:
+        """What was noted, beside the fingerprint of the same scan."""
+        rows = sorted(self._rows, key=lambda row: row.facts.path)
+        return DatasetReport(
+            fingerprint=fingerprint,
+            health=assess(rows, crop),
+            histograms={name: histogram([_score(row, i) for row in rows]) for i, name in enumerate(COLUMNS)},
+            extremes={
+                name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in COLUMNS
+            },
+            rows=tuple(rows),
+        )
+
+
+def histogram(scores: Sequence[float]) -> tuple[int, ...]:
+    """Counts over 20 equal steps of 0..1; the last step holds 1 too."""
+    counts = [0] * BINS
+    for score in scores:
+        counts[min(int(score * BINS), BINS - 1)] += 1
+    return tuple(counts)
+
+
+def _row(image: WorkingImage, raw: Values, columns: Values) -> ImageRow:
+    assert image.facts is not None  # a scan with `on_measured` gathers them
+    scores = tuple(float(score) for score in columns)
+    return ImageRow(
+        image.facts, image.width, image.height, tuple(float(value) for value in raw), scores[:-1], scores[-1]
+    )
+
+
+def _path(image: WorkingImage) -> str:
+    assert image.facts is not None
+    return image.facts.path
+
+
+def _score(row: ImageRow, column: int) -> float:
+    return (*row.scores, row.overall)[column]
+
+
+def _pictured(candidates: Sequence[_Candidate]) -> tuple[Extreme, ...]:
+    return tuple(Extreme(one.path, one.raw, one.score, _jpeg(one.thumbnail)) for one in candidates)
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

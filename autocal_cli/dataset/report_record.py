@@ -1,0 +1,143 @@
+"""DatasetReport: what a scan saw beside the fingerprint: each image's facts, the health of the whole, the extremes.
+
+None of it is stored in a resolved config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint
+
+OVERALL = "overall_complexity"
+
+# By these autocal knows its own files: what every page names as its generator, and the first line of every table.
+PAGE_GENERATOR = "autocal analyze-dataset"
+CSV_COLUMNS = (
+    "path",
+    "status",  # read or failed
+    "reason",
+    "width",
+    "height",
+    *(f"{name}_raw" for name in METRIC_NAMES),
+    *METRIC_NAMES,
+    OVERALL,
+    "grey",
+    "deviation",
+    "blockiness",
+    "perceptual_hash",
+    "sha256",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the worker that decoded an image noted of it.
+
+    `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `deviation` is the standard
+    deviation of luma, 0..0.5. `blockiness` is a ratio, 1 without a grid. `perceptual_hash` has 64 bits. The last two
+    are None where they could not be had: pixels not decoded at native size, or no hash library.
+    """
+
+    path: str
+    sha256: str
+    grey: bool
+    deviation: float
+    blockiness: float | None
+    perceptual_hash: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image that was read: its facts, upright native size, raw metrics and scores 0..1 in order of METRIC_NAMES."""
+
+    facts: ImageFacts
+    width: int
+    height: int
+    raw: tuple[float, ...]
+    scores: tuple[float, ...]
+    overall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """One of the lowest or highest images of a metric, with a picture of it as JPEG, long side at most 128."""
+
+    path: str
+    raw: float
+    score: float
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The lowest images of a metric, lowest first, and the highest, highest first."""
+
+    lowest: tuple[Extreme, ...]
+    highest: tuple[Extreme, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """How many images something is true of, and the first of their names in alphabetical order."""
+
+    count: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Groups of images that are the same: `surplus` counts all but one of each group. The largest are listed."""
+
+    groups: int
+    surplus: int
+    listed: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizedImage:
+    """An image by its pixels: name, upright width and height."""
+
+    path: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What may be wrong with the images that were read.
+
+    `smallest`, `median`, `largest` by number of pixels. `below_crop`: a side under `crop`, both None without a crop.
+    `blockiness_median` and `blocky` count the `blockiness_known` images alone. `near_duplicates` leaves out flat
+    images and copies to the byte; None where no hash library is installed.
+    """
+
+    images: int
+    smallest: SizedImage
+    median: SizedImage
+    largest: SizedImage
+    crop: int | None
+    below_crop: Named | None
+    grey: Named
+    flat: Named
+    blocky: Named
+    blockiness_known: int
+    blockiness_median: float | None
+    exact_duplicates: Duplicates
+    near_duplicates: Duplicates | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """A fingerprint and what stands beside it. `rows` in alphabetical order.
+
+    `histograms` (counts of images over 20 equal steps of the score, 0 to 1) and `extremes` by name of the metric,
+    `overall_complexity` last.
+    """
+
+    fingerprint: DatasetFingerprint
+    health: Health
+    histograms: Mapping[str, tuple[int, ...]]
+    extremes: Mapping[str, Extremes]
+    rows: tuple[ImageRow, ...]

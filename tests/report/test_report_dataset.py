@@ -1,0 +1,286 @@
+"""A scanned dataset in the terminal, as JSON, as a table and as a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.dataset.report_record import (
+    CSV_COLUMNS,
+    OVERALL,
+    DatasetReport,
+    Duplicates,
+    Extreme,
+    Extremes,
+    Health,
+    ImageFacts,
+    ImageRow,
+    Named,
+    SizedImage,
+)
+from autocal_cli.report.as_json import dump
+from autocal_cli.report.dataset_csv import dataset_csv
+from autocal_cli.report.dataset_html import dataset_page
+from autocal_cli.report.dataset_json import dataset_json
+from autocal_cli.report.dataset_terminal import dataset_view
+from autocal_cli.report.health_text import INSTALL_HASH, and_more, health_lines, share, short_name
+from autocal_cli.report.output import shows_blocks
+from autocal_cli.report.sparkline import sparkline
+
+NASTY = 'hr/<b>&"\n\x1b[31m.png'
+
+
+def fingerprint(failed: int = 0) -> DatasetFingerprint:
+    return DatasetFingerprint(
+        roots=("hr",),
+        found=1_000 + failed,
+        read=400,
+        skipped={"hidden file": 1, "not an image (.txt)": 2},
+        failures=tuple(FileIssue(f"hr/{index}\n.png", "truncated") for index in range(failed)),
+        metrics=dict.fromkeys(METRIC_NAMES, MetricSummary(0.5, (0.45, 0.55), 0.1, 0.5, 0.9, 0.123456)),
+        overall_complexity=0.5,
+        overall_ci95=(0.45, 0.55),
+        identity="0" * 64,
+        metric_version=1,
+        device="cpu",
+        seconds=1.25,
+    )
+
+
+HEALTH = Health(
+    images=400,
+    smallest=SizedImage("hr/s.png", 10, 20),
+    median=SizedImage("hr/m.png", 30, 40),
+    largest=SizedImage("hr/l.png", 500, 600),
+    crop=128,
+    below_crop=Named(5, tuple(f"hr/{i}.png" for i in range(5))),
+    grey=Named(0, ()),
+    flat=Named(1, (NASTY,)),
+    blocky=Named(0, ()),
+    blockiness_known=0,
+    blockiness_median=None,
+    exact_duplicates=Duplicates(
+        2,
+        5,
+        (Named(5, tuple(f"hr/{i}.png" for i in "abcde")), Named(2, ("hr/f.png", "hr/g.png"))),
+    ),
+    near_duplicates=None,
+)
+ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
+ROW = ImageRow(ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38)
+
+
+def report(failed: int = 0) -> DatasetReport:
+    names = (*METRIC_NAMES, OVERALL)
+    return DatasetReport(
+        fingerprint=fingerprint(failed),
+        health=HEALTH,
+        histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
+        extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
+        rows=(ROW,),
+    )
+
+
+def rendered(*views, width=100):
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as capture:
+        for view in views:
+            console.print(view, markup=False, soft_wrap=isinstance(view, Text))
+    return capture.get()
+
+
+def test_the_table_accounts_for_every_file():
+    text = rendered(*dataset_view(report(failed=25)))
+    assert "texture variance    0.500  0.450 to 0.550  0.10    0.50  0.90   ▁▂▃▄▅▆▇██" in text
+    assert "overall complexity  0.500  0.450 to 0.550                       ▁▂▃▄▅▆▇██" in text
+    counted = "400 of 1,025 images read, 25 failed; 3 other files skipped (1 hidden file, 2 not an image (.txt))"
+    assert counted in text
+    assert "failed: hr/0\\n.png: truncated" in text
+    assert text.count("failed: hr/") == 20
+    assert "... and 5 more failed; --json lists all." in text
+
+
+def test_health_and_extremes_are_told_by_name():
+    lines = [line.rstrip() for line in rendered(*dataset_view(report())).splitlines()]
+    assert "size              10 x 20 to 500 x 600, median 30 x 40" in lines
+    assert "under 128 pixels  5 of 400 (1%): 0.png, 1.png, 2.png and 2 more" in lines
+    assert "grey              none" in lines
+    assert 'flat              1 of 400 (under 1%): <b>&"\\n\\x1b[31m.png' in lines
+    assert "JPEG blocks       could not be measured" in lines
+    groups = "a.png = b.png = c.png and 2 more, f.png = g.png"
+    assert f"copies            2 groups, 5 more than one of each: {groups}" in lines
+    assert f"look alike        {INSTALL_HASH}" in lines
+    assert any(line.startswith('texture variance    lowest   <b>&"\\n\\x1b[31m.png 0.75, ') for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_nothing_is_cut_off_in_a_narrow_terminal(width):
+    lines = rendered(*dataset_view(report()), width=width).splitlines()
+    assert max(len(line) for line in lines if "skipped" not in line) <= width
+    assert not any("…" in line for line in lines)
+
+
+def test_a_terminal_without_blocks_gets_ascii():
+    assert rendered(*dataset_view(report(), blocks=False)).isascii()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "able"),
+    [("utf-8", True), ("ascii", False), ("cp1252", False), ("cp437", False), ("gb18030", False), ("UTF8", True)],
+)
+def test_blocks_are_shown_where_the_terminal_reads_utf8(monkeypatch, encoding, able):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert shows_blocks() is able
+
+
+@pytest.mark.parametrize(
+    ("counts", "width", "blocks", "line"),
+    [
+        ([0] * 20, 10, True, " " * 10),
+        ([1] * 20, 10, True, "█" * 10),
+        ([0, 1, 4, 8], 4, True, " ▁▄█"),
+        ([1, 0, 0, 999], 4, True, "▁  █"),  # a single image is seen beside many
+        ([0, 1, 4, 8], 4, False, " .=%"),
+        ([3, 5, 0, 16], 2, True, "▄█"),
+    ],
+)
+def test_sparklines(counts, width, blocks, line):
+    assert sparkline(counts, width, blocks) == line
+
+
+@pytest.mark.parametrize(
+    ("path", "roots", "shown"),
+    [
+        ("hr/a/1.png", ["hr"], "a/1.png"),
+        ("hr/1.png", ["hr/"], "1.png"),
+        ("hr\\1.png", ["hr"], "1.png"),
+        ("hr2/1.png", ["hr"], "hr2/1.png"),
+        ("hr/1.png", ["hr", "lr"], "hr/1.png"),
+        ("hr.png", ["hr.png"], "hr.png"),
+        ("/1.png", ["/"], "/1.png"),
+    ],
+)
+def test_names_are_short_where_one_root_is_known(path, roots, shown):
+    assert short_name(path, roots) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "said"), [(0, 3, "0%"), (3, 3, "100%"), (1, 3, "33%"), (1, 999, "under 1%"), (998, 999, "over 99%")]
+)
+def test_shares_never_round_to_none_or_all(count, of, said):
+    assert share(count, of) == said
+
+
+def test_names_end_with_how_many_more():
+    assert and_more(["a", "b"], 2, 3) == "a, b"
+    assert and_more(["a", "b", "c"], 2_000, 2) == "a, b and 1,998 more"
+
+
+def test_one_size_is_told_once():
+    same = replace(HEALTH, smallest=HEALTH.median, largest=HEALTH.median)
+    assert health_lines(same, ("hr",))[0].text == "all 30 x 40"
+
+
+def test_json_keeps_its_keys():
+    told = dataset_json(report(failed=1))
+    assert list(told) == [
+        "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds",
+        "overall_ci95", "histograms", "health", "extremes",
+    ]  # fmt: skip
+    assert list(told["health"]) == [
+        "images", "sizes", "crop", "below_crop", "grey", "flat", "blockiness", "exact_duplicates", "near_duplicates",
+    ]  # fmt: skip
+    assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1}
+    assert list(told["metrics"]) == list(METRIC_NAMES)
+    for metric in told["metrics"].values():
+        assert list(metric) == ["score", "ci95", "p5", "median", "p95", "raw_mean"]
+    assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated"}]
+    assert told["health"]["below_crop"] == {"count": 5, "paths": [f"hr/{i}.png" for i in range(5)]}
+    assert told["health"]["near_duplicates"] is None
+    assert told["extremes"][OVERALL]["lowest"][0] == {"path": NASTY, "raw": 0.25, "score": 0.75}
+    assert len(told["histograms"]["edge_density"]) == 20
+    assert dump(told).endswith("}\n")
+
+
+def test_the_csv_has_a_row_for_each_image_read_or_not():
+    text = dataset_csv(report(failed=1))
+    assert text.startswith(",".join(CSV_COLUMNS) + "\n")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["path"] for row in rows] == ["hr/0\n.png", NASTY]
+    assert rows[0] == {
+        **dict.fromkeys(CSV_COLUMNS, ""),
+        "path": "hr/0\n.png",
+        "status": "failed",
+        "reason": "truncated",
+    }
+    assert rows[1] == {
+        "path": NASTY, "status": "read", "reason": "", "width": "10", "height": "20",
+        "texture_variance_raw": "0.5", "edge_density_raw": "0.25", "color_variation_raw": "99.0",
+        "texture_variance": "0.5", "edge_density": "0.4", "color_variation": "0.3", "overall_complexity": "0.38",
+        "grey": "true", "deviation": "0.125", "blockiness": "", "perceptual_hash": "00000000000000ff",
+        "sha256": "ab" * 32,
+    }  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Checks that every element that is opened is closed in turn, and gathers what is loaded."""
+
+    VOID = ("meta", "img", "br", "rect", "line")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID or tag == "rect":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, _attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_loads_nothing():
+    text = dataset_page(report(failed=2))
+    page = Page(text)
+    assert page.tags.count("svg") == 4
+    assert page.tags.count("img") == 40
+    assert "script" not in page.tags
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
+    assert not re.search(r"url\(|@import|https?:", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "&lt;b&gt;&amp;&quot;\\n\\x1b[31m.png" in text
+    assert "<b>&" not in text
+    for said in ("400 of 1,002 images read, 2 failed", "0.450 to 0.550", "under 128 pixels", "Could not be read"):
+        assert said in text
+
+
+def test_the_page_stays_below_two_megabytes_at_the_worst():
+    many = report(failed=3_000)
+    long = "hr/" + "&" * 3_000
+    failures = tuple(FileIssue(f"{long}{i}", "x" * 3_000) for i in range(3_000))
+    named, loud = Named(9_999, (long,) * 100), Extreme(long, 0.0, 0.0, bytes(16_000))  # noise at 128 pixels: 12 kB
+    health = replace(
+        HEALTH, below_crop=named, grey=named, flat=named, exact_duplicates=Duplicates(9, 9, (named,) * 100)
+    )
+    extremes = dict.fromkeys(many.extremes, Extremes((loud,) * 5, (loud,) * 5))
+    worst = replace(many, fingerprint=replace(many.fingerprint, failures=failures), health=health, extremes=extremes)
+    text = dataset_page(worst)
+    assert len(text.encode()) < 2_000_000
+    assert "... and 2,500 more; --csv lists all." in text
