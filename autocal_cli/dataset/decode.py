@@ -36,12 +36,16 @@ Image.init()  # registers every format, here once rather than in the workers all
 
 @dataclass(frozen=True, slots=True)
 class WorkingImage:
-    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size."""
+    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
+
+    `raw`: the metrics in order of METRIC_NAMES, once measured.
+    """
 
     working: Pixels
     thumbnail: Pixels
     width: int
     height: int
+    raw: tuple[float, float, float] | None = None
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> WorkingImage | FileIssue:
