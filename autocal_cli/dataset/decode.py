@@ -15,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from autocal_cli.dataset.fast import fast_rgb
 from autocal_cli.dataset.record import FileIssue
-from autocal_cli.dataset.rgb import to_rgb
+from autocal_cli.dataset.rgb import is_turned, to_rgb
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
+DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
 LEAST_SIDE = 7  # one texture window
 MAX_PIXELS = 300_000_000
 LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memory stays flat
@@ -68,14 +70,34 @@ def _read(path: Path, max_pixels: int) -> WorkingImage:
     if status.st_size == 0:
         raise ValueError("empty file (0 bytes)")
     with path.open("rb") as file, _identify(file, str(path)) as image:
-        pixels = image.width * image.height
-        if pixels > max_pixels:
-            raise ValueError(f"too large: {image.width} x {image.height} is over the limit of {max_pixels} pixels")
-        if min(_reduced(image.size, WORKING_SIZE)) < LEAST_SIDE:
-            raise ValueError(f"too small: {image.width} x {image.height} leaves a side under {LEAST_SIDE} pixels")
-        with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
-            image.load()
-            return _working_image(to_rgb(image))
+        native = image.size
+        _check_size(native, max_pixels)
+        _draft(image)
+        large = image.width * image.height > LARGE_PIXELS
+        with _one_large_at_a_time if large else nullcontext():
+            decoded = None if large else fast_rgb(image, file, status.st_size)
+            source = decoded or image
+            return _working_image(to_rgb(source), native[::-1] if is_turned(source) else native)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ValueError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
+    if min(_reduced(size, WORKING_SIZE)) < LEAST_SIDE:
+        raise ValueError(f"too small: {width} x {height} leaves a side under {LEAST_SIDE} pixels")
+
+
+def _draft(image: ImageFile.ImageFile) -> None:
+    """Has a large JPEG decoded at a fraction of its size, by its low frequencies alone; leaves any other image.
+
+    Measured against whole decoding on 96 JPEGs of 1.4 to 3.9 MP: the means of scores differ by up to 0.0025, the score
+    of an image by 0.005 on average and up to 0.04.
+    """
+    width, height = image.size
+    longest = max(width, height)
+    if image.format == "JPEG" and longest >= 2 * DRAFT_SIZE:
+        image.draft(image.mode, (max(1, width * DRAFT_SIZE // longest), max(1, height * DRAFT_SIZE // longest)))
 
 
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
@@ -97,15 +119,19 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     raise ValueError(problem)
 
 
-def _working_image(rgb: Image.Image) -> WorkingImage:
-    working = _reduce(rgb, WORKING_SIZE)
-    thumbnail = _reduce(working, THUMBNAIL_SIZE)
-    return WorkingImage(np.asarray(working), np.asarray(thumbnail), rgb.width, rgb.height)
+def _working_image(rgb: Image.Image, native: tuple[int, int]) -> WorkingImage:
+    """From the upright image of RGB (or RGBX), which may have been decoded smaller than its native size."""
+    working = _resize(rgb, _reduced(native, WORKING_SIZE))
+    thumbnail = _resize(working, _reduced(working.size, THUMBNAIL_SIZE))
+    return WorkingImage(_pixels(working), _pixels(thumbnail), *native)
 
 
-def _reduce(image: Image.Image, long_side: int) -> Image.Image:
-    size = _reduced(image.size, long_side)
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.BOX)
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    return np.ascontiguousarray(np.asarray(image)[..., :3])
 
 
 def _reduced(size: tuple[int, int], long_side: int) -> tuple[int, int]:
