@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
@@ -24,6 +25,7 @@ THUMBNAIL_SIZE = 128  # long side at which colours are counted
 DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
 LEAST_SIDE = 7  # one texture window
 MAX_PIXELS = 300_000_000
+MOST_BYTES = 32_000_000  # of a file that is read at once, which many small reads take longer than
 LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memory stays flat
 
 # What training folders hold, by content and whatever the file is called. Left out are the formats that start other
@@ -69,14 +71,13 @@ def _read(path: Path, max_pixels: int) -> WorkingImage:
         raise ValueError("not a regular file")
     if status.st_size == 0:
         raise ValueError("empty file (0 bytes)")
-    with path.open("rb") as file, _identify(file, str(path)) as image:
+    data = path.read_bytes() if status.st_size <= MOST_BYTES else b""
+    with io.BytesIO(data) if data else path.open("rb") as file, _identify(file, str(path)) as image:
         native = image.size
         _check_size(native, max_pixels)
         _draft(image)
-        large = image.width * image.height > LARGE_PIXELS
-        with _one_large_at_a_time if large else nullcontext():
-            decoded = None if large else fast_rgb(image, file, status.st_size)
-            source = decoded or image
+        with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
+            source = (fast_rgb(image, data) if data else None) or image
             return _working_image(to_rgb(source), native[::-1] if is_turned(source) else native)
 
 
@@ -120,18 +121,14 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
 
 
 def _working_image(rgb: Image.Image, native: tuple[int, int]) -> WorkingImage:
-    """From the upright image of RGB (or RGBX), which may have been decoded smaller than its native size."""
+    """From the upright RGB image, which may have been decoded smaller than its native size."""
     working = _resize(rgb, _reduced(native, WORKING_SIZE))
     thumbnail = _resize(working, _reduced(working.size, THUMBNAIL_SIZE))
-    return WorkingImage(_pixels(working), _pixels(thumbnail), *native)
+    return WorkingImage(np.asarray(working), np.asarray(thumbnail), *native)
 
 
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.BOX)
-
-
-def _pixels(image: Image.Image) -> Pixels:
-    return np.ascontiguousarray(np.asarray(image)[..., :3])
 
 
 def _reduced(size: tuple[int, int], long_side: int) -> tuple[int, int]:

@@ -21,14 +21,14 @@ TURNED = (5, 6, 7, 8)  # the moves that make the width the height
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The image, loaded, upright, as 8-bit RGB (RGBX stays). Raises ValueError for values whose range nobody states."""
+    """The image, loaded, upright, as 8-bit RGB. Raises ValueError for values whose range nobody states."""
     image.load()
     image = _upright(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(image))
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
-    return image if image.mode in ("RGB", "RGBX") else image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def is_turned(image: Image.Image) -> bool:
