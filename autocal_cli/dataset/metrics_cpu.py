@@ -50,9 +50,11 @@ def _occupied_colours(thumbnail: Pixels) -> int:
 
 
 def _luma(working: Pixels) -> Whole:
-    """Whole-number luma less that of middle grey: (H, W, 3) -> (H, W). float32 holds each of its sums exactly."""
-    luma = working.astype(np.float32) @ np.asarray(LUMA_WEIGHTS, dtype=np.float32)
-    return np.asarray(luma - np.float32(WHITE / 2), dtype=np.int32)
+    """Whole-number luma less that of middle grey: (H, W, 3) -> (H, W). No matrix product: BLAS would start threads."""
+    luma = np.full(working.shape[:2], -int(WHITE) // 2, dtype=np.int32)
+    for channel, weight in enumerate(LUMA_WEIGHTS):
+        luma += np.multiply(working[..., channel], int(weight), dtype=np.int32)
+    return luma
 
 
 def _octaves(y: Whole) -> Iterator[tuple[Whole, float]]:
