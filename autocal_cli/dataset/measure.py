@@ -1,29 +1,45 @@
-"""Working images of many shapes -> their raw metrics, computed in batches of one shape."""
+"""Raw metrics of working images: on the CPU in the worker that decodes them, else in batches of one shape."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from autocal_cli.dataset.decode import Pixels, WorkingImage
+from autocal_cli.dataset.decode import MAX_PIXELS, Pixels, WorkingImage, read_image
 from autocal_cli.dataset.metrics import raw_metrics
-from autocal_cli.dataset.record import METRIC_NAMES
+from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
+from autocal_cli.dataset.record import METRIC_NAMES, FileIssue
 
 BATCH_SIZE = 16
+
+
+def read_measured(
+    path: Path, device: torch.device, *, max_pixels: int = MAX_PIXELS, facts: bool = False
+) -> WorkingImage | FileIssue:
+    """The working image of a file, with its raw metrics where the device is the CPU. Safe in threads."""
+    image = read_image(path, max_pixels=max_pixels, facts=facts)
+    if isinstance(image, FileIssue) or device.type != "cpu":
+        return image
+    return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))
 
 
 def measure(
     images: Sequence[WorkingImage], device: torch.device, batch_size: int = BATCH_SIZE
 ) -> npt.NDArray[np.float64]:
-    """Raw metrics (N, 3) of N working images, in their order."""
+    """Raw metrics (N, 3) of N working images, in their order: those that they bring, or computed on the device."""
     raw = np.empty((len(images), len(METRIC_NAMES)))
     by_shape: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, image in enumerate(images):
-        by_shape[image.working.shape].append(i)
+        if image.raw is None:
+            by_shape[image.working.shape].append(i)
+        else:
+            raw[i] = image.raw
     for alike in by_shape.values():
         for start in range(0, len(alike), batch_size):
             batch = alike[start : start + batch_size]

@@ -64,10 +64,15 @@ def _mean(values: list[Tensor]) -> Tensor:
 
 
 def _luma(working: Tensor) -> Tensor:
-    """y = 0.299 R + 0.587 G + 0.114 B in 0..1, times WHITE to be whole: (B, H, W, 3) -> (B, H, W)."""
+    """y = 0.299 R + 0.587 G + 0.114 B in 0..1, times WHITE to be whole: (B, H, W, 3) -> (B, H, W).
+
+    In float64 less that of middle grey, which no metric sees: sums of squares then stay below 2^53 and so are exact.
+    In float32 they are not exact either way, and the dark and flat come out better with black at 0.
+    """
     pixels = working.to(precision(working.device))
     red, green, blue = pixels.unbind(-1)
-    return LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue
+    middle = WHITE / 2 if pixels.dtype == torch.float64 else 0.0
+    return LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue - middle
 
 
 def _octaves(y: Tensor) -> Iterator[tuple[Tensor, float]]:

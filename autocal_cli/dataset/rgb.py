@@ -17,8 +17,12 @@ UPRIGHT = {
 }
 
 
+TURNED = (5, 6, 7, 8)  # the moves that make the width the height
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The loaded image, upright, as 8-bit RGB. Raises ValueError for values whose range nobody states."""
+    """The image, loaded, upright, as 8-bit RGB. Raises ValueError for values whose range nobody states."""
+    image.load()
     image = _upright(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(image))
@@ -27,13 +31,21 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Whether the upright image is as wide as the stored one is high."""
+    return _orientation(image) in TURNED
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # broken metadata, of which there are many kinds, does not make the pixels unreadable
-        return image
-    move = UPRIGHT.get(orientation)
+    move = UPRIGHT.get(_orientation(image))
     return image if move is None else image.transpose(move)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken metadata, of which there are many kinds, does not make the pixels unreadable
+        return 1
 
 
 def _on_white(rgba: Image.Image) -> Image.Image:

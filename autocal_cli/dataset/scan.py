@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, printable, read_image
+from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, printable
 from autocal_cli.dataset.device import pick_device
 from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
-from autocal_cli.dataset.measure import BATCH_SIZE, measure
+from autocal_cli.dataset.measure import BATCH_SIZE, measure, read_measured
 from autocal_cli.dataset.metrics import METRIC_VERSION
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
 from autocal_cli.dataset.reference import Reference, load_reference
@@ -68,7 +68,7 @@ def scan(
     listing = list_images(roots)
     sample = _Sample(listing, reference, computing, batch_size, tolerance, images, on_measured)
     order = [listing.files[i].path for i in sample_order(len(listing.files), seed)]
-    decode = partial(read_image, max_pixels=max_pixels, facts=on_measured is not None)
+    decode = partial(read_measured, device=computing, max_pixels=max_pixels, facts=on_measured is not None)
     with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
         warnings.filterwarnings("ignore", module="PIL")
         for result in results:

@@ -36,13 +36,13 @@ def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
 INTERRUPTED = """
 import os, signal, sys
 from autocal_cli.cli import main
-from autocal_cli.dataset import scan
-read = scan.read_image
+from autocal_cli.dataset import measure
+read = measure.read_image
 def read_and_interrupt(path, **options):
     if path.name == "150.png":
         os.kill(os.getpid(), signal.SIGINT)
     return read(path, **options)
-scan.read_image = read_and_interrupt
+measure.read_image = read_and_interrupt
 sys.argv = ["autocal", *sys.argv[1:]]
 main()
 """

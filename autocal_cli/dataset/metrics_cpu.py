@@ -1,0 +1,135 @@
+"""The raw metrics of one image on the CPU: those of metrics.py, to the bit, in half the time.
+
+In whole numbers wherever a value or a sum fits 32 bits, and the thinning of edges only at the pixels that are strong.
+Array by array of one image, which stays in the cache of the worker that decoded it; numpy gives up the interpreter
+lock, so workers measure at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from autocal_cli.dataset.metrics import (
+    COLOUR_BITS,
+    EDGE_THRESHOLD,
+    FIXED_POINT,
+    HALF_TEXTURE,
+    LUMA_WEIGHTS,
+    OCTAVES,
+    TAN_22_5,
+    WHITE,
+    WINDOW,
+)
+
+Pixels = npt.NDArray[np.uint8]
+Whole = npt.NDArray[np.int32]
+Real = npt.NDArray[np.float64]
+Values = TypeVar("Values", Whole, Real)
+
+
+def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float, float]:
+    """Texture, edges and colours as in `metrics.raw_metrics`, of one image: uint8 (H, W, 3) and uint8 (h, w, 3)."""
+    if min(working.shape[:2]) < WINDOW:
+        raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {working.shape[:2]}")
+    octaves = list(_octaves(_luma(working)))
+    texture = sum(_texture(y, white) for y, white in octaves) / len(octaves)
+    edges = sum(_edge_share(y, white) for y, white in octaves) / len(octaves)
+    return texture, edges, float(_occupied_colours(thumbnail))
+
+
+def _occupied_colours(thumbnail: Pixels) -> int:
+    high = (thumbnail >> (8 - COLOUR_BITS)).astype(np.uint16)
+    bins = (high[..., 0] << 2 * COLOUR_BITS) | (high[..., 1] << COLOUR_BITS) | high[..., 2]
+    occupied = np.zeros(2 ** (3 * COLOUR_BITS), dtype=bool)
+    occupied[bins] = True
+    return int(np.count_nonzero(occupied))
+
+
+def _luma(working: Pixels) -> Whole:
+    """Whole-number luma less that of middle grey: (H, W, 3) -> (H, W). No matrix product: BLAS would start threads."""
+    luma = np.full(working.shape[:2], -int(WHITE) // 2, dtype=np.int32)
+    for channel, weight in enumerate(LUMA_WEIGHTS):
+        luma += np.multiply(working[..., channel], int(weight), dtype=np.int32)
+    return luma
+
+
+def _octaves(y: Whole) -> Iterator[tuple[Whole, float]]:
+    white = WHITE
+    for _ in range(OCTAVES):
+        if min(y.shape) < WINDOW:
+            return
+        yield y, white
+        height, width = y.shape[0] // 2 * 2, y.shape[1] // 2 * 2
+        pairs = y[0:height:2] + y[1:height:2]
+        y = pairs[:, 0:width:2] + pairs[:, 1:width:2]
+        white *= 4.0
+
+
+def _texture(y: Whole, white: float) -> float:
+    count = WINDOW * WINDOW
+    squares = y.astype(np.float64)
+    squares *= squares
+    variance = _box_sum(squares)
+    variance *= count
+    total = _box_sum(y).astype(np.float64)
+    total *= total
+    variance -= total  # never below 0: each of the two is the rounding of a whole number
+    s = np.sqrt(variance, out=variance)
+    s /= count * white
+    s /= s + HALF_TEXTURE
+    s *= FIXED_POINT
+    return float(np.rint(s, out=s).sum() / (FIXED_POINT * s.size))
+
+
+def _box_sum(values: Values) -> Values:
+    """Sums over 7 x 7 windows, 7 = 2 + 2 + 2 + 1: (H, W) -> (H-6, W-6)."""
+    height, width = values.shape[0] - WINDOW + 1, values.shape[1] - WINDOW + 1
+    two = values[:-1] + values[1:]
+    rows = two[:height] + two[2 : 2 + height]
+    rows += two[4 : 4 + height]
+    rows += values[6:]
+    two = rows[:, :-1] + rows[:, 1:]
+    both = two[:, :width] + two[:, 2 : 2 + width]
+    both += two[:, 4 : 4 + width]
+    both += rows[:, 6:]
+    return both
+
+
+def _edge_share(y: Whole, white: float) -> float:
+    gx, gy, power = _gradient(y)
+    inside = (y.shape[0] - 2) * (y.shape[1] - 2)
+    strong = np.flatnonzero(power > (4 * white * EDGE_THRESHOLD) ** 2)
+    step = _step_along(gx.take(strong), gy.take(strong), row=y.shape[1])
+    centre = power.take(strong)
+    ridge = (centre > power.take(strong - step)) & (centre >= power.take(strong + step))
+    return float(np.count_nonzero(ridge) / inside)
+
+
+def _gradient(y: Whole) -> tuple[Whole, Whole, Real]:
+    """Sobel's gx, gy and gx^2 + gy^2, each (H, W); the border's power is 0, its gradients have no meaning."""
+    gx, gy, power = np.empty_like(y), np.empty_like(y), np.zeros(y.shape)
+    pairs = y[:-1] + y[1:]
+    smooth = pairs[:-1] + pairs[1:]  # 1 2 1
+    np.subtract(smooth[:, 2:], smooth[:, :-2], out=gx[1:-1, 1:-1])
+    pairs = y[:, :-1] + y[:, 1:]
+    smooth = pairs[:, :-1] + pairs[:, 1:]
+    np.subtract(smooth[2:], smooth[:-2], out=gy[1:-1, 1:-1])
+    real = gx[1:-1, 1:-1].astype(np.float64)
+    np.multiply(real, real, out=power[1:-1, 1:-1])
+    real = gy[1:-1, 1:-1].astype(np.float64)
+    real *= real
+    power[1:-1, 1:-1] += real
+    return gx, gy, power
+
+
+def _step_along(gx: Whole, gy: Whole, row: int) -> npt.NDArray[np.int64]:
+    """How far along the flat image the next pixel in the gradient's direction lies, of four: `row` is one row down."""
+    width, height = np.abs(gx), np.abs(gy)
+    across = height <= TAN_22_5 * width
+    down = width <= TAN_22_5 * height
+    falling = (gx > 0) == (gy > 0)
+    return np.where(across, 1, np.where(down, row, np.where(falling, row + 1, row - 1)))

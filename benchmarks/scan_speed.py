@@ -1,0 +1,137 @@
+"""How long a scan of every image takes, beside decoding alone and beside other ways to look at the same folder.
+
+    python benchmarks/scan_speed.py FOLDER [--runs 5] [--workers N] [--scikit 16]
+
+Decoding alone: each kind of file whole, to RGB, by the fastest decoder installed here (Pillow, OpenCV, simplejpeg; the
+first 32 files decide), in as many threads as the scan has. The scikit-image script computes the same quantities on one
+core, on the first 16 files; cleanvision looks for its default issues on all cores. All in turns in one run; prints
+medians and ratios. Targets: a scan at most 1.25 times decoding alone, 4 times as fast as cleanvision and 12 times as
+the scikit-image script. Peak memory: benchmarks/scan_memory.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import io
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scikit_scan import scikit_metrics
+
+from autocal_cli.dataset import fast
+from autocal_cli.dataset.listing import list_images
+from autocal_cli.dataset.lookahead import default_workers, look_ahead
+from autocal_cli.dataset.scan import scan
+
+Decoder = Callable[[bytes], object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=default_workers())
+    parser.add_argument("--scikit", type=int, default=16, help="files for the scikit-image script; 0 leaves it out")
+    arguments = parser.parse_args()
+    paths = [file.path for file in list_images([arguments.folder]).files]
+    best = fastest_decoders(paths)
+    print(f"{len(paths)} files, {arguments.workers} workers; decoding alone by", *sorted(set(best.values())), sep=" ")
+    seconds = in_turns(ways(arguments, paths, best), arguments.runs)
+    report(seconds, len(paths), arguments.scikit)
+
+
+def ways(arguments: argparse.Namespace, paths: list[Path], best: dict[str, str]) -> dict[str, Callable[[], object]]:
+    """What is timed, by name."""
+    decoders = installed_decoders()
+
+    def decode_alone() -> None:
+        with look_ahead(lambda path: decoders[best[path.suffix]](path.read_bytes()), paths, arguments.workers) as all_:
+            deque(all_, maxlen=0)
+
+    def scan_all() -> None:
+        scan([arguments.folder], device="cpu", tolerance=None, workers=arguments.workers)
+
+    timed: dict[str, Callable[[], object]] = {"decoding alone": decode_alone, "autocal": scan_all}
+    if fast.opencv() is not None:
+        timed["autocal, Pillow only"] = lambda: without_opencv(scan_all)
+    if arguments.scikit:
+        timed["scikit-image script"] = lambda: [scikit_metrics(path) for path in paths[: arguments.scikit]]
+    if importlib.util.find_spec("cleanvision"):
+        timed["cleanvision"] = lambda: cleanvision(arguments)
+    else:
+        print("cleanvision is not installed and left out")
+    return timed
+
+
+def without_opencv(act: Callable[[], None]) -> None:
+    opencv, fast.opencv = fast.opencv, lambda: None
+    try:
+        act()
+    finally:
+        fast.opencv = opencv
+
+
+def cleanvision(arguments: argparse.Namespace) -> None:
+    from cleanvision import Imagelab
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        Imagelab(data_path=str(arguments.folder)).find_issues(n_jobs=arguments.workers, verbose=False)
+
+
+def installed_decoders() -> dict[str, Decoder]:
+    decoders: dict[str, Decoder] = {"Pillow": lambda data: Image.open(io.BytesIO(data)).convert("RGB")}
+    if (cv2 := fast.opencv()) is not None:
+        decoders["OpenCV"] = lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if importlib.util.find_spec("simplejpeg"):
+        import simplejpeg
+
+        decoders["simplejpeg"] = simplejpeg.decode_jpeg
+    return decoders
+
+
+def fastest_decoders(paths: list[Path]) -> dict[str, str]:
+    """The name of the fastest decoder for each ending, on one core."""
+    best = {}
+    for ending in {path.suffix for path in paths}:
+        contents = [path.read_bytes() for path in paths if path.suffix == ending][:32]
+        trials = {
+            name: lambda d=decoder, c=contents: [d(data) for data in c]
+            for name, decoder in installed_decoders().items()
+        }
+        if ending.lower() not in (".jpg", ".jpeg"):
+            trials.pop("simplejpeg", None)
+        medians = {name: statistics.median(values) for name, values in in_turns(trials, 3).items()}
+        best[ending] = min(medians, key=lambda name: medians[name])
+    return best
+
+
+def in_turns(acts: dict[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {name: [] for name in acts}
+    for turn in range(runs + 1):
+        for name, act in acts.items():
+            started = time.perf_counter()
+            act()
+            if turn:  # the first turn fills the caches
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def report(seconds: dict[str, list[float]], count: int, scikit: int) -> None:
+    """An image's share of the median, and its ratios to decoding alone and to the scan."""
+    counts = {"scikit-image script": min(scikit, count)}
+    each = {name: statistics.median(values) / counts.get(name, count) for name, values in seconds.items()}
+    for name, value in each.items():
+        beside = f"{value / each['decoding alone']:6.2f} x decoding alone, {value / each['autocal']:6.2f} x autocal"
+        low, high = (1000 * pick(seconds[name]) / counts.get(name, count) for pick in (min, max))
+        print(f"{name:22} {1000 * value:8.2f} ms an image ({low:.2f} to {high:.2f}) {beside}")
+
+
+if __name__ == "__main__":
+    main()

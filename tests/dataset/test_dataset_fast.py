@@ -1,0 +1,180 @@
+"""Decoding made faster: OpenCV shows what Pillow shows, and a JPEG decoded small shows nearly the same."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from autocal_cli.dataset import decode, fast
+from autocal_cli.dataset.decode import WorkingImage, read_image
+from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
+from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.reference import load_reference
+
+DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
+PHOTO = Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 200))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_choice():
+    fast.opencv.cache_clear()
+    yield
+    fast.opencv.cache_clear()
+
+
+def scores(image: WorkingImage) -> np.ndarray:
+    return load_reference().score(np.array([raw_metrics_of_one(image.working, image.thumbnail)]))[0]
+
+
+def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WorkingImage | FileIssue, ...]:
+    """What OpenCV and Pillow together show of a file, and what Pillow alone."""
+    with_opencv = read_image(path)
+    monkeypatch.setattr(decode, "fast_rgb", lambda *_: None)
+    alone = read_image(path)
+    monkeypatch.setattr(decode, "fast_rgb", fast.fast_rgb)
+    return with_opencv, alone
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return exif
+
+
+def titled() -> PngInfo:
+    text = PngInfo()
+    text.add_text("Title", "foliage")
+    return text
+
+
+def keyed() -> Image.Image:
+    pixels = np.asarray(PHOTO).copy()
+    pixels[:50] = (1, 2, 3)
+    return Image.fromarray(pixels)
+
+
+def deep_colour(path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 65536, (40, 60, 3)).astype(np.uint16))
+
+
+# name -> (how it is written, whether OpenCV decodes it)
+FILES: dict[str, tuple[Callable[[Path], object], bool]] = {
+    "plain.png": (PHOTO.save, True),
+    "lossy.webp": (lambda path: PHOTO.save(path, quality=80), True),
+    "lossless.webp": (lambda path: PHOTO.save(path, lossless=True), True),
+    "profile.png": (lambda path: PHOTO.save(path, icc_profile=b"x" * 200), True),
+    "resolution.png": (lambda path: PHOTO.save(path, dpi=(300, 300)), True),
+    "photo.jpg": (PHOTO.save, False),
+    "text.png": (lambda path: PHOTO.save(path, pnginfo=titled()), False),
+    "turned.png": (lambda path: PHOTO.save(path, exif=turned()), False),
+    "turned.webp": (lambda path: PHOTO.save(path, exif=turned()), False),
+    "alpha.png": (lambda path: Image.merge("RGBA", [*PHOTO.split(), PHOTO.getchannel(0)]).save(path), False),
+    "alpha.webp": (lambda path: Image.merge("RGBA", [*PHOTO.split(), PHOTO.getchannel(0)]).save(path), False),
+    "keyed.png": (lambda path: keyed().save(path, transparency=(1, 2, 3)), False),
+    "grey.png": (PHOTO.convert("L").save, False),
+    "palette.png": (PHOTO.convert("P").save, False),
+    "deep.png": (lambda path: PHOTO.convert("I;16").save(path), False),
+    "deep_colour.png": (deep_colour, False),
+    "cmyk.jpg": (PHOTO.convert("CMYK").save, False),
+    "moving.png": (lambda path: PHOTO.save(path, save_all=True, append_images=[PHOTO.rotate(180)]), False),
+    "moving.webp": (lambda path: PHOTO.save(path, save_all=True, append_images=[PHOTO.rotate(180)]), False),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_opencv_shows_what_pillow_shows(tmp_path, monkeypatch, name):
+    pytest.importorskip("cv2")
+    write, expected = FILES[name]
+    write(tmp_path / name)
+    with Image.open(tmp_path / name) as image:
+        assert (fast.fast_rgb(image, (tmp_path / name).read_bytes()) is not None) is expected
+    with_opencv, alone = both_ways(tmp_path / name, monkeypatch)
+    assert (with_opencv.width, with_opencv.height) == (alone.width, alone.height)
+    assert (
+        np.abs(scores(with_opencv) - scores(alone)).max() <= 0.002
+    )  # other releases of the codecs may round otherwise
+    assert np.abs(with_opencv.working.astype(int) - alone.working).max() <= 2
+
+
+@pytest.mark.parametrize("options", [{"format": "PNG"}, {"format": "WEBP"}, {"format": "WEBP", "lossless": True}])
+def test_of_a_damaged_file_opencv_shows_no_more_than_pillow(tmp_path, monkeypatch, options):
+    pytest.importorskip("cv2")
+    PHOTO.resize((90, 60)).save(tmp_path / "whole", **options)
+    whole, chance = (tmp_path / "whole").read_bytes(), random.Random(1)
+    for _ in range(25):
+        spoilt = bytearray(whole)
+        spoilt[chance.randrange(12, len(whole))] ^= 1 << chance.randrange(8)
+        for content in (spoilt, whole[: chance.randrange(12, len(whole))]):
+            (tmp_path / "damaged").write_bytes(content)
+            with_opencv, alone = both_ways(tmp_path / "damaged", monkeypatch)
+            assert type(with_opencv) is type(alone)
+            if isinstance(alone, FileIssue):
+                assert with_opencv == alone
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_without_opencv_pillow_decodes(tmp_path, monkeypatch, ending):
+    PHOTO.save(tmp_path / f"a.{ending}")
+    expected = read_image(tmp_path / f"a.{ending}")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    fast.opencv.cache_clear()
+    assert fast.opencv() is None
+    found = read_image(tmp_path / f"a.{ending}")
+    assert isinstance(found, WorkingImage)
+    assert np.abs(scores(found) - scores(expected)).max() <= 0.002
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_long_files_are_read_bit_by_bit_alike(tmp_path, monkeypatch, ending):
+    PHOTO.save(tmp_path / f"a.{ending}")
+    expected = read_image(tmp_path / f"a.{ending}")
+    monkeypatch.setattr(decode, "MOST_BYTES", 10)
+    monkeypatch.setattr(decode, "fast_rgb", None)
+    assert np.array_equal(read_image(tmp_path / f"a.{ending}").working, expected.working)
+
+
+def mosaic(columns: int, rows: int) -> Image.Image:
+    """The demo images side by side: as many kinds of detail as they have, at every pixel's own sharpness."""
+    sheet = Image.new("RGB", (256 * columns, 256 * rows))
+    tiles = [Image.open(path).convert("RGB").resize((256, 256)) for path in sorted(DEMO.glob("*.png"))]
+    for i in range(columns * rows):
+        sheet.paste(tiles[i % len(tiles)], (256 * (i % columns), 256 * (i // columns)))
+    return sheet
+
+
+@pytest.mark.parametrize(
+    ("native", "decoded"),
+    [
+        ((1023, 700), (1023, 700)),
+        ((1024, 700), (512, 350)),
+        ((700, 1025), (350, 513)),
+        ((2048, 1501), (512, 376)),
+    ],
+)
+def test_large_jpegs_are_decoded_small(tmp_path, monkeypatch, native, decoded):
+    seen: list[tuple[int, int]] = []
+    to_rgb = decode.to_rgb
+    monkeypatch.setattr(decode, "to_rgb", lambda image: (seen.append(image.size), to_rgb(image))[1])
+    Image.new("RGB", native, "teal").save(tmp_path / "a.jpg", exif=turned())
+    image = read_image(tmp_path / "a.jpg")
+    assert seen == [decoded]
+    assert (image.width, image.height) == native[::-1]
+    assert image.working.shape[:2] == decode._reduced(native, 256)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(4, 3), (6, 4), (8, 6)])
+def test_a_jpeg_decoded_small_keeps_its_scores(tmp_path, monkeypatch, columns, rows):
+    mosaic(columns, rows).save(tmp_path / "a.jpg", quality=95)
+    small = read_image(tmp_path / "a.jpg")
+    monkeypatch.setattr(decode, "_draft", lambda _: None)
+    whole = read_image(tmp_path / "a.jpg")
+    assert not np.array_equal(small.working, whole.working)
+    assert np.abs(scores(small) - scores(whole)).max() <= 0.04
