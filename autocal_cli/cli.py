@@ -168,25 +168,38 @@ def analyze_dataset(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
     ] = None,
+    max_pixels: Annotated[
+        int,
+        typer.Option("--max-pixels", metavar="N", min=1, help="Leave out images of more pixels than this, by header."),
+    ] = 300_000_000,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs."""
+    from autocal_cli.dataset.trainer_view import trainer_findings
     from autocal_cli.report.as_json import dataset_json, dump
     from autocal_cli.report.output import show, write
     from autocal_cli.report.progress import scan_progress
-    from autocal_cli.report.terminal import dataset_view
+    from autocal_cli.report.terminal import dataset_view, findings_view
     from autocal_cli.workflow.measure import DatasetOptions, scan_folders
 
     with scan_progress(quiet) as advance:
         options = DatasetOptions(
-            device=device, seed=seed, tolerance=None if read_all else tolerance, workers=workers, on_progress=advance
+            device=device,
+            seed=seed,
+            tolerance=None if read_all else tolerance,
+            workers=workers,
+            max_pixels=max_pixels,
+            on_progress=advance,
         )
         dataset = scan_folders(tuple(paths), options)
+    findings = trainer_findings(dataset.sightings)
     if as_json:
-        write(dump(dataset_json(dataset)).encode())
+        write(dump(dataset_json(dataset, findings)).encode())
     else:
         show(*dataset_view(dataset))
+    if not quiet:
+        show(*findings_view(findings), stderr=True)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

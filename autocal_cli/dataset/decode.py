@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from autocal_cli.dataset.plausible import require_plausible
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.rgb import to_rgb
+from autocal_cli.dataset.source import ImageSource, open_image, printable
+from autocal_cli.dataset.traits import traits_of
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
@@ -36,15 +37,20 @@ Image.init()  # registers every format, here once rather than in the workers all
 
 @dataclass(frozen=True, slots=True)
 class WorkingImage:
-    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size."""
+    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
+
+    `traits` are what the trainer takes otherwise (`dataset.traits`), `path` the printable name.
+    """
 
     working: Pixels
     thumbnail: Pixels
     width: int
     height: int
+    traits: tuple[str, ...] = ()
+    path: str = ""
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> WorkingImage | FileIssue:
+def read_image(path: ImageSource, *, max_pixels: int = MAX_PIXELS) -> WorkingImage | FileIssue:
     """The working image of a file; whatever goes wrong with it becomes a one-line reason. Safe in threads."""
     try:
         return _read(path, max_pixels)
@@ -52,26 +58,17 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> WorkingImage | Fi
         return FileIssue(printable(path), _reason(error))
 
 
-def printable(path: Path) -> str:
-    """The path as text that can be written as UTF-8: bytes of a name that are no UTF-8 are shown as `\\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _read(path: Path, max_pixels: int) -> WorkingImage:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a regular file")
-    if status.st_size == 0:
-        raise ValueError("empty file (0 bytes)")
-    with path.open("rb") as file, _identify(file, str(path)) as image:
+def _read(path: ImageSource, max_pixels: int) -> WorkingImage:
+    with open_image(path) as file, _identify(file, os.fspath(path)) as image:
         pixels = image.width * image.height
         if pixels > max_pixels:
             raise ValueError(f"too large: {image.width} x {image.height} is over the limit of {max_pixels} pixels")
         if min(_reduced(image.size, WORKING_SIZE)) < LEAST_SIDE:
             raise ValueError(f"too small: {image.width} x {image.height} leaves a side under {LEAST_SIDE} pixels")
+        require_plausible(image, file)
         with _one_large_at_a_time if pixels > LARGE_PIXELS else nullcontext():
             image.load()
-            return _working_image(to_rgb(image))
+            return replace(_working_image(to_rgb(image)), traits=traits_of(image), path=printable(path))
 
 
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:

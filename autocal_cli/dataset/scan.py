@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, printable, read_image
+from autocal_cli.dataset.account import merged
+from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, read_image
 from autocal_cli.dataset.device import pick_device
 from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
 from autocal_cli.dataset.measure import BATCH_SIZE, measure
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, Sighting
 from autocal_cli.dataset.reference import Reference, load_reference
 from autocal_cli.dataset.sampling import CHECK_EVERY, Tally, Values, sample_order, summarise
+from autocal_cli.dataset.source import printable
 from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02
@@ -30,13 +32,15 @@ TOLERANCE = 0.02
 class ScanProgress:
     """Where a scan stands: files `done` (`failed` among them) out of `found`, and how sure the means are so far.
 
-    `half_width` is the widest of the 95% intervals, halved; None before the first images were measured.
+    `half_width` is the widest of the 95% intervals, halved; None before the first images were measured. While the
+    folders are `listing`, `found` still grows.
     """
 
     done: int
     failed: int
     found: int
     half_width: float | None
+    listing: bool = False
 
 
 def scan(
@@ -58,9 +62,9 @@ def scan(
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
-    listing = list_images(roots)
+    listing = list_images(roots, on_count=on_progress and (lambda count: on_progress(_listing_progress(count))))
     sample = _Sample(listing, reference, computing, batch_size, tolerance)
-    order = [listing.files[i].path for i in sample_order(len(listing.files), seed)]
+    order = (listing.files[i].source for i in sample_order(len(listing.files), seed))
     decode = partial(read_image, max_pixels=max_pixels)
     with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
         warnings.filterwarnings("ignore", module="PIL")
@@ -87,6 +91,7 @@ def scan(
         metric_version=METRIC_VERSION,
         device=str(computing),
         seconds=time.perf_counter() - started,
+        sightings=merged((*listing.sightings, *sample.sightings)),
     )
 
 
@@ -97,6 +102,7 @@ class _Sample:
         self, listing: Listing, reference: Reference, device: torch.device, batch_size: int, tolerance: float | None
     ) -> None:
         self.failures = list(listing.failures)
+        self.sightings: tuple[Sighting, ...] = ()
         self._listing, self._reference = listing, reference
         self._device, self._batch_size, self._tolerance = device, batch_size, tolerance
         self._taken = 0
@@ -115,6 +121,7 @@ class _Sample:
             self.failures.append(result)
         else:
             self._unmeasured.append(result)
+            self.sightings = merged((*self.sightings, *(Sighting(trait, 1, result.path) for trait in result.traits)))
         if self._at_check():
             raw = measure(self._unmeasured, self._device, self._batch_size)
             self._raw.append(raw)
@@ -136,6 +143,10 @@ class _Sample:
 
     def _at_check(self) -> bool:
         return self._taken % CHECK_EVERY == 0 or self._taken == len(self._listing.files)
+
+
+def _listing_progress(count: int) -> ScanProgress:
+    return ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True)
 
 
 def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:

@@ -35,9 +35,10 @@ def calibration_json(
     }
 
 
-def dataset_json(dataset: DatasetFingerprint) -> dict[str, Value]:
+def dataset_json(dataset: DatasetFingerprint, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, and what was not."""
-    return {"format_version": FORMAT_VERSION, **_dataset(dataset)}
+    told: list[Value] = [finding_json(finding) for finding in findings]
+    return {"format_version": FORMAT_VERSION, **_dataset(dataset), "findings": told}
 
 
 def finding_json(finding: Finding) -> dict[str, Value]:

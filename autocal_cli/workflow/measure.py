@@ -11,6 +11,7 @@ from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
 from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 
@@ -30,6 +31,7 @@ class DatasetOptions:
     seed: int = 0
     tolerance: float | None = 0.02
     workers: int | None = None
+    max_pixels: int | None = None
     on_progress: ProgressCallback | None = None
 
 
@@ -42,6 +44,7 @@ def measure_network(config: TrainingConfig) -> NetworkFingerprint:
 
 def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetFingerprint:
     """Scans folders as `options` say. Raises AutocalError when there is nothing to read."""
+    from autocal_cli.dataset.decode import MAX_PIXELS
     from autocal_cli.dataset.scan import scan
 
     return scan(
@@ -50,6 +53,7 @@ def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetF
         seed=options.seed,
         tolerance=options.tolerance,
         workers=options.workers,
+        max_pixels=options.max_pixels or MAX_PIXELS,
         on_progress=options.on_progress,
     )
 
@@ -68,12 +72,12 @@ def measure_dataset(
         return None, ()
     if options.folders:
         dataset = scan_folders(options.folders, options)
-        return dataset, _about_failures(dataset, None)
+        return dataset, _about_files(dataset, None)
     present, findings = _existing_roots(config)
     if present:
         try:
             dataset = scan_folders(tuple(present), options)
-            return dataset, (*findings, *_about_failures(dataset, config.dataset_roots[0].place))
+            return dataset, (*findings, *_about_files(dataset, config.dataset_roots[0].place))
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
@@ -85,16 +89,18 @@ def measure_dataset(
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
 
-def _about_failures(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
-    """Files that could not be read stop a training in its middle: they are said here too."""
+def _about_files(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
+    """What stops a training, or is trained on otherwise than it was measured, is said here too."""
+    findings = trainer_findings(dataset.sightings, place)
     if not dataset.failures:
-        return ()
+        return findings
     first = dataset.failures[0]
     message = (
         f"Could not be read: {len(dataset.failures):,} of {dataset.found:,} image files ({first.path}: {first.reason}"
     )
     more = ", and others)." if len(dataset.failures) > 1 else ")."
-    return (Finding("images-unreadable", "warning", message + more, "autocal analyze-dataset lists them all.", place),)
+    fix = "autocal analyze-dataset lists them all."
+    return (Finding("images-unreadable", "warning", message + more, fix, place), *findings)
 
 
 def _check_device(name: str | None) -> None:

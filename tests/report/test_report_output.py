@@ -192,8 +192,11 @@ def test_the_json_of_a_calibration_is_the_contract():
 
 
 def test_the_json_of_a_dataset_is_the_contract():
-    told = json.loads(dump(dataset_json(dataset(failed=2))))
-    assert list(told) == ["format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds"]
+    told = json.loads(dump(dataset_json(dataset(failed=2), [Finding("a-code", "info", "What.")])))
+    assert list(told) == [
+        "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds", "findings",
+    ]  # fmt: skip
+    has_shape(told["findings"][0], FINDING)
     assert told["images"] == {"found": 1002, "read": 400, "skipped": 3, "failed": 2}
     assert list(told["metrics"]) == ["texture_variance", "edge_density", "color_variation"]
     for metric in told["metrics"].values():
