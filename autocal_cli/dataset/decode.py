@@ -55,7 +55,13 @@ def read_image(path: ImageSource, *, max_pixels: int = MAX_PIXELS) -> WorkingIma
     try:
         return _read(path, max_pixels)
     except Exception as error:
-        return FileIssue(printable(path), _reason(error))
+        return FileIssue(printable(path), reason_of(error))
+
+
+def read_size(path: ImageSource) -> tuple[int, int]:
+    """Width and height as the header states them, not turned. Raises for a file that is no image."""
+    with open_image(path) as file, _identify(file, os.fspath(path)) as image:
+        return image.size
 
 
 def _read(path: ImageSource, max_pixels: int) -> WorkingImage:
@@ -73,7 +79,7 @@ def _read(path: ImageSource, max_pixels: int) -> WorkingImage:
 
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     """Opens the file by its content. `Image.open` would judge its size by a setting that all threads share."""
-    prefix = file.read(16)
+    prefix = file.read(16).ljust(16, b"\0")  # some formats look at so many bytes without asking
     problem = "cannot be identified as an image"
     for known in FORMATS:
         factory, accept = Image.OPEN.get(known, (None, None))
@@ -110,7 +116,8 @@ def _reduced(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     return width, height
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """One line on why an image cannot be read."""
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if isinstance(error, OSError) and error.strerror:

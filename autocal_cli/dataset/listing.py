@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autocal_cli.dataset.account import Account, is_image_name, why
-from autocal_cli.dataset.file_table import FileTable, Folder, ListedFile, Row
+from autocal_cli.dataset.file_table import FileTable, ListedFile, Row
+from autocal_cli.dataset.lmdb_folder import is_lmdb_folder
+from autocal_cli.dataset.named import add_lmdb, add_named
 from autocal_cli.dataset.record import FileIssue, Sighting
 from autocal_cli.dataset.source import printable
 from autocal_cli.dataset.walk import Walk
@@ -37,12 +39,15 @@ class Listing:
         return len(self.files) + len(self.failures)
 
 
-def list_images(roots: Sequence[Path], *, on_count: Callable[[int], None] | None = None) -> Listing:
+def list_images(
+    roots: Sequence[Path], *, names: Sequence[str] | None = None, on_count: Callable[[int], None] | None = None
+) -> Listing:
     """Every image file under the roots (folders, or files), each once, however many ways lead to it.
 
     Links are followed, hard links count as the file that they are, files are known by their ending and never opened.
-    `on_count` is told the images met so far, every thousand. Raises AutocalError for a root that does not exist or
-    holds no image.
+    An LMDB folder holds what its meta_info.txt names. With `names` (paths below each root) nothing else counts, as when
+    a trainer has a meta_info file; a name that leads nowhere is a failure. `on_count` is told the images met so far,
+    every thousand. Raises AutocalError for a root that does not exist or holds no image.
     """
     if not roots:
         raise AutocalError("no dataset folder was given.")
@@ -51,7 +56,7 @@ def list_images(roots: Sequence[Path], *, on_count: Callable[[int], None] | None
     for root in roots:
         before, skipped = account.met, account.skipped.copy()
         table.add_root()
-        _list_root(root, table, account, walk)
+        _list_root(root, names, table, account, walk)
         if account.met == before or not (len(table) or account.failures):
             raise AutocalError(f"{printable(root)} holds no image{_skip_note(account.skipped - skipped)}.")
     table.drop_duplicates()
@@ -68,19 +73,21 @@ def identity(*roots: Iterable[Row]) -> str:
     return digest.hexdigest()
 
 
-def _list_root(root: Path, table: FileTable, account: Account, walk: Walk) -> None:
+def _list_root(root: Path, names: Sequence[str] | None, table: FileTable, account: Account, walk: Walk) -> None:
     try:
         status = root.stat()
     except OSError as error:
         raise AutocalError(f"{printable(root)}: {why(error)}.", fix="Check the path of the dataset.") from error
-    if stat.S_ISDIR(status.st_mode):
+    if is_lmdb_folder(root):
+        add_lmdb(root, table, account)
+    elif stat.S_ISDIR(status.st_mode) and names is not None:
+        add_named(str(root), names, table, account)
+    elif stat.S_ISDIR(status.st_mode):
         walk.through(str(root))
     elif not stat.S_ISREG(status.st_mode):
         account.special(str(root), status.st_mode)
     elif is_image_name(root.name):
-        account.meet()
-        folder = table.add_folder(Folder(str(root.parent)))
-        table.add(folder, root.name, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+        add_named(str(root.parent), [root.name], table, account)
     else:
         account.skip_other(str(root))
 

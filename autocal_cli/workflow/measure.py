@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
-from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
+from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
 from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.workflow.check_pairs import check_pairs
+from autocal_cli.workflow.roots import find_root, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.scan import ScanProgress
@@ -74,6 +76,7 @@ def measure_dataset(
         dataset = scan_folders(options.folders, options)
         return dataset, _about_files(dataset, None)
     present, findings = _existing_roots(config)
+    findings = (*findings, *check_pairs(config, options.seed))
     if present:
         try:
             dataset = scan_folders(tuple(present), options)
@@ -122,17 +125,5 @@ def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, 
         if folder is not None:
             present.append(folder)
         else:
-            fix = "Correct the path, or name the images with --hr DIR."
-            message = f"The folder {root.path} ({root.key}) does not exist."
-            findings.append(Finding("dataset-missing", "warning", message, fix, root.place))
+            findings.append(missing_root(root, "Correct the path, or name the images with --hr DIR."))
     return present, tuple(findings)
-
-
-def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
-    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
-    try:
-        named = Path(root.path).expanduser()
-        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
-        return next((candidate for candidate in candidates if candidate.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
-        return None

@@ -95,6 +95,7 @@ FAILED: dict[str, tuple[Maker, str]] = {
     "cut.jpg": (cut, "truncated"),
     "empty.png": (lambda path: path.write_bytes(b""), "empty file (0 bytes)"),
     "page.png": (lambda path: path.write_text("<html>", encoding="utf-8"), "cannot be identified as an image"),
+    "byte.png": (lambda path: path.write_bytes(b"x"), "cannot be identified as an image"),
     "movie.jpg": (lambda path: path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99)), "cannot be identified as an image"),
     "lie.png": (lambda path: path.write_bytes(png_of(60_000, 60_000, 8, 2, b"x")), "too large: 60000 x 60000"),
     "small_lie.png": (
