@@ -96,8 +96,9 @@ class FileTable(Sequence[ListedFile]):
         return [self._rows(self._kept[start:stop]) for start, stop in pairwise(bounds)]
 
     def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
+        below = [folder.below for folder in self._folders]
         for i in kept:
-            yield self._folders[self._folder[i]].below + self._name(i), self._size[i], self._mtime[i]
+            yield below[self._folder[i]] + self._name(i), self._size[i], self._mtime[i]
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -5,6 +5,7 @@ Each line of `meta_info.txt` is `NAME.png (height,width,channels) LEVEL`; the ke
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,15 +57,18 @@ def read_entry(folder: str, key: str) -> bytes:
         value = transaction.get(key.encode("utf-8"))
     if value is None:
         raise ValueError(f"named in {META_INFO}, but {DATA} holds no such key")
+    if not value:
+        raise ValueError("empty entry (0 bytes)")
     return bytes(value)
 
 
 def _environment(folder: str) -> Any:
+    path = os.path.realpath(folder)
     with _opening:
-        if folder not in _opened:
+        if path not in _opened:
             lmdb = require_lmdb(folder)
             try:
-                _opened[folder] = lmdb.open(folder, readonly=True, lock=False, readahead=False, max_readers=256)
+                _opened[path] = lmdb.open(path, readonly=True, lock=False, readahead=False)
             except lmdb.Error as error:
-                raise ValueError(f"{DATA} cannot be opened: {error}") from error
-        return _opened[folder]
+                raise ValueError(f"{DATA} cannot be opened: {str(error).rpartition(': ')[2]}") from error
+        return _opened[path]

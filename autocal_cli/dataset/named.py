@@ -55,6 +55,7 @@ def add_lmdb(folder: Path, table: FileTable, account: Account) -> None:
     keys = sorted(set(lmdb_keys(folder)))
     status = (folder / DATA).stat()
     number = table.add_folder(Folder(str(folder), is_lmdb=True))
+    account.sight(str(folder), "lmdb")
     for row, key in enumerate(keys):
         account.meet()
         # The database stands for a device, and the key's place in it for the file: so it differs from all others.

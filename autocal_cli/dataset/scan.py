@@ -46,6 +46,7 @@ class ScanProgress:
 def scan(
     roots: Sequence[Path],
     *,
+    names: Sequence[str] | None = None,
     device: str | None = None,
     seed: int = 0,
     tolerance: float | None = TOLERANCE,
@@ -54,15 +55,16 @@ def scan(
     max_pixels: int = MAX_PIXELS,
     on_progress: Callable[[ScanProgress], None] | None = None,
 ) -> DatasetFingerprint:
-    """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all).
+    """Measures images in random order until every mean is known to +- `tolerance` (None: all).
 
-    The result, `seconds` aside, depends on files, seed and tolerance alone. A file that cannot be read becomes a
-    failure in the record and stops nothing; nothing is ever written. Raises AutocalError when a root is missing or
-    holds no image, when no image can be read, and for a device that is not here.
+    The images are those under the roots, or with `names` those so named below them. The result, `seconds` aside,
+    depends on files, seed and tolerance alone. A file that cannot be read becomes a failure in the record and stops
+    nothing; nothing is ever written. Raises AutocalError when a root is missing or holds no image, when no image can
+    be read, and for a device that is not here.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
-    listing = list_images(roots, on_count=on_progress and (lambda count: on_progress(_listing_progress(count))))
+    listing = list_images(roots, names=names, on_count=on_progress and _listing_progress(on_progress))
     sample = _Sample(listing, reference, computing, batch_size, tolerance)
     order = (listing.files[i].source for i in sample_order(len(listing.files), seed))
     decode = partial(read_image, max_pixels=max_pixels)
@@ -145,8 +147,8 @@ class _Sample:
         return self._taken % CHECK_EVERY == 0 or self._taken == len(self._listing.files)
 
 
-def _listing_progress(count: int) -> ScanProgress:
-    return ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True)
+def _listing_progress(on_progress: Callable[[ScanProgress], None]) -> Callable[[int], None]:
+    return lambda count: on_progress(ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True))
 
 
 def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:

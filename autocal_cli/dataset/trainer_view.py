@@ -60,6 +60,12 @@ TRAINER_VIEW = {
         "traiNNer-redux follows it round and round until the system refuses, so its scan ends with OSError",
         "Delete it.",
     ),
+    "lmdb": TrainerView(
+        "warning",
+        ("LMDB folder", "LMDB folders"),
+        "read here and by BasicSR, but traiNNer-redux opens its keys as if they were files, so training ends at once",
+        "Under traiNNer-redux, train on the images as files.",
+    ),
     "floating-point": TrainerView(
         "warning",
         ("image of floating-point grey", "images of floating-point grey"),

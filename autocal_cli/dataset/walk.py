@@ -28,8 +28,8 @@ class _Images:
 
     def add(self, name: str, status: os.stat_result) -> None:
         self.names.append(name)
-        for number in (status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev):
-            self.numbers.append(number % 2**64)
+        time = status.st_mtime_ns % 2**64
+        self.numbers.extend((status.st_size, time, status.st_ino % 2**64, status.st_dev % 2**64))
 
 
 @dataclass(frozen=True, slots=True)

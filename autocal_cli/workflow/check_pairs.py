@@ -9,11 +9,10 @@ from pathlib import Path
 from autocal_cli.config.record import DatasetRoot, DatasetSection, TrainingConfig
 from autocal_cli.dataset.file_table import ListedFile
 from autocal_cli.dataset.listing import list_images
-from autocal_cli.dataset.named import read_meta_info
 from autocal_cli.dataset.pairs import Matching, match, partner_stem, sample_pairs, sizes_of
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.workflow.pair_findings import about_crop, about_names, about_roots, about_sizes, about_template
-from autocal_cli.workflow.roots import find_root, missing_root
+from autocal_cli.workflow.roots import find_root, meta_info_names, missing_root
 
 
 def check_pairs(config: TrainingConfig, seed: int = 0) -> tuple[Finding, ...]:
@@ -35,7 +34,7 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
         if here[root] is None:
             yield missing_root(root, "Correct the path.")
     try:
-        names = _names(section, folder)
+        names = meta_info_names(section, folder)
         for number, gt in enumerate(section.gt):
             lq = section.lq[number] if number < len(section.lq) else None
             yield from _check_roots(section, (gt, here[gt]), (lq, here[lq]) if lq else None, names, config.scale, seed)
@@ -77,16 +76,6 @@ def _files(
     matching: Matching, gt: Sequence[ListedFile], lq: Sequence[ListedFile]
 ) -> list[tuple[ListedFile, ListedFile]]:
     return [(gt[i], lq[j]) for i, j in matching.pairs]
-
-
-def _names(section: DatasetSection, folder: Path) -> list[str] | None:
-    if section.meta_info is None:
-        return None
-    path = find_root(section.meta_info, folder)
-    if path is None:
-        message = f"The meta_info file {section.meta_info.path} does not exist."
-        raise AutocalError(message, place=section.meta_info.place, fix="Correct the path.")
-    return read_meta_info(path, section.meta_info.place)
 
 
 def _lq_names(names: Sequence[str] | None, template: str) -> list[str] | None:

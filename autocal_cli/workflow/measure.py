@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.workflow.check_pairs import check_pairs
-from autocal_cli.workflow.roots import find_root, missing_root
+from autocal_cli.workflow.roots import find_root, meta_info_names, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.scan import ScanProgress
@@ -44,13 +44,16 @@ def measure_network(config: TrainingConfig) -> NetworkFingerprint:
     return fingerprint_network(config.network, config.scale)
 
 
-def scan_folders(folders: tuple[Path, ...], options: DatasetOptions) -> DatasetFingerprint:
-    """Scans folders as `options` say. Raises AutocalError when there is nothing to read."""
+def scan_folders(
+    folders: tuple[Path, ...], options: DatasetOptions, names: Sequence[str] | None = None
+) -> DatasetFingerprint:
+    """Scans folders, or `names` in them, as `options` say. Raises AutocalError when there is nothing to read."""
     from autocal_cli.dataset.decode import MAX_PIXELS
     from autocal_cli.dataset.scan import scan
 
     return scan(
         folders,
+        names=names,
         device=options.device,
         seed=options.seed,
         tolerance=options.tolerance,
@@ -79,7 +82,7 @@ def measure_dataset(
     findings = (*findings, *check_pairs(config, options.seed))
     if present:
         try:
-            dataset = scan_folders(tuple(present), options)
+            dataset = scan_folders(tuple(present), options, _training_names(config))
             return dataset, (*findings, *_about_files(dataset, config.dataset_roots[0].place))
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
@@ -90,6 +93,12 @@ def measure_dataset(
         return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
     message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
+
+
+def _training_names(config: TrainingConfig) -> list[str] | None:
+    """What the meta_info file of the training set names; None where there is none."""
+    train = next((section for section in config.datasets if section.name == "train"), None)
+    return meta_info_names(train, Path(config.path).parent) if train else None
 
 
 def _about_files(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autocal_cli.config.record import DatasetRoot
-from autocal_cli.errors import Finding
+from autocal_cli.config.record import DatasetRoot, DatasetSection
+from autocal_cli.dataset.named import read_meta_info
+from autocal_cli.errors import AutocalError, Finding
 
 
 def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
@@ -22,3 +23,14 @@ def missing_root(root: DatasetRoot, fix: str) -> Finding:
     return Finding(
         "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
     )
+
+
+def meta_info_names(section: DatasetSection, config_folder: Path) -> list[str] | None:
+    """The names in the section's meta_info file, None where it has none. Raises AutocalError for one that is gone."""
+    if section.meta_info is None:
+        return None
+    path = find_root(section.meta_info, config_folder)
+    if path is None:
+        message = f"The meta_info file {section.meta_info.path} does not exist."
+        raise AutocalError(message, place=section.meta_info.place, fix="Correct the path.")
+    return read_meta_info(path, section.meta_info.place)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from autocal_cli.dataset.file_table import ListedFile
 from autocal_cli.dataset.listing import identity, list_images
+from autocal_cli.dataset.named import read_meta_info
 from autocal_cli.errors import AutocalError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions as POSIX has them")
@@ -256,3 +257,34 @@ def test_memory_a_file_stays_small(tmp_path):
     finally:
         tracemalloc.stop()
     assert kept / len(listing.files) < 100
+
+
+def test_names_stand_in_for_the_walk(tmp_path):
+    plant(tmp_path, "a.png", "sub/b.png", "spare.png", ".DS_Store", "folder.png/c")
+    listing = list_images([tmp_path], names=["sub/b.png", "gone.png", "a.png", "a.png", "folder.png"])
+    assert [file.name for file in listing.files] == ["a.png", "sub/b.png"]
+    assert {Path(issue.path).name: issue.reason for issue in listing.failures} == {
+        "gone.png": "named, but cannot be reached: no such file or directory",
+        "folder.png": "not a regular file (folder)",
+    }
+    assert (listing.skipped, listing.sightings) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.png (480,480,3)\nsub/b.png (1,1,3) x y\n", ["a.png", "sub/b.png"]),
+        ("a.png\r\n\r\n  b.png  \n", ["a.png", "b.png"]),
+        ("gt/a.png, lq/a.png\n", ["gt/a.png"]),
+    ],
+)
+def test_meta_info_names_one_image_a_line(tmp_path, text, expected):
+    (tmp_path / "meta.txt").write_bytes(text.encode())
+    assert read_meta_info(tmp_path / "meta.txt") == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe"])
+def test_meta_info_that_names_nothing_is_an_error(tmp_path, content):
+    (tmp_path / "meta.txt").write_bytes(content)
+    with pytest.raises(AutocalError, match="The meta_info file"):
+        read_meta_info(tmp_path / "meta.txt")
