@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from autocal_cli.dataset.account import Account, why
@@ -14,21 +15,35 @@ from autocal_cli.dataset.source import special_kind
 from autocal_cli.errors import AutocalError, Place
 
 
-def read_meta_info(path: Path, place: Place | None = None) -> list[str]:
-    """The names in a meta_info file: one a line, further columns ignored, empty lines left out.
+@dataclass(frozen=True, slots=True)
+class MetaInfo:
+    """What a meta_info file names: GT images and, where it says so (`GT, LQ`), the LQ image of each."""
+
+    names: tuple[str, ...]
+    partners: Mapping[str, str]
+
+    def lq_name(self, name: str, template: str) -> str:
+        """The LQ image of a GT image: the one stated, else the template filled, in no folder but the root."""
+        stem, ending = os.path.splitext(os.path.basename(name))  # noqa: PTH119, PTH122
+        return self.partners.get(name, template.replace("{}", stem) + ending)
+
+
+def read_meta_info(path: Path, place: Place | None = None) -> MetaInfo:
+    """One image a line, further columns ignored, empty lines left out; `GT, LQ` names both, as in Real-ESRGAN.
 
     Raises AutocalError where it cannot be read, or where it holds no name.
     """
     try:
-        with path.open(encoding="utf-8") as lines:
-            names = [name for line in lines if (name := line.strip().split(" ")[0].rstrip(","))]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = why(error) if isinstance(error, OSError) else "not UTF-8"
         raise AutocalError(f"The meta_info file {path} cannot be read: {reason}.", place=place) from error
+    both = (line.partition(", ") for line in lines if line.count(", ") == 1)
+    names = tuple(line.split(", ")[0].split(" ")[0] for line in lines if line)
     if not names:
         message = f"The meta_info file {path} names no image."
         raise AutocalError(message, place=place, fix="Write one name a line.")
-    return names
+    return MetaInfo(names, {gt: lq for gt, _, lq in both})
 
 
 def add_named(folder: str, names: Iterable[str], table: FileTable, account: Account) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from autocal_cli.dataset.decode import read_size, reason_of
 from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.named import MetaInfo
 from autocal_cli.dataset.source import printable
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
@@ -39,16 +40,18 @@ class ImageSizes:
     reason: str | None = None
 
 
-def match(gt: Sequence[ListedFile], lq: Sequence[ListedFile], template: str = "{}", *, flat: bool = False) -> Matching:
+def match(
+    gt: Sequence[ListedFile], lq: Sequence[ListedFile], template: str = "{}", listed: MetaInfo | None = None
+) -> Matching:
     """Pairs by the path below the root without ending; the LQ image's name is the template filled with the GT's.
 
-    `flat` looks for LQ images in the root itself, as trainers do with a meta_info file. Where two files differ in
-    their ending alone, the last counts.
+    A meta_info file may state the LQ image, and has it in the root otherwise. Where two files differ in their ending
+    alone, the last counts.
     """
     by_stem = {stem(file): i for i, file in enumerate(lq)}
     pairs, without_lq = [], []
     for i, file in enumerate(gt):
-        partner = by_stem.get(partner_stem(stem(file), template, flat))
+        partner = by_stem.get(partner_stem(file, template, listed))
         if partner is None:
             without_lq.append(printable(file.name))
         else:
@@ -60,13 +63,21 @@ def match(gt: Sequence[ListedFile], lq: Sequence[ListedFile], template: str = "{
 
 def stem(file: ListedFile) -> str:
     """What pairs are made by: the path below the root without ending; an LMDB key has none."""
-    return file.name if file.database else os.path.splitext(file.name)[0]  # noqa: PTH122
+    return file.name if file.database else without_ending(file.name)
 
 
-def partner_stem(gt_stem: str, template: str, flat: bool = False) -> str:
-    folder, _, base = gt_stem.rpartition("/")
-    filled = template.replace("{}", base)
-    return f"{folder}/{filled}" if folder and not flat else filled
+def partner_stem(gt: ListedFile, template: str, listed: MetaInfo | None = None) -> str:
+    """The stem that the LQ image of a GT image should have."""
+    if gt.database:
+        return gt.name
+    if listed:
+        return without_ending(listed.lq_name(gt.name, template))
+    folder, slash, base = stem(gt).rpartition("/")
+    return folder + slash + template.replace("{}", base)
+
+
+def without_ending(name: str) -> str:
+    return os.path.splitext(name)[0]  # noqa: PTH122
 
 
 def sample_pairs(pairs: Sequence[Files], seed: int, most: int = PAIRS_CHECKED) -> list[Files]:

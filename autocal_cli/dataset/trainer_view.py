@@ -45,13 +45,13 @@ TRAINER_VIEW = {
     "special-file": TrainerView(
         "warning",
         ("pipe, socket or device", "pipes, sockets or devices"),
-        "traiNNer-redux opens it as a folder, so its scan ends with NotADirectoryError before training",
+        "traiNNer-redux opens what is no regular file as a folder, so its scan ends with NotADirectoryError",
         "Delete it.",
     ),
     "broken-link": TrainerView(
         "warning",
         ("broken link", "broken links"),
-        "traiNNer-redux opens it as a folder, so its scan ends with FileNotFoundError (a link to itself: OSError)",
+        "traiNNer-redux opens what is no regular file as a folder, so its scan ends with FileNotFoundError",
         "Mend or delete it.",
     ),
     "link-loop": TrainerView(
@@ -69,7 +69,7 @@ TRAINER_VIEW = {
     "floating-point": TrainerView(
         "warning",
         ("image of floating-point grey", "images of floating-point grey"),
-        "measured here with 1.0 as white, but traiNNer-redux cuts the values off at whole numbers: it becomes black",
+        "measured here with 1.0 as white, but traiNNer-redux takes 255 for white, so that it becomes black",
         "Save it with 8 or 16 bits.",
     ),
     "rare-format": TrainerView(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autocal_cli.config.record import DatasetRoot, DatasetSection, TrainingConfig
 from autocal_cli.dataset.file_table import ListedFile
 from autocal_cli.dataset.listing import list_images
-from autocal_cli.dataset.pairs import Matching, match, partner_stem, sample_pairs, sizes_of
+from autocal_cli.dataset.named import MetaInfo
+from autocal_cli.dataset.pairs import Matching, match, sample_pairs, sizes_of
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.workflow.pair_findings import about_crop, about_names, about_roots, about_sizes, about_template
-from autocal_cli.workflow.roots import find_root, meta_info_names, missing_root
+from autocal_cli.workflow.roots import find_root, meta_info_of, missing_root
 
 
 def check_pairs(config: TrainingConfig, seed: int = 0) -> tuple[Finding, ...]:
@@ -34,10 +34,10 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
         if here[root] is None:
             yield missing_root(root, "Correct the path.")
     try:
-        names = meta_info_names(section, folder)
+        listed = meta_info_of(section, folder)
         for number, gt in enumerate(section.gt):
             lq = section.lq[number] if number < len(section.lq) else None
-            yield from _check_roots(section, (gt, here[gt]), (lq, here[lq]) if lq else None, names, config.scale, seed)
+            yield from _check_roots(section, (gt, here[gt]), (lq, here[lq]) if lq else None, listed, config.scale, seed)
     except AutocalError as error:
         yield Finding("dataset-unreadable", "warning", error.message, error.fix, error.place)
 
@@ -46,17 +46,17 @@ Found = tuple[DatasetRoot, Path | None]
 
 
 def _check_roots(
-    section: DatasetSection, gt: Found, lq: Found | None, names: Sequence[str] | None, scale: int | None, seed: int
+    section: DatasetSection, gt: Found, lq: Found | None, listed: MetaInfo | None, scale: int | None, seed: int
 ) -> Iterator[Finding]:
     """One GT root, with the LQ root that belongs to it where there is one."""
     if gt[1] is None or (lq is not None and lq[1] is None):
         return
-    gt_files = _list(section, gt[0], gt[1], names)
+    gt_files = _list(section, gt[0], gt[1], listed.names if listed else None)
     if lq is None or lq[1] is None:
         yield from about_crop(section, sizes_of(sample_pairs([(file,) for file in gt_files], seed)), scale)
         return
-    lq_files = _list(section, lq[0], lq[1], _lq_names(names, section.filename_tmpl))
-    matching = match(gt_files, lq_files, section.filename_tmpl, flat=names is not None)
+    lq_files = _list(section, lq[0], lq[1], _lq_names(listed, section.filename_tmpl))
+    matching = match(gt_files, lq_files, section.filename_tmpl, listed)
     yield from about_names(section, lq[0], matching, len(gt_files), len(lq_files))
     sizes = sizes_of(sample_pairs(_files(matching, gt_files, lq_files), seed))
     yield from about_sizes(section, lq[0], sizes, len(matching.pairs), scale)
@@ -78,11 +78,8 @@ def _files(
     return [(gt[i], lq[j]) for i, j in matching.pairs]
 
 
-def _lq_names(names: Sequence[str] | None, template: str) -> list[str] | None:
-    if names is None:
-        return None
-    parts = (os.path.splitext(name) for name in names)  # noqa: PTH122
-    return [f"{partner_stem(stem, template, flat=True)}{ending}" for stem, ending in parts]
+def _lq_names(listed: MetaInfo | None, template: str) -> list[str] | None:
+    return [listed.lq_name(name, template) for name in listed.names] if listed else None
 
 
 def _is_template(template: str) -> bool:

@@ -15,7 +15,7 @@ from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.workflow.check_pairs import check_pairs
-from autocal_cli.workflow.roots import find_root, meta_info_names, missing_root
+from autocal_cli.workflow.roots import find_root, meta_info_of, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.scan import ScanProgress
@@ -95,10 +95,11 @@ def measure_dataset(
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
 
-def _training_names(config: TrainingConfig) -> list[str] | None:
+def _training_names(config: TrainingConfig) -> tuple[str, ...] | None:
     """What the meta_info file of the training set names; None where there is none."""
     train = next((section for section in config.datasets if section.name == "train"), None)
-    return meta_info_names(train, Path(config.path).parent) if train else None
+    listed = meta_info_of(train, Path(config.path).parent) if train else None
+    return listed.names if listed else None
 
 
 def _about_files(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:

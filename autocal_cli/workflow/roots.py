@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autocal_cli.config.record import DatasetRoot, DatasetSection
-from autocal_cli.dataset.named import read_meta_info
+from autocal_cli.dataset.named import MetaInfo, read_meta_info
 from autocal_cli.errors import AutocalError, Finding
 
 
@@ -25,8 +25,8 @@ def missing_root(root: DatasetRoot, fix: str) -> Finding:
     )
 
 
-def meta_info_names(section: DatasetSection, config_folder: Path) -> list[str] | None:
-    """The names in the section's meta_info file, None where it has none. Raises AutocalError for one that is gone."""
+def meta_info_of(section: DatasetSection, config_folder: Path) -> MetaInfo | None:
+    """What the section's meta_info file names, None where it has none. Raises AutocalError for one that is gone."""
     if section.meta_info is None:
         return None
     path = find_root(section.meta_info, config_folder)

@@ -276,11 +276,12 @@ def test_names_stand_in_for_the_walk(tmp_path):
         ("a.png (480,480,3)\nsub/b.png (1,1,3) x y\n", ["a.png", "sub/b.png"]),
         ("a.png\r\n\r\n  b.png  \n", ["a.png", "b.png"]),
         ("gt/a.png, lq/a.png\n", ["gt/a.png"]),
+        ("a.png (480, 480, 3)\n", ["a.png"]),
     ],
 )
 def test_meta_info_names_one_image_a_line(tmp_path, text, expected):
     (tmp_path / "meta.txt").write_bytes(text.encode())
-    assert read_meta_info(tmp_path / "meta.txt") == expected
+    assert list(read_meta_info(tmp_path / "meta.txt").names) == expected
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe"])

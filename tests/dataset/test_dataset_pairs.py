@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.named import MetaInfo
 from autocal_cli.dataset.pairs import match, partner_stem, sample_pairs, sizes_of
 
 
@@ -14,17 +15,21 @@ def files(*names: str, database: str | None = None) -> list[ListedFile]:
     return [ListedFile(Path("root") / name, name, 1, 1, database) for name in names]
 
 
+LISTED = MetaInfo(("sub/a.png", "sub/b.png"), {"sub/b.png": "other/c.png"})
+
+
 @pytest.mark.parametrize(
-    ("stem", "template", "flat", "expected"),
+    ("name", "template", "listed", "expected"),
     [
-        ("a", "{}", False, "a"),
-        ("a", "{}x4", False, "ax4"),
-        ("sub/a.b", "LR_{}", False, "sub/LR_a.b"),
-        ("sub/a", "{}x4", True, "ax4"),
+        ("a.png", "{}", None, "a"),
+        ("a.png", "{}x4", None, "ax4"),
+        ("sub/a.b.png", "LR_{}", None, "sub/LR_a.b"),
+        ("sub/a.png", "{}x4", LISTED, "ax4"),
+        ("sub/b.png", "{}x4", LISTED, "other/c"),
     ],
 )
-def test_name_of_the_partner(stem, template, flat, expected):
-    assert partner_stem(stem, template, flat) == expected
+def test_name_of_the_partner(name, template, listed, expected):
+    assert partner_stem(files(name)[0], template, listed) == expected
 
 
 def test_endings_do_not_count_and_the_rest_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,3 +146,24 @@ def test_meta_info_restricts_both(check, tmp_path):
     (tmp_path / "meta.txt").write_text("a.png (16,32,3)\nspare.png\n", encoding="utf-8")
     assert told(check(more="    meta_info: meta.txt")) == [("pairs-missing-lq", 5)]
     assert told(check(more="    meta_info: none.txt")) == [("dataset-unreadable", 7)]
+
+
+def test_meta_info_may_name_both(check, tmp_path):
+    plant(tmp_path / "lq", "else/where.png", size=LQ)
+    (tmp_path / "meta.txt").write_text("a.png, else/where.png\n", encoding="utf-8")
+    assert check(more="    meta_info: meta.txt") == ()
+
+
+def test_lmdb_folders_pair_by_key(check, tmp_path):
+    lmdb = pytest.importorskip("lmdb")
+    for name, keys, size in (("gt.lmdb", "ab", (32, 16)), ("lq.lmdb", "bc", LQ)):
+        with lmdb.open(str(tmp_path / name), map_size=1 << 20) as made, made.begin(write=True) as transaction:
+            for key in keys:
+                content = io.BytesIO()
+                Image.new("RGB", size).save(content, "PNG")
+                transaction.put(key.encode(), content.getvalue())
+        lines = "".join(f"{key}.png ({size[1]},{size[0]},3) 1\n" for key in keys)
+        (tmp_path / name / "meta_info.txt").write_text(lines, encoding="utf-8")
+    findings = check(gt="gt.lmdb", lq="lq.lmdb")
+    assert told(findings) == [("pairs-missing-lq", 5), ("pairs-missing-gt", 5)]
+    assert ["(a)" in findings[0].message, "(c)" in findings[1].message] == [True, True]
