@@ -183,6 +183,10 @@ def analyze_dataset(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table with one row an image.")
     ] = None,
+    max_pixels: Annotated[
+        int,
+        typer.Option("--max-pixels", metavar="N", min=1, help="Leave out images of more pixels than this, by header."),
+    ] = 300_000_000,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
@@ -192,6 +196,7 @@ def analyze_dataset(
     In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
     `pip install 'autocal-cli[health]'`. The folder is never written to.
     """
+    from autocal_cli.dataset.trainer_view import trainer_findings
     from autocal_cli.report.as_json import dump
     from autocal_cli.report.dataset_csv import dataset_csv
     from autocal_cli.report.dataset_html import dataset_page
@@ -199,6 +204,7 @@ def analyze_dataset(
     from autocal_cli.report.dataset_terminal import dataset_view
     from autocal_cli.report.output import show, shows_blocks, write
     from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import findings_view
     from autocal_cli.workflow.measure import DatasetOptions, survey_folders
     from autocal_cli.workflow.report_files import report_destinations, write_report
 
@@ -207,18 +213,27 @@ def analyze_dataset(
     with scan_progress(quiet) as advance:
         limit = None if read_all else tolerance
         options = DatasetOptions(
-            device=device, seed=seed, tolerance=limit, images=images, workers=workers, on_progress=advance
+            device=device,
+            seed=seed,
+            tolerance=limit,
+            images=images,
+            workers=workers,
+            max_pixels=max_pixels,
+            on_progress=advance,
         )
         report = survey_folders(tuple(paths), options, crop)
+    findings = trainer_findings(report.fingerprint.sightings)
 
     if page:
         write_report(page, dataset_page(report), force)
     if table:
         write_report(table, dataset_csv(report), force)
     if as_json:
-        write(dump(dataset_json(report)).encode())
+        write(dump(dataset_json(report, findings)).encode())
     else:
         show(*dataset_view(report, shows_blocks()))
+    if not quiet:
+        show(*findings_view(findings), stderr=True)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autocal_cli.config.datasets import read_roots, read_sections
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
 from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.reading import child, lookup, pairs_of, quoted, read_scalar, read_value
@@ -40,6 +41,7 @@ class TrainerLayout:
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
+    datasets: KeyPath = ("datasets",)
     training_images: KeyPath = ("datasets", "train", "dataroot_gt")
     block: KeyPath = ("train", BLOCK_KEY)
 
@@ -73,6 +75,7 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX
         losses=tuple(_losses(document, layout)),
         network=_network(document, layout),
         dataset_roots=tuple(_roots(document, layout)),
+        datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
         block=_block(document, layout),
         place=document.place(train.key.start),
     )
@@ -219,16 +222,7 @@ def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions 
 
 def _roots(document: ConfigDocument, layout: TrainerLayout) -> list[DatasetRoot]:
     """The folders of the training targets (high resolution): a string, or a list of strings."""
-    pair = lookup(document, layout.training_images)
-    node = document.follow(pair.value) if pair else None
-    items = node.items if isinstance(node, SequenceNode) else (node,) if node else ()
-    roots = []
-    for item in items:
-        target = document.follow(item)
-        value = read_scalar(document, target) if isinstance(target, ScalarNode) else None
-        if isinstance(value, str):
-            roots.append(DatasetRoot(".".join(layout.training_images), value, document.place(item.start)))
-    return roots
+    return read_roots(document, lookup(document, layout.training_images), ".".join(layout.training_images))
 
 
 def _block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:

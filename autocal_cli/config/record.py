@@ -56,6 +56,29 @@ class DatasetRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetSection:
+    """One entry of `datasets` ("train", "val", "val_2", ...): where its images are, and how they are paired.
+
+    `gt` and `lq` pair root by root; `meta_info` names the images where it is given; `filename_tmpl` makes the name of
+    the LQ image, `{}` being that of the GT image, both without ending. `gt_size` is the side of the crop taken from GT
+    images, in pixels; `crop_place` is where the config says so.
+    """
+
+    name: str
+    gt: tuple[DatasetRoot, ...] = ()
+    lq: tuple[DatasetRoot, ...] = ()
+    meta_info: DatasetRoot | None = None
+    filename_tmpl: str = "{}"
+    gt_size: int | None = None
+    crop_place: Place | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Trainers tell the phase by what stands before the first underscore."""
+        return self.name.split("_")[0] == "train"
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulingBlock:
     """The `dynamic_loss_scheduling` block as the trainer would read it, with the place of every key."""
 
@@ -83,6 +106,7 @@ class TrainingConfig:
     losses: tuple[LossTerm, ...] = ()
     network: NetworkOptions | None = None
     dataset_roots: tuple[DatasetRoot, ...] = ()
+    datasets: tuple[DatasetSection, ...] = ()
     block: SchedulingBlock | None = None
     place: Place = field(default_factory=lambda: Place(""))
 

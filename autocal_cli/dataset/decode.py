@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import struct
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -18,9 +16,12 @@ from PIL import Image, ImageFile
 
 from autocal_cli.dataset.facts import gather_facts
 from autocal_cli.dataset.fast import fast_rgb
+from autocal_cli.dataset.plausible import require_plausible
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.report_record import ImageFacts
 from autocal_cli.dataset.rgb import is_turned, to_rgb
+from autocal_cli.dataset.source import ImageSource, open_image, printable
+from autocal_cli.dataset.traits import traits_of
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
@@ -44,7 +45,8 @@ Image.init()  # registers every format, here once rather than in the workers all
 class WorkingImage:
     """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
 
-    `raw`: the metrics in order of METRIC_NAMES, once measured. `facts` are there where they were asked for.
+    `raw`: the metrics in order of METRIC_NAMES, once measured. `facts` are there where they were asked for, `traits`
+    are what the trainer takes otherwise (`dataset.traits`), `path` is the printable name.
     """
 
     working: Pixels
@@ -53,40 +55,52 @@ class WorkingImage:
     height: int
     facts: ImageFacts | None = None
     raw: tuple[float, float, float] | None = None
+    traits: tuple[str, ...] = ()
+    path: str = ""
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS, facts: bool = False) -> WorkingImage | FileIssue:
+def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS, facts: bool = False) -> WorkingImage | FileIssue:
     """The working image of a file; whatever goes wrong with it becomes a one-line reason. Safe in threads."""
     try:
-        return _read(path, max_pixels, facts)
+        return _read(source, max_pixels, facts)
     except Exception as error:
-        return FileIssue(printable(path), _reason(error))
+        return FileIssue(printable(source), reason_of(error))
 
 
-def printable(path: Path) -> str:
-    """The path as text that can be written as UTF-8: bytes of a name that are no UTF-8 are shown as `\\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def read_size(path: ImageSource) -> tuple[int, int]:
+    """Width and height as the header states them, not turned. Raises for a file that is no image."""
+    with open_image(path) as file, _identify(file, os.fspath(path)) as image:
+        return image.size
 
 
-def _read(path: Path, max_pixels: int, facts: bool) -> WorkingImage:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a regular file")
-    if status.st_size == 0:
-        raise ValueError("empty file (0 bytes)")
-    data = path.read_bytes() if status.st_size <= MOST_BYTES else b""
-    with io.BytesIO(data) if data else path.open("rb") as file, _identify(file, str(path)) as image:
-        native = image.size
-        _check_size(native, max_pixels)
-        _draft(image)
-        with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
-            source = (fast_rgb(image, data) if data else None) or image
-            rgb = to_rgb(source)
-            result = _working_image(rgb, native[::-1] if is_turned(source) else native)
-            if not facts:
-                return result
-            whole = rgb if image.size == native else _decoded_whole(file, str(path))
-            return replace(result, facts=gather_facts(printable(path), file, whole, result.working))
+def _read(source: ImageSource, max_pixels: int, facts: bool) -> WorkingImage:
+    name = printable(source)
+    with open_image(source) as opened:
+        data = opened.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            data = b""
+            opened.seek(0)
+        with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
+            result = _decoded(image, file, data, name, max_pixels, facts)
+            return replace(result, traits=traits_of(image), path=name)
+
+
+def _decoded(
+    image: ImageFile.ImageFile, file: IO[bytes], data: bytes, name: str, max_pixels: int, facts: bool
+) -> WorkingImage:
+    """The working image of an opened one. `data` is the content of `file`, where that was read at once."""
+    native = image.size
+    _check_size(native, max_pixels)
+    require_plausible(image, file)
+    _draft(image)
+    with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
+        pixels = (fast_rgb(image, data) if data else None) or image
+        rgb = to_rgb(pixels)
+        result = _working_image(rgb, native[::-1] if is_turned(pixels) else native)
+        if not facts:
+            return result
+        whole = rgb if image.size == native else _decoded_whole(file, name)
+        return replace(result, facts=gather_facts(name, file, whole, result.working))
 
 
 def _decoded_whole(file: IO[bytes], name: str) -> Image.Image:
@@ -118,7 +132,7 @@ def _draft(image: ImageFile.ImageFile) -> None:
 
 def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     """Opens the file by its content. `Image.open` would judge its size by a setting that all threads share."""
-    prefix = file.read(16)
+    prefix = file.read(16).ljust(16, b"\0")  # some formats look at so many bytes without asking
     problem = "cannot be identified as an image"
     for known in FORMATS:
         factory, accept = Image.OPEN.get(known, (None, None))
@@ -155,7 +169,8 @@ def _reduced(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     return width, height
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """One line on why an image cannot be read."""
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if isinstance(error, OSError) and error.strerror:

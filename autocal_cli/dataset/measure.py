@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +14,16 @@ from autocal_cli.dataset.decode import MAX_PIXELS, Pixels, WorkingImage, read_im
 from autocal_cli.dataset.metrics import raw_metrics
 from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
 from autocal_cli.dataset.record import METRIC_NAMES, FileIssue
+from autocal_cli.dataset.source import ImageSource
 
 BATCH_SIZE = 16
 
 
 def read_measured(
-    path: Path, device: torch.device, *, max_pixels: int = MAX_PIXELS, facts: bool = False
+    source: ImageSource, device: torch.device, *, max_pixels: int = MAX_PIXELS, facts: bool = False
 ) -> WorkingImage | FileIssue:
     """The working image of a file, with its raw metrics where the device is the CPU. Safe in threads."""
-    image = read_image(path, max_pixels=max_pixels, facts=facts)
+    image = read_image(source, max_pixels=max_pixels, facts=facts)
     if isinstance(image, FileIssue) or device.type != "cpu":
         return image
     return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))

@@ -34,12 +34,22 @@ class FileIssue:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the trainer takes otherwise than the scan: how many files have the trait, and the name of one."""
+
+    trait: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetFingerprint:
     """The measured complexity of a dataset.
 
     `found` counts image files; each is either `read`, failed (`failures`) or left out of the sample. `skipped` counts
     files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the
-    files found, `metric_version` the version of the metrics' definition, `seconds` wall time.
+    files found, `metric_version` the version of the metrics' definition, `seconds` wall time. `sightings` are of all
+    files that were listed, and of the images that were read.
     """
 
     roots: tuple[str, ...]
@@ -54,3 +64,4 @@ class DatasetFingerprint:
     metric_version: int
     device: str
     seconds: float
+    sightings: tuple[Sighting, ...] = ()

@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, printable
+from autocal_cli.dataset.account import merged
+from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage
 from autocal_cli.dataset.device import pick_device
 from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
 from autocal_cli.dataset.measure import BATCH_SIZE, measure, read_measured
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, Sighting
 from autocal_cli.dataset.reference import Reference, load_reference
 from autocal_cli.dataset.sampling import CHECK_EVERY, Tally, Values, sample_order, summarise
+from autocal_cli.dataset.source import printable
 from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02
@@ -33,18 +35,21 @@ MeasuredCallback = Callable[[Sequence[WorkingImage], Values, Values], None]
 class ScanProgress:
     """Where a scan stands: files `done` (`failed` among them) out of `found`, and how sure the means are so far.
 
-    `half_width` is the widest of the 95% intervals, halved; None before the first images were measured.
+    `half_width` is the widest of the 95% intervals, halved; None before the first images were measured. While the
+    folders are `listing`, `found` still grows.
     """
 
     done: int
     failed: int
     found: int
     half_width: float | None
+    listing: bool = False
 
 
 def scan(
     roots: Sequence[Path],
     *,
+    names: Sequence[str] | None = None,
     device: str | None = None,
     seed: int = 0,
     tolerance: float | None = TOLERANCE,
@@ -55,19 +60,19 @@ def scan(
     on_progress: Callable[[ScanProgress], None] | None = None,
     on_measured: MeasuredCallback | None = None,
 ) -> DatasetFingerprint:
-    """Measures the images under the roots, in random order, until every mean is known to +- `tolerance` (None: all),
-    and never more than `images` of them.
+    """Measures images in random order until every mean is known to +- `tolerance` (None: all), and never more than
+    `images` of them.
 
-    The result, `seconds` aside, depends on files, seed, tolerance and `images` alone. `on_measured` gets each image
-    that was read, with its facts. A file that cannot be read becomes a failure in the record and stops nothing; nothing
-    is ever written. Raises AutocalError when a root is missing or holds no image, when no image can be read, and for a
-    device that is not here.
+    The images are those under the roots, or with `names` those so named below them. The result, `seconds` aside,
+    depends on files, seed, tolerance and `images` alone. `on_measured` gets each image that was read, with its facts.
+    A file that cannot be read becomes a failure in the record and stops nothing; nothing is ever written. Raises
+    AutocalError when a root is missing or holds no image, when no image can be read, and for a device that is not here.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
-    listing = list_images(roots)
+    listing = list_images(roots, names=names, on_count=on_progress and _listing_progress(on_progress))
     sample = _Sample(listing, reference, computing, batch_size, tolerance, images, on_measured)
-    order = [listing.files[i].path for i in sample_order(len(listing.files), seed)]
+    order = (listing.files[i].source for i in sample_order(len(listing.files), seed))
     decode = partial(read_measured, device=computing, max_pixels=max_pixels, facts=on_measured is not None)
     with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
         warnings.filterwarnings("ignore", module="PIL")
@@ -94,6 +99,7 @@ def scan(
         metric_version=METRIC_VERSION,
         device=str(computing),
         seconds=time.perf_counter() - started,
+        sightings=merged((*listing.sightings, *sample.sightings)),
     )
 
 
@@ -111,6 +117,7 @@ class _Sample:
         on_measured: MeasuredCallback | None,
     ) -> None:
         self.failures = list(listing.failures)
+        self.sightings: tuple[Sighting, ...] = ()
         self._listing, self._reference = listing, reference
         self._device, self._batch_size, self._tolerance = device, batch_size, tolerance
         self._most, self._on_measured = images, on_measured
@@ -130,6 +137,7 @@ class _Sample:
             self.failures.append(result)
         else:
             self._unmeasured.append(result)
+            self.sightings = merged((*self.sightings, *(Sighting(trait, 1, result.path) for trait in result.traits)))
         if self._at_check():
             self._measure()
 
@@ -163,6 +171,10 @@ class _Sample:
     def _is_full(self) -> bool:
         """Whether as many images were read as `images` allows."""
         return self._most is not None and self._tally.count + len(self._unmeasured) >= self._most
+
+
+def _listing_progress(on_progress: Callable[[ScanProgress], None]) -> Callable[[int], None]:
+    return lambda count: on_progress(ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True))
 
 
 def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from autocal_cli.config.record import Value
 from autocal_cli.dataset.report_record import DatasetReport, Duplicates, Extreme, Health, Named, SizedImage
-from autocal_cli.report.as_json import FORMAT_VERSION, fingerprint_json
+from autocal_cli.errors import Finding
+from autocal_cli.report.as_json import FORMAT_VERSION, finding_json, fingerprint_json
 
 
-def dataset_json(report: DatasetReport) -> dict[str, Value]:
-    """A dataset's metrics, what was read of it, what was not, its health, histograms and extremes."""
+def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
+    """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
     return {
         "format_version": FORMAT_VERSION,
         **fingerprint_json(report.fingerprint),
@@ -22,6 +25,7 @@ def dataset_json(report: DatasetReport) -> dict[str, Value]:
             }
             for name, extremes in report.extremes.items()
         },
+        "findings": [finding_json(finding) for finding in findings],
     }
 
 

@@ -21,14 +21,18 @@ def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None
     if quiet or not target.is_terminal:
         yield None
         return
-    columns = (TextColumn("scanning"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
-    task = bar.add_task("scan", total=None, sure="")
+    task = bar.add_task("scanning", total=None, sure="")
 
     def advance(state: ScanProgress) -> None:
+        if state.listing:
+            bar.update(task, description=f"listing ... {state.found:,} files")
+            bar.start()
+            return
         failed = f", {state.failed:,} failed" if state.failed else ""
         sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
-        bar.update(task, completed=state.done, total=state.found, sure=sure)
+        bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
         bar.start()  # not before there is something to show
 
     try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
-from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
+from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.workflow.check_pairs import check_pairs
+from autocal_cli.workflow.roots import find_root, meta_info_of, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.report_record import DatasetReport
@@ -34,6 +37,7 @@ class DatasetOptions:
     tolerance: float | None = 0.02
     images: int | None = None
     workers: int | None = None
+    max_pixels: int | None = None
     on_progress: ProgressCallback | None = None
 
 
@@ -45,18 +49,24 @@ def measure_network(config: TrainingConfig) -> NetworkFingerprint:
 
 
 def scan_folders(
-    folders: tuple[Path, ...], options: DatasetOptions, on_measured: MeasuredCallback | None = None
+    folders: tuple[Path, ...],
+    options: DatasetOptions,
+    names: Sequence[str] | None = None,
+    on_measured: MeasuredCallback | None = None,
 ) -> DatasetFingerprint:
-    """Scans folders as `options` say. Raises AutocalError when there is nothing to read."""
+    """Scans folders, or `names` in them, as `options` say. Raises AutocalError when there is nothing to read."""
+    from autocal_cli.dataset.decode import MAX_PIXELS
     from autocal_cli.dataset.scan import scan
 
     return scan(
         folders,
+        names=names,
         device=options.device,
         seed=options.seed,
         tolerance=options.tolerance,
         images=options.images,
         workers=options.workers,
+        max_pixels=options.max_pixels or MAX_PIXELS,
         on_progress=options.on_progress,
         on_measured=on_measured,
     )
@@ -70,7 +80,7 @@ def survey_folders(folders: tuple[Path, ...], options: DatasetOptions, crop: int
     from autocal_cli.dataset.ledger import Ledger
 
     ledger = Ledger()
-    return ledger.report(scan_folders(folders, options, ledger.take), crop)
+    return ledger.report(scan_folders(folders, options, on_measured=ledger.take), crop)
 
 
 def measure_dataset(
@@ -87,12 +97,13 @@ def measure_dataset(
         return None, ()
     if options.folders:
         dataset = scan_folders(options.folders, options)
-        return dataset, _about_failures(dataset, None)
+        return dataset, _about_files(dataset, None)
     present, findings = _existing_roots(config)
+    findings = (*findings, *check_pairs(config, options.seed))
     if present:
         try:
-            dataset = scan_folders(tuple(present), options)
-            return dataset, (*findings, *_about_failures(dataset, config.dataset_roots[0].place))
+            dataset = scan_folders(tuple(present), options, _training_names(config))
+            return dataset, (*findings, *_about_files(dataset, config.dataset_roots[0].place))
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
@@ -104,16 +115,25 @@ def measure_dataset(
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
 
-def _about_failures(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
-    """Files that could not be read stop a training in its middle: they are said here too."""
+def _training_names(config: TrainingConfig) -> tuple[str, ...] | None:
+    """What the meta_info file of the training set names; None where there is none."""
+    train = next((section for section in config.datasets if section.name == "train"), None)
+    listed = meta_info_of(train, Path(config.path).parent) if train else None
+    return listed.names if listed else None
+
+
+def _about_files(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
+    """What stops a training, or is trained on otherwise than it was measured, is said here too."""
+    findings = trainer_findings(dataset.sightings, place)
     if not dataset.failures:
-        return ()
+        return findings
     first = dataset.failures[0]
     message = (
         f"Could not be read: {len(dataset.failures):,} of {dataset.found:,} image files ({first.path}: {first.reason}"
     )
     more = ", and others)." if len(dataset.failures) > 1 else ")."
-    return (Finding("images-unreadable", "warning", message + more, "autocal analyze-dataset lists them all.", place),)
+    fix = "autocal analyze-dataset lists them all."
+    return (Finding("images-unreadable", "warning", message + more, fix, place), *findings)
 
 
 def _check_device(name: str | None) -> None:
@@ -135,17 +155,5 @@ def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, 
         if folder is not None:
             present.append(folder)
         else:
-            fix = "Correct the path, or name the images with --hr DIR."
-            message = f"The folder {root.path} ({root.key}) does not exist."
-            findings.append(Finding("dataset-missing", "warning", message, fix, root.place))
+            findings.append(missing_root(root, "Correct the path, or name the images with --hr DIR."))
     return present, tuple(findings)
-
-
-def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
-    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
-    try:
-        named = Path(root.path).expanduser()
-        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
-        return next((candidate for candidate in candidates if candidate.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
-        return None

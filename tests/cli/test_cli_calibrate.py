@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from autocal_cli.workflow import calibrate_file
 
@@ -363,3 +364,14 @@ def test_a_setting_may_be_named_with_its_whole_path(autocal, config):
     block = "train.dynamic_loss_scheduling."
     ran = autocal("calibrate", config, "--set", f"{block}momentum=0.7", "--json")
     assert json.loads(ran.out)["parameters"]["momentum"]["value"] == 0.7
+
+
+def test_images_without_a_partner_are_said_at_the_line_of_the_folder(autocal, config, tmp_path):
+    text = config.read_text("utf-8").replace("dataroot_gt: hr,", "dataroot_gt: hr, dataroot_lq: lq, lq_size: 64,")
+    config.write_text(text, "utf-8")
+    (tmp_path / "lq").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "lq" / "noise.png")
+    ran = autocal("calibrate", config, "--dry-run")
+    assert ran.code == 0
+    assert f"{config}:6:41: warning pairs-missing-lq: train: 3 GT and 1 LQ images; 2 GT have no LQ image" in ran.err
+    assert f"{config}:6:45: warning crop-larger-than-images: train: the GT crop of 128 pixels (64 x scale 2)" in ran.err

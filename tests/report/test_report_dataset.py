@@ -193,7 +193,7 @@ def test_json_keeps_its_keys():
     told = dataset_json(report(failed=1))
     assert list(told) == [
         "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "histograms", "health", "extremes",
+        "overall_ci95", "histograms", "health", "extremes", "findings",
     ]  # fmt: skip
     assert list(told["health"]) == [
         "images", "sizes", "crop", "below_crop", "grey", "flat", "blockiness", "exact_duplicates", "near_duplicates",

@@ -13,7 +13,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Presets
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import DatasetRoot, KeyPath, TrainingConfig, Value
+from autocal_cli.config.record import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.measure import DatasetOptions, find_root, measure_dataset, measure_network
@@ -180,3 +180,15 @@ def test_neutral_scores_that_autocal_wrote_are_not_taken_for_the_users(tmp_path:
     again = replace(read_training_config(resolved), dataset_roots=(root(photograph(tmp_path / "hr")),))
     dataset, _ = measure_dataset(again, {}, DatasetOptions())
     assert dataset is not None
+
+
+def test_a_meta_info_file_restricts_what_is_measured(tmp_path: Path) -> None:
+    folder = photograph(tmp_path / "hr")
+    photograph(folder, "1.png")
+    (folder / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "meta.txt").write_text("1.png (64,64,3)\n", "utf-8")
+    section = DatasetSection("train", gt=(root(folder),), meta_info=root("meta.txt"))
+    config = replace(config_with(folder, path=str(tmp_path / "train.yml")), datasets=(section,))
+    dataset, findings = measure_dataset(config, {}, DatasetOptions())
+    assert dataset is not None
+    assert (dataset.found, dataset.read, codes(findings)) == (1, 1, [])

@@ -1,0 +1,106 @@
+"""What the trainer does with files that this scan takes otherwise: sightings -> findings.
+
+Each row was found in the source of traiNNer-redux and tried with its libvips. Its scan of a folder goes through every
+entry: what is hidden or is no regular file is walked as if it were a folder, all else counts as an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from autocal_cli.dataset.record import Sighting
+from autocal_cli.errors import Finding, Place, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerView:
+    """What is said of a trait: `what` it is (one, several), what the trainer does (`deed`), and the cure."""
+
+    severity: Severity
+    what: tuple[str, str]
+    deed: str
+    fix: str
+
+
+TRAINER_VIEW = {
+    "hidden-file": TrainerView(
+        "warning",
+        ("hidden file", "hidden files"),
+        "traiNNer-redux opens what is hidden as a folder, so its scan ends with NotADirectoryError before training",
+        "Delete it, or name the images in a meta_info file.",
+    ),
+    "hidden-folder": TrainerView(
+        "warning",
+        ("hidden folder", "hidden folders"),
+        "left out here, but traiNNer-redux walks it and trains on what it holds",
+        "Move it out of the dataset.",
+    ),
+    "not-an-image": TrainerView(
+        "warning",
+        ("file that is no image", "files that are no images"),
+        "traiNNer-redux takes every file for an image whatever its ending, so training ends where one is drawn",
+        "Move it out of the dataset, or name the images in a meta_info file.",
+    ),
+    "special-file": TrainerView(
+        "warning",
+        ("pipe, socket or device", "pipes, sockets or devices"),
+        "traiNNer-redux opens what is no regular file as a folder, so its scan ends with NotADirectoryError",
+        "Delete it.",
+    ),
+    "broken-link": TrainerView(
+        "warning",
+        ("broken link", "broken links"),
+        "traiNNer-redux opens what is no regular file as a folder, so its scan ends with FileNotFoundError",
+        "Mend or delete it.",
+    ),
+    "link-loop": TrainerView(
+        "warning",
+        ("link to a folder above it", "links to folders above them"),
+        "traiNNer-redux follows it round and round until the system refuses, so its scan ends with OSError",
+        "Delete it.",
+    ),
+    "lmdb": TrainerView(
+        "warning",
+        ("LMDB folder", "LMDB folders"),
+        "read here and by BasicSR, but traiNNer-redux opens its keys as if they were files, so training ends at once",
+        "Under traiNNer-redux, train on the images as files.",
+    ),
+    "floating-point": TrainerView(
+        "warning",
+        ("image of floating-point grey", "images of floating-point grey"),
+        "measured here with 1.0 as white, but traiNNer-redux takes 255 for white, so that it becomes black",
+        "Save it with 8 or 16 bits.",
+    ),
+    "rare-format": TrainerView(
+        "warning",
+        ("BMP, PPM or JPEG 2000 image", "BMP, PPM or JPEG 2000 images"),
+        "read here, but the libvips in pyvips' own wheels cannot, so traiNNer-redux ends where one is drawn",
+        "Save it as PNG.",
+    ),
+    "transparent": TrainerView(
+        "info",
+        ("image with transparency", "images with transparency"),
+        "measured here on white, but traiNNer-redux drops the alpha channel and trains on the colours below it",
+        "Save it without alpha if hidden colours should not be learned.",
+    ),
+    "turned": TrainerView(
+        "info",
+        ("image with an EXIF rotation", "images with an EXIF rotation"),
+        "measured here upright, but traiNNer-redux takes the pixels as they are stored (BasicSR turns them)",
+        "Harmless where GT and LQ are turned alike; otherwise save it upright.",
+    ),
+}
+
+
+def trainer_findings(sightings: Iterable[Sighting], place: Place | None = None) -> tuple[Finding, ...]:
+    """One finding a trait, `trainer-` and its name as the code: how many files, one by name, what the trainer does."""
+    by_trait = {sighting.trait: sighting for sighting in sightings}
+    return tuple(_finding(by_trait[trait], view, place) for trait, view in TRAINER_VIEW.items() if trait in by_trait)
+
+
+def _finding(sighting: Sighting, view: TrainerView, place: Place | None) -> Finding:
+    counted = f"{sighting.count:,} {view.what[sighting.count > 1]}"
+    named = f"({sighting.example}{', and others' if sighting.count > 1 else ''})"
+    message = f"{counted} {named}: {view.deed}."
+    return Finding(f"trainer-{sighting.trait}", view.severity, message, view.fix, place)

@@ -1,0 +1,58 @@
+"""Which LQ image belongs to which GT image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.named import MetaInfo
+from autocal_cli.dataset.pairs import match, partner_stem, sample_pairs, sizes_of
+
+
+def files(*names: str, database: str | None = None) -> list[ListedFile]:
+    return [ListedFile(Path("root") / name, name, 1, 1, database) for name in names]
+
+
+LISTED = MetaInfo(("sub/a.png", "sub/b.png"), {"sub/b.png": "other/c.png"})
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "listed", "expected"),
+    [
+        ("a.png", "{}", None, "a"),
+        ("a.png", "{}x4", None, "ax4"),
+        ("sub/a.b.png", "LR_{}", None, "sub/LR_a.b"),
+        ("sub/a.png", "{}x4", LISTED, "ax4"),
+        ("sub/b.png", "{}x4", LISTED, "other/c"),
+    ],
+)
+def test_name_of_the_partner(name, template, listed, expected):
+    assert partner_stem(files(name)[0], template, listed) == expected
+
+
+def test_endings_do_not_count_and_the_rest_is_named():
+    found = match(files("a.png", "b.tif", "s/c.png"), files("a.jpg", "c.png", "b.png"))
+    assert found.pairs == ((0, 0), (1, 2))
+    assert found.without_lq == ("s/c.png",)
+    assert found.without_gt == ("c.png",)
+
+
+def test_keys_of_lmdb_have_no_ending():
+    assert match(files("a.0", "a.1", database="x.lmdb"), files("a.0", "a.1", database="y.lmdb")).pairs == (
+        (0, 0),
+        (1, 1),
+    )
+
+
+def test_sample_belongs_to_the_seed():
+    pairs = [(file,) for file in files(*(f"{number}.png" for number in range(50)))]
+    assert sample_pairs(pairs, 3, 50) == pairs
+    assert sample_pairs(pairs, 3, 5) == sample_pairs(pairs, 3, 5) != sample_pairs(pairs, 4, 5)
+    assert len(sample_pairs(pairs, 3, 5)) == 5
+
+
+def test_size_that_cannot_be_read_has_a_reason():
+    (found,) = sizes_of([tuple(files("missing.png"))])
+    assert (found.name, found.reason) == (str(Path("root") / "missing.png"), "no such file or directory")
