@@ -6,6 +6,7 @@ Heavy modules (torch, numpy, pillow, ruamel) are imported inside the commands, s
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -194,7 +195,8 @@ def analyze_dataset(
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
 
     In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
-    `pip install 'autocal-cli[health]'`. The folder is never written to.
+    `pip install 'autocal-cli[health]'`. The folder is never written to. Several processes share the work under
+    `torchrun --nproc-per-node N -m autocal_cli analyze-dataset ...`, to the same numbers.
     """
     from autocal_cli.dataset.trainer_view import trainer_findings
     from autocal_cli.report.as_json import dump
@@ -210,7 +212,7 @@ def analyze_dataset(
 
     _refuse_together(("--all", read_all), ("--images", images is not None))
     page, table = report_destinations(html, csv, force)
-    with scan_progress(quiet) as advance:
+    with scan_progress(quiet or not _is_first_rank()) as advance:
         limit = None if read_all else tolerance
         options = DatasetOptions(
             device=device,
@@ -223,6 +225,8 @@ def analyze_dataset(
         )
         report = survey_folders(tuple(paths), options, crop)
     findings = trainer_findings(report.fingerprint.sightings)
+    if not _is_first_rank():
+        return
 
     if page:
         write_report(page, dataset_page(report), force)
@@ -335,7 +339,14 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
+def _is_first_rank() -> bool:
+    """Whether this process shows and writes: of those that torchrun started one does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _say(message: str) -> None:
+    if not _is_first_rank():
+        return
     from autocal_cli.report.output import one_line
 
     sys.stderr.write(f"autocal: {one_line(message)}\n")

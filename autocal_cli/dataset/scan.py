@@ -19,6 +19,7 @@ from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
 from autocal_cli.dataset.measure import BATCH_SIZE, measure, read_measured
 from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.ranks import all_ranks
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, Sighting
 from autocal_cli.dataset.reference import Reference, load_reference
 from autocal_cli.dataset.sampling import CHECK_EVERY, Tally, Values, sample_order, summarise
@@ -63,10 +64,11 @@ def scan(
     """Measures images in random order until every mean is known to +- `tolerance` (None: all), and never more than
     `images` of them.
 
-    The images are those under the roots, or with `names` those so named below them. The result, `seconds` aside,
-    depends on files, seed, tolerance and `images` alone. `on_measured` gets each image that was read, with its facts.
-    A file that cannot be read becomes a failure in the record and stops nothing; nothing is ever written. Raises
-    AutocalError when a root is missing or holds no image, when no image can be read, and for a device that is not here.
+    The images are those under the roots, or with `names` those so named below them; the processes that torchrun
+    started share them. The result, `seconds` aside, depends on files, seed, tolerance and `images` alone. `on_measured`
+    gets each image that was read, with its facts. A file that cannot be read becomes a failure in the record and stops
+    nothing; nothing is ever written. Raises AutocalError when a root is missing or holds no image, when no image can be
+    read, and for a device that is not here.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
@@ -74,9 +76,13 @@ def scan(
     sample = _Sample(listing, reference, computing, batch_size, tolerance, images, on_measured)
     order = (listing.files[i].source for i in sample_order(len(listing.files), seed))
     decode = partial(read_measured, device=computing, max_pixels=max_pixels, facts=on_measured is not None)
-    with warnings.catch_warnings(), look_ahead(decode, order, workers or default_workers()) as results:
+    with (
+        warnings.catch_warnings(),
+        all_ranks() as ranks,
+        look_ahead(decode, ranks.share(order, CHECK_EVERY), workers or default_workers()) as results,
+    ):
         warnings.filterwarnings("ignore", module="PIL")
-        for result in results:
+        for result in ranks.together(results, len(listing.files), CHECK_EVERY):
             sample.take(result)
             if on_progress:
                 on_progress(sample.progress())

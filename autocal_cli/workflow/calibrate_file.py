@@ -68,7 +68,7 @@ def _left_alone(path: Path, raw: bytes, calibration: Calibration, config: Traini
 def _about_block(config: TrainingConfig) -> tuple[Finding, ...]:
     if config.block is None:
         message = f"There was no `{BLOCK_KEY}` block; one is added."
-        fix = "It takes effect under a trainer that reads it; an unmodified traiNNer-redux rejects unknown keys."
+        fix = "It takes effect under a trainer that reads it; start an unmodified one with `autocal run`."
         return (Finding("block-added", "info", message, fix, config.place),)
     if config.block.values.get("enabled") is False:
         message = "The block says `enabled: false`: it is calibrated, but stays switched off."

@@ -1,0 +1,78 @@
+"""Several processes: who takes what, and the same numbers as from one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autocal_cli.dataset.ranks import Ranks
+
+
+@pytest.mark.parametrize(
+    ("items", "block", "count"), [(0, 4, 2), (3, 4, 2), (10, 4, 3), (64, 64, 2), (130, 64, 3), (7, 64, 8)]
+)
+def test_every_item_is_taken_once_and_comes_back_in_its_place(items, block, count, monkeypatch):
+    """The exchange itself is stood in for: what each rank gave for a block is handed to all."""
+    shares = [list(Ranks(rank, count).share(range(items), block)) for rank in range(count)]
+    assert sorted(item for share in shares for item in share) == list(range(items))
+
+    streams = [iter(share) for share in shares]
+
+    def gather(target, mine):
+        start = gather.block * block
+        size = min(block, items - start)
+        target[0] = mine
+        for rank in range(1, count):
+            target[rank] = [next(streams[rank]) for _ in range(rank, size, count)]
+        gather.block += 1
+
+    gather.block = 0
+    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    assert list(Ranks(0, count).together(streams[0], items, block)) == list(range(items))
+
+
+def test_alone_nothing_is_exchanged():
+    assert list(Ranks().share("abc", 2)) == ["a", "b", "c"]
+    assert list(Ranks().together(iter("abc"), 3, 2)) == ["a", "b", "c"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder, noise = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for number in range(150):
+        pixels = noise.integers(0, 2 + 1.7 * number, (24, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def analyzed(folder, *options, ranks=1):
+    starter = [sys.executable, "-m"]
+    if ranks > 1:
+        starter = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "-m"]
+    command = [*starter, "autocal_cli", "analyze-dataset", str(folder), "--json", "--quiet", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, env={**os.environ})
+    told = json.loads(ran.stdout) if ran.returncode == 0 else {}
+    told.pop("seconds", None)
+    return ran, told
+
+
+@pytest.mark.parametrize("options", [("--all",), ("--images", "100", "--seed", "3")])
+def test_two_ranks_tell_what_one_does(folder, options):
+    _, alone = analyzed(folder, *options)
+    ran, together = analyzed(folder, *options, ranks=2)
+    assert ran.returncode == 0
+    assert together == alone
+    assert alone["images"]["read"] == (150 if "--all" in options else 100)
+
+
+def test_what_is_wrong_ends_all_ranks_and_is_told_once(tmp_path):
+    ran, _ = analyzed(tmp_path / "missing", ranks=2)
+    assert ran.returncode != 0
+    assert ran.stderr.count("no such file or directory. Check the path") == 1
