@@ -42,6 +42,9 @@ DeviceOption = Annotated[
     typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
 
@@ -75,6 +78,7 @@ def calibrate(
     hr: HrOption = None,
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
     settings: Annotated[
         list[str] | None,
@@ -105,7 +109,7 @@ def calibrate(
     if target and not in_place:
         check_destination(target, config, force)
     with scan_progress(quiet) as advance:
-        run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, seed, advance))
+        run = calibrate_file(config, by_hand, _dataset_options(hr, no_dataset, device, no_cache, seed, advance))
 
     if target and not dry_run:
         write_result(target, config, run.before, run.after, force)
@@ -129,6 +133,7 @@ def explain(
     hr: HrOption = None,
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -145,7 +150,7 @@ def explain(
 
     _check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        calibration, findings = explain_file(config, _dataset_options(hr, no_dataset, device, seed, advance))
+        calibration, findings = explain_file(config, _dataset_options(hr, no_dataset, device, no_cache, seed, advance))
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:
@@ -161,6 +166,7 @@ def analyze_dataset(
         list[Path], typer.Argument(metavar="PATH...", help="Folders of images, or images.", show_default=False)
     ],
     device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0.0, help="Stop when every mean is known to +- this much.")
@@ -207,7 +213,7 @@ def analyze_dataset(
     from autocal_cli.report.output import show, shows_blocks, write
     from autocal_cli.report.progress import scan_progress
     from autocal_cli.report.terminal import findings_view
-    from autocal_cli.workflow.measure import DatasetOptions, survey_folders
+    from autocal_cli.workflow.measure import DatasetOptions, survey_folders, usable_cache
     from autocal_cli.workflow.report_files import report_destinations, write_report
 
     _refuse_together(("--all", read_all), ("--images", images is not None))
@@ -221,10 +227,11 @@ def analyze_dataset(
             images=images,
             workers=workers,
             max_pixels=max_pixels,
+            use_cache=not no_cache,
             on_progress=advance,
         )
         report = survey_folders(tuple(paths), options, crop)
-    findings = trainer_findings(report.fingerprint.sightings)
+    findings = (*usable_cache(options)[1], *trainer_findings(report.fingerprint.sightings))
     if not _is_first_rank():
         return
 
@@ -353,12 +360,19 @@ def _say(message: str) -> None:
 
 
 def _dataset_options(
-    hr: list[Path] | None, no_dataset: bool, device: str | None, seed: int, on_progress: ProgressCallback | None
+    hr: list[Path] | None,
+    no_dataset: bool,
+    device: str | None,
+    no_cache: bool,
+    seed: int,
+    on_progress: ProgressCallback | None,
 ) -> DatasetOptions:
     from autocal_cli.workflow.measure import DatasetOptions
 
     _refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
-    return DatasetOptions(tuple(hr or ()), skip=no_dataset, device=device, seed=seed, on_progress=on_progress)
+    return DatasetOptions(
+        tuple(hr or ()), skip=no_dataset, device=device, use_cache=not no_cache, seed=seed, on_progress=on_progress
+    )
 
 
 def _refuse_together(*options: tuple[str, bool]) -> None:

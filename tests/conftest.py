@@ -11,6 +11,13 @@ from hypothesis import settings
 # One thread a process, here and in the processes that tests start: the tests themselves run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is kept in the user's own cache, and nothing taken from it."""
+    os.environ["AUTOCAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 # Where a change is judged (CI=true) the properties run on the same examples every time; elsewhere they explore.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)

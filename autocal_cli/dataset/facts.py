@@ -14,6 +14,7 @@ from PIL import Image
 
 from autocal_cli.dataset.report_record import ImageFacts
 
+FACTS_VERSION = 1  # of what the facts mean: another one makes cached facts unknown
 GRID = 8  # pixels a side of a JPEG block (ITU-T T.81)
 BLOCKINESS_AREA = 512  # long side of the middle of the image in which the grid is looked for; chosen, untested
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
@@ -77,6 +78,11 @@ def perceptual_hash(luma: Image.Image) -> int | None:
         return None
     small = luma.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.BOX)  # cheaper than its Lanczos
     return int(str(library.phash(small)), 16)
+
+
+def has_perceptual_hash() -> bool:
+    """Whether the library for it is installed."""
+    return _imagehash() is not None
 
 
 @cache

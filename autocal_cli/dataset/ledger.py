@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.decode import Pixels, WorkingImage
+from autocal_cli.dataset.decode import Pixels, WorkingImage, read_image
 from autocal_cli.dataset.health import assess
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
 from autocal_cli.dataset.report_record import OVERALL, DatasetReport, Extreme, Extremes, ImageRow
 from autocal_cli.dataset.sampling import Values, with_overall
 
@@ -19,6 +21,7 @@ BINS = 20  # of a histogram of scores
 EXTREMES = 5  # lowest and highest images of each metric
 JPEG_QUALITY = 75
 COLUMNS = (*METRIC_NAMES, OVERALL)
+_GONE = np.full((8, 8, 3), 128, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,11 @@ class _Candidate:
     path: str
     raw: float
     score: float
-    thumbnail: Pixels
+    image: WorkingImage
 
 
 class Ledger:
-    """`take` is a scan's `on_measured`. Of an image stay its row, and its thumbnail while it is among the extremes."""
+    """`take` is a scan's `on_measured`. Of an image stay its row, and its pixels while it is among the extremes."""
 
     def __init__(self) -> None:
         self._rows: list[ImageRow] = []
@@ -46,7 +49,7 @@ class Ledger:
         raw_columns = np.column_stack([raw, columns[:, -1]])  # the overall complexity has no unit of its own
         for i, name in enumerate(COLUMNS):
             found = [
-                _Candidate(_path(image), float(raw_columns[n, i]), float(columns[n, i]), image.thumbnail)
+                _Candidate(_path(image), float(raw_columns[n, i]), float(columns[n, i]), image)
                 for n, image in enumerate(images)
             ]
             lowest, highest = self._lowest[name] + found, self._highest[name] + found
@@ -93,7 +96,15 @@ def _score(row: ImageRow, column: int) -> float:
 
 
 def _pictured(candidates: Sequence[_Candidate]) -> tuple[Extreme, ...]:
-    return tuple(Extreme(one.path, one.raw, one.score, _jpeg(one.thumbnail)) for one in candidates)
+    return tuple(Extreme(one.path, one.raw, one.score, _jpeg(_thumbnail(one))) for one in candidates)
+
+
+def _thumbnail(candidate: _Candidate) -> Pixels:
+    """Its small picture; one that came from the cache is read for it. Grey where it cannot be read any more."""
+    image: WorkingImage | FileIssue = candidate.image
+    if not candidate.image.thumbnail.size:
+        image = read_image(Path(os.fsdecode(candidate.image.path)))
+    return _GONE if isinstance(image, FileIssue) else image.thumbnail
 
 
 def _jpeg(pixels: Pixels) -> bytes:

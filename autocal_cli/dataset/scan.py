@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from autocal_cli.dataset.account import merged
+from autocal_cli.dataset.cached_reads import kept, open_cache, read_unknown, with_known
 from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage
 from autocal_cli.dataset.device import pick_device
 from autocal_cli.dataset.listing import Listing, list_images
@@ -60,29 +62,37 @@ def scan(
     max_pixels: int = MAX_PIXELS,
     on_progress: Callable[[ScanProgress], None] | None = None,
     on_measured: MeasuredCallback | None = None,
+    cache_folder: Path | None = None,
 ) -> DatasetFingerprint:
     """Measures images in random order until every mean is known to +- `tolerance` (None: all), and never more than
     `images` of them.
 
     The images are those under the roots, or with `names` those so named below them; the processes that torchrun
     started share them. The result, `seconds` aside, depends on files, seed, tolerance and `images` alone. `on_measured`
-    gets each image that was read, with its facts. A file that cannot be read becomes a failure in the record and stops
-    nothing; nothing is ever written. Raises AutocalError when a root is missing or holds no image, when no image can be
-    read, and for a device that is not here.
+    gets each image that was read, with its facts. What was measured is kept in `cache_folder` and not read again; then
+    an image comes without its pixels. A file that cannot be read becomes a failure in the record and stops nothing;
+    nothing is ever written to the roots. Raises AutocalError when a root is missing or holds no image, when no image
+    can be read, and for a device or cache that cannot be used.
     """
     started = time.perf_counter()
     computing, reference = pick_device(device), load_reference()
     listing = list_images(roots, names=names, on_count=on_progress and _listing_progress(on_progress))
     sample = _Sample(listing, reference, computing, batch_size, tolerance, images, on_measured)
-    order = (listing.files[i].source for i in sample_order(len(listing.files), seed))
-    decode = partial(read_measured, device=computing, max_pixels=max_pixels, facts=on_measured is not None)
+    order = (listing.files[i] for i in sample_order(len(listing.files), seed))
+    read = partial(read_measured, device=computing, max_pixels=max_pixels, facts=on_measured is not None)
     with (
         warnings.catch_warnings(),
         all_ranks() as ranks,
-        look_ahead(decode, ranks.share(order, CHECK_EVERY), workers or default_workers()) as results,
+        open_cache(cache_folder, facts=on_measured is not None) as cache,
+        look_ahead(
+            read_unknown(read),
+            with_known(ranks.share(order, CHECK_EVERY), cache, max_pixels),
+            workers or default_workers(),
+        ) as results,
+        closing(kept(results, cache)) as reads,
     ):
         warnings.filterwarnings("ignore", module="PIL")
-        for result in ranks.together(results, len(listing.files), CHECK_EVERY):
+        for result in ranks.together(reads, len(listing.files), CHECK_EVERY):
             sample.take(result)
             if on_progress:
                 on_progress(sample.progress())

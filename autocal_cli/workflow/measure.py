@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class DatasetOptions:
     images: int | None = None
     workers: int | None = None
     max_pixels: int | None = None
+    use_cache: bool = True
     on_progress: ProgressCallback | None = None
 
 
@@ -69,7 +71,28 @@ def scan_folders(
         max_pixels=options.max_pixels or MAX_PIXELS,
         on_progress=options.on_progress,
         on_measured=on_measured,
+        cache_folder=usable_cache(options)[0],
     )
+
+
+def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, ...]]:
+    """Where measured images are kept: AUTOCAL_CACHE, else the user's cache folder; None with a finding if it cannot be.
+
+    A scan goes on without it.
+    """
+    from platformdirs import user_cache_path
+
+    from autocal_cli.dataset.cache import ImageCache
+
+    if not options.use_cache:
+        return None, ()
+    named = os.environ.get("AUTOCAL_CACHE")
+    folder = Path(named) if named else user_cache_path("autocal", appauthor=False)
+    try:
+        ImageCache(folder, "").close()
+    except AutocalError as error:
+        return None, (Finding("cache-unusable", "warning", error.message, error.fix),)
+    return folder, ()
 
 
 def survey_folders(folders: tuple[Path, ...], options: DatasetOptions, crop: int | None = None) -> DatasetReport:
@@ -97,9 +120,9 @@ def measure_dataset(
         return None, ()
     if options.folders:
         dataset = scan_folders(options.folders, options)
-        return dataset, _about_files(dataset, None)
+        return dataset, (*usable_cache(options)[1], *_about_files(dataset, None))
     present, findings = _existing_roots(config)
-    findings = (*findings, *check_pairs(config, options.seed))
+    findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
     if present:
         try:
             dataset = scan_folders(tuple(present), options, _training_names(config))

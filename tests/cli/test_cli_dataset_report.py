@@ -112,3 +112,21 @@ def test_a_resolved_config_holds_none_of_it(autocal, config):
     assert "metric_version" in resolved
     for word in ("sha256:", "health", "blockiness", "duplicates", "histogram", "extremes"):
         assert word not in resolved.replace("text_sha256:", "")
+
+
+def test_a_cache_that_cannot_be_used_is_said_and_done_without(autocal, images, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("AUTOCAL_CACHE", str(tmp_path / "file"))
+    ran = autocal("analyze-dataset", images, "--json")
+    assert ran.code == 0
+    assert "warning cache-unusable: The cache" in ran.err
+    assert "--no-cache" in ran.err
+    assert "cache-unusable" not in autocal("analyze-dataset", images, "--no-cache").err
+
+
+def test_no_cache_keeps_nothing(autocal, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOCAL_CACHE", str(tmp_path / "cache"))
+    autocal("analyze-dataset", images, "--no-cache")
+    assert not (tmp_path / "cache").exists()
+    autocal("analyze-dataset", images)
+    assert (tmp_path / "cache" / "images.sqlite").exists()

@@ -1,0 +1,101 @@
+"""Reading images through the cache: what is known of a file as it is now is not decoded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from autocal_cli.dataset.cache import ImageCache, ImageKey
+from autocal_cli.dataset.decode import WorkingImage
+from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
+from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.report_record import ImageFacts
+from autocal_cli.dataset.source import ImageSource
+
+PUT_EVERY = 64  # images written at once: what an interrupted scan may have to read again
+
+Result = WorkingImage | FileIssue
+Read = Callable[[ImageSource], Result]
+Item = tuple[ListedFile, WorkingImage | None]  # a file, and what is known of it
+
+_NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
+
+
+@contextmanager
+def open_cache(folder: Path | None, facts: bool) -> Iterator[ImageCache | None]:
+    """The cache in a folder, of images with or without their facts; None without a folder. Raises AutocalError."""
+    if folder is None:
+        yield None
+        return
+    hashes = "hashed" if facts and has_perceptual_hash() else ""
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{FACTS_VERSION if facts else 0}{hashes}")
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
+def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:
+    """Each file with what the cache knows of it. What lies over the limit of pixels now has to be refused anew."""
+    for file in files:
+        text = cache.get(_key(file)) if cache and file.database is None else None
+        known = None if text is None else from_text(text)
+        yield file, known if known and known.width * known.height <= max_pixels else None
+
+
+def read_unknown(read: Read) -> Callable[[Item], tuple[ListedFile, Result, bool]]:
+    """The function for the workers: (file, result, whether it was read now)."""
+
+    def read_item(item: Item) -> tuple[ListedFile, Result, bool]:
+        file, known = item
+        return (file, known, False) if known else (file, read(file.source), True)
+
+    return read_item
+
+
+def kept(results: Iterable[tuple[ListedFile, Result, bool]], cache: ImageCache | None) -> Generator[Result, None, None]:
+    """The results, those that are new and sound put into the cache on the way, block by block."""
+    fresh: list[tuple[ImageKey, str]] = []
+    try:
+        for file, result, read_now in results:
+            if cache and read_now and file.database is None and isinstance(result, WorkingImage) and result.raw:
+                fresh.append((_key(file), to_text(result)))
+                if len(fresh) >= PUT_EVERY:
+                    cache.put(fresh)
+                    fresh = []
+            yield result
+    finally:
+        if cache and fresh:
+            cache.put(fresh)
+
+
+def to_text(image: WorkingImage) -> str:
+    """What is kept of an image: everything but its pixels. Numbers come back to the bit."""
+    facts = None if image.facts is None else asdict(image.facts)
+    return json.dumps([image.width, image.height, image.raw, facts, image.traits, image.path])
+
+
+def from_text(text: str) -> WorkingImage:
+    """The image of which `to_text` was kept, without pixels."""
+    width, height, raw, facts, traits, path = json.loads(text)
+    return WorkingImage(
+        working=_NO_PIXELS,
+        thumbnail=_NO_PIXELS,
+        width=width,
+        height=height,
+        facts=None if facts is None else ImageFacts(**facts),
+        raw=tuple(raw),
+        traits=tuple(traits),
+        path=path,
+    )
+
+
+def _key(file: ListedFile) -> ImageKey:
+    return ImageKey(file.path.absolute(), file.size, file.mtime_ns)

@@ -1,0 +1,119 @@
+"""Scans through the cache: the same answer without decoding, never a stale one, and a scan that goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autocal_cli.dataset import measure
+from autocal_cli.dataset.cached_reads import from_text, to_text
+from autocal_cli.dataset.decode import read_image
+from autocal_cli.dataset.ledger import Ledger
+from autocal_cli.dataset.measure import read_measured
+from autocal_cli.dataset.scan import scan
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder, noise = tmp_path / "hr", np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(80):
+        pixels = noise.integers(0, 2 + 3 * number, (24, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of the files that are decoded."""
+    names = []
+
+    def read(source, **options):
+        names.append(source.name)
+        return read_image(source, **options)
+
+    monkeypatch.setattr(measure, "read_image", read)
+    return names
+
+
+def survey(folder, cache, **options):
+    ledger = Ledger()
+    fingerprint = scan([folder], tolerance=None, on_measured=ledger.take, cache_folder=cache, device="cpu", **options)
+    report = ledger.report(fingerprint)
+    return replace(report, fingerprint=replace(fingerprint, seconds=0.0))
+
+
+def test_a_second_scan_decodes_nothing_and_tells_the_same(folder, tmp_path, decoded):
+    anew = survey(folder, None)
+    assert len(decoded) == 81
+    first = survey(folder, tmp_path / "cache")
+    decoded.clear()
+    second = survey(folder, tmp_path / "cache")
+    assert decoded == ["broken.png"]  # what failed is tried again
+    assert anew == first == second
+
+
+def test_one_file_that_changed_changes_the_answer(folder, tmp_path, decoded):
+    before = survey(folder, tmp_path / "cache")
+    decoded.clear()
+    Image.fromarray(np.full((24, 32, 3), 255, np.uint8)).save(folder / "079.png")
+    after = survey(folder, tmp_path / "cache")
+    assert sorted(decoded) == ["079.png", "broken.png"]
+    assert after.fingerprint.metrics != before.fingerprint.metrics
+    assert after == survey(folder, None)
+
+
+def test_a_file_of_the_same_size_with_another_time_is_read_again(folder, tmp_path, decoded):
+    survey(folder, tmp_path / "cache")
+    decoded.clear()
+    status = (folder / "000.png").stat()
+    os.utime(folder / "000.png", ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+    survey(folder, tmp_path / "cache")
+    assert sorted(decoded) == ["000.png", "broken.png"]
+
+
+def test_an_interrupted_scan_goes_on_where_it_was(folder, tmp_path, decoded):
+    def interrupt(progress):
+        if progress.done >= 70:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        survey(folder, tmp_path / "cache", on_progress=interrupt, workers=1)
+    done = len(decoded)
+    decoded.clear()
+    whole = survey(folder, tmp_path / "cache", workers=1)
+    assert done >= 64
+    assert len(decoded) <= 81 - 64
+    assert whole == survey(folder, None)
+
+
+def test_an_image_over_the_limit_of_pixels_is_refused_although_it_is_known(folder, tmp_path):
+    assert survey(folder, tmp_path / "cache").fingerprint.read == 80
+    Image.fromarray(np.zeros((60, 60, 3), np.uint8)).save(folder / "large.png")
+    assert survey(folder, tmp_path / "cache").fingerprint.read == 81
+    refused = survey(folder, tmp_path / "cache", max_pixels=1000)
+    assert [Path(issue.path).name for issue in refused.fingerprint.failures] == ["broken.png", "large.png"]
+
+
+def test_with_and_without_facts_are_kept_apart(folder, tmp_path, decoded):
+    scan([folder], tolerance=None, cache_folder=tmp_path / "cache", device="cpu")
+    decoded.clear()
+    report = survey(folder, tmp_path / "cache")
+    assert len(decoded) == 81
+    assert len(report.rows) == 80
+
+
+def test_what_is_kept_comes_back_to_the_bit(folder):
+    import torch
+
+    image = read_measured(folder / "050.png", torch.device("cpu"), facts=True)
+    again = from_text(to_text(image))
+    assert (again.raw, again.facts, again.width, again.path) == (image.raw, image.facts, image.width, image.path)
+    assert json.loads(to_text(again)) == json.loads(to_text(image))
