@@ -342,7 +342,8 @@ def main() -> None:
 
 
 def _complain(message: str, code: int) -> int:
-    _say(message)
+    """An error is told by every process that has it, since it may be that one's alone."""
+    _write(message if _is_first_rank() else f"rank {os.environ['RANK']}: {message}")
     return code
 
 
@@ -352,8 +353,11 @@ def _is_first_rank() -> bool:
 
 
 def _say(message: str) -> None:
-    if not _is_first_rank():
-        return
+    if _is_first_rank():
+        _write(message)
+
+
+def _write(message: str) -> None:
     from autocal_cli.report.output import one_line
 
     sys.stderr.write(f"autocal: {one_line(message)}\n")

@@ -76,7 +76,7 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX
         network=_network(document, layout),
         dataset_roots=tuple(_roots(document, layout)),
         datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
-        block=_block(document, layout),
+        block=read_block(document, layout),
         place=document.place(train.key.start),
     )
 
@@ -225,7 +225,8 @@ def _roots(document: ConfigDocument, layout: TrainerLayout) -> list[DatasetRoot]
     return read_roots(document, lookup(document, layout.training_images), ".".join(layout.training_images))
 
 
-def _block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:
+def read_block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:
+    """The scheduling block, None where there is none. Raises AutocalError where it is no mapping, or a key twice."""
     pair = lookup(document, layout.block)
     if pair is None:
         return None

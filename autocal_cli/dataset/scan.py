@@ -153,7 +153,9 @@ class _Sample:
             self.failures.append(result)
         else:
             self._unmeasured.append(result)
-            self.sightings = merged((*self.sightings, *(Sighting(trait, 1, result.path) for trait in result.traits)))
+            if result.traits:
+                found = (Sighting(trait, 1, result.path) for trait in result.traits)
+                self.sightings = merged((*self.sightings, *found))
         if self._at_check():
             self._measure()
 

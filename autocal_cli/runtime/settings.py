@@ -49,20 +49,26 @@ class SchedulerSettings:
 
         What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept.
         """
+        return cls.from_scheduling_block(SchedulingBlock(block, {}, Place("dynamic_loss_scheduling")), total_iter)
+
+    @classmethod
+    def from_scheduling_block(cls, given: SchedulingBlock, total_iter: int | None = None) -> SchedulerSettings:
+        """As `from_block`, of a block that knows its places in a file, which errors then tell."""
+        block = given.values
         if block.get("auto_calibrate") is True and not isinstance(block.get(RECORD_KEY), Mapping):
             message = (
                 "the block is not resolved: it is calibrated here from the presets, without a look at network or data; "
                 "`autocal calibrate` does it properly."
             )
             warnings.warn(f"autocal: {message}", stacklevel=2)
-        values: Any = _complete(block, total_iter)
+        values: Any = _complete(given, total_iter)
         return cls(
             **{name: values[name] for name in PARAMETERS},
             phases=tuple(Phase(name, **numbers) for name, numbers in values["phases"].items()),
             **values["stability"],
-            ceilings={**default_ceilings(), **_shares(block, "ceilings", {})},
-            gradient_shares=_shares(block, "gradient_shares", {}),
-            kinds={str(label): str(kind) for label, kind in dict(block.get("kinds") or {}).items()},
+            ceilings={**default_ceilings(), **_shares(given, "ceilings")},
+            gradient_shares=_shares(given, "gradient_shares"),
+            kinds={label: str(kind) for label, kind in _by_loss(given, "kinds").items()},
         )
 
 
@@ -79,26 +85,31 @@ def default_ceilings() -> dict[str, float]:
     return ceilings
 
 
-def _complete(block: Mapping[str, Any], total_iter: int | None) -> dict[str, Any]:
+def _complete(given: SchedulingBlock, total_iter: int | None) -> dict[str, Any]:
     """The block with every known key: its own values, and around them what calibration gives without measurements."""
-    own = {key: value for key, value in block.items() if key not in (RECORD_KEY, *RUNTIME_KEYS)}
-    place = Place("dynamic_loss_scheduling")
-    config = TrainingConfig(
-        path="", trainer="", total_iter=total_iter, block=SchedulingBlock(own, {}, place), place=place
-    )
-    network = NetworkFingerprint(type=block.get("architecture_type"))
+    own = {key: value for key, value in given.values.items() if key not in (RECORD_KEY, *RUNTIME_KEYS)}
+    block = SchedulingBlock(own, given.places, given.place)
+    config = TrainingConfig(path="", trainer="", total_iter=total_iter, block=block, place=given.place)
+    architecture = own.get("architecture_type")
+    network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
     return dict(resolved_values(calibrate(config, network, None, load_presets())))
 
 
-def _shares(block: Mapping[str, Any], key: str, default: Mapping[str, float]) -> dict[str, float]:
-    given = block.get(key)
-    if given is None:
-        return dict(default)
-    if not isinstance(given, Mapping):
-        raise AutocalError(f"`{key}` should be a mapping of shares, each above 0 and at most 1.")
-    for name, share in given.items():
+def _shares(block: SchedulingBlock, key: str) -> dict[str, float]:
+    shares = _by_loss(block, key)
+    for name, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-            raise AutocalError(f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}.")
-    if key == "gradient_shares" and sum(given.values()) > 1.0 + 1e-9:
-        raise AutocalError(f"`gradient_shares` should add up to at most 1. They add up to {sum(given.values()):g}.")
-    return {str(name): float(share) for name, share in given.items()}
+            message = f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}."
+            raise AutocalError(message, place=block.place_of((key, name)))
+    if key == "gradient_shares" and sum(shares.values()) > 1.0 + 1e-9:
+        message = f"`gradient_shares` should add up to at most 1. They add up to {sum(shares.values()):g}."
+        raise AutocalError(message, place=block.place_of((key,)))
+    return {name: float(share) for name, share in shares.items()}
+
+
+def _by_loss(block: SchedulingBlock, key: str) -> dict[str, Any]:
+    """A mapping by loss or kind of loss; empty where it is absent or null."""
+    given = block.values.get(key)
+    if given is not None and not isinstance(given, Mapping):
+        raise AutocalError(f"`{key}` should be a mapping by loss.", place=block.place_of((key,)))
+    return {str(name): value for name, value in (given or {}).items()}

@@ -11,15 +11,15 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autocal_cli.config.document import ConfigDocument, parse_document
-from autocal_cli.config.layout import REDUX, read_training_config
+from autocal_cli.config.layout import REDUX, read_block, read_training_config
 from autocal_cli.config.patch import text_without
 from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.record import BLOCK_KEY, Value
+from autocal_cli.config.record import BLOCK_KEY, SchedulingBlock
 from autocal_cli.config.storage import read_bytes
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
@@ -100,28 +100,25 @@ def read_source(path: Path) -> Source:
     """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
     document = parse_document(read_bytes(path), str(path))
     config = read_training_config(document)
-    values: Mapping[str, Value] | None = config.block.values if config.block else None
-    sidecar = sidecar_of(path)
+    block, holder, sidecar = config.block, path, sidecar_of(path)
     if sidecar.exists() and sidecar != path:
-        if values is not None:
+        if block is not None:
             message = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block."
-            raise AutocalError(message, place=config.block.place if config.block else None, fix="Remove one.")
-        values = _sidecar_block(sidecar)
-    if values is not None:
-        SchedulerSettings.from_block(values, config.total_iter)
-    holder = path if config.block else sidecar
+            raise AutocalError(message, place=block.place, fix="Remove one.")
+        block, holder = _sidecar_block(sidecar), sidecar
+    if block is not None:
+        SchedulerSettings.from_scheduling_block(block, config.total_iter)
+    values = block.values if block else None
     return Source(path, holder, values, config.total_iter, _without_block(document))
 
 
-def _sidecar_block(path: Path) -> Mapping[str, Value]:
+def _sidecar_block(path: Path) -> SchedulingBlock:
     """A sidecar holds the block at its top, or is a whole config with one."""
     document = parse_document(read_bytes(path), str(path))
-    for keys in ((BLOCK_KEY,), REDUX.block):
-        pair = lookup(document, keys)
-        if pair is not None:
-            values = read_value(document, pair.value)
-            if isinstance(values, dict):
-                return values
+    for layout in (replace(REDUX, block=(BLOCK_KEY,)), REDUX):
+        block = read_block(document, layout)
+        if block is not None:
+            return block
     raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
 
 

@@ -72,7 +72,32 @@ def test_two_ranks_tell_what_one_does(folder, options):
     assert alone["images"]["read"] == (150 if "--all" in options else 100)
 
 
-def test_what_is_wrong_ends_all_ranks_and_is_told_once(tmp_path):
+def errors(ran):
+    return [line for line in ran.stderr.splitlines() if line.startswith("autocal: ")]
+
+
+def test_what_is_wrong_ends_all_ranks_and_is_told_by_each_once(tmp_path):
     ran, _ = analyzed(tmp_path / "missing", ranks=2)
     assert ran.returncode != 0
-    assert ran.stderr.count("no such file or directory. Check the path") == 1
+    told = errors(ran)
+    assert 1 <= len(told) == len(set(told)) <= 2  # torchrun may end one before it has spoken
+    assert all("no such file or directory. Check the path of the dataset." in line for line in told)
+    assert sum("rank 1: " in line for line in told) <= 1
+
+
+ONE_OF_THEM = """
+import os, sys
+from autocal_cli.cli import main
+sys.argv = ["autocal", "analyze-dataset", sys.argv[1 + int(os.environ["RANK"])], "--all", "--json"]
+main()
+"""
+
+
+def test_what_is_wrong_on_one_rank_alone_ends_all_and_is_told(folder, tmp_path):
+    (tmp_path / "one.py").write_text(ONE_OF_THEM, "utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(tmp_path / "one.py")]
+    folders = [str(folder), str(tmp_path / "missing")]
+    ran = subprocess.run([*command, *folders], capture_output=True, text=True, encoding="utf-8", timeout=300)
+    assert ran.returncode != 0
+    assert errors(ran)[0].startswith(f"autocal: rank 1: {tmp_path / 'missing'}: no such file or directory.")
+    assert ran.stdout == ""

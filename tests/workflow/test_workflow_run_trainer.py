@@ -122,6 +122,13 @@ def test_a_block_that_is_not_resolved_is_calibrated_here_and_that_is_said_once(r
     assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
 
 
+def test_a_mistake_in_a_sidecar_is_told_with_its_place_there(run, tmp_path):
+    (tmp_path / "train.autocal.yml").write_text("dynamic_loss_scheduling:\n  momentum: 7\n", "utf-8")
+    ran = run(config_with())
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert ran.stderr.startswith("autocal: train.autocal.yml:2:13: `momentum` should be")
+
+
 def test_a_block_that_is_not_enabled_trains_without(run, tmp_path):
     ran = run(config_with({"enabled": False}))
     assert ran.returncode == 0
@@ -172,7 +179,13 @@ def test_the_trainer_exits_as_it_would_alone(run):
 
 @pytest.mark.parametrize(
     ("block", "said"),
-    [(None, "There is no `dynamic_loss_scheduling` block"), ({"momentum": 7}, "momentum")],
+    [
+        (None, "autocal: train.yml: There is no `dynamic_loss_scheduling` block"),
+        ({"auto_calibrate": False, "momentum": 7}, "autocal: train.yml:11:15: `momentum` should be"),
+        ({"ceilings": {"adversarial": 2}}, "autocal: train.yml:11:20: `ceilings.adversarial` should be a share"),
+        ({"kinds": ["gan"]}, "autocal: train.yml:11:5: `kinds` should be a mapping"),
+        ({"gradient_shares": {"a": 0.9, "b": 0.2}}, "autocal: train.yml:11:7: `gradient_shares` should add up"),
+    ],
 )
 def test_an_unusable_block_stops_before_the_trainer_starts(run, tmp_path, block, said):
     ran = run(config_with(block))
