@@ -1,0 +1,104 @@
+"""`autocal analyze-dataset`: texture, edges, colour and health of folders of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autocal_cli.commands.options import (
+    DeviceOption,
+    JsonOption,
+    NoCacheOption,
+    QuietOption,
+    SeedOption,
+    refuse_together,
+)
+from autocal_cli.commands.voice import is_first_rank
+
+
+def analyze_dataset(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Folders of images, or images.", show_default=False)
+    ],
+    device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
+    seed: SeedOption = 0,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0.0, help="Stop when every mean is known to +- this much.")
+    ] = 0.02,
+    images: Annotated[
+        int | None, typer.Option("--images", metavar="N", min=1, help="Read at most so many images.")
+    ] = None,
+    read_all: Annotated[bool, typer.Option("--all", help="Read every image.")] = False,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            "--crop", metavar="N", min=1, help="The training's crop in pixels of these images, as lq_size x scale."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with histograms, thumbnails and health.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table with one row an image.")
+    ] = None,
+    max_pixels: Annotated[
+        int,
+        typer.Option("--max-pixels", metavar="N", min=1, help="Leave out images of more pixels than this, by header."),
+    ] = 300_000_000,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
+) -> None:
+    """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
+
+    In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
+    `pip install 'autocal-cli[health]'`. The folder is never written to. Several processes share the work under
+    `torchrun --nproc-per-node N -m autocal_cli analyze-dataset ...`, to the same numbers.
+    """
+    from autocal_cli.dataset.trainer_view import trainer_findings
+    from autocal_cli.report.as_json import dump
+    from autocal_cli.report.dataset_csv import dataset_csv
+    from autocal_cli.report.dataset_html import dataset_page
+    from autocal_cli.report.dataset_json import dataset_json
+    from autocal_cli.report.dataset_terminal import dataset_view
+    from autocal_cli.report.output import show, shows_blocks, write
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import findings_view
+    from autocal_cli.workflow.measure import DatasetOptions, survey_folders, usable_cache
+    from autocal_cli.workflow.report_files import report_destinations, write_report
+
+    refuse_together(("--all", read_all), ("--images", images is not None))
+    page, table = report_destinations(html, csv, force)
+    with scan_progress(quiet or not is_first_rank()) as advance:
+        limit = None if read_all else tolerance
+        options = DatasetOptions(
+            device=device,
+            seed=seed,
+            tolerance=limit,
+            images=images,
+            workers=workers,
+            max_pixels=max_pixels,
+            use_cache=not no_cache,
+            on_progress=advance,
+        )
+        report = survey_folders(tuple(paths), options, crop)
+    findings = (*usable_cache(options)[1], *trainer_findings(report.fingerprint.sightings))
+    if not is_first_rank():
+        return
+
+    if page:
+        write_report(page, dataset_page(report), force)
+    if table:
+        write_report(table, dataset_csv(report), force)
+    if as_json:
+        write(dump(dataset_json(report, findings)).encode())
+    else:
+        show(*dataset_view(report, shows_blocks()))
+    if not quiet:
+        show(*findings_view(findings), stderr=True)

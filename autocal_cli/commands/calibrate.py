@@ -1,0 +1,82 @@
+"""`autocal calibrate`: chooses the schedule and writes it into the config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autocal_cli.commands.options import (
+    ConfigArgument,
+    DeviceOption,
+    HrOption,
+    JsonOption,
+    NoCacheOption,
+    NoDatasetOption,
+    QuietOption,
+    SeedOption,
+    dataset_options,
+    exit_with,
+    refuse_together,
+)
+
+
+def calibrate(
+    config: ConfigArgument,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the resolved config here; - is standard output."),
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Rewrite CONFIG itself.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what changes, as a unified diff.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show the summary.")] = False,
+    hr: HrOption = None,
+    no_dataset: NoDatasetOption = False,
+    device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
+    seed: SeedOption = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE even if autocal did not write it.")] = False,
+) -> None:
+    """Choose the loss schedule for CONFIG and write it, fully resolved, into the config.
+
+    Without -o or --in-place the resolved config goes to standard output. Nothing but the block
+    train.dynamic_loss_scheduling changes; values written by hand are kept.
+    """
+    from autocal_cli.report.as_json import calibration_json, dump
+    from autocal_cli.report.differences import unified_diff
+    from autocal_cli.report.output import show, write
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
+    from autocal_cli.workflow.calibrate_file import calibrate_file
+    from autocal_cli.workflow.destination import check_destination, write_result
+    from autocal_cli.workflow.settings import parse_settings
+
+    refuse_together(("--in-place", in_place), ("-o", out is not None))
+    refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
+    target = config if in_place else Path(out) if out not in (None, "-") else None
+    by_hand = parse_settings(settings or [])
+    if target and not in_place:
+        check_destination(target, config, force)
+    with scan_progress(quiet) as advance:
+        run = calibrate_file(config, by_hand, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+
+    if target and not dry_run:
+        write_result(target, config, run.before, run.after, force)
+    if not quiet:
+        show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
+    if as_json:
+        write(dump(calibration_json(run.calibration, run.findings)).encode())
+    elif diff:
+        write(unified_diff(run.before, run.after, str(config), str(target or config)).encode())
+    elif target is None and not dry_run:
+        write(run.after)
+    if not quiet:
+        show(outcome_view(run.path, target, run.after != run.before, dry_run), stderr=True)
+    exit_with(run.findings)

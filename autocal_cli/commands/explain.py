@@ -1,0 +1,61 @@
+"""`autocal explain`: every chosen parameter with the steps that led to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autocal_cli.commands.options import (
+    ConfigArgument,
+    DeviceOption,
+    HrOption,
+    JsonOption,
+    NoCacheOption,
+    NoDatasetOption,
+    QuietOption,
+    SeedOption,
+    dataset_options,
+    exit_with,
+)
+from autocal_cli.errors import AutocalError
+
+
+def explain(
+    config: ConfigArgument,
+    parameter: Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")] = None,
+    hr: HrOption = None,
+    no_dataset: NoDatasetOption = False,
+    device: DeviceOption = None,
+    no_cache: NoCacheOption = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Print every chosen parameter with the steps that led to it.
+
+    A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
+    """
+    from autocal_cli.report.as_json import calibration_json, dump
+    from autocal_cli.report.output import show, write
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import explanation_view, findings_view
+    from autocal_cli.workflow.explain_file import explain_file
+
+    _check_parameter(parameter)
+    with scan_progress(quiet) as advance:
+        calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+    if as_json:
+        write(dump(calibration_json(calibration, findings, parameter)).encode())
+    else:
+        show(explanation_view(calibration, parameter))
+    if not quiet:
+        show(*findings_view(findings), stderr=True)
+    exit_with(findings)
+
+
+def _check_parameter(name: str | None) -> None:
+    from autocal_cli.calibration.record import PARAMETERS
+
+    if name is not None and name not in PARAMETERS:
+        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")

@@ -1,0 +1,58 @@
+"""Options that several commands have, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocal_cli.errors import AutocalError, Finding
+
+if TYPE_CHECKING:
+    from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
+
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config (YAML).", show_default=False)]
+HrOption = Annotated[
+    list[Path] | None,
+    typer.Option("--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable."),
+]
+NoDatasetOption = Annotated[bool, typer.Option("--no-dataset", help="Scan nothing; complexity counts as neutral, 0.5.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
+
+
+def dataset_options(
+    hr: list[Path] | None,
+    no_dataset: bool,
+    device: str | None,
+    no_cache: bool,
+    seed: int,
+    on_progress: ProgressCallback | None,
+) -> DatasetOptions:
+    from autocal_cli.workflow.measure import DatasetOptions
+
+    refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
+    return DatasetOptions(
+        tuple(hr or ()), skip=no_dataset, device=device, use_cache=not no_cache, seed=seed, on_progress=on_progress
+    )
+
+
+def refuse_together(*options: tuple[str, bool]) -> None:
+    given = [name for name, present in options if present]
+    if len(given) > 1:
+        raise AutocalError(f"{' and '.join(given)} cannot be used together.", fix=f"Leave out {given[-1]}.")
+
+
+def exit_with(findings: Iterable[Finding]) -> None:
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
