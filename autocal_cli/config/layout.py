@@ -1,12 +1,10 @@
-"""TrainerLayout: where a trainer's config keeps what calibration needs.  ConfigDocument -> TrainingConfig.
+"""ConfigDocument -> TrainingConfig: the facts of a training config, by the layout of the trainer it is for.
 
 traiNNer-redux writes `train.losses` as a list; BasicSR, Real-ESRGAN and older files write `train.*_opt` mappings. Both
-are read here, since both stand in real folders of option files.
+are read whatever the trainer, since both stand in real folders of option files.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from autocal_cli.config.datasets import read_roots, read_sections
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
@@ -23,38 +21,17 @@ from autocal_cli.config.record import (
     TrainingConfig,
     Value,
 )
+from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 
 
-@dataclass(frozen=True, slots=True)
-class TrainerLayout:
-    """The key paths of one trainer's config. Where several are given, the first that is present counts."""
-
-    trainer: str
-    total_iter: tuple[KeyPath, ...] = (("train", "total_iter"), ("train", "niter"))
-    batch_per_gpu: tuple[KeyPath, ...] = (
-        ("datasets", "train", "batch_size_per_gpu"),
-        ("datasets", "train", "batch_size"),
-    )
-    accumulation: tuple[KeyPath, ...] = (("datasets", "train", "accum_iter"), ("train", "accum_iter"))
-    gpus: KeyPath = ("num_gpu",)
-    scale: KeyPath = ("scale",)
-    losses: KeyPath = ("train", "losses")
-    network: KeyPath = ("network_g",)
-    datasets: KeyPath = ("datasets",)
-    training_images: KeyPath = ("datasets", "train", "dataroot_gt")
-    block: KeyPath = ("train", BLOCK_KEY)
-
-
-REDUX = TrainerLayout("traiNNer-redux")
-
-
-def read_training_config(document: ConfigDocument, layout: TrainerLayout = REDUX) -> TrainingConfig:
-    """Reads the facts of a training config.
+def read_training_config(document: ConfigDocument, layout: TrainerLayout | None = None) -> TrainingConfig:
+    """Reads the facts of a training config; without a `layout`, by that of the trainer that its shape tells.
 
     Raises AutocalError, with the place, when there is no `train` mapping, when `train` or the block stand twice, or
     when a number that calibration needs is none.
     """
+    layout = layout or recognise_trainer(document)
     for depth in range(1, len(layout.block) + 1):
         _refuse_duplicates(document, layout.block[:depth])
     train = lookup(document, layout.block[:-1])

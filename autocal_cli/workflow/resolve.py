@@ -11,9 +11,10 @@ from autocal_cli.calibration.resolved import record_of, resolved_values
 from autocal_cli.calibration.schema import RECORD_KEY
 from autocal_cli.config.document import ConfigDocument
 from autocal_cli.config.edits import splice
-from autocal_cli.config.layout import REDUX, TrainerLayout, read_training_config
+from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.patch import plan_patch, text_without
 from autocal_cli.config.record import KeyPath, TrainingConfig, Value
+from autocal_cli.config.trainers import REDUX, TrainerLayout
 from autocal_cli.config.verify import VerificationError, verify_patch
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.network.record import NetworkFingerprint

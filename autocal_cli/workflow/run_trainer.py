@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from autocal_cli.config.document import ConfigDocument, parse_document
-from autocal_cli.config.layout import REDUX, read_block, read_training_config
+from autocal_cli.config.layout import read_block, read_training_config
 from autocal_cli.config.patch import text_without
 from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import BLOCK_KEY, SchedulingBlock
 from autocal_cli.config.storage import read_bytes
+from autocal_cli.config.trainers import REDUX
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.trainer import TRAINERS, TrainerShape, schedule_models
