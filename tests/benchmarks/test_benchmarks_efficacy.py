@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import efficacy
+import efficacy_measures
 import pytest
 import torch
 from efficacy_losses import LOSS_SETS, ms_ssim
@@ -31,6 +32,12 @@ def photographs() -> Photographs:
     noise = torch.Generator().manual_seed(0)
     images = [torch.randint(256, (3, 64, 70), generator=noise, dtype=torch.uint8) for _ in range(3)]
     return Photographs(images, [images[0].unsqueeze(0) / 255.0])
+
+
+@pytest.fixture(autouse=True)
+def _little_schooling(monkeypatch):
+    monkeypatch.setattr(efficacy_measures, "CLASSIFIER_STEPS", 2)
+    monkeypatch.setattr(efficacy_measures, "CLASSIFIER_TESTS", 2)
 
 
 def task(weights: dict[str, float]) -> Task:
