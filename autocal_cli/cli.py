@@ -16,6 +16,7 @@ from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.explain import explain
 from autocal_cli.commands.replay import replay
 from autocal_cli.commands.run import run
+from autocal_cli.commands.schema import schema
 from autocal_cli.commands.voice import complain
 from autocal_cli.errors import AutocalError
 from autocal_cli.version import __version__
@@ -53,6 +54,7 @@ app.command()(explain)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
 app.command()(replay)
+app.command()(schema)
 
 
 def main() -> None:

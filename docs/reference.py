@@ -39,7 +39,7 @@ def presets_table() -> str:
         sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
         values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
         rows.append(f"| {preset.variant} | {sizes} | {values} | {preset.use} |")
-    sources = "; ".join(f"{name}: {source}" for name, source in presets.sources.items())
+    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PARAMETERS, "fallback"))
     return "\n".join([*rows, "", f"Sources: {sources}.", ""])
 
 

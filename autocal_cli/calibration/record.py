@@ -75,7 +75,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Presets:
-    """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes."""
+    """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes.
+
+    `sources` says where a number comes from, by what it is: a parameter of the presets, `fallback`, `phases.early`,
+    `stability.spike_z`, `ceilings.adversarial`. A rule carries its own.
+    """
 
     version: str
     presets: tuple[Preset, ...]
@@ -86,6 +90,7 @@ class Presets:
     bounds_source: str
     phases: tuple[Phase, ...]
     stability: Mapping[str, Number]
+    ceilings: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

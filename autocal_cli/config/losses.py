@@ -7,7 +7,7 @@ from __future__ import annotations
 
 UNKNOWN = "unknown"
 
-_KINDS = {
+KINDS = {
     "pixel": (
         "pixel", "pix", "l1", "mse", "l2", "charbonnier", "huber", "psnr", "luma", "clip_l1", "bicubic", "average",
     ),
@@ -21,7 +21,7 @@ _KINDS = {
     "feature matching": ("ganfeat", "featurematching"),
     "adversarial": ("gan", "multiscalegan", "r3gan", "adversarial"),
 }  # fmt: skip
-_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+_KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 
 
 def loss_kind(type_name: str) -> str:

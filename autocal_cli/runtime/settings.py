@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +11,10 @@ from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import PARAMETERS, Phase
 from autocal_cli.calibration.resolved import resolved_values
-from autocal_cli.calibration.schema import RECORD_KEY, RUNTIME_KEYS
+from autocal_cli.calibration.schema import RECORD_KEY, RUNTIME_KEYS, SHARE
 from autocal_cli.config.record import SchedulingBlock, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.packaged import preset_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,7 @@ def run_length(block: Mapping[str, Any]) -> int | None:
 
 def default_ceilings() -> dict[str, float]:
     """The ceilings of presets/shares.toml, by kind of loss."""
-    ceilings: dict[str, float] = tomllib.loads(preset_text("shares.toml"))["ceiling"]
-    return ceilings
+    return dict(load_presets().ceilings)
 
 
 def _complete(given: SchedulingBlock, total_iter: int | None) -> dict[str, Any]:
@@ -98,7 +95,7 @@ def _complete(given: SchedulingBlock, total_iter: int | None) -> dict[str, Any]:
 def _shares(block: SchedulingBlock, key: str) -> dict[str, float]:
     shares = _by_loss(block, key)
     for name, share in shares.items():
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        if not SHARE.accepts(share):
             message = f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}."
             raise AutocalError(message, place=block.place_of((key, name)))
     if key == "gradient_shares" and sum(shares.values()) > 1.0 + 1e-9:
