@@ -12,8 +12,9 @@ from typing import Any
 
 import typer.main
 
+from autocal_cli.calibration.formulas import formula, target
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS, Rule
+from autocal_cli.calibration.record import PARAMETERS
 from autocal_cli.cli import app, main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ def rules_table() -> str:
     """The rules as Markdown, in the order in which they apply."""
     rows = ["| code | changes | by the factor | why | source |", "|---|---|---|---|---|"]
     rows += [
-        f"| `{rule.code}` | {_target(rule)} | {_cell(_formula(rule))} | {rule.reason} | {_cell(rule.source)} |"
+        f"| `{rule.code}` | {target(rule)} | {_cell(formula(rule))} | {rule.reason} | {_cell(rule.source)} |"
         for rule in load_presets().rules
     ]
     return "\n".join([*rows, ""])
@@ -92,24 +93,6 @@ def _is_argument(parameter: Any) -> bool:
 def _spelling(parameter: Any) -> str:
     value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
     return f"`{', '.join(parameter.opts)}{value}`"
-
-
-def _target(rule: Rule) -> str:
-    return "the time constant 1 / (1 - momentum)" if rule.parameter == "momentum" else rule.parameter
-
-
-def _formula(rule: Rule) -> str:
-    numbers = rule.numbers
-    sign = "" if rule.direction == "up" else "-"
-    match rule.form:
-        case "exponential":
-            return f"{numbers['base']:g}^({sign}2 ({rule.signal} - 0.5))"
-        case "power":
-            limits = f"within {numbers['low']:g} to {numbers['high']:g}"
-            return f"({rule.signal} / {numbers['reference']:g})^{sign}{numbers['exponent']:g}, {limits}"
-        case "switch":
-            value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
-            return f"{value:g} with an {rule.signal} loss"
 
 
 def _cell(text: str) -> str:
