@@ -13,6 +13,7 @@ import typer
 
 from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
+from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
 from autocal_cli.commands.presets import presets
 from autocal_cli.commands.replay import replay
@@ -55,6 +56,7 @@ app.command()(explain)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
 app.command()(replay)
+app.command()(diff)
 app.command()(presets)
 app.command()(schema)
 

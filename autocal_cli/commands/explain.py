@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from autocal_cli.commands.options import (
     ConfigArgument,
     DeviceOption,
@@ -13,17 +9,18 @@ from autocal_cli.commands.options import (
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    ParameterOption,
     QuietOption,
     SeedOption,
+    check_parameter,
     dataset_options,
     exit_with,
 )
-from autocal_cli.errors import AutocalError
 
 
 def explain(
     config: ConfigArgument,
-    parameter: Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")] = None,
+    parameter: ParameterOption = None,
     hr: HrOption = None,
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
@@ -42,7 +39,7 @@ def explain(
     from autocal_cli.report.terminal import explanation_view, findings_view
     from autocal_cli.workflow.explain_file import explain_file
 
-    _check_parameter(parameter)
+    check_parameter(parameter)
     with scan_progress(quiet) as advance:
         calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
     if as_json:
@@ -52,10 +49,3 @@ def explain(
     if not quiet:
         show(*findings_view(findings), stderr=True)
     exit_with(findings)
-
-
-def _check_parameter(name: str | None) -> None:
-    from autocal_cli.calibration.record import PARAMETERS
-
-    if name is not None and name not in PARAMETERS:
-        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")

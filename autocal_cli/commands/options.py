@@ -23,6 +23,7 @@ DeviceOption = Annotated[
     str | None,
     typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
 ]
+ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
@@ -45,6 +46,14 @@ def dataset_options(
     return DatasetOptions(
         tuple(hr or ()), skip=no_dataset, device=device, use_cache=not no_cache, seed=seed, on_progress=on_progress
     )
+
+
+def check_parameter(name: str | None) -> None:
+    """Raises AutocalError for a name that is no parameter."""
+    from autocal_cli.calibration.record import PARAMETERS
+
+    if name is not None and name not in PARAMETERS:
+        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
 
 
 def refuse_together(*options: tuple[str, bool]) -> None:

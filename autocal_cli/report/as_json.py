@@ -81,10 +81,11 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Value]:
-    return {"value": parameter.value, "trail": [_step(step) for step in parameter.trail]}
+    return {"value": parameter.value, "trail": [step_json(step) for step in parameter.trail]}
 
 
-def _step(step: Step) -> dict[str, Value]:
+def step_json(step: Step) -> dict[str, Value]:
+    """One step of a trail."""
     return {
         "code": step.code,
         "source": step.source,
