@@ -77,7 +77,7 @@ def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
     facts: Facts = {
         ("network", "type"): network.type,
         ("network", "parameters"): network.parameters,
-        ("network", "MACs per pixel"): network.macs_per_pixel,
+        ("network", "MACs per pixel"): None if network.macs_per_pixel is None else round(network.macs_per_pixel),
         ("network", "scale"): network.scale,
         ("network", "nearest preset"): calibration.placement.variant,
         ("network", "placement"): calibration.placement.match,

@@ -80,13 +80,22 @@ def _code(pair: StepPair) -> str:
 
 
 def _why(pair: StepPair) -> Text:
-    """The reason, or those of both sides where they are not the same."""
-    told = {(step.reason, step.source) for step in (pair.a, pair.b) if step}
+    """The reasons of both sides with their sources; what both have in common once."""
     sides = [(label, step) for label, step in (("A: ", pair.a), ("B: ", pair.b)) if step]
-    if len(told) == 1:
-        return _reason(sides[0][1])
-    return Text("\n").join(Text.assemble(label, _reason(step)) for label, step in sides)
+    reasons = {step.reason for _, step in sides}
+    sources = {step.source for _, step in sides}
+    if len(sources) > 1:
+        return Text("\n").join(Text.assemble(label, _reason(step), _source(step)) for label, step in sides)
+    if len(reasons) > 1:
+        told = Text("\n").join(Text.assemble(label, _reason(step)) for label, step in sides)
+    else:
+        told = Text(_reason(sides[0][1]))
+    return told.append_text(_source(sides[0][1]))
 
 
-def _reason(step: Step) -> Text:
-    return Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
+def _reason(step: Step) -> str:
+    return one_line(step.reason)
+
+
+def _source(step: Step) -> Text:
+    return Text(f" [{one_line(step.source)}]", style="dim")

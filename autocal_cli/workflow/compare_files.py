@@ -47,7 +47,7 @@ def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tupl
     network = measure_network(config)
     if wholly_manual(config.block):
         by_hand = _by_hand_alone(calibrate(config, network, None, presets))
-        return Schedule(str(path), "by hand", config, by_hand), _telling(by_hand.findings)
+        return Schedule(str(path), "by hand", config, by_hand), _telling(by_hand.findings, config)
     own = read_overrides(config.block, {}, presets).values
     dataset, dataset_findings = measure_dataset(config, own, options)
     calibration = calibrate(config, network, dataset, presets)
@@ -55,7 +55,7 @@ def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tupl
     unread = _unread(config) if options.skip and not known else ()
     return Schedule(str(path), "calibrated", config, calibration), (
         *unread,
-        *_telling((*dataset_findings, *calibration.findings)),
+        *_telling((*dataset_findings, *calibration.findings), config),
     )
 
 
@@ -69,9 +69,11 @@ def _by_hand_alone(calibration: Calibration) -> Calibration:
     return replace(calibration, parameters=parameters)
 
 
-def _telling(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """What may spoil the comparison; what else there is to say about a config, other commands say."""
-    return tuple(finding for finding in findings if finding.severity != "info")
+def _telling(findings: tuple[Finding, ...], config: TrainingConfig) -> tuple[Finding, ...]:
+    """What may spoil the comparison, each with the config that it is about; the rest other commands say."""
+    return tuple(
+        replace(finding, place=finding.place or config.place) for finding in findings if finding.severity != "info"
+    )
 
 
 def _unread(config: TrainingConfig) -> tuple[Finding, ...]:
