@@ -26,7 +26,8 @@ def commands() -> str:
     parts = []
     for name, command in group.commands.items():
         arguments = " ".join(str(p.metavar) for p in command.params if _is_argument(p))
-        parts.append(f"## `autocal {name} {arguments}`\n\n{command.help}\n\n| option | what it does |\n|---|---|")
+        title = f"autocal {name} {arguments}".rstrip()
+        parts.append(f"## `{title}`\n\n{command.help}\n\n| option | what it does |\n|---|---|")
         parts += [f"| {_spelling(p)} | {_cell(p.help or '')} |" for p in command.params if not _is_argument(p)]
         parts.append("")
     return "\n".join(parts)

@@ -8,7 +8,7 @@ to by `$ref`, so that every editor can read it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from autocal_cli.calibration.record import PARAMETERS, Presets
 from autocal_cli.calibration.record_schema import RECORD_SCHEMA
@@ -75,11 +75,15 @@ def _section(path: KeyPath, rows: Mapping[KeyPath, Schema], told: Mapping[KeyPat
 def _key(path: KeyPath, field: Field, presets: Presets, default: Value) -> Schema:
     """One key, null included: it counts as left out."""
     row: Schema = {"description": field.description, "type": [_TYPES[field.type], "null"], **_range(field)}
-    if default is not None:
-        return {**row, "default": default}
     if path[0] in PARAMETERS:
-        return {**row, "examples": _examples(preset.values[path[0]] for preset in presets.presets)}
-    return row
+        row["description"] = f"{field.description} {_preset_range(path[0], presets)}"
+    return row if default is None else {**row, "default": default}
+
+
+def _preset_range(name: str, presets: Presets) -> str:
+    """`Presets: 0.85 to 0.97.`"""
+    low, high = (ends(preset.values[name] for preset in presets.presets) for ends in (min, max))
+    return f"Presets: {low:g}." if low == high else f"Presets: {low:g} to {high:g}."
 
 
 def _range(field: Field) -> Schema:
@@ -89,10 +93,6 @@ def _range(field: Field) -> Schema:
     if field.high < math.inf:
         bounds["exclusiveMaximum" if field.open_high else "maximum"] = field.high
     return bounds
-
-
-def _examples(values: Iterable[Value]) -> list[Value]:
-    return list(dict.fromkeys(value for value in values if isinstance(value, int | float)))
 
 
 def _mapping(description: str) -> Schema:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from autocal_cli.calibration.json_schema import json_schema
 from autocal_cli.calibration.overrides import read_overrides
@@ -203,11 +202,19 @@ def test_defaults_are_those_of_the_presets_and_valid():
     assert SCHEMA["properties"]["ceilings"]["properties"]["adversarial"]["default"] == PRESETS.ceilings["adversarial"]
     for path, value in found.items():
         assert BLOCK.is_valid(nested(path, value))
-    examples = {path: at(path)["examples"] for path in FIELDS if "examples" in at(path)}
-    assert examples[("momentum",)][0] == 0.85
-    assert all(
-        math.isfinite(value) and BLOCK.is_valid(nested(path, value)) for path in examples for value in examples[path]
-    )
+
+
+def test_a_parameter_tells_what_the_presets_have():
+    assert at(("momentum",))["description"].endswith(" Presets: 0.85 to 0.97.")
+    assert at(("min_weight",))["description"].endswith(" Presets: 1e-06.")
+
+
+def test_it_says_the_same_by_the_older_draft_that_most_editors_know():
+    older = Draft7Validator(SCHEMA)
+    Draft7Validator.check_schema(SCHEMA)
+    for block in ({"momentum": 1.0}, {"min_weight": 0}, {"calibration": {"momentum": 1}}, {"phases": {"early": 1}}):
+        assert not older.is_valid(block)
+    assert older.is_valid(resolved("automatic")["train"]["dynamic_loss_scheduling"])
 
 
 def at(path: tuple[str, ...]) -> dict[str, Any]:
