@@ -57,7 +57,7 @@ class Difference:
 
     @property
     def differs(self) -> bool:
-        return not same_value(self.a, self.b)
+        return not (same_value(self.a, self.b) or repr(self.a) == repr(self.b))  # the latter for .nan
 
 
 def compare(a: Schedule, b: Schedule, presets: Presets) -> tuple[Difference, ...]:

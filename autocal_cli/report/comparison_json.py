@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from autocal_cli.calibration.comparison import Difference, Schedule
@@ -33,8 +34,8 @@ def _value(difference: Difference) -> dict[str, Value]:
     told: dict[str, Value] = {
         "section": difference.section,
         "name": difference.name,
-        "a": difference.a,
-        "b": difference.b,
+        "a": _plain(difference.a),
+        "b": _plain(difference.b),
         "differs": difference.differs,
     }
     if difference.section != "parameters":
@@ -44,3 +45,12 @@ def _value(difference: Difference) -> dict[str, Value]:
         for pair in difference.steps
     ]
     return {**told, "steps": steps}
+
+
+def _plain(value: Value) -> Value:
+    """JSON has no `.inf` and no `.nan`, which a key that autocal does not know may hold: they become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -146,6 +146,32 @@ def test_a_resolved_config_edited_since_says_so_and_the_edit_is_by_hand(autocal,
     assert "Changed by hand since the calibration." in ran.out.decode()
 
 
+ODD = """\
+train:
+  total_iter: 40000
+  losses: [{type: "l1\\e[31m", loss_weight: .inf}, {type: l1, loss_weight: .nan}]
+  dynamic_loss_scheduling:
+    auto_calibrate: true
+    "odd\\e[31m key": .nan
+    list: [.inf, -.inf, .nan, [true, ~, {a: .nan}]]
+    huge: %s
+    "": {}
+    kinds: {1: 2}
+"""
+
+
+def test_odd_values_are_shown_and_equal_themselves(autocal, two, tmp_path):
+    two("automatic/train.yml", "automatic/train.yml")
+    (tmp_path / "b.yml").write_text(ODD % ("9" * 6000), encoding="utf-8")
+    ran = autocal("diff", "a.yml", "b.yml")
+    assert ran.code == 0
+    assert b"\x1b" not in ran.out
+    values = {one["name"]: one["b"] for one in json.loads(autocal("diff", "a.yml", "b.yml", "--json").out)["values"]}
+    assert (values["odd\x1b[31m key"], values["l1"], values["l1\x1b[31m"]) == ("nan", "nan", "inf")
+    same = autocal("diff", "b.yml", "b.yml", "--exit-code", "--json")
+    assert (same.code, json.loads(same.out)["values"]) == (0, [])
+
+
 def test_nothing_is_written(autocal, two, tmp_path):
     two("automatic/train.yml", "override/train.yml")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
