@@ -12,6 +12,7 @@ from autocal_cli.commands.options import (
     ParameterOption,
     QuietOption,
     SeedOption,
+    TrainerKindOption,
     check_parameter,
     dataset_options,
     exit_with,
@@ -26,6 +27,7 @@ def explain(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
+    trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -41,7 +43,8 @@ def explain(
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        calibration, findings = explain_file(config, options, trainer_kind)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -95,6 +96,7 @@ class ConfigDocument:
     root: MappingNode
     anchors: dict[str, Node] = field(repr=False)
     aliased: frozenset[str] = field(repr=False)
+    language: Literal["yaml", "toml"] = "yaml"
 
     @property
     def newline(self) -> str:

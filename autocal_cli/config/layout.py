@@ -52,7 +52,7 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout | None 
         losses=tuple(_losses(document, layout)),
         network=_network(document, layout),
         dataset_roots=tuple(_roots(document, layout)),
-        datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
+        datasets=read_sections(document, layout, _count(document, (layout.scale,))),
         block=read_block(document, layout),
         place=document.place(train.key.start),
     )

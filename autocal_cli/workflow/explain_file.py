@@ -13,21 +13,25 @@ from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.record import SchedulingBlock
 from autocal_cli.config.storage import read_bytes
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding
 from autocal_cli.workflow.calibrate_file import calibrate_file
 from autocal_cli.workflow.measure import DatasetOptions
 from autocal_cli.workflow.resolve import text_digest
 
 
-def explain_file(path: Path, options: DatasetOptions) -> tuple[Calibration, tuple[Finding, ...]]:
+def explain_file(
+    path: Path, options: DatasetOptions, trainer_kind: str | None = None
+) -> tuple[Calibration, tuple[Finding, ...]]:
     """The calibration of a config with every value's trail, and the findings. Raises AutocalError."""
     document = parse_document(read_bytes(path), str(path))
-    block = read_training_config(document).block
+    layout = recognise_trainer(document, trainer_kind)
+    block = read_training_config(document, layout).block
     if block is None or not has_record(block):
-        run = calibrate_file(path, {}, options)
+        run = calibrate_file(path, {}, options, trainer_kind)
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
-    edited = (_edited(path, block),) if recorded_digest(block) != text_digest(document) else ()
+    edited = (_edited(path, block),) if recorded_digest(block) != text_digest(document, layout) else ()
     unheard = (_unheard(path),) if options.folders or options.skip else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 

@@ -14,7 +14,7 @@ from autocal_cli.config.edits import splice
 from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.patch import plan_patch, text_without
 from autocal_cli.config.record import KeyPath, TrainingConfig, Value
-from autocal_cli.config.trainers import REDUX, TrainerLayout
+from autocal_cli.config.trainers import REDUX, TrainerLayout, recognise_trainer
 from autocal_cli.config.verify import VerificationError, verify_patch
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.network.record import NetworkFingerprint
@@ -27,13 +27,14 @@ def resolve(
     dataset: DatasetFingerprint | None,
     presets: Presets,
     settings: Mapping[KeyPath, Value],
-    layout: TrainerLayout = REDUX,
+    layout: TrainerLayout | None = None,
 ) -> tuple[ConfigDocument, Calibration]:
     """Calibrates, and writes the result into the document's text; nothing else in it changes.
 
     Raises AutocalError for what the user must mend, VerificationError when the output is not what was meant (our
     fault).
     """
+    layout = layout or recognise_trainer(document)
     calibration = calibrate(config, network, dataset, presets, settings)
     resolved = write_block(document, calibration, layout)
     # (d) of the verification: calibrating the output again gives the same bytes, without the settings too.
