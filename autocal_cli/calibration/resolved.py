@@ -106,9 +106,9 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             _put(values, path, value)
         training = values[TOTAL_ITERATIONS[0]]
         told = {
-            "network": restored(NetworkFingerprint, {key: record["network"][key] for key in _NETWORK_KEYS}),
-            "placement": restored(Placement, {key: record["network"][name] for key, name in _PLACEMENT_KEYS.items()}),
-            "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
+            "network": restored(NetworkFingerprint, _present(record["network"], {key: key for key in _NETWORK_KEYS})),
+            "placement": restored(Placement, _present(record["network"], _PLACEMENT_KEYS)),
+            "dataset": _dataset_from(record["dataset"]) if record.get("dataset") else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
             "parameters": {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS},
             "phases": tuple(restored(Phase, {"name": name, **entry}) for name, entry in values["phases"].items()),
@@ -119,6 +119,11 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             "findings": (),
         }
         return restored(Calibration, told)
+
+
+def _present(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that an entry has, each under its own name; `names` are those in the entry."""
+    return {field: entry[name] for field, name in names.items() if name in entry}
 
 
 class _damage_reported:  # noqa: N801 (reads as a statement: `with _damage_reported(block):`)

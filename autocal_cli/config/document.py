@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import Literal
 
 from ruamel.yaml import YAML
@@ -27,6 +28,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from autocal_cli.config.record import Scalar
 from autocal_cli.errors import AutocalError, Place
 
 MAX_BYTES = 1024 * 1024  # parsed in 5 to 10 s; the largest of 1,700 real option files has 15 KB
@@ -36,6 +38,7 @@ BOM = "\ufeff"
 _OTHER_BREAKS = "\x85\u2028\u2029"  # next line, line and paragraph separator: given up by YAML 1.2
 # Those, a bare carriage return, and what YAML (1.1, section 5.1) leaves out: control characters and non-characters.
 _STRANGE = re.compile(rf"\r(?!\n)|[{_OTHER_BREAKS}]|[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOOKS_LIKE_TOML = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\[[^\]\n,]+\]|[\w"'. -]+=)""")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,14 @@ class ScalarNode(Node):
     @property
     def omitted(self) -> bool:
         return self.start == self.end
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedScalarNode(ScalarNode):
+    """A scalar whose text alone tells its type, as in TOML: `content` is its value, `text` how it is written."""
+
+    content: Scalar
+    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +143,16 @@ class ConfigDocument:
 
 
 def parse_document(raw: bytes, path: str) -> ConfigDocument:
-    """Parses a config. Raises AutocalError, with the place, for whatever cannot be edited safely."""
+    """Parses a config: TOML by the ending `.toml` of its path, or by its looks where the ending tells nothing.
+
+    Raises AutocalError, with the place, for whatever cannot be edited safely.
+    """
     text, bom = _decode(raw, path)
+    if is_toml(text, path):
+        from autocal_cli.config.toml_document import parse_toml  # builds on the nodes here
+
+        return parse_toml(text, bom, path)
+    _refuse_strange(text, path)
     builder = _TreeBuilder(path)
     try:
         root = builder.build(_events(text))
@@ -162,7 +181,18 @@ def _decode(raw: bytes, path: str) -> tuple[str, bool]:
             f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
         ) from None
     bom = text.startswith(BOM)
-    text = text.removeprefix(BOM)
+    return text.removeprefix(BOM), bom
+
+
+def is_toml(text: str, path: str) -> bool:
+    """Whether a config is TOML: by its file's ending, else by its first line that is neither blank nor a comment."""
+    ending = PurePath(path).suffix.lower()
+    if ending in (".toml", ".yml", ".yaml"):
+        return ending == ".toml"
+    return _LOOKS_LIKE_TOML.match(text) is not None
+
+
+def _refuse_strange(text: str, path: str) -> None:
     strange = _STRANGE.search(text)
     if strange:
         line, column = text.count("\n", 0, strange.start()) + 1, strange.start() - text.rfind("\n", 0, strange.start())
@@ -174,7 +204,6 @@ def _decode(raw: bytes, path: str) -> tuple[str, bool]:
         else:
             message, fix = f"{code} may not stand in YAML.", "Delete it, or save the file as UTF-8."
         raise AutocalError(message, place=Place(path, line, column), fix=fix)
-    return text, bom
 
 
 def _events(text: str) -> Iterator[Event]:

@@ -14,15 +14,11 @@ from autocal_cli.config.document import (
     SequenceNode,
     parse_document,
 )
-from autocal_cli.config.edits import inverse, splice
-from autocal_cli.config.patch import Patch
+from autocal_cli.config.edits import Patch, inverse, splice
 from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import KeyPath
-from autocal_cli.errors import AutocalError
-
-
-class VerificationError(AssertionError):
-    """The output is not what was meant: a fault of autocal's, never the user's. Nothing is written."""
+from autocal_cli.config.toml_verify import verify_toml
+from autocal_cli.errors import AutocalError, VerificationError
 
 
 def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> ConfigDocument:
@@ -40,6 +36,9 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
     set_paths = frozenset(patch.values)
+    if after.language == "toml":
+        verify_toml(before, after, patch.values)
+        return after
     if list(_events(before, set_paths)) != list(_events(after, set_paths)):
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in patch.values.items():

@@ -15,8 +15,9 @@ from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.patch import plan_patch, text_without
 from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.config.trainers import REDUX, TrainerLayout, recognise_trainer
-from autocal_cli.config.verify import VerificationError, verify_patch
+from autocal_cli.config.verify import verify_patch
 from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.errors import VerificationError
 from autocal_cli.network.record import NetworkFingerprint
 
 
