@@ -91,7 +91,7 @@ class _Planner:
         """Adds the missing table at `path`: between the braces of its owner, or as a section of its own."""
         self.values[path] = content
         if owner.flow:
-            self._insert_inline(owner, {path[-1]: content})
+            self._insert_inline(owner, path[:-1], {path[-1]: content})
         else:
             self._insert_section(path, content)
 
@@ -147,8 +147,8 @@ class _Planner:
         self, mapping: MappingNode, path: KeyPath, pairs: Mapping[str, Value], without: KeyPath | None = None
     ) -> None:
         """Adds keys to the table at `path`; the statements below `without` are on their way out."""
-        if mapping.flow:
-            self._insert_inline(mapping, pairs)
+        if mapping.flow or not statements_below(self.document, path):
+            self._insert_inline(mapping, path, pairs)
             return
         level = len(path) - len(self.block)
         header, last = self._own_section(path, without)
@@ -180,8 +180,15 @@ class _Planner:
         start = self.document.line_start(statement.start)
         return self.document.text[start : statement.start] if not statement.is_header else ""
 
-    def _insert_inline(self, mapping: MappingNode, pairs: Mapping[str, Value]) -> None:
-        items = render_items(pairs)
+    def _insert_inline(self, mapping: MappingNode, path: KeyPath, pairs: Mapping[str, Value]) -> None:
+        """Adds keys between braces: of the table itself, or, of one made by dotted keys, of that which it stands in."""
+        braces, node = 0, self.document.root
+        for depth, key in enumerate(path, start=1):
+            pair = _own_pair(node, key)
+            assert pair is not None
+            node = _table(self.document, pair.value, path[:depth])
+            braces = depth if node.flow else braces
+        items = render_items(pairs, path[braces:])
         if mapping.pairs:
             end = max(pair.value.end for pair in mapping.pairs)
             self.edits.append(Edit(end, end, f", {items}"))
@@ -198,6 +205,9 @@ class _Planner:
         following = text[next_line(text, after) :]
         if following and not following.startswith(("\n", "\r\n")):
             lines.append("")
+        offset = next_line(text, after)
+        if any(edit.start == offset and edit.new.endswith(self.document.newline * 2) for edit in self.edits):
+            lines = lines[1:]  # the section before it brings the empty line
         self._insert_lines(after, lines)
 
     def _behind_comments(self, after: int) -> int:

@@ -27,9 +27,9 @@ def render_inline(value: Value) -> str:
     return tomlkit.item(value).as_string()
 
 
-def render_items(pairs: Mapping[str, Value]) -> str:
-    """What stands between the braces of an inline table."""
-    return ", ".join(f"{render_key((key,))} = {render_inline(value)}" for key, value in pairs.items())
+def render_items(pairs: Mapping[str, Value], above: KeyPath = ()) -> str:
+    """What stands between the braces of an inline table; `above` is written before each key."""
+    return ", ".join(f"{render_key((*above, key))} = {render_inline(value)}" for key, value in pairs.items())
 
 
 def render_key(path: KeyPath) -> str:

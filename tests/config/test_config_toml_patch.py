@@ -97,9 +97,8 @@ LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
 def test_what_becomes_of_it(before, after):
     for newline in ("\n", "\r\n"):
         document, _, found = patched(before.replace("\n", newline), SHORT)
-        assert found.text == after.replace("\n", newline)
+        assert found.text == after.replace("\n", document.newline)
         assert not plan_patch(found, BLOCK, SHORT).edits
-        assert found.newline == document.newline or "\n" not in before
 
 
 def test_no_line_of_a_neosr_config_is_touched():
@@ -189,7 +188,9 @@ def test_a_record_comes_and_goes_without_a_trace(text):
     data = valid(text)
     document, patch, after = patched(text, {"calibration": RECORD}, units=("calibration",))
     block = data["train"].get(BLOCK[1])
-    if block is not None and "calibration" not in block and "\n\n[train.dynamic" not in after.text:
+    header = "[train.dynamic_loss_scheduling]"
+    made = after.text.count(header) > text.count(header)  # resolving a config writes the values first, and the header
+    if block is not None and "calibration" not in block and not made:
         assert text_without(after, (*BLOCK, "calibration")) == document.text.rstrip("\r\n")
     assert not plan_patch(after, BLOCK, {"calibration": RECORD}, units=("calibration",)).edits
     pair = lookup(after, (*BLOCK, "calibration"))
