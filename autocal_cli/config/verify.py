@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from autocal_cli.config.comments import all_comments
 from autocal_cli.config.document import (
@@ -21,13 +22,15 @@ from autocal_cli.config.toml_verify import verify_toml
 from autocal_cli.errors import AutocalError, VerificationError
 
 
-def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> ConfigDocument:
+def verify_patch(
+    before: ConfigDocument, after_text: str, patch: Patch, dropped: Collection[str] = ()
+) -> ConfigDocument:
     """Checks the patched text and returns it parsed.
 
     (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events:
     values, tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2;
-    (d) no comment is lost. That a second calibration changes nothing is checked by whoever calibrates. Raises
-    VerificationError.
+    (d) no comment is lost but those `dropped`. That a second calibration changes nothing is checked by whoever
+    calibrates. Raises VerificationError.
     """
     if splice(after_text, inverse(before.text, patch.edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
@@ -46,7 +49,7 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
         for version in ("1.1", "1.2"):
             if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
                 raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} under YAML {version}.")
-    lost = all_comments(before) - all_comments(after)
+    lost = all_comments(before) - all_comments(after) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
     return after

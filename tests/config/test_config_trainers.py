@@ -67,6 +67,14 @@ def test_a_kind_that_cannot_be(kind, message):
     assert str(caught.value).startswith(message)
 
 
+def test_toml_is_neosrs():
+    document = parse_document(b"model_type = 'SRModel'\n[train]\n", "train.toml")
+    assert recognise_trainer(document).trainer == "neosr"
+    assert recognise_trainer(document, "neosr").trainer == "neosr"
+    with pytest.raises(AutocalError, match="BasicSR reads YAML; this is TOML"):
+        recognise_trainer(document, "BasicSR")
+
+
 CROPS = """
     scale: 4
     model_type: {model_type}
