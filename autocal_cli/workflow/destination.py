@@ -19,6 +19,10 @@ def check_destination(out: Path, source: Path, force: bool) -> None:
     """Raises AutocalError unless `out` is free, or autocal's own and untouched since, or `force` is given."""
     place = Place(str(out))
     check_place(out, "Use -o - for standard output.")
+    endings = [".toml" if path.suffix.lower() == ".toml" else ".yml" for path in (out, source)]
+    if out.suffix.lower() in (".toml", ".yml", ".yaml") and endings[0] != endings[1] and source.suffix:
+        message = f"The config is {source.suffix}, and stays what it is; the output would end in {out.suffix}."
+        raise AutocalError(message, place=place, fix=f"Name it {out.stem}{source.suffix}.")
     if force or not out.exists():
         return
     if source.exists() and out.samefile(source):

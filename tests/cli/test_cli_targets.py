@@ -324,6 +324,19 @@ def test_toml_with_a_sidecar_and_without_a_native_scheduler(autocal, toml_config
     assert autocal("calibrate", toml_config, "--sidecar").code == 0
     assert toml_config.read_bytes() == before
     assert KEY in yaml.safe_load((tmp_path / "train.autocal.yml").read_text("utf-8"))
+    ran = autocal("calibrate", toml_config, "-o", tmp_path / "resolved.yml")
+    assert ran.code == 2
+    assert "The config is .toml, and stays what it is; the output would end in .yml. Name it resolved.toml." in ran.err
     ran = autocal("calibrate", toml_config, "--target", "native")
     assert ran.code == 2
     assert "neosr has no scheduler of its own" in ran.err
+
+
+def test_diff_takes_the_block_from_a_sidecar(autocal, vanilla, tmp_path):
+    autocal("calibrate", vanilla, "--sidecar")
+    other = tmp_path / "other.yml"
+    other.write_bytes(vanilla.read_bytes())
+    autocal("calibrate", other, "--set", "momentum=0.5", "--in-place", "--no-dataset")
+    ran = autocal("diff", vanilla, other, "--json")
+    assert ran.code == 0
+    assert (json.loads(ran.out)["a"]["origin"], json.loads(ran.out)["b"]["origin"]) == ("record", "record")

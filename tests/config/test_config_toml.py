@@ -183,7 +183,11 @@ def test_the_ending_tells_the_language_or_else_the_first_line(path, text, langua
             "[train]\ndynamic_loss_scheduling = 5\n",
             "train.toml:2:1: `train.dynamic_loss_scheduling` should be",
         ),
-        ("[train]\n[logger]\ntotal_iter = '5'\n", "train.toml:3:14: `logger.total_iter` should be a whole number"),
+        (
+            "[train]\n[logger]\ntotal_iter = '5'\n",
+            "train.toml:3:14: `logger.total_iter` should be a whole number of at "
+            "least 1. Found '5'. TOML reads this as text; write 5.",
+        ),
     ],
 )
 def test_refused_in_one_line_with_its_place(text, message):
