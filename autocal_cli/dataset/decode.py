@@ -81,8 +81,7 @@ def _read(source: ImageSource, max_pixels: int, facts: bool) -> WorkingImage:
             data = b""
             opened.seek(0)
         with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
-            result = _decoded(image, file, data, name, max_pixels, facts)
-            return replace(result, traits=traits_of(image), path=name)
+            return _decoded(image, file, data, name, max_pixels, facts)
 
 
 def _decoded(
@@ -97,6 +96,7 @@ def _decoded(
         pixels = (fast_rgb(image, data) if data else None) or image
         rgb = to_rgb(pixels)
         result = _working_image(rgb, native[::-1] if is_turned(pixels) else native)
+        result = replace(result, traits=traits_of(pixels), path=name)
         if not facts:
             return result
         whole = rgb if image.size == native else _decoded_whole(file, name)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.WebPImagePlugin import WebPImageFile
 
 from autocal_cli.dataset import decode, fast
 from autocal_cli.dataset.decode import WorkingImage, read_image
@@ -102,6 +103,16 @@ def test_opencv_shows_what_pillow_shows(tmp_path, monkeypatch, name):
         np.abs(scores(with_opencv) - scores(alone)).max() <= 0.002
     )  # other releases of the codecs may round otherwise
     assert np.abs(with_opencv.working.astype(int) - alone.working).max() <= 2
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("png", PngImageFile), ("webp", WebPImageFile)])
+def test_pillow_does_not_decode_it_again(tmp_path, monkeypatch, ending, kind):
+    pytest.importorskip("cv2")
+    PHOTO.save(tmp_path / f"a.{ending}", lossless=True)
+    loads: list[str] = []
+    monkeypatch.setattr(kind, "load", lambda image: loads.append(image.filename))
+    assert isinstance(read_image(tmp_path / f"a.{ending}"), WorkingImage)
+    assert not loads
 
 
 @pytest.mark.parametrize("options", [{"format": "PNG"}, {"format": "WEBP"}, {"format": "WEBP", "lossless": True}])
