@@ -25,6 +25,8 @@ from autocal_cli.dataset.metrics import (
     WINDOW,
 )
 
+DOWN, ACROSS = np.uint8(2), np.uint8(4)  # bits of a direction's code, beside 1 for falling
+
 Pixels = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
@@ -129,7 +131,7 @@ def _gradient(y: Whole) -> tuple[Whole, Whole, Real]:
 def _step_along(gx: Whole, gy: Whole, row: int) -> npt.NDArray[np.int64]:
     """How far along the flat image the next pixel in the gradient's direction lies, of four: `row` is one row down."""
     width, height = np.abs(gx), np.abs(gy)
-    across = height <= TAN_22_5 * width
-    down = width <= TAN_22_5 * height
-    falling = (gx > 0) == (gy > 0)
-    return np.where(across, 1, np.where(down, row, np.where(falling, row + 1, row - 1)))
+    code = ((gx > 0) == (gy > 0)).view(np.uint8)  # falling: from upper left to lower right
+    code += DOWN * (width <= TAN_22_5 * height).view(np.uint8)
+    code += ACROSS * (height <= TAN_22_5 * width).view(np.uint8)
+    return np.array([row - 1, row + 1, row, row, 1, 1, 1, 1]).take(code)
