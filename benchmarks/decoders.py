@@ -54,12 +54,13 @@ def compare(ending: str, contents: list[bytes], runs: int) -> None:
     print(f"{ending}: {len(contents)} images of {megapixels / len(contents):.2f} MP")
     for name, decoder in installed_decoders(ending).items():
         alone, copied = (statistics.median(seconds[key]) for key in (name, f"{name} to Pillow"))
-        same = all(np.array_equal(decoder(data), pixels) for data, pixels in zip(contents, expected, strict=True))
+        equal = all(np.array_equal(decoder(data), pixels) for data, pixels in zip(contents, expected, strict=True))
+        said = "the same pixels" if equal else "other pixels"
         print(
             f"  {name:12} {1000 * alone / len(contents):7.2f} ms, {megapixels / alone:4.0f} MP/s,"
             f" {statistics.median(seconds['Pillow']) / alone:.2f} x Pillow; to an image of Pillow"
             f" {1000 * copied / len(contents):7.2f} ms,"
-            f" {statistics.median(seconds['Pillow to Pillow']) / copied:.2f} x; {'the same pixels' if same else 'other pixels'}"
+            f" {statistics.median(seconds['Pillow to Pillow']) / copied:.2f} x; {said}"
         )
 
 

@@ -147,4 +147,5 @@ def _step_along(gx: Whole, gy: Whole, row: int) -> npt.NDArray[np.int64]:
     code = ((gx > 0) == (gy > 0)).view(np.uint8)  # falling: from upper left to lower right
     code += DOWN * (width <= TAN_22_5 * height).view(np.uint8)
     code += ACROSS * (height <= TAN_22_5 * width).view(np.uint8)
-    return np.array([row - 1, row + 1, row, row, 1, 1, 1, 1]).take(code)
+    steps: npt.NDArray[np.int64] = np.array([row - 1, row + 1, row, row, 1, 1, 1, 1]).take(code)
+    return steps

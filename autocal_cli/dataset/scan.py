@@ -17,6 +17,7 @@ from autocal_cli.dataset.account import merged
 from autocal_cli.dataset.cached_reads import kept, open_cache, read_unknown, with_known
 from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage
 from autocal_cli.dataset.device import pick_device
+from autocal_cli.dataset.device_blocks import measured as on_device
 from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
 from autocal_cli.dataset.measure import BATCH_SIZE, measure, read_measured
@@ -89,7 +90,7 @@ def scan(
             with_known(ranks.share(order, CHECK_EVERY), cache, max_pixels),
             workers or default_workers(),
         ) as results,
-        closing(kept(results, cache)) as reads,
+        closing(kept(on_device(results, computing, batch_size), cache)) as reads,
     ):
         warnings.filterwarnings("ignore", module="PIL")
         for result in ranks.together(reads, len(listing.files), CHECK_EVERY):
