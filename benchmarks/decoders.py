@@ -16,6 +16,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -48,7 +49,7 @@ def compare(ending: str, contents: list[bytes], runs: int) -> None:
     acts: dict[str, Callable[[bytes], object]] = {}
     for name, decoder in installed_decoders(ending).items():
         acts[name] = decoder
-        acts[f"{name} to Pillow"] = lambda data, d=decoder: to_pillow(d(data))
+        acts[f"{name} to Pillow"] = partial(to_pillow, decoder)
     acts["Pillow to Pillow"] = lambda data: opened(data).load()  # without the way to an array and back
     seconds = in_turns(acts, contents, runs)
     print(f"{ending}: {len(contents)} images of {megapixels / len(contents):.2f} MP")
@@ -108,7 +109,8 @@ def by_pillow(data: bytes) -> np.ndarray:
     return np.asarray(opened(data).convert("RGB"))
 
 
-def to_pillow(pixels: np.ndarray) -> Image.Image:
+def to_pillow(decoder: Decoder, data: bytes) -> Image.Image:
+    pixels = decoder(data)
     return Image.frombuffer("RGB", pixels.shape[1::-1], pixels, "raw", "RGB", 0, 1)
 
 
