@@ -8,6 +8,7 @@ its own length.
 from __future__ import annotations
 
 import bisect
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -33,12 +34,17 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class ConfigDocument:
-    """One parsed config. `text` is without the byte order mark; `path` names it in messages."""
+    """One parsed config. `text` is without the byte order mark; `path` names it in messages.
+
+    `scalars` are all of the tree's, keys too, in the order of the text; `anchors` are the nodes by their `&name`, and
+    `aliased` the names that a `*name` uses.
+    """
 
     path: str
     text: str
     bom: bool
     root: MappingNode
+    scalars: tuple[ScalarNode, ...] = field(repr=False)
     anchors: dict[str, Node] = field(repr=False)
     aliased: frozenset[str] = field(repr=False)
 
@@ -50,7 +56,7 @@ class ConfigDocument:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(index + 1 for index, char in enumerate(self.text) if char == "\n")]
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def line_start(self, offset: int) -> int:
         """The offset of the first character of the line that holds `offset`."""
@@ -82,4 +88,4 @@ def parse_document(raw: bytes, path: str) -> ConfigDocument:
     root = builder.build(parse_events(text, path))
     if not isinstance(root, MappingNode):
         raise AutocalError("A training config should be a mapping at its top level.", place=Place(path, 1, 1))
-    return ConfigDocument(path, text, bom, root, builder.anchors, frozenset(builder.aliased))
+    return ConfigDocument(path, text, bom, root, tuple(builder.scalars), builder.anchors, frozenset(builder.aliased))

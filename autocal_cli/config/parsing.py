@@ -22,18 +22,14 @@ LIBYAML = bool(yaml.__with_libyaml__)
 def parse_events(text: str, path: str, libyaml: bool = LIBYAML) -> Iterator[Event]:
     """The events of a text, in order. Raises AutocalError with line and column where it is not YAML."""
     try:
-        yield from _libyaml_events(text) if libyaml else yaml.parse(text, yaml.SafeLoader)
+        next_event = (yaml.CSafeLoader if libyaml else yaml.SafeLoader)(text).get_event
+        while (event := next_event()) is not None:
+            yield event
     except MarkedYAMLError as error:
         raise _refusal(error, text, path) from None
     except (YAMLError, ValueError, OverflowError) as error:  # e.g. of `"\UFFFFFFFF"`, without a mark
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise AutocalError(f"This is not valid YAML: {reason.strip()}.", place=Place(path)) from None
-
-
-def _libyaml_events(text: str) -> Iterator[Event]:
-    next_event = yaml.CSafeLoader(text).get_event
-    while (event := next_event()) is not None:
-        yield event
 
 
 def _refusal(error: MarkedYAMLError, text: str, path: str) -> AutocalError:

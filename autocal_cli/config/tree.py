@@ -23,10 +23,11 @@ MAX_DEPTH = 100
 
 
 class TreeBuilder:
-    """Builds the tree of one document. `anchors` and `aliased` are filled on the way."""
+    """Builds the tree of one document. `scalars` (in order), `anchors` and `aliased` are filled on the way."""
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.scalars: list[ScalarNode] = []
         self.anchors: dict[str, Node] = {}
         self.aliased: set[str] = set()
         self._declared: set[str] = set()
@@ -37,31 +38,34 @@ class TreeBuilder:
         documents = 0
         for event in events:
             match event:
+                case ScalarEvent():
+                    self._scalar(event)
+                case MappingStartEvent() | SequenceStartEvent():
+                    self._open(event)
+                case MappingEndEvent() | SequenceEndEvent():
+                    self._close(event)
+                case AliasEvent():
+                    self._alias(event)
                 case DocumentStartEvent():
                     documents += 1
                     if documents > 1:
                         message = "The file holds more than one document."
                         raise AutocalError(message, place=self._place(event), fix="Split it.")
-                case MappingStartEvent() | SequenceStartEvent():
-                    self._open(event)
-                case MappingEndEvent() | SequenceEndEvent():
-                    self._close(event)
-                case ScalarEvent():
-                    self._declare(event)
-                    tag = None if event.tag in (None, "!") else str(event.tag)
-                    start, end = _span(event, event)
-                    self._add(ScalarNode(start, end, event.anchor, tag, event.value, event.style or None))
-                case AliasEvent():
-                    if event.anchor not in self.anchors:
-                        why = (
-                            "stands inside what it names"
-                            if event.anchor in self._declared
-                            else "has no anchor before it"
-                        )
-                        raise AutocalError(f"The alias *{event.anchor} {why}.", place=self._place(event))
-                    self.aliased.add(event.anchor)
-                    self._add(AliasNode(*_span(event, event), event.anchor, None))
         return self._root
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        self._declare(event)
+        tag = None if event.tag in (None, "!") else str(event.tag)
+        node = ScalarNode(*_span(event, event), event.anchor, tag, event.value, event.style or None)
+        self.scalars.append(node)
+        self._add(node)
+
+    def _alias(self, event: AliasEvent) -> None:
+        if event.anchor not in self.anchors:
+            why = "stands inside what it names" if event.anchor in self._declared else "has no anchor before it"
+            raise AutocalError(f"The alias *{event.anchor} {why}.", place=self._place(event))
+        self.aliased.add(event.anchor)
+        self._add(AliasNode(*_span(event, event), event.anchor, None))
 
     def _open(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         if len(self._stack) >= MAX_DEPTH:
