@@ -37,7 +37,7 @@ class ConfigDocument:
     """One parsed config. `text` is without the byte order mark; `path` names it in messages.
 
     `scalars` are all of the tree's, keys too, in the order of the text; `anchors` are the nodes by their `&name`, and
-    `aliased` the names that a `*name` uses.
+    `aliased` the names that a `*name` uses. `effective_pairs` is what `reading.pairs_of` found so far.
     """
 
     path: str
@@ -47,6 +47,7 @@ class ConfigDocument:
     scalars: tuple[ScalarNode, ...] = field(repr=False)
     anchors: dict[str, Node] = field(repr=False)
     aliased: frozenset[str] = field(repr=False)
+    effective_pairs: dict[MappingNode, dict[str, Pair]] = field(default_factory=dict, repr=False)
 
     @property
     def newline(self) -> str:
