@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autocal_cli.config.comments import comments_between
 from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode
 from autocal_cli.config.edits import Edit
-from autocal_cli.config.extent import colon_end, last_node, last_token_end, next_line
+from autocal_cli.config.extent import behind_deeper_comments, colon_end, last_node, last_token_end, next_line
 from autocal_cli.config.reading import read_scalar, read_value
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.render import render_body, render_flow, render_pairs
@@ -129,8 +129,9 @@ class _Planner:
             return
         assert last is not None  # a block mapping has at least one pair
         self._refuse_open_end(last)
-        lines = render_pairs(pairs, self._indent(mapping), self._step(), len(path) - self.depth)
-        self._insert_lines(last_token_end(self.document, last), lines)
+        indent = self._indent(mapping)
+        lines = render_pairs(pairs, indent, self._step(), len(path) - self.depth)
+        self._insert_lines(behind_deeper_comments(self.document, last_token_end(self.document, last), indent), lines)
 
     def _refuse_open_end(self, last: Pair) -> None:
         """A block scalar without text, or without its line break, would take lines below it for its own."""

@@ -420,6 +420,141 @@ BLOCK_IN_BLOCK = {
         +     early:
         +       until: 0.1
           z: 1  \n        """,
+    "commented out, below the last value": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # sched:
+            #   rate: 1.0
+            #   early: {until: 0.2}
+          name: x
+        """,
+    "commented out, indented as it would stand": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # sched:
+              # rate: 1.0
+              # early:
+                # until: 0.2
+
+          name: x
+        """,
+    "commented out, between two keys": """
+          train:
+            # sched:
+            #   rate: 1.0
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+        """,
+    "commented out, at the margin, at the end": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          #  sched:
+          #    rate: 1.0
+        """,
+    "commented out, its keys below the key": """
+          train:
+            sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+              # rate: 1.0
+            total_iter: 5
+        """,
+    "commented-out items stay with their list": """
+          train:
+            losses:
+              - type: l1
+                # weight: 1.0
+              # - type: gan
+
+              # - type: perceptual
+                # weight: 0.1
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # below
+
+              # far below
+          z: 1
+        """,
+    "flow list with comments below it": """
+          train:
+            losses: [
+              a,
+            ]
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # - below
+        """,
+    "two copies merged, one beside": """
+          a: &a {x: 1}
+          b: &b {y: 1}
+          train:
+            <<: [*a, *b]
+            x: 2
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          after: {<<: *a}
+        """,
+    "block merged in is written out beside": """
+          base: &base
+            sched: {rate: 0.1}
+          train:
+            <<: *base
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+        """,
+    "eight spaces throughout": """
+          datasets:
+                  name: x
+          train:
+                  total_iter: 5
+        +         sched:
+        +                 rate: 0.5
+        +                 early:
+        +                         until: 0.1
+        """,
+    "one space": """
+          train:
+           total_iter: 5
+        +  sched:
+        +   rate: 0.5
+        +   early:
+        +    until: 0.1
+        """,
+    "tagged and commented documents": """
+          %YAML 1.2
+          ---
+          train: !!map
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          ...
+        """,
 }
 
 
