@@ -10,8 +10,9 @@ MAX_BYTES = 1024 * 1024  # the largest of 1,700 real option files has 15 KB
 
 BOM = "\ufeff"
 _OTHER_BREAKS = "\x85\u2028\u2029"  # next line, line and paragraph separator: given up by YAML 1.2
-# Those, a bare carriage return, and what YAML (1.1, section 5.1) leaves out: control characters and non-characters.
-_STRANGE = re.compile(rf"\r(?!\n)|[{_OTHER_BREAKS}]|[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Those, a bare carriage return, what YAML (1.1, section 5.1) leaves out (control characters and non-characters), and a
+# second byte order mark, which libyaml skips without counting it.
+_STRANGE = re.compile(rf"\A{BOM}|\r(?!\n)|[{_OTHER_BREAKS}]|[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def decode(raw: bytes, path: str) -> tuple[str, bool]:

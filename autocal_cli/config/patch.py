@@ -34,13 +34,14 @@ def plan_patch(
     """Plans how the mapping at `path` comes to say `wanted`; keys that `wanted` lacks are left as they are.
 
     The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units`
-    (first level) as a whole. Raises AutocalError where an alias, an anchor or an unusual key stands on the way.
+    (first level) as a whole. Raises AutocalError where an alias, an anchor, a duplicate or an unusual key
+    stands on the way.
     """
     planner = _Planner(document, frozenset(units), len(path))
     parent: Node = document.root
     for depth, key in enumerate(path):
         mapping = planner.editable_mapping(parent, path[:depth])
-        pair = _own_pair(mapping, key)
+        pair = planner.only_pair(mapping, key, path[: depth + 1])
         if pair is None or planner.is_null(pair.value):
             missing: dict[str, Value] = dict(wanted)
             for outer in reversed(path[depth + 1 :]):
@@ -73,6 +74,15 @@ class _Planner:
             raise AutocalError(message, place=self.document.place(node.start))
         return node
 
+    def only_pair(self, mapping: MappingNode, key: str, path: KeyPath) -> Pair | None:
+        """The pair with the key, None where there is none. Refuses a key that stands twice: readers differ on it."""
+        found = mapping.all_pairs(key)
+        if len(found) > 1:
+            first, second = (self.document.place(pair.key.start) for pair in found[:2])
+            message = f"`{'.'.join(path)}` stands twice, here and in line {first.line}; a trainer reads the last."
+            raise AutocalError(message, place=second, fix="Delete one.")
+        return found[0] if found else None
+
     def is_null(self, node: Node) -> bool:
         return isinstance(node, ScalarNode) and read_scalar(self.document, node) is None
 
@@ -85,8 +95,10 @@ class _Planner:
                 missing[key] = value
                 self.values[here] = value
             elif isinstance(value, dict) and isinstance(pair.value, MappingNode) and not self._is_unit(here):
+                self.only_pair(mapping, key, here)
                 self.update(self.editable_mapping(pair.value, here), here, value)
             elif not _same(read_value(self.document, pair.value), value):
+                self.only_pair(mapping, key, here)
                 self.set_key(mapping, pair, here, value)
         if missing:
             self._insert(mapping, path, missing)

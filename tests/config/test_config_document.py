@@ -53,6 +53,10 @@ REFUSED = [
     ),
     ("a: x\x00\n", "train.yml:1:5: U+0000 may not stand in YAML. Delete it, or save the file as UTF-8."),
     (
+        "\ufeff\ufeffa: 1\n",
+        "train.yml:1:1: U+FEFF may not stand in YAML. Delete it, or save the file as UTF-8.",
+    ),
+    (
         "train:\n\ttotal_iter: 5\n",
         "train.yml:2:1: This is not valid YAML: found character that cannot start any token."
         " Indent with spaces, not with tabs.",

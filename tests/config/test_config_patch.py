@@ -737,6 +737,22 @@ IS_OPEN = "without words or without a final line break. End its last line."
         ("train: {sched}\n", "1:9: Only a key with its `:` can be given a value. Write `key:`."),
         ("train:\n  ? x\n  : 1\n", "2:3: Nothing can be inserted beside a key with `?`. Write `key:`."),
         (
+            "train:\n  x: 1\nz: 1\ntrain:\n  y: 1\n",
+            "4:1: `train` stands twice, here and in line 1; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train: {sched: {}, 'sched': {rate: 0.5, early: {until: 0.1}}}\n",
+            "1:20: `train.sched` stands twice, here and in line 1; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train:\n  sched:\n    rate: 0.5\n    rate: 0.1\n",
+            "4:5: `train.sched.rate` stands twice, here and in line 3; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train:\n  sched:\n    early: {}\n    early: {until: 1}\n",
+            "4:5: `train.sched.early` stands twice, here and in line 3; a trainer reads the last. Delete one.",
+        ),
+        (
             "train:\n  x: |\n    a",
             f"2:6: Nothing can be inserted below a `|` text {IS_OPEN}",
         ),
