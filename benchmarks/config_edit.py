@@ -22,7 +22,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Presets
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.parsing import LIBYAML
+from autocal_cli.config.parsing import LIBYAML, parse_events
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.workflow.resolve import resolve
 
@@ -77,6 +77,9 @@ def main() -> None:
             f"one parse {statistics.median(parses) * 1000:6.1f} ms, safe_load {load * 1000:7.1f} ms; "
             f"edit / safe_load {seconds / load:.2f}"
         )
+    for libyaml in (True, False) if LIBYAML else (False,):
+        events = timed(lambda libyaml=libyaml: list(parse_events(text, "train.yml", libyaml)), 1)
+        print(f"{'libyaml' if libyaml else 'Python':>7}: {events[0] * 1000:.0f} ms for the parse events of 1 MB")
 
 
 if __name__ == "__main__":
