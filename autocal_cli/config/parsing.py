@@ -1,7 +1,7 @@
 """Text -> the events of PyYAML's parser: libyaml where PyYAML was built with it, else the one written in Python.
 
 Both trainers' readers (BasicSR's loader and msgspec) are PyYAML with libyaml, so that what is refused here would stop
-a training too. libyaml's marks count characters, not bytes; it is some twenty times faster (measured:
+a training too. libyaml's marks count characters, not bytes; it is some six times faster (measured:
 benchmarks/config_edit.py). On what few texts the two differ, `tests/config/test_config_parsing.py` says.
 """
 
