@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from autocal_cli.dataset.cache import ImageCache, ImageKey
-from autocal_cli.dataset.decode import WorkingImage
+from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
 from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.lookahead import look_ahead
 from autocal_cli.dataset.metrics import METRIC_VERSION
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.report_record import ImageFacts
@@ -29,17 +30,34 @@ _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
 
 
 @contextmanager
-def open_cache(folder: Path | None, facts: bool) -> Iterator[ImageCache | None]:
+def reading_images(
+    read: Read, files: Iterable[ListedFile], folder: Path | None, wanted: Wanted, workers: int
+) -> Iterator[Iterator[Result]]:
+    """What `read` makes of each file, in order, by workers, or what the cache in a folder knows of it already."""
+    with (
+        open_cache(folder, wanted) as cache,
+        look_ahead(read_unknown(read), with_known(files, cache, wanted.max_pixels), workers) as results,
+        closing(kept(results, cache)) as reads,
+    ):
+        yield reads
+
+
+@contextmanager
+def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | None]:
     """The cache in a folder, of images with or without their facts; None without a folder. Raises AutocalError."""
     if folder is None:
         yield None
         return
-    hashes = "hashed" if facts and has_perceptual_hash() else ""
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{FACTS_VERSION if facts else 0}{hashes}")
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{_facts_version(wanted) if wanted.facts else 0}")
     try:
         yield cache
     finally:
         cache.close()
+
+
+def _facts_version(wanted: Wanted) -> str:
+    """What else the facts depend on stands in it too: the crop for sharpness, and whether there is a hash library."""
+    return f"{FACTS_VERSION}.crop{wanted.native_crop}{'hashed' if has_perceptual_hash() else ''}"
 
 
 def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:

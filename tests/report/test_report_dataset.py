@@ -75,7 +75,9 @@ HEALTH = Health(
     near_duplicates=None,
 )
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
-ROW = ImageRow(ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38)
+ROW = ImageRow(
+    ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255, 0.0625), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38
+)
 
 
 def report(failed: int = 0) -> DatasetReport:
