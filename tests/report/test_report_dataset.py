@@ -24,6 +24,7 @@ from autocal_cli.dataset.report_record import (
     ImageFacts,
     ImageRow,
     Named,
+    NativeSharpness,
     SizedImage,
 )
 from autocal_cli.report.as_json import dump
@@ -74,6 +75,7 @@ HEALTH = Health(
     ),
     near_duplicates=None,
 )
+SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
 ROW = ImageRow(
     ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255, 0.0625), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38
@@ -85,6 +87,7 @@ def report(failed: int = 0) -> DatasetReport:
     return DatasetReport(
         fingerprint=fingerprint(failed),
         health=HEALTH,
+        sharpness=SHARPNESS,
         histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
         extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
         rows=(ROW,),
