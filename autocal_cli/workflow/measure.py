@@ -17,7 +17,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.workflow.check_pairs import check_pairs
 from autocal_cli.workflow.roots import existing_roots, training_names
-from autocal_cli.workflow.training_crops import crop_of, training_crops
+from autocal_cli.workflow.training_crops import about_crops, crop_of, training_crops
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.sample import MeasuredCallback, ScanProgress
@@ -119,14 +119,18 @@ def measure_dataset(
     crops = training_crops(options.batches, config.batch_size, crop_of(config), config.path)
     if options.folders:
         dataset = scan_folders(options.folders, options, crops=crops)
-        about = (*check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
+        about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
         return dataset, (*usable_cache(options)[1], *about)
     present, findings = existing_roots(config)
     findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
     if present:
         try:
             dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
-            return dataset, (*findings, *_about_files(dataset, config.dataset_roots[0].place, config.trainer))
+            return dataset, (
+                *findings,
+                *about_crops(crops),
+                *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
+            )
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))

@@ -16,7 +16,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.workflow.check_pairs import check_pairs
 from autocal_cli.workflow.measure import DatasetOptions, scan_folders, usable_cache
 from autocal_cli.workflow.roots import existing_roots, training_names
-from autocal_cli.workflow.training_crops import crop_of, training_crops
+from autocal_cli.workflow.training_crops import about_crops, crop_of, training_crops
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.report_record import DatasetReport
@@ -54,9 +54,14 @@ def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, 
     folders, names, findings = _images(config, options.folders)
     ledger, native_crop = Ledger(), crop or NATIVE_CROP
     dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop)
-    about = (*findings, *usable_cache(options)[1], *(check_pairs(config, options.seed) if config else ()))
+    about = (
+        *findings,
+        *usable_cache(options)[1],
+        *about_crops(crops),
+        *(check_pairs(config, options.seed) if config else ()),
+    )
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
-    return ledger.report(dataset, crop, native_crop), (*about, *seen)
+    return ledger.report(dataset, crop, native_crop), (*about, *pairs, *seen)
 
 
 def _images(

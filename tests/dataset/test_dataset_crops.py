@@ -62,7 +62,7 @@ def measured(**options):
 
 
 def test_workers_change_nothing_and_seeds_do():
-    crops = TrainingCrops(150, 64)
+    crops = TrainingCrops(70, 64)  # more than one block of the sample
     _, one = measured(crops=crops, workers=1)
     for workers, batch_size in ((2, 16), (4, 5)):
         assert measured(crops=crops, workers=workers, batch_size=batch_size)[1] == one
@@ -108,7 +108,7 @@ def test_all_draws_are_told_and_each_image_is_counted_once():
 
 
 def test_the_interval_is_that_of_endless_crops():
-    few, many = (measured(crops=TrainingCrops(count, 64))[0].overall_ci95 for count in (50, 800))
+    few, many = (scan([DEMO], device="cpu", crops=TrainingCrops(count, 64)).overall_ci95 for count in (20, 200))
     assert 0 < many[1] - many[0] < 0.5 * (few[1] - few[0])
 
 
