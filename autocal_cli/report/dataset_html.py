@@ -11,7 +11,7 @@ from autocal_cli.dataset.report_record import NATIVE, OVERALL, PAGE_GENERATOR, D
 from autocal_cli.dataset.sampling import OVERALL_WEIGHTS
 from autocal_cli.dataset.sharpness import FULL_SCALE
 from autocal_cli.report.dataset_style import STYLE
-from autocal_cli.report.dataset_terminal import LABELS, about_sharpness, counts
+from autocal_cli.report.dataset_terminal import LABELS, counts
 from autocal_cli.report.health_text import HealthLine, health_lines, short_name
 from autocal_cli.report.histogram_svg import histogram_svg
 from autocal_cli.report.output import one_line
@@ -71,7 +71,7 @@ def _card(report: DatasetReport, name: str) -> str:
 
 def _sharpness_card(report: DatasetReport) -> str:
     native = report.sharpness
-    told = f"{_spread(native)}. {about_sharpness(native).partition(': ')[2].capitalize()}"
+    told = f"{_spread(native)}; share of edges in unscaled crops of {native.crop}, no percentile"
     drawing = histogram_svg(native.histogram, native.mean, native.ci95, f"Histogram of {LABELS[NATIVE]}", FULL_SCALE)
     return _framed(NATIVE, native.mean, native.ci95, told, drawing)
 

@@ -46,7 +46,8 @@ def counts(dataset: DatasetFingerprint) -> str:
 
 
 def about_sharpness(sharpness: NativeSharpness) -> str:
-    return f"native sharpness: the share of edge pixels at native size, in crops of {sharpness.crop}; no percentile"
+    """What the number is: a share, where the others are percentiles."""
+    return f"native sharpness: share of edges in unscaled crops of {sharpness.crop}; bars end at {FULL_SCALE:g}"
 
 
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
@@ -64,7 +65,7 @@ def _metrics(report: DatasetReport, blocks: bool) -> Table:
     table.add_row(LABELS[OVERALL], *overall, sparkline(report.histograms[OVERALL], _SPARKS, blocks), style="bold")
     native = report.sharpness
     spread = (f"{share:.2f}" for share in (native.p5, native.median, native.p95))
-    bars = f"{sparkline(native.histogram, _SPARKS, blocks)} to {FULL_SCALE:g}"
+    bars = sparkline(native.histogram, _SPARKS, blocks)
     table.add_row(LABELS[NATIVE], f"{native.mean:.3f}", interval(native.ci95), *spread, bars)
     return table
 

@@ -11,10 +11,8 @@ GAP = 2.0
 def histogram_svg(counts: Sequence[int], mean: float, ci95: tuple[float, float], label: str, end: float = 1.0) -> str:
     """Bars over 0..`end`, the mean as a line, its interval as a band. `label`, plain ASCII words, names it."""
     step, most = WIDTH / len(counts), max(1, *counts)
-    bars = [
-        _bar(i * step, step, HEIGHT * count / most, _told(i, len(counts) / end, count))
-        for i, count in enumerate(counts)
-    ]
+    told = [_told(end / len(counts), end * i / len(counts), count) for i, count in enumerate(counts)]
+    bars = [_bar(i * step, step, HEIGHT * count / most, told[i]) for i, count in enumerate(counts)]
     low, high = (WIDTH * min(bound, end) / end for bound in ci95)
     middle = WIDTH * min(mean, end) / end
     ticks = [
@@ -37,5 +35,6 @@ def _bar(left: float, step: float, height: float, told: str) -> str:
     return f'<rect class="bar" x="{left + GAP / 2:.1f}" y="{HEIGHT - height:.1f}" {size}><title>{told}</title></rect>'
 
 
-def _told(step: int, steps: float, count: int) -> str:
-    return f"{step / steps:.2f} to {(step + 1) / steps:.2f}: {count:,}"
+def _told(step: float, first: float, count: int) -> str:
+    digits = 2 if step >= 0.05 else 3
+    return f"{first:.{digits}f} to {first + step:.{digits}f}: {count:,}"

@@ -54,12 +54,8 @@ def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, 
     folders, names, findings = _images(config, options.folders)
     ledger, native_crop = Ledger(), crop or NATIVE_CROP
     dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop)
-    about = (
-        *findings,
-        *usable_cache(options)[1],
-        *about_crops(crops),
-        *(check_pairs(config, options.seed) if config else ()),
-    )
+    about = (*findings, *usable_cache(options)[1], *about_crops(crops))
+    pairs = check_pairs(config, options.seed) if config else ()
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
     return ledger.report(dataset, crop, native_crop), (*about, *pairs, *seen)
 
