@@ -110,6 +110,16 @@ def test_with_and_without_facts_are_kept_apart(folder, tmp_path, decoded):
     assert len(report.rows) == 80
 
 
+def test_another_crop_is_measured_anew_and_both_are_kept(folder, tmp_path, decoded):
+    small, large = survey(folder, tmp_path / "cache", native_crop=8), survey(folder, tmp_path / "cache", native_crop=16)
+    assert len(decoded) == 2 * 81
+    decoded.clear()
+    assert survey(folder, tmp_path / "cache", native_crop=8) == small
+    assert survey(folder, tmp_path / "cache", native_crop=16) == large
+    assert set(decoded) == {"broken.png"}
+    assert small.sharpness.mean != large.sharpness.mean
+
+
 def test_what_is_kept_comes_back_to_the_bit(folder):
     import torch
 
