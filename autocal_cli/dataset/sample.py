@@ -75,7 +75,7 @@ class Sample:
         self._taken += 1
         is_new = self._is_new(result.path)
         if isinstance(result, FileIssue):
-            self.failures += [result] if is_new else []
+            self.failures.extend([result] if is_new else [])
         else:
             self._unmeasured.append(result)
             self.read += is_new

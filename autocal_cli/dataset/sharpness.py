@@ -22,7 +22,7 @@ STEPS = 20  # of the histogram
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
-_SHARE_OF_IMAGE = 16  # all crops but the first hold no more than 1/16 of the pixels, so that decoding stays the cost
+_SHARE_OF_IMAGE = 16  # several crops together hold at most 1/16 of the pixels: decoding stays the cost
 _QUARTERS = ((2, 2), (1, 1), (3, 3), (3, 1), (1, 3))  # where crops lie in the room there is, x and y: the middle first
 
 
