@@ -67,7 +67,7 @@ def calibrate(
     if target and not in_place:
         check_destination(target, config, force)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, batches, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         run = calibrate_file(config, by_hand, options)
 
     if target and not dry_run:

@@ -43,7 +43,7 @@ def explain(
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, batches, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         calibration, findings = explain_file(config, options)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())

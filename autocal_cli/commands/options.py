@@ -47,8 +47,8 @@ def dataset_options(
     device: str | None,
     no_cache: bool,
     seed: int,
-    batches: int | None,
     on_progress: ProgressCallback | None,
+    batches: int | None = None,
 ) -> DatasetOptions:
     from autocal_cli.workflow.measure import DatasetOptions
 
