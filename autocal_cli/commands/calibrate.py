@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -36,6 +37,7 @@ def calibrate(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
@@ -65,7 +67,8 @@ def calibrate(
     if target and not in_place:
         check_destination(target, config, force)
     with scan_progress(quiet) as advance:
-        run = calibrate_file(config, by_hand, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
+        run = calibrate_file(config, by_hand, options)
 
     if target and not dry_run:
         write_result(target, config, run.before, run.after, force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -26,6 +27,7 @@ def explain(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -41,7 +43,8 @@ def explain(
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
+        calibration, findings = explain_file(config, options)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:
