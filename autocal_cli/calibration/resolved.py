@@ -23,7 +23,7 @@ from autocal_cli.calibration.record import (
 from autocal_cli.calibration.restored import restored
 from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.version import __version__
@@ -166,6 +166,7 @@ def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
             "skipped": sum(dataset.skipped.values()),
             "failed": len(dataset.failures),
         },
+        **({"crops": {"count": dataset.crops.count, "side": dataset.crops.side}} if dataset.crops else {}),
         **{
             name: {
                 "score": round(summary.score, 4),
@@ -203,6 +204,7 @@ def _dataset_from(entry: Mapping[str, Any]) -> DatasetFingerprint:
         "metric_version": entry["metric_version"],
         "device": "as recorded",
         "seconds": 0.0,
+        "crops": restored(TrainingCrops, entry["crops"]) if "crops" in entry else None,
     }
     return restored(DatasetFingerprint, told)
 

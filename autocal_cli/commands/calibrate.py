@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -45,6 +46,7 @@ def calibrate(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     trainer_kind: TrainerKindOption = None,
     target: Annotated[
         Target,
@@ -91,7 +93,7 @@ def calibrate(
     if place and not in_place:
         check_destination(place, place if sidecar else config, force or sidecar)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar)
 
     if place and not dry_run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -27,6 +28,7 @@ def explain(
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -43,7 +45,7 @@ def explain(
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         calibration, findings = explain_file(config, options, trainer_kind)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())

@@ -56,7 +56,9 @@ def parse_toml(text: str, bom: bool, path: str) -> TomlDocument:
     except ValueError:
         raise AutocalError("A number has more digits than Python converts.", place=Place(path)) from None
     assert isinstance(root, MappingNode)
-    return TomlDocument(path, text, bom, root, {}, frozenset(), "toml", tuple(statements), tuple(scanner.comments))
+    return TomlDocument(
+        path, text, bom, root, (), {}, frozenset(), {}, "toml", tuple(statements), tuple(scanner.comments)
+    )
 
 
 def _refusal(error: str, text: str, path: str) -> AutocalError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from autocal_cli.config.comments import all_comments
 from autocal_cli.config.document import (
@@ -20,6 +20,8 @@ from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import KeyPath
 from autocal_cli.config.toml_verify import verify_toml
 from autocal_cli.errors import AutocalError, VerificationError
+
+_Event = tuple[object, ...]
 
 
 def verify_patch(
@@ -42,7 +44,7 @@ def verify_patch(
     if after.language == "toml":
         verify_toml(before, after, patch.values)
         return after
-    if list(_events(before, set_paths)) != list(_events(after, set_paths)):
+    if _events(before, set_paths) != _events(after, set_paths):
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in patch.values.items():
         pair = lookup(after, path)
@@ -55,27 +57,30 @@ def verify_patch(
     return after
 
 
-def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
     """The document as a flat list of events, without the pairs at the paths `without`."""
-    return _walk(document.root, (), without)
+    events: list[_Event] = []
+    _walk(document.root, (), without, events)
+    return events
 
 
-def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath], events: list[_Event]) -> None:
+    """Appends the events of a node. `path` is None where no path of keys leads: in lists, below unusual keys."""
     match node:
         case ScalarNode():
-            yield ("scalar", node.tag, node.anchor, node.style, node.value)
+            events.append(("scalar", node.tag, node.anchor, node.style, node.value))
         case AliasNode():
-            yield ("alias", node.anchor)
+            events.append(("alias", node.anchor))
         case SequenceNode():
-            yield ("sequence", node.tag, node.anchor, node.flow)
+            events.append(("sequence", node.tag, node.anchor, node.flow))
             for item in node.items:
-                yield from _walk(item, None, without)
-            yield ("end",)
+                _walk(item, None, without, events)
+            events.append(("end",))
         case MappingNode():
-            yield ("mapping", node.tag, node.anchor, node.flow)
+            events.append(("mapping", node.tag, node.anchor, node.flow))
             for pair in node.pairs:
                 here = (*path, pair.key.value) if path is not None and isinstance(pair.key, ScalarNode) else None
                 if here not in without:
-                    yield from _walk(pair.key, None, without)
-                    yield from _walk(pair.value, here, without)
-            yield ("end",)
+                    _walk(pair.key, None, without, events)
+                    _walk(pair.value, here, without, events)
+            events.append(("end",))

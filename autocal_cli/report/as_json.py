@@ -62,6 +62,7 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
             "skipped": sum(dataset.skipped.values()),
             "failed": len(dataset.failures),
         },
+        "crops": {"count": dataset.crops.count, "side": dataset.crops.side} if dataset.crops else None,
         "metrics": {
             name: {
                 "score": summary.score,

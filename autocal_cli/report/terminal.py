@@ -12,6 +12,7 @@ from rich.text import Text
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.record import Calibration, Number, Parameter, Step
+from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.report.output import one_line
 
@@ -82,8 +83,15 @@ def _seen(calibration: Calibration) -> str:
     dataset = calibration.dataset
     by_hand = any(path[:-1] == DATASET_INFO for path in calibration.manual)
     if dataset is not None:
-        return f"{dataset.read:,} of {dataset.found:,} images read{'; some scores set by hand' if by_hand else ''}"
+        return f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
     return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
+
+
+def of_how_many(dataset: DatasetFingerprint) -> str:
+    """What was read: images, or crops of images."""
+    crops = dataset.crops
+    drawn = f"{crops.count:,} crops of {crops.side} x {crops.side} from " if crops else ""
+    return f"{drawn}{dataset.read:,} of {dataset.found:,} images read"
 
 
 def trail(parameter: Parameter) -> Table:

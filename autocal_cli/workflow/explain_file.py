@@ -32,12 +32,12 @@ def explain_file(
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
     edited = (_edited(holder, path, block),) if holder.touched else ()
-    unheard = (_unheard(path),) if options.folders or options.skip else ()
+    unheard = (_unheard(path),) if options.folders or options.skip or options.batches else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 
 
 def _unheard(path: Path) -> Finding:
-    message = "A resolved config is told from its record, so --hr and --no-dataset change nothing here."
+    message = "A resolved config is told from its record, so --hr, --batches and --no-dataset change nothing here."
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 
 
