@@ -26,6 +26,9 @@ def calibration_json(
             "parameters": network.parameters,
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
+            "axis": list(calibration.placement.axis),
+            "position": calibration.placement.position,
+            "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,
         },
         "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
         "parameters": {
