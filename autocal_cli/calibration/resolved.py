@@ -33,6 +33,7 @@ SCORES = (*METRIC_NAMES, "overall_complexity")
 
 _FAILED_THEN = FileIssue("(not recorded)", "could not be read when the dataset was measured")
 _NETWORK_KEYS = ("type", "family", "variant", "scale", "parameters", "macs_per_pixel", "builder", "structure")
+_DISCRIMINATOR_KEYS = ("type", "parameters", "builder")
 _PLACEMENT_KEYS = {  # Placement's own, in the record
     "variant": "nearest",
     "match": "match",
@@ -113,7 +114,7 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             _put(values, path, value)
         training = values[TOTAL_ITERATIONS[0]]
         told = {
-            "network": restored(NetworkFingerprint, {key: record["network"][key] for key in _NETWORK_KEYS}),
+            "network": _network_from(record["network"]),
             "placement": _placement_from(record["network"]),
             "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
@@ -156,7 +157,16 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
+    if network.discriminator is not None:
+        entry["discriminator"] = {key: getattr(network.discriminator, key) for key in _DISCRIMINATOR_KEYS}
     return entry | {name: _listed(getattr(placement, key)) for key, name in _PLACEMENT_KEYS.items()}
+
+
+def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
+    told = {key: entry[key] for key in _NETWORK_KEYS}
+    if "discriminator" in entry:
+        told["discriminator"] = restored(NetworkFingerprint, entry["discriminator"])
+    return restored(NetworkFingerprint, told)
 
 
 def _listed(value: Any) -> Value:

@@ -140,7 +140,7 @@ FINDING = {
 }
 NETWORK = {
     "type": str, "variant": str, "parameters": int, "macs_per_pixel": float, "match": str,
-    "axis": list, "position": float, "macs_span": list,
+    "axis": list, "position": float, "macs_span": list, "discriminator": type(None),
 }  # fmt: skip
 
 
