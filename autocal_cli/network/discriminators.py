@@ -1,4 +1,4 @@
-"""The parameters of the discriminators that super-resolution trainers share, counted from their layers.
+"""The parameters of the discriminators that super-resolution trainers have, counted from their layers.
 
 Nothing is built: a discriminator matters here by its size alone, next to the generator's. One function a type, with the
 arguments of the trainer's constructor; each says whose counts it was checked against, and over which arguments.
@@ -8,10 +8,11 @@ Normalisation by spectral norm adds no parameters.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import MappingProxyType
 
-from autocal_cli.network.kinds import SWITCH, Kind, one_of, whole
+from autocal_cli.network.kinds import SWITCH, Kind, number, one_of, whole
 
 
 def conv(inputs: int, outputs: int, side: int, *, bias: bool = True) -> int:
@@ -83,6 +84,33 @@ def dunet(num_in_ch: int = 3, num_feat: int = 64) -> int:
     return conv(num_in_ch, f, 3) + down + up + end
 
 
+def munet(
+    num_in_ch: int = 3,
+    num_feat: int = 64,
+    ch_mult: Sequence[int] = (1, 2, 4, 8),
+    slope: float = 0.2,  # noqa: ARG001
+) -> int:
+    """U-Net with attention in its middle and branches for gradients, frequencies and patches, weighed by pixel.
+
+    Equal to the class of the traiNNer-redux fork for 1 and 3 channels in, 16 to 96 features, 1 to 4 multiples.
+    """
+    f = num_feat
+    widths = [f, *(f * multiple for multiple in ch_mult)]
+    deep = widths[-1]
+    down = sum(conv(inputs, outputs, 4, bias=False) for inputs, outputs in pairwise(widths))
+    narrow = max(1, deep // 8)
+    middle = 2 * conv(deep, deep, 3, bias=False) + 2 * conv(deep, narrow, 1) + conv(deep, deep, 1) + 1
+    fixed = 2 * (7 + 5)  # taps a channel of the frozen kernels that enlarge, across and down
+    up = sum(
+        fixed * inputs + conv(inputs, outputs, 3, bias=False) + conv(2 * outputs, outputs, 3, bias=False)
+        for outputs, inputs in pairwise(widths)
+    )
+    branches = sum(conv(maps, f // 2, 3, bias=False) + conv(f // 2, f, 3, bias=False) for maps in (2, 1))
+    patches = conv(deep, f, 1) + conv(f, f, 3)
+    weighing = conv(4 * f, f, 1) + conv(f, 4, 1) + 2 * conv(f, f, 3, bias=False)
+    return conv(num_in_ch, f, 3) + down + middle + up + branches + patches + weighing + conv(f, 1, 3)
+
+
 # By registered name in lower case, as trainers compare them. BasicSR's own U-Net is registered with a suffix, too.
 COUNTS: Mapping[str, Callable[..., int]] = MappingProxyType(
     {
@@ -92,14 +120,22 @@ COUNTS: Mapping[str, Callable[..., int]] = MappingProxyType(
         "patchgandiscriminatorsn": patch_gan,
         "multiscalepatchgandiscriminatorsn": multiscale_patch_gan,
         "dunet": dunet,
+        "munet": munet,
     }
 )
+
+
+def _multiples(value: object) -> bool:
+    return isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(whole(1, 64).accepts(item) for item in value)
+
 
 _CHANNELS, _FEATURES = whole(1, 64), whole(2, 4096)  # upper limits: chosen, untested, far above any real network
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "num_in_ch": _CHANNELS,
         "num_feat": _FEATURES,
+        "ch_mult": Kind("a list of whole numbers from 1 to 64", _multiples),
+        "slope": number(0, 1),
         "skip_connection": SWITCH,
         "input_size": one_of(128, 256),
         "input_nc": _CHANNELS,

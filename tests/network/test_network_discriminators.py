@@ -29,7 +29,7 @@ def codes(found: NetworkFingerprint) -> list[str]:
     return [finding.code for finding in found.findings]
 
 
-# Measured on the classes of traiNNer-redux, and of BasicSR where it has them.
+# Measured on the classes of traiNNer-redux and its fork (munet), and of BasicSR where it has them.
 @pytest.mark.parametrize(
     ("type", "arguments", "parameters"),
     [
@@ -40,6 +40,8 @@ def codes(found: NetworkFingerprint) -> list[str]:
         ("PatchGANDiscriminatorSN", {}, 2_764_737),
         ("MultiscalePatchGANDiscriminatorSN", {"num_d": 3}, 8_294_211),
         ("dunet", {}, 3_231_457),
+        ("munet", {}, 11_295_462),
+        ("munet", {"num_feat": 32, "ch_mult": [1, 2, 2]}, 417_414),
     ],
 )
 def test_sizes_are_those_of_the_trainers_classes(type: str, arguments: dict[str, Value], parameters: int) -> None:
