@@ -3,7 +3,8 @@
     output = base + gain * detail,   gain trained
 
 Our own implementation. Parameter counts and MACs equal those of the trainer's networks of the same name; names of
-parameters don't, so weights are not interchangeable.
+parameters don't, so weights are not interchangeable. With the same numbers in corresponding places the detail is the
+trainer's, and the base differs at the border alone (pixels are repeated there, and the trainer's are zeros).
 """
 
 from __future__ import annotations
