@@ -29,6 +29,7 @@ class TrainerLayout:
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
+    discriminator: KeyPath = ("network_d",)
     datasets: KeyPath = ("datasets",)
     training_images: KeyPath = ("datasets", "train", "dataroot_gt")
     block: KeyPath = ("train", BLOCK_KEY)
