@@ -33,7 +33,15 @@ SCORES = (*METRIC_NAMES, "overall_complexity")
 
 _FAILED_THEN = FileIssue("(not recorded)", "could not be read when the dataset was measured")
 _NETWORK_KEYS = ("type", "family", "variant", "scale", "parameters", "macs_per_pixel", "builder", "structure")
-_PLACEMENT_KEYS = {"variant": "nearest", "match": "match", "reason": "placement"}  # Placement's own, in the record
+_DISCRIMINATOR_KEYS = ("type", "parameters", "builder")
+_PLACEMENT_KEYS = {  # Placement's own, in the record
+    "variant": "nearest",
+    "match": "match",
+    "reason": "placement",
+    "axis": "axis",
+    "position": "position",
+    "macs_span": "macs_span",
+}
 
 
 def resolved_values(calibration: Calibration) -> dict[str, Value]:
@@ -106,8 +114,8 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             _put(values, path, value)
         training = values[TOTAL_ITERATIONS[0]]
         told = {
-            "network": restored(NetworkFingerprint, _present(record["network"], {key: key for key in _NETWORK_KEYS})),
-            "placement": restored(Placement, _present(record["network"], _PLACEMENT_KEYS)),
+            "network": _network_from(record["network"]),
+            "placement": _placement_from(record["network"]),
             "dataset": _dataset_from(record["dataset"]) if record.get("dataset") else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
             "parameters": {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS},
@@ -119,11 +127,6 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             "findings": (),
         }
         return restored(Calibration, told)
-
-
-def _present(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The fields that an entry has, each under its own name; `names` are those in the entry."""
-    return {field: entry[name] for field, name in names.items() if name in entry}
 
 
 class _damage_reported:  # noqa: N801 (reads as a statement: `with _damage_reported(block):`)
@@ -154,7 +157,26 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
-    return entry | {name: getattr(placement, key) for key, name in _PLACEMENT_KEYS.items()}
+    if network.discriminator is not None:
+        entry["discriminator"] = {key: getattr(network.discriminator, key) for key in _DISCRIMINATOR_KEYS}
+    return entry | {name: _listed(getattr(placement, key)) for key, name in _PLACEMENT_KEYS.items()}
+
+
+def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
+    told = {key: entry[key] for key in _NETWORK_KEYS if key in entry}  # TOML has no null
+    if "discriminator" in entry:
+        told["discriminator"] = restored(NetworkFingerprint, entry["discriminator"])
+    return restored(NetworkFingerprint, told)
+
+
+def _listed(value: Any) -> Value:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _placement_from(entry: Mapping[str, Any]) -> Placement:
+    """Records of before the axis was drawn lack the last three keys."""
+    told = {key: entry[name] for key, name in _PLACEMENT_KEYS.items() if name in entry}
+    return restored(Placement, {key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
 
 
 def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:

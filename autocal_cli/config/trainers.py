@@ -34,6 +34,7 @@ class TrainerLayout:
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
+    discriminator: KeyPath = ("network_d",)
     datasets: KeyPath = ("datasets",)
     training_images: KeyPath = ("datasets", "train", "dataroot_gt")
     crop: tuple[tuple[str, bool], ...] = (("gt_size", False), ("lq_size", True))

@@ -14,7 +14,8 @@ class NetworkFingerprint:
     `variant` is set only when the type or the built structure is a known variant of `family`. `parameters` counts all
     of them, frozen ones included, as a checkpoint holds them; `macs_per_pixel` counts multiply-accumulates per input
     pixel at 64x64. Both are None when nothing could build the network; `builder` then is None too and `findings` says
-    why. `structure` is a SHA-256 over the names and shapes of all parameters.
+    why. `structure` is a SHA-256 over the names and shapes of all parameters. `discriminator` is the network
+    that a generator is trained against, None where the config names none.
     """
 
     type: str | None
@@ -26,3 +27,4 @@ class NetworkFingerprint:
     builder: str | None = None
     structure: str | None = None
     findings: tuple[Finding, ...] = ()
+    discriminator: NetworkFingerprint | None = None

@@ -9,6 +9,7 @@ from autocal_cli.calibration.record import Calibration, Parameter, Step
 from autocal_cli.config.record import Value
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
+from autocal_cli.network.record import NetworkFingerprint
 
 FORMAT_VERSION = 1
 
@@ -26,6 +27,10 @@ def calibration_json(
             "parameters": network.parameters,
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
+            "axis": list(calibration.placement.axis),
+            "position": calibration.placement.position,
+            "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,
+            "discriminator": _discriminator(network.discriminator),
         },
         "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
         "parameters": {
@@ -33,6 +38,10 @@ def calibration_json(
         },
         "findings": [finding_json(finding) for finding in findings],
     }
+
+
+def _discriminator(network: NetworkFingerprint | None) -> dict[str, Value] | None:
+    return {"type": network.type, "parameters": network.parameters} if network else None
 
 
 def finding_json(finding: Finding) -> dict[str, Value]:

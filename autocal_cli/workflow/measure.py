@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,16 @@ class DatasetOptions:
 
 
 def measure_network(config: TrainingConfig) -> NetworkFingerprint:
-    """Builds the config's network on the meta device. Raises AutocalError for arguments that no network can take."""
+    """Builds the config's network on the meta device, and finds out how large its discriminator is.
+
+    Raises AutocalError for arguments that no network can take.
+    """
+    from autocal_cli.network.discriminator_fingerprint import fingerprint_discriminator
     from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
 
-    return fingerprint_network(config.network, config.scale)
+    network = fingerprint_network(config.network, config.scale)
+    discriminator = fingerprint_discriminator(config.discriminator, lambda d: fingerprint_network(d, config.scale))
+    return replace(network, discriminator=discriminator)
 
 
 def scan_folders(
