@@ -17,7 +17,8 @@ from autocal_cli.config.document import (
 )
 from autocal_cli.config.edits import Patch, inverse, splice
 from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.record import KeyPath
+from autocal_cli.config.record import KeyPath, Value
+from autocal_cli.config.second_reader import other_readings, same
 from autocal_cli.config.toml_verify import verify_toml
 from autocal_cli.errors import AutocalError, VerificationError
 
@@ -30,9 +31,9 @@ def verify_patch(
     """Checks the patched text and returns it parsed.
 
     (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events:
-    values, tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2;
-    (d) no comment is lost but those `dropped`. That a second calibration changes nothing is checked by whoever
-    calibrates. Raises VerificationError.
+    values, tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2, by
+    autocal's own reading and by PyYAML and ruamel.yaml; (d) no comment is lost but those `dropped`. That a second
+    calibration changes nothing is checked by whoever calibrates. Raises VerificationError.
     """
     if splice(after_text, inverse(before.text, patch.edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
@@ -47,14 +48,24 @@ def verify_patch(
     if _events(before, set_paths) != _events(after, set_paths):
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in patch.values.items():
-        pair = lookup(after, path)
-        for version in ("1.1", "1.2"):
-            if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
-                raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} under YAML {version}.")
+        _require_readback(after, path, value)
     lost = all_comments(before) - all_comments(after) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
     return after
+
+
+def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> None:
+    pair, name = lookup(after, path), ".".join(path)
+    for version in ("1.1", "1.2"):
+        if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
+            raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
+    assert pair is not None
+    owner = lookup(after, path[:-1])
+    flow = owner is not None and isinstance(owner.value, MappingNode) and owner.value.flow
+    for reader, found in other_readings(after, pair, flow or after.root.flow).items():
+        if not same(found, value):
+            raise VerificationError(f"`{name}` should read back as {value!r}, and {reader} reads {found!r}.")
 
 
 def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
