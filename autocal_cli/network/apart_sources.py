@@ -1,0 +1,103 @@
+"""Where foreign networks come from, seen from inside their own process: a trainer, spandrel, a callable of the user's.
+
+Imports foreign code: only ever in a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from autocal_cli.network.trainer_import import import_architectures, look_up, registries_of
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A constructor. The config's scale is handed over as `scale_argument`, if `hands_scale`; `fixed` are defaults."""
+
+    call: Callable[..., Any]
+    scale_argument: str = "scale"
+    hands_scale: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self, given: Mapping[str, Any], scale: int | None) -> dict[str, Any]:
+        arguments = {**self.fixed, **given}
+        if self.scale_argument != "scale" and "scale" in arguments:
+            arguments[self.scale_argument] = arguments.pop("scale")
+        if self.hands_scale and scale is not None:
+            arguments[self.scale_argument] = scale
+        return arguments
+
+
+class Source(Protocol):
+    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason."""
+
+    types: list[str]
+    unimported: list[tuple[str, str]]
+
+    def find(self, type: str) -> Target | None: ...
+
+
+def open_source(spec: Mapping[str, Any]) -> Source:
+    """Imports what the spec names. Raises whatever that raises."""
+    if spec["source"] == "trainer":
+        return TrainerSource(spec)
+    if spec["source"] == "spandrel":
+        return SpandrelSource()
+    return OwnSource(spec["callable"])
+
+
+class TrainerSource:
+    """A trainer's registries."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
+            sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
+        self._hands_scale = spec["gives_scale"]
+        self.unimported = import_architectures(Path(spec["folder"]), spec["package"])
+        self._registries = registries_of(spec["package"], spec["registries"])
+        self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
+
+    def find(self, type: str) -> Target | None:
+        call = look_up(self._registries, type)
+        return None if call is None else Target(call, hands_scale=self._hands_scale)
+
+
+class OwnSource:
+    """A callable of the user's, `module:name`, whatever the type in the config says."""
+
+    unimported: list[tuple[str, str]]
+
+    def __init__(self, named: str) -> None:
+        from autocal_cli.network.signature import describe
+
+        sys.path.insert(0, os.getcwd())  # as `python -m` would
+        module, _, name = named.partition(":")
+        self._call = importlib.import_module(module)
+        for part in name.split("."):
+            self._call = getattr(self._call, part)
+        described = describe(self._call)
+        takes = "scale" in described["accepted"] or described["swallows"]
+        self._target = Target(self._call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
+        self.types, self.unimported = [], []
+
+    def find(self, type: str) -> Target | None:
+        return self._target
+
+
+class SpandrelSource:
+    """Filled in by spandrel_types."""
+
+    types: list[str]
+    unimported: list[tuple[str, str]]
+
+    def __init__(self) -> None:
+        raise NotImplementedError
+
+    def find(self, type: str) -> Target | None:
+        raise NotImplementedError

@@ -1,0 +1,90 @@
+"""Builders whose networks are built in a process of their own, since the code is not autocal's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autocal_cli.config.record import NetworkOptions
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network.foreign_findings import argument_findings, count_findings
+from autocal_cli.network.foreign_process import ForeignProcess
+from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import Checkout
+
+
+class Foreign:
+    """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error."""
+
+    def __init__(self, name: str, process: ForeignProcess, strict: bool = True) -> None:
+        self.name = name
+        self._process = process
+        self._strict = strict
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | str:
+        unusable = self._process.open()
+        if unusable is not None:
+            return f"cannot be used: {unusable}."
+        replies = {
+            reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
+        }
+        if "unknown" in replies:
+            return f"it has no {network.type}{self._unimported()}."
+        if "built" not in replies:
+            return f"it could not build {network.type}: {replies['failed']['reason']}."
+        return self._fingerprint(network, scale, replies)
+
+    def types(self) -> tuple[str, ...]:
+        return () if self._process.open() else tuple(self._process.types)
+
+    def close(self) -> None:
+        self._process.close()
+
+    def _unimported(self) -> str:
+        failed = self._process.unimported
+        if not failed:
+            return ""
+        name, reason = failed[0]
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return f"; of its architectures {name} could not be imported ({reason}){more}"
+
+    def _fingerprint(
+        self, network: NetworkOptions, scale: int | None, replies: dict[str, dict[str, Any]]
+    ) -> NetworkFingerprint:
+        built, counted = replies["built"], replies.get("counted")
+        findings: tuple[Finding, ...] = (
+            *argument_findings(network, scale, self.name, replies["signature"], built, self._strict),
+            *count_findings(network, scale, replies),
+        )
+        own = replies["signature"]["scale"]
+        return NetworkFingerprint(
+            type=network.type,
+            scale=own if isinstance(own, int) else scale,
+            parameters=built["parameters"],
+            macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
+            builder=self.name,
+            structure=built["structure"],
+            findings=findings,
+        )
+
+
+def trainer(checkout: Checkout, scale: int | None) -> Foreign:
+    """The registry of a trainer's checkout."""
+    kind = checkout.kind
+    spec = {
+        "source": "trainer",
+        "folder": str(checkout.folder),
+        "package": kind.package,
+        "registries": kind.registries,
+        "gives_scale": kind.gives_scale,
+        "scale_at_import": kind.scale_at_import,
+        "scale": scale,
+    }
+    return Foreign(f"{kind.name} ({checkout.named_by})", ForeignProcess(spec))
+
+
+def own_callable(named: str) -> Foreign:
+    """A callable of the user's, `module:name`. Raises AutocalError where it is not written so."""
+    module, colon, name = named.partition(":")
+    if not (module and colon and name):
+        raise AutocalError(f"--network should be module:callable. Found {named}.", fix="For example my_archs:MyNet.")
+    return Foreign(named, ForeignProcess({"source": "own", "callable": named}))
