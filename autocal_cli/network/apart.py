@@ -15,6 +15,10 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+CHANNEL_ARGUMENTS = (
+    *("in_chans", "num_in_ch", "in_nc", "in_ch", "in_channels"),
+    *("img_channel", "inp_channels", "n_colors", "channels"),
+)
 COUNT_SECONDS = 8.0  # of trying sizes; the process may take FORWARD_LIMIT in all
 
 
@@ -46,7 +50,7 @@ def main() -> None:
 
 
 def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
-    """Answers `unknown`; or `signature`, then `built`, then `counted` or `uncounted`. Raises what a constructor does."""
+    """Answers `unknown`; or `signature`, `built`, then `counted` or `uncounted`. Raises what a constructor does."""
     from autocal_cli.network.construct import construct, on_cpu
     from autocal_cli.network.macs import Count, count_macs
     from autocal_cli.network.signature import describe
@@ -90,9 +94,8 @@ def _channels_of(call: Callable[..., Any], arguments: Mapping[str, Any]) -> list
     """The channels of the input, as the arguments or their defaults say, then 3, then 1."""
     import inspect
 
-    names = "in_chans num_in_ch in_nc in_ch in_channels img_channel inp_channels n_colors channels".split()
     defaults = {name: parameter.default for name, parameter in inspect.signature(call).parameters.items()}
-    said = [value for name in names if isinstance(value := arguments.get(name, defaults.get(name)), int)]
+    said = [value for name in CHANNEL_ARGUMENTS if isinstance(value := arguments.get(name, defaults.get(name)), int)]
     return list(dict.fromkeys([*(value for value in said if 0 < value <= 64), 3, 1]))
 
 

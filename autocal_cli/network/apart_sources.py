@@ -6,7 +6,6 @@ Imports foreign code: only ever in a process of its own.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,22 +70,21 @@ class TrainerSource:
 class OwnSource:
     """A callable of the user's, `module:name`, whatever the type in the config says."""
 
-    unimported: list[tuple[str, str]]
-
     def __init__(self, named: str) -> None:
         from autocal_cli.network.signature import describe
 
-        sys.path.insert(0, os.getcwd())  # as `python -m` would
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
         module, _, name = named.partition(":")
-        self._call = importlib.import_module(module)
+        call: Any = importlib.import_module(module)
         for part in name.split("."):
-            self._call = getattr(self._call, part)
-        described = describe(self._call)
+            call = getattr(call, part)
+        described = describe(call)
         takes = "scale" in described["accepted"] or described["swallows"]
-        self._target = Target(self._call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
-        self.types, self.unimported = [], []
+        self._target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
+        self.types: list[str] = []
+        self.unimported: list[tuple[str, str]] = []
 
-    def find(self, type: str) -> Target | None:
+    def find(self, type: str) -> Target | None:  # noqa: ARG002
         return self._target
 
 

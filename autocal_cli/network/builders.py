@@ -12,7 +12,7 @@ from typing import Protocol
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.network.built_in import BuiltIn
 from autocal_cli.network.foreign import Foreign, own_callable, trainer
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
 
 
@@ -21,8 +21,8 @@ class Builder(Protocol):
 
     name: str
 
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | str:
-        """What was measured of a network; or, in one clause, why this builder cannot say.
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """What was measured of a network, or why this builder cannot say.
 
         `scale` is the config's own, None where it doesn't say. Raises AutocalError where the network is known and its
         arguments cannot stand.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import Finding
-from autocal_cli.network.arguments import nearest
 from autocal_cli.network.families import FAMILIES, Family
 from autocal_cli.network.macs import macs_per_pixel
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.scale import choose_scale
 from autocal_cli.network.structure import count_parameters, structure_hash
 
 DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
-TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
 
 class BuiltIn:
@@ -20,13 +18,11 @@ class BuiltIn:
 
     name = "built-in"
 
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | str:
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
         """See `Builder.measure`. Raises AutocalError for an argument or a scale that the network cannot take."""
         family = next((family for family in FAMILIES if family.knows(network.type)), None)
         if family is None:
-            types = [type for family in FAMILIES for type in family.types]
-            near = nearest(network.type, types, TYPE_RESEMBLANCE)
-            return f"it has no {network.type}; did you mean {near!r}?" if near else f"it has no {network.type}."
+            return Passed(self.name, f"has no {network.type}")
         return _measure(network, scale, family)
 
     def types(self) -> tuple[str, ...]:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from autocal_cli.config.record import NetworkOptions
-from autocal_cli.errors import Finding
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network.arguments import nearest
 from autocal_cli.network.builders import Builder, builders_for
+from autocal_cli.network.built_in import BuiltIn
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources
+
+TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
 
 def fingerprint_network(
@@ -35,19 +39,56 @@ def ask(builders: Sequence[Builder], network: NetworkOptions, scale: int | None)
     for builder in builders:
         answer = builder.measure(network, scale)
         if isinstance(answer, NetworkFingerprint):
-            return replace(answer, passed=tuple(passed))
-        passed.append(Passed(builder.name, answer))
-    found = (_unknown(network, passed),)
-    return NetworkFingerprint(type=network.type, scale=scale, passed=tuple(passed), findings=found)
+            known = recognise_family(answer, network, scale)
+            return replace(known, passed=tuple(passed), findings=(*known.findings, *_failures(network, passed)))
+        passed.append(answer)
+    findings = _failures(network, passed) or (_unknown(network, builders),)
+    return NetworkFingerprint(type=network.type, scale=scale, passed=tuple(passed), findings=findings)
 
 
-def _unknown(network: NetworkOptions, passed: Sequence[Passed]) -> Finding:
-    told = " ".join(f"{who.builder}: {who.reason}" for who in passed)
+def recognise_family(found: NetworkFingerprint, network: NetworkOptions, scale: int | None) -> NetworkFingerprint:
+    """A network of foreign code with the family and variant that autocal knows it by, if it is the same network.
+
+    A name alone says little: another commit of the trainer may build another network under it.
+    """
+    if found.family is not None:
+        return found
+    try:
+        own = BuiltIn().measure(network, scale)
+    except AutocalError:  # arguments that autocal's own doesn't take: then it is another network
+        return found
+    if not isinstance(own, NetworkFingerprint) or own.parameters is None or found.parameters is None:
+        return found
+    if own.parameters == found.parameters:
+        return replace(found, family=own.family, variant=own.variant)
+    message = (
+        f"{network.type} of {found.builder} has {found.parameters:,} parameters, the one that autocal has by that name "
+        f"{own.parameters:,}: it is placed by its parameters, not by its name."
+    )
+    finding = Finding("network-differs-from-name", "info", message, None, network.place)
+    return replace(found, findings=(*found.findings, finding))
+
+
+def _failures(network: NetworkOptions, passed: Sequence[Passed]) -> tuple[Finding, ...]:
+    fix = "Its own error tells more when the trainer is started without autocal."
+    return tuple(
+        Finding("network-not-built", "warning", f"{who.builder} {who.reason}.", fix, network.place)
+        for who in passed
+        if who.failed
+    )
+
+
+def _unknown(network: NetworkOptions, builders: Sequence[Builder]) -> Finding:
+    near = nearest(network.type, [type for builder in builders for type in builder.types()], TYPE_RESEMBLANCE)
+    asked = ", ".join(builder.name for builder in builders)
     return Finding(
         code="network-unknown",
         severity="warning",
-        message=f"nobody here can build the network {network.type}, so its parameters and MACs are not known. {told}",
-        fix="Name the trainer with --trainer PATH, or a checkpoint of the network with --weights FILE.",
+        message=f"no builder here knows the network {network.type} (asked: {asked}), so its parameters and MACs are "
+        "not known.",
+        fix=f"Did you mean {near!r}?"
+        if near
+        else "Name the trainer with --trainer DIR, or a checkpoint of the network with --weights FILE.",
         place=network.place,
     )
 

@@ -8,7 +8,7 @@ from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.foreign_findings import argument_findings, count_findings
 from autocal_cli.network.foreign_process import ForeignProcess
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import Checkout
 
 
@@ -20,17 +20,19 @@ class Foreign:
         self._process = process
         self._strict = strict
 
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | str:
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
         unusable = self._process.open()
         if unusable is not None:
-            return f"cannot be used: {unusable}."
+            return Passed(self.name, f"cannot be used: {unusable}", failed=True)
         replies = {
             reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
         }
         if "unknown" in replies:
-            return f"it has no {network.type}{self._unimported()}."
+            return Passed(
+                self.name, f"has no {network.type}{self._unimported()}", failed=bool(self._process.unimported)
+            )
         if "built" not in replies:
-            return f"it could not build {network.type}: {replies['failed']['reason']}."
+            return Passed(self.name, f"could not build {network.type}: {replies['failed']['reason']}", failed=True)
         return self._fingerprint(network, scale, replies)
 
     def types(self) -> tuple[str, ...]:

@@ -60,12 +60,11 @@ class ForeignProcess:
         return self._unusable
 
     def measure(self, type: str, arguments: Mapping[str, Any], scale: int | None) -> Iterator[Reply]:
-        """The replies of `apart.measure` as they come; the last is `unknown`, `counted`, `uncounted` or `failed`.
-
-        `open` must have returned None.
-        """
-        self.open()
-        assert self._process is not None
+        """The replies of `apart.measure` as they come; the last is `unknown`, `counted`, `uncounted` or `failed`."""
+        unusable = self.open()
+        if self._process is None:
+            yield {"event": "failed", "reason": f"cannot be used: {unusable}"}
+            return
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"type": type, "arguments": arguments, "scale": scale}) + "\n")
         self._process.stdin.flush()

@@ -9,10 +9,14 @@ from autocal_cli.errors import Finding
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A builder that was asked and could not say, and why: one clause."""
+    """A builder that was asked and could not say, and why: one clause.
+
+    `failed`: it would have known the network, or could not be used at all; else it has no network of that type.
+    """
 
     builder: str
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

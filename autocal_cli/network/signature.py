@@ -29,7 +29,7 @@ def describe(call: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _hints(call: Callable[..., Any]) -> dict[str, Any]:
-    function = call.__init__ if inspect.isclass(call) else call  # type: ignore[misc]
+    function = call.__init__ if inspect.isclass(call) else call
     try:
         return typing.get_type_hints(inspect.unwrap(function))
     except Exception:  # a hint that names what only a type checker imports

@@ -129,9 +129,9 @@ def test_arguments_that_a_fixed_variant_drops(type: str, arguments: dict[str, Va
     [
         ("ParagonSR", "Did you mean 'ParagonSR2'?"),
         ("paragonsr2nano", "Did you mean 'paragonsr2_nano'?"),
-        ("paragonsr2_pro", "Known here: ParagonSR2, "),
-        ("paragonsr2_realtime", "Known here: ParagonSR2, "),
-        ("RRDBNet", "Known here: ParagonSR2, "),
+        ("paragonsr2_pro", "Name the trainer with --trainer DIR, or "),
+        ("paragonsr2_realtime", "Name the trainer with --trainer DIR, or "),
+        ("RRDBNet", "Name the trainer with --trainer DIR, or "),
     ],
 )
 def test_an_unknown_type_is_said_and_never_guessed(type: str, fix: str) -> None:
