@@ -6,13 +6,15 @@ Imports foreign code: only ever in a process of its own.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from autocal_cli.network.trainer_import import import_architectures, look_up, registries_of
+from autocal_cli.network.spandrel_types import spandrel_types
+from autocal_cli.network.trainer_import import bare_package, import_architectures, look_up, registries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,20 @@ class OwnSource:
 
 
 class SpandrelSource:
-    """Filled in by spandrel_types."""
-
-    types: list[str]
-    unimported: list[tuple[str, str]]
+    """spandrel's classes. Its packages are imported one by one, so that one that needs torchvision stops no other."""
 
     def __init__(self) -> None:
-        raise NotImplementedError
+        found = importlib.util.find_spec("spandrel")
+        if found is None or not found.submodule_search_locations:
+            raise ImportError("spandrel is not installed")
+        bare_package("spandrel", Path(found.submodule_search_locations[0]))
+        self.types = sorted(spandrel_types())
+        self.unimported: list[tuple[str, str]] = []
 
     def find(self, type: str) -> Target | None:
-        raise NotImplementedError
+        known = spandrel_types().get(type.lower())
+        if known is None:
+            return None
+        package = importlib.import_module(f"spandrel.architectures.{known.package}")
+        call = getattr(package, known.class_name)
+        return Target(call, known.scale_argument or "scale", known.scale_argument is not None, known.arguments)

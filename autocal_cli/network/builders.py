@@ -11,7 +11,7 @@ from typing import Protocol
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.foreign import Foreign, own_callable, trainer
+from autocal_cli.network.foreign import Absent, Foreign, own_callable, spandrel, trainer
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
 
@@ -39,11 +39,12 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
     Raises AutocalError where a source that the user named is not what it should be.
     """
     checkout = find_checkout(sources.trainer)
-    foreign: list[Foreign] = []
+    foreign: list[Foreign | Absent] = []
     if sources.own is not None:
         foreign.append(own_callable(sources.own))
     if checkout is not None:
         foreign.append(trainer(checkout, scale))
+    foreign.append(spandrel())
     with ExitStack() as stack:
         for builder in foreign:
             stack.callback(builder.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from autocal_cli.config.record import NetworkOptions
@@ -10,17 +11,26 @@ from autocal_cli.network.foreign_findings import argument_findings, count_findin
 from autocal_cli.network.foreign_process import ForeignProcess
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import Checkout
+from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
 
 
 class Foreign:
-    """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error."""
+    """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error.
 
-    def __init__(self, name: str, process: ForeignProcess, strict: bool = True) -> None:
+    `known` are its types, in lower case, where they are known without asking it.
+    """
+
+    def __init__(
+        self, name: str, process: ForeignProcess, strict: bool = True, known: tuple[str, ...] | None = None
+    ) -> None:
         self.name = name
+        self._known = known
         self._process = process
         self._strict = strict
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        if self._known is not None and network.type.lower() not in self._known:  # no process for what it hasn't
+            return Passed(self.name, f"has no {network.type}")
         unusable = self._process.open()
         if unusable is not None:
             return Passed(self.name, f"cannot be used: {unusable}", failed=True)
@@ -36,6 +46,8 @@ class Foreign:
         return self._fingerprint(network, scale, replies)
 
     def types(self) -> tuple[str, ...]:
+        if self._known is not None:
+            return self._known
         return () if self._process.open() else tuple(self._process.types)
 
     def close(self) -> None:
@@ -54,7 +66,7 @@ class Foreign:
     ) -> NetworkFingerprint:
         built, counted = replies["built"], replies.get("counted")
         findings: tuple[Finding, ...] = (
-            *argument_findings(network, scale, self.name, replies["signature"], built, self._strict),
+            *argument_findings(network, self.name, replies["signature"], built, self._strict),
             *count_findings(network, scale, replies),
         )
         own = replies["signature"]["scale"]
@@ -67,6 +79,23 @@ class Foreign:
             structure=built["structure"],
             findings=findings,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A source that is not at hand, with the reason."""
+
+    name: str
+    reason: str
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
+        return Passed(self.name, self.reason)
+
+    def types(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        return
 
 
 def trainer(checkout: Checkout, scale: int | None) -> Foreign:
@@ -82,6 +111,13 @@ def trainer(checkout: Checkout, scale: int | None) -> Foreign:
         "scale": scale,
     }
     return Foreign(f"{kind.name} ({checkout.named_by})", ForeignProcess(spec))
+
+
+def spandrel() -> Foreign | Absent:
+    """spandrel, if it is installed."""
+    if not spandrel_installed():
+        return Absent("spandrel", "is not installed (pip install 'autocal-cli[spandrel]')")
+    return Foreign("spandrel", ForeignProcess({"source": "spandrel"}), strict=False, known=tuple(spandrel_types()))
 
 
 def own_callable(named: str) -> Foreign:

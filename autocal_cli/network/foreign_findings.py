@@ -24,7 +24,6 @@ KIND_WORDS = {
 
 def argument_findings(
     network: NetworkOptions,
-    scale: int | None,
     builder: str,
     signature: Mapping[str, Any],
     built: Mapping[str, Any],

@@ -25,7 +25,7 @@ WATCH_EVERY = 0.1  # seconds
 Reply = dict[str, Any]
 
 
-class ProcessEnded(Exception):
+class ProcessEndedError(Exception):
     """The process is gone: the reason in words."""
 
 
@@ -49,7 +49,7 @@ class ForeignProcess:
             self._start()
             try:
                 ready = self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, MEMORY_LIMIT * 2)
-            except ProcessEnded as ended:
+            except ProcessEndedError as ended:
                 ready = {"event": "unusable", "reason": f"importing it {ended}"}
             if ready["event"] == "unusable":
                 self._unusable = ready["reason"]
@@ -72,7 +72,7 @@ class ForeignProcess:
         while True:
             try:
                 reply = self._next(until, self._seconds, self._resident + self._memory)
-            except ProcessEnded as ended:
+            except ProcessEndedError as ended:
                 reply = {"event": "failed", "reason": f"it {ended}"}
             yield reply
             if reply["event"] in ("unknown", "counted", "uncounted", "failed"):
@@ -107,7 +107,7 @@ class ForeignProcess:
         self._process.stdin.flush()
 
     def _next(self, until: float, seconds: float, most: int) -> Reply:
-        """The next reply. Raises ProcessEnded, the process being gone, when the time or the memory ran out."""
+        """The next reply. Raises ProcessEndedError, the process being gone, when the time or the memory ran out."""
         assert self._process is not None
         while True:
             with contextlib.suppress(queue.Empty):
@@ -115,14 +115,14 @@ class ForeignProcess:
                 if line is None:
                     code = self._process.wait()
                     self.close()
-                    raise ProcessEnded(f"ended its process (exit code {code})")
+                    raise ProcessEndedError(f"ended its process (exit code {code})")
                 return dict(json.loads(line))
             if time.monotonic() > until:
                 self.close()
-                raise ProcessEnded(f"took more than {seconds:g} seconds")
+                raise ProcessEndedError(f"took more than {seconds:g} seconds")
             if _resident_bytes(self._process.pid) > most:
                 self.close()
-                raise ProcessEnded(f"took more than {self._memory / 1024**3:.2g} GB of memory")
+                raise ProcessEndedError(f"took more than {self._memory / 1024**3:.2g} GB of memory")
 
 
 def _receive(process: subprocess.Popen[str], replies: queue.Queue[str | None]) -> None:

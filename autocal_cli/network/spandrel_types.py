@@ -1,0 +1,36 @@
+"""What spandrel can construct by name: presets/spandrel.toml, as records."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from autocal_cli.packaged import preset_text
+
+
+@dataclass(frozen=True, slots=True)
+class SpandrelType:
+    """A class of `spandrel.architectures.<package>`; `scale_argument` is None where the network doesn't enlarge."""
+
+    package: str
+    class_name: str
+    scale_argument: str | None
+    arguments: Mapping[str, Any]
+
+
+@cache
+def spandrel_types() -> Mapping[str, SpandrelType]:
+    """By type in lower case."""
+    table = tomllib.loads(preset_text("spandrel.toml"))["types"]
+    return {
+        name: SpandrelType(*entry["class"].split("."), entry.get("scale"), entry.get("with", {}))
+        for name, entry in table.items()
+    }
+
+
+def spandrel_installed() -> bool:
+    return importlib.util.find_spec("spandrel") is not None
