@@ -25,7 +25,7 @@ from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.version import __version__
 
 MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
@@ -106,7 +106,7 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             _put(values, path, value)
         training = values[TOTAL_ITERATIONS[0]]
         told = {
-            "network": restored(NetworkFingerprint, {key: record["network"][key] for key in _NETWORK_KEYS}),
+            "network": _network_from(record["network"]),
             "placement": restored(Placement, {key: record["network"][name] for key, name in _PLACEMENT_KEYS.items()}),
             "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
@@ -149,7 +149,15 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
+    if network.passed:
+        entry["asked_before"] = {who.builder: who.reason for who in network.passed}
     return entry | {name: getattr(placement, key) for key, name in _PLACEMENT_KEYS.items()}
+
+
+def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
+    told = {key: entry[key] for key in _NETWORK_KEYS}
+    passed = tuple(Passed(str(builder), str(reason)) for builder, reason in entry.get("asked_before", {}).items())
+    return restored(NetworkFingerprint, {**told, "passed": passed})
 
 
 def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:

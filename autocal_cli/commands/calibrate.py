@@ -14,10 +14,14 @@ from autocal_cli.commands.options import (
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
     QuietOption,
     SeedOption,
+    TrainerOption,
+    WeightsOption,
     dataset_options,
     exit_with,
+    network_sources,
     refuse_together,
 )
 
@@ -35,6 +39,9 @@ def calibrate(
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     settings: Annotated[
         list[str] | None,
@@ -64,8 +71,10 @@ def calibrate(
     by_hand = parse_settings(settings or [])
     if target and not in_place:
         check_destination(target, config, force)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        run = calibrate_file(config, by_hand, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        run = calibrate_file(config, by_hand, options, sources)
 
     if target and not dry_run:
         write_result(target, config, run.before, run.after, force)

@@ -9,12 +9,16 @@ from autocal_cli.commands.options import (
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
     ParameterOption,
     QuietOption,
     SeedOption,
+    TrainerOption,
+    WeightsOption,
     check_parameter,
     dataset_options,
     exit_with,
+    network_sources,
 )
 
 
@@ -25,6 +29,9 @@ def explain(
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -40,8 +47,10 @@ def explain(
     from autocal_cli.workflow.explain_file import explain_file
 
     check_parameter(parameter)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        calibration, findings = explain_file(config, options, sources)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:

@@ -29,6 +29,7 @@ class TrainerLayout:
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
+    weights: KeyPath = ("path", "pretrain_network_g")
     datasets: KeyPath = ("datasets",)
     training_images: KeyPath = ("datasets", "train", "dataroot_gt")
     block: KeyPath = ("train", BLOCK_KEY)

@@ -6,12 +6,13 @@ Another builder is one file and one row of `builders_for`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.foreign import Absent, Foreign, own_callable, spandrel, trainer
+from autocal_cli.network.checkpoint_builder import Checkpoint
+from autocal_cli.network.foreign import own_callable, spandrel, trainer
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
 
@@ -31,6 +32,9 @@ class Builder(Protocol):
     def types(self) -> tuple[str, ...]:
         """What it can build by name; empty where it cannot tell."""
 
+    def trouble(self) -> str | None:
+        """Why it can build less than it should, or None."""
+
 
 @contextmanager
 def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[tuple[Builder, ...]]:
@@ -39,13 +43,14 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
     Raises AutocalError where a source that the user named is not what it should be.
     """
     checkout = find_checkout(sources.trainer)
-    foreign: list[Foreign | Absent] = []
-    if sources.own is not None:
-        foreign.append(own_callable(sources.own))
-    if checkout is not None:
-        foreign.append(trainer(checkout, scale))
-    foreign.append(spandrel())
+    asked: list[Builder] = []
     with ExitStack() as stack:
-        for builder in foreign:
-            stack.callback(builder.close)
-        yield (*foreign, BuiltIn())
+        if sources.own is not None:
+            asked.append(stack.enter_context(closing(own_callable(sources.own))))
+        if checkout is not None:
+            asked.append(stack.enter_context(closing(trainer(checkout, scale))))
+        asked.append(BuiltIn())  # before spandrel, which has none of its networks and takes seconds to start
+        asked.append(stack.enter_context(closing(spandrel())))
+        if sources.weights is not None:
+            asked.append(Checkpoint(sources.weights, sources.weights_required))
+        yield tuple(asked)

@@ -28,6 +28,9 @@ class BuiltIn:
     def types(self) -> tuple[str, ...]:
         return tuple(type for family in FAMILIES for type in family.types)
 
+    def trouble(self) -> None:
+        return None
+
 
 def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
     findings = family.check(network)

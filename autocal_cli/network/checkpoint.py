@@ -115,7 +115,8 @@ def _tensor(name: str, tensor: Called, stored: Mapping[str, int]) -> tuple[str, 
     if function.endswith("_rebuild_parameter") and _is_tensor(given[0]):
         return _tensor(name, given[0], stored)
     try:
-        _, storage, key, _, count = given[0].identity if isinstance(given[0], Persistent) else ()
+        reference: tuple[Any, ...] = given[0].identity if isinstance(given[0], Persistent) else ()
+        _, storage, key, _, count = reference
         offset, size = int(given[1]), _product(given[2], name)
     except (ValueError, TypeError, IndexError):
         raise ValueError(f"its tensor {name!r:.60} is damaged") from None

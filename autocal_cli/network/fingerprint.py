@@ -42,7 +42,7 @@ def ask(builders: Sequence[Builder], network: NetworkOptions, scale: int | None)
             known = recognise_family(answer, network, scale)
             return replace(known, passed=tuple(passed), findings=(*known.findings, *_failures(network, passed)))
         passed.append(answer)
-    findings = _failures(network, passed) or (_unknown(network, builders),)
+    findings = _failures(network, passed) or (_unknown(network, builders, passed),)
     return NetworkFingerprint(type=network.type, scale=scale, passed=tuple(passed), findings=findings)
 
 
@@ -78,17 +78,17 @@ def _failures(network: NetworkOptions, passed: Sequence[Passed]) -> tuple[Findin
     )
 
 
-def _unknown(network: NetworkOptions, builders: Sequence[Builder]) -> Finding:
+def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Sequence[Passed]) -> Finding:
     near = nearest(network.type, [type for builder in builders for type in builder.types()], TYPE_RESEMBLANCE)
+    cures = [who.cure for who in passed if who.cure]
+    cures += ["Name the trainer with --trainer DIR, or a checkpoint of the network with --weights FILE."]
     asked = ", ".join(builder.name for builder in builders)
     return Finding(
         code="network-unknown",
         severity="warning",
         message=f"no builder here knows the network {network.type} (asked: {asked}), so its parameters and MACs are "
         "not known.",
-        fix=f"Did you mean {near!r}?"
-        if near
-        else "Name the trainer with --trainer DIR, or a checkpoint of the network with --weights FILE.",
+        fix=f"Did you mean {near!r}?" if near else cures[0],
         place=network.place,
     )
 

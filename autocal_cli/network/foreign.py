@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +39,8 @@ class Foreign:
             reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
         }
         if "unknown" in replies:
-            return Passed(
-                self.name, f"has no {network.type}{self._unimported()}", failed=bool(self._process.unimported)
-            )
+            trouble = self.trouble()
+            return Passed(self.name, f"has no {network.type}{f'; {trouble}' if trouble else ''}", bool(trouble))
         if "built" not in replies:
             return Passed(self.name, f"could not build {network.type}: {replies['failed']['reason']}", failed=True)
         return self._fingerprint(network, scale, replies)
@@ -53,13 +53,18 @@ class Foreign:
     def close(self) -> None:
         self._process.close()
 
-    def _unimported(self) -> str:
+    def trouble(self) -> str | None:
+        if self._known is not None:
+            return None
+        unusable = self._process.open()
+        if unusable is not None:
+            return f"cannot be used: {unusable}"
         failed = self._process.unimported
         if not failed:
-            return ""
+            return None
         name, reason = failed[0]
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return f"; of its architectures {name} could not be imported ({reason}){more}"
+        return f"of its architectures {name} could not be imported ({reason}){more}"
 
     def _fingerprint(
         self, network: NetworkOptions, scale: int | None, replies: dict[str, dict[str, Any]]
@@ -81,18 +86,24 @@ class Foreign:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Absent:
-    """A source that is not at hand, with the reason."""
+    """A source that is not at hand, with the reason; and what it could build, were it at hand as `cure` says."""
 
     name: str
     reason: str
+    cure: str
+    would_know: Container[str]
 
     def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
-        return Passed(self.name, self.reason)
+        cure = f"{self.cure} ({self.name} has {network.type})." if network.type.lower() in self.would_know else None
+        return Passed(self.name, self.reason, cure=cure)
 
     def types(self) -> tuple[str, ...]:
         return ()
+
+    def trouble(self) -> str:
+        return self.reason
 
     def close(self) -> None:
         return
@@ -116,7 +127,7 @@ def trainer(checkout: Checkout, scale: int | None) -> Foreign:
 def spandrel() -> Foreign | Absent:
     """spandrel, if it is installed."""
     if not spandrel_installed():
-        return Absent("spandrel", "is not installed (pip install 'autocal-cli[spandrel]')")
+        return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types())
     return Foreign("spandrel", ForeignProcess({"source": "spandrel"}), strict=False, known=tuple(spandrel_types()))
 
 

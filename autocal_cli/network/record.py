@@ -12,11 +12,13 @@ class Passed:
     """A builder that was asked and could not say, and why: one clause.
 
     `failed`: it would have known the network, or could not be used at all; else it has no network of that type.
+    `cure` is what would let it speak.
     """
 
     builder: str
     reason: str
     failed: bool = False
+    cure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

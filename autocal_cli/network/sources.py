@@ -46,11 +46,15 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSources:
-    """What the user named: a trainer's checkout, a callable `module:name` of their own, a checkpoint."""
+    """What the user named: a trainer's checkout, a callable `module:name` of their own, a checkpoint.
+
+    `weights_required`: the checkpoint was asked for, so that one that cannot be read is an error.
+    """
 
     trainer: Path | None = None
     own: str | None = None
     weights: Path | None = None
+    weights_required: bool = True
 
 
 def find_checkout(named: Path | None) -> Checkout | None:

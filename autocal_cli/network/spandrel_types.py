@@ -26,10 +26,12 @@ class SpandrelType:
 def spandrel_types() -> Mapping[str, SpandrelType]:
     """By type in lower case."""
     table = tomllib.loads(preset_text("spandrel.toml"))["types"]
-    return {
-        name: SpandrelType(*entry["class"].split("."), entry.get("scale"), entry.get("with", {}))
-        for name, entry in table.items()
-    }
+    return {name: _type(entry) for name, entry in table.items()}
+
+
+def _type(entry: Mapping[str, Any]) -> SpandrelType:
+    package, class_name = entry["class"].split(".")
+    return SpandrelType(package, class_name, entry.get("scale"), entry.get("with", {}))
 
 
 def spandrel_installed() -> bool:

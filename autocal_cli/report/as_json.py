@@ -26,6 +26,8 @@ def calibration_json(
             "parameters": network.parameters,
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
+            "builder": network.builder,
+            "asked_before": [{"builder": who.builder, "reason": who.reason} for who in network.passed],
         },
         "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
         "parameters": {

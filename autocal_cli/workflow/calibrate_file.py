@@ -15,6 +15,7 @@ from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.record import BLOCK_KEY, KeyPath, TrainingConfig, Value
 from autocal_cli.config.storage import read_bytes
 from autocal_cli.errors import Finding
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.resolve import resolve
 
@@ -33,19 +34,25 @@ class CalibrationRun:
     findings: tuple[Finding, ...]
 
 
-def calibrate_file(path: Path, settings: Mapping[KeyPath, Value], options: DatasetOptions) -> CalibrationRun:
+def calibrate_file(
+    path: Path,
+    settings: Mapping[KeyPath, Value],
+    options: DatasetOptions,
+    sources: NetworkSources | None = None,
+) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
-    `settings` are values by key path that count as written by hand. Nothing is written. Raises AutocalError.
+    `settings` are values by key path that count as written by hand; `sources` is where the network may come from
+    besides autocal itself. Nothing is written. Raises AutocalError.
     """
     raw = read_bytes(path)
     document = parse_document(raw, str(path))
     config = read_training_config(document)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(path, raw, calibrate(config, measure_network(config), None, presets), config)
+        return _left_alone(path, raw, calibrate(config, measure_network(config, sources), None, presets), config)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
-    network = measure_network(config)
+    network = measure_network(config, sources)
     dataset, dataset_findings = measure_dataset(config, by_hand, options)
     resolved, calibration = resolve(document, config, network, dataset, presets, settings)
     findings = (*_about_block(config), *dataset_findings, *calibration.findings)

@@ -14,26 +14,30 @@ from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.record import SchedulingBlock
 from autocal_cli.config.storage import read_bytes
 from autocal_cli.errors import Finding
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.calibrate_file import calibrate_file
 from autocal_cli.workflow.measure import DatasetOptions
 from autocal_cli.workflow.resolve import text_digest
 
 
-def explain_file(path: Path, options: DatasetOptions) -> tuple[Calibration, tuple[Finding, ...]]:
+def explain_file(
+    path: Path, options: DatasetOptions, sources: NetworkSources | None = None
+) -> tuple[Calibration, tuple[Finding, ...]]:
     """The calibration of a config with every value's trail, and the findings. Raises AutocalError."""
     document = parse_document(read_bytes(path), str(path))
     block = read_training_config(document).block
     if block is None or not has_record(block):
-        run = calibrate_file(path, {}, options)
+        run = calibrate_file(path, {}, options, sources)
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
     edited = (_edited(path, block),) if recorded_digest(block) != text_digest(document) else ()
-    unheard = (_unheard(path),) if options.folders or options.skip else ()
+    asked = options.folders or options.skip or (sources and sources != NetworkSources())
+    unheard = (_unheard(path),) if asked else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 
 
 def _unheard(path: Path) -> Finding:
-    message = "A resolved config is told from its record, so --hr and --no-dataset change nothing here."
+    message = "A resolved config is told from its record, so naming images or a trainer changes nothing here."
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFinge
 from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.check_pairs import check_pairs
 from autocal_cli.workflow.roots import find_root, meta_info_of, missing_root
 
@@ -43,11 +44,22 @@ class DatasetOptions:
     on_progress: ProgressCallback | None = None
 
 
-def measure_network(config: TrainingConfig) -> NetworkFingerprint:
-    """Builds the config's network on the meta device. Raises AutocalError for arguments that no network can take."""
+def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
+    """Builds the config's network on the meta device, by the builders at hand and those that `sources` name.
+
+    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
+    """
     from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
 
-    return fingerprint_network(config.network, config.scale)
+    return fingerprint_network(config.network, config.scale, with_config_weights(config, sources or NetworkSources()))
+
+
+def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
+    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
+    if sources.weights is not None or config.weights is None:
+        return sources
+    path = find_root(config.weights, Path(config.path).parent)
+    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
 
 
 def scan_folders(
