@@ -36,7 +36,7 @@ def main() -> None:
     from autocal_cli.network.trainer_import import reason_of
 
     try:
-        source = open_source(json.loads(waiting.get()))
+        source = open_source(json.loads(waiting.get()), lambda part: reply("importing", part=part))
     except BaseException as error:
         reply("unusable", reason=reason_of(error))
         return

@@ -44,10 +44,10 @@ class Source(Protocol):
     def find(self, type: str) -> Target | None: ...
 
 
-def open_source(spec: Mapping[str, Any]) -> Source:
-    """Imports what the spec names. Raises whatever that raises."""
+def open_source(spec: Mapping[str, Any], tell: Callable[[str], None]) -> Source:
+    """Imports what the spec names, `tell` being called with each part before. Raises whatever that raises."""
     if spec["source"] == "trainer":
-        return TrainerSource(spec)
+        return TrainerSource(spec, tell)
     if spec["source"] == "spandrel":
         return SpandrelSource()
     return OwnSource(spec["callable"])
@@ -56,11 +56,12 @@ def open_source(spec: Mapping[str, Any]) -> Source:
 class TrainerSource:
     """A trainer's registries."""
 
-    def __init__(self, spec: Mapping[str, Any]) -> None:
+    def __init__(self, spec: Mapping[str, Any], tell: Callable[[str], None]) -> None:
         if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
             sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
         self._hands_scale = spec["gives_scale"]
-        self.unimported = import_architectures(Path(spec["folder"]), spec["package"])
+        folder, package = Path(spec["folder"]), spec["package"]
+        self.unimported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
         self._registries = registries_of(spec["package"], spec["registries"])
         self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
 

@@ -49,7 +49,10 @@ def _safetensors_sizes(file: BinaryIO, file_size: int) -> Iterator[int]:
     length = int.from_bytes(file.read(8), "little")
     if length > min(MOST_HEADER, file_size - 8):
         raise ValueError(f"its header claims {length:,} bytes of {file_size:,}")
-    header = json.loads(file.read(length))
+    try:
+        header = json.loads(file.read(length))
+    except (ValueError, RecursionError):
+        raise ValueError("its header is no JSON") from None
     if not isinstance(header, dict):
         raise ValueError("its header is no mapping")
     for name, entry in header.items():

@@ -64,7 +64,7 @@ class Foreign:
             return None
         name, reason = failed[0]
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        return f"of its architectures {name} could not be imported ({reason}){more}"
+        return f"lacks some: of its architectures {name} could not be imported ({reason}){more}"
 
     def _fingerprint(
         self, network: NetworkOptions, scale: int | None, replies: dict[str, dict[str, Any]]

@@ -85,13 +85,13 @@ def count_findings(
 ) -> Iterator[Finding]:
     """How the MACs were counted, where it was not as usual; and a scale that is not the config's."""
     counted = replies.get("counted")
+    if replies["signature"]["scale"] == scale and scale is not None:  # handed over
+        yield from mismatch(network, scale)
     if counted is None:
         reason = (replies.get("uncounted") or replies["failed"])["reason"]
         message = f"the MACs of {network.type} could not be counted: {reason}."
         yield Finding("network-macs-unknown", "info", message, None, network.place)
         return
-    if replies["signature"]["scale"] == scale and scale is not None:
-        yield from mismatch(network, scale)
     if counted["frames"]:
         message = f"{network.type} takes clips: its MACs were counted for {counted['frames']} frames, one of them made."
         yield Finding("network-takes-clips", "info", message, None, network.place)

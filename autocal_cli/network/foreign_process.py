@@ -19,6 +19,7 @@ from typing import Any
 
 IMPORT_LIMIT = 120.0  # seconds until a trainer is imported; chosen: 5 to 20 were seen
 NETWORK_LIMIT = 15.0  # seconds for one network, built and counted
+MOST_SKIPPED = 5  # parts that hang or end the process as they are imported; chosen, untested
 MEMORY_LIMIT = 2 * 1024**3  # bytes over what the imports took
 WATCH_EVERY = 0.1  # seconds
 
@@ -40,24 +41,46 @@ class ForeignProcess:
         self._replies: queue.Queue[str | None] = queue.Queue()
         self._resident = 0
         self._unusable: str | None = None
+        self._alone = False  # the parts are imported one by one from the start
+        self._skip: dict[str, str] = {}
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
 
     def open(self) -> str | None:
-        """Starts the process unless it runs; returns why it cannot be used, or None."""
-        if self._unusable is None and self._process is None:
+        """Starts the process unless it runs; returns why it cannot be used, or None.
+
+        A part that hangs or ends the process as it is imported is left out the next time.
+        """
+        while self._unusable is None and self._process is None:
             self._start()
+            part = None
             try:
-                ready = self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, MEMORY_LIMIT * 2)
+                while (reply := self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, 2 * MEMORY_LIMIT)) and (
+                    reply["event"] == "importing"
+                ):
+                    part = reply["part"]
             except ProcessEndedError as ended:
-                ready = {"event": "unusable", "reason": f"importing it {ended}"}
-            if ready["event"] == "unusable":
-                self._unusable = ready["reason"]
+                self._give_way(part, str(ended))
+                continue
+            if reply["event"] == "unusable":
+                self._unusable = reply["reason"]
                 self.close()
             else:
-                self.types, self.unimported = ready["types"], [(name, why) for name, why in ready["unimported"]]
-                self._resident = _resident_bytes(self._process.pid) if self._process else 0
+                self.types, self.unimported = reply["types"], [(name, why) for name, why in reply["unimported"]]
+                assert self._process is not None
+                self._resident = _resident_bytes(self._process.pid)
         return self._unusable
+
+    def _give_way(self, part: str | None, reason: str) -> None:
+        """What is done otherwise at the next start, after an import that ended the process."""
+        if self._spec["source"] != "trainer" or len(self._skip) >= MOST_SKIPPED:
+            self._unusable = f"importing it {reason}"
+        elif not self._alone:
+            self._alone = True
+        elif part is None:
+            self._unusable = f"importing it {reason}"
+        else:
+            self._skip[part] = f"importing it {reason}"
 
     def measure(self, type: str, arguments: Mapping[str, Any], scale: int | None) -> Iterator[Reply]:
         """The replies of `apart.measure` as they come; the last is `unknown`, `counted`, `uncounted` or `failed`."""
@@ -103,7 +126,7 @@ class ForeignProcess:
         self._replies = queue.Queue()
         threading.Thread(target=_receive, args=(self._process, self._replies), daemon=True).start()
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(self._spec) + "\n")
+        self._process.stdin.write(json.dumps({**self._spec, "alone": self._alone, "skip": self._skip}) + "\n")
         self._process.stdin.flush()
 
     def _next(self, until: float, seconds: float, most: int) -> Reply:

@@ -54,8 +54,8 @@ def read_pickle(data: bytes) -> Any:
                 raise ValueError("it has too many operations")
             machine.carry_out(operation.name, argument)
         return machine.stack[-1]
-    except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is damaged ({type(error).__name__})") from None
+    except (IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"its pickle is damaged ({type(error).__name__}: {error})") from None
 
 
 class _Machine:

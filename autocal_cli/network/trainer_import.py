@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 
-def import_architectures(folder: Path, package: str) -> list[tuple[str, str]]:
+def import_architectures(
+    folder: Path, package: str, alone: bool, skip: Mapping[str, str], tell: Callable[[str], None]
+) -> list[tuple[str, str]]:
     """Imports every `*_arch.py` of a trainer; returns those that could not be imported, with the reason.
 
-    The trainer's own way comes first. Where its packages fail as a whole (a package that is missing, no CUDA), they are
-    left empty and the architectures imported one by one, so that one that fails doesn't take the others with it.
+    The trainer's own way comes first, unless `alone`. Where its packages fail as a whole (a package that is missing, no
+    CUDA), they are left empty and the architectures imported one by one, so that one that fails doesn't take the others
+    with it. `tell` is called with a file before it is imported; those in `skip` are not, for the reason given there.
     """
     sys.path.insert(0, str(folder))
     try:
+        if alone:
+            raise ImportError
         importlib.import_module(f"{package}.archs")
     except BaseException:
         _empty_packages(folder, package)
     failed = []
     for file in sorted((folder / package / "archs").glob("*_arch.py")):
+        if file.name in skip:
+            failed.append((file.name, skip[file.name]))
+            continue
+        tell(file.name)
         try:
             importlib.import_module(f"{package}.archs.{file.stem}")
         except BaseException as error:

@@ -30,7 +30,7 @@ def list_networks(
     with builders_for(sources, scale) as builders:
         types = {type.lower(): type for builder in reversed(builders) for type in builder.types()}
         found = [type for name, type in sorted(types.items()) if matches(name, pattern)]
-        troubles = [f"{builder.name}: {trouble}." for builder in builders if (trouble := builder.trouble())]
+        troubles = [f"{builder.name} {trouble}." for builder in builders if (trouble := builder.trouble())]
         if not found:
             raise _nothing(pattern, tuple(types.values()), troubles)
         measured = []
