@@ -19,7 +19,7 @@ CHANNEL_ARGUMENTS = (
     *("in_chans", "num_in_ch", "in_nc", "in_ch", "in_channels"),
     *("img_channel", "inp_channels", "n_colors", "channels"),
 )
-COUNT_SECONDS = 8.0  # of trying sizes; the process may take FORWARD_LIMIT in all
+COUNT_SECONDS = 8.0  # after which no further size is tried; foreign_process limits the whole
 
 
 def main() -> None:

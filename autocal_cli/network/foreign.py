@@ -96,8 +96,9 @@ class Absent:
     would_know: Container[str]
 
     def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
-        cure = f"{self.cure} ({self.name} has {network.type})." if network.type.lower() in self.would_know else None
-        return Passed(self.name, self.reason, cure=cure)
+        if network.type.lower() not in self.would_know:
+            return Passed(self.name, f"has no {network.type}")
+        return Passed(self.name, self.reason, cure=f"{self.cure} ({self.name} has {network.type}).")
 
     def types(self) -> tuple[str, ...]:
         return ()
