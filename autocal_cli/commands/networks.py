@@ -33,6 +33,6 @@ def networks(
     if as_json:
         write(dump(networks_json(found, scale)).encode())
     else:
-        show(networks_view(found))
+        show(*networks_view(found))
     if not quiet:
         show(*troubles_view(troubles), stderr=True)

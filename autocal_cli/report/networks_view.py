@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +14,7 @@ from autocal_cli.report.as_json import FORMAT_VERSION, finding_json
 from autocal_cli.report.output import one_line
 
 
-def networks_view(found: Sequence[NetworkFingerprint]) -> RenderableType:
+def networks_view(found: Sequence[NetworkFingerprint]) -> list[RenderableType]:
     """One line a network; those that could not be built follow with the reason."""
     built = [network for network in found if network.parameters is not None]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -31,7 +31,7 @@ def networks_view(found: Sequence[NetworkFingerprint]) -> RenderableType:
         if network.parameters is None:
             reasons = " ".join(finding.message for finding in network.findings)
             parts.append(Text(one_line(f"{network.type}: {reasons}"), style="dim"))
-    return Group(*parts)
+    return parts
 
 
 def troubles_view(troubles: Iterable[str]) -> list[Text]:
