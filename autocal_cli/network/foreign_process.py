@@ -88,9 +88,7 @@ class ForeignProcess:
         if self._process is None:
             yield {"event": "failed", "reason": f"cannot be used: {unusable}"}
             return
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"type": type, "arguments": arguments, "scale": scale}) + "\n")
-        self._process.stdin.flush()
+        self._send({"type": type, "arguments": arguments, "scale": scale})
         until = time.monotonic() + self._seconds
         while True:
             try:
@@ -125,9 +123,14 @@ class ForeignProcess:
         )
         self._replies = queue.Queue()
         threading.Thread(target=_receive, args=(self._process, self._replies), daemon=True).start()
+        self._send({**self._spec, "alone": self._alone, "skip": self._skip})
+
+    def _send(self, line: Mapping[str, Any]) -> None:
+        assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({**self._spec, "alone": self._alone, "skip": self._skip}) + "\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(OSError):  # the process is gone, as its missing reply will tell
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
 
     def _next(self, until: float, seconds: float, most: int) -> Reply:
         """The next reply. Raises ProcessEndedError, the process being gone, when the time or the memory ran out."""
@@ -139,7 +142,10 @@ class ForeignProcess:
                     code = self._process.wait()
                     self.close()
                     raise ProcessEndedError(f"ended its process (exit code {code})")
-                return dict(json.loads(line))
+                with contextlib.suppress(ValueError):
+                    return dict(json.loads(line))
+                self.close()
+                raise ProcessEndedError("disturbed the conversation with its process")
             if time.monotonic() > until:
                 self.close()
                 raise ProcessEndedError(f"took more than {seconds:g} seconds")

@@ -68,7 +68,10 @@ def find_checkout(named: Path | None) -> Checkout | None:
     variable = os.environ.get(TRAINER_VARIABLE)
     if variable:
         return _required(Path(variable), TRAINER_VARIABLE)
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # it has been deleted
+        return None
     kind = _kind_of(here)
     return Checkout(kind, here, "the working directory") if kind else None
 

@@ -162,7 +162,7 @@ def hurried() -> Iterator[Foreign]:
         pytest.param(
             "eats",
             "could not build eats: it took more than 0.2 GB of memory",
-            marks=pytest.mark.skipif(os.name == "nt", reason="no memory limit on Windows"),
+            marks=pytest.mark.skipif(os.name == "nt", reason="no memory limit there"),
         ),
     ],
 )
