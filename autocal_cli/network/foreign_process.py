@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-IMPORT_LIMIT = 120.0  # seconds until a trainer is imported; chosen: 5 to 20 were seen
-NETWORK_LIMIT = 30.0  # seconds for one network, built and counted; chosen: the slowest take 5, and twice 15 under load
+IMPORT_LIMIT = 120.0  # seconds until a trainer, or the next part of it, is imported; chosen: 5 to 20 were seen
+NETWORK_LIMIT = 30.0  # seconds for one network, built and counted; chosen: 20 was seen on a busy machine
 MOST_SKIPPED = 5  # parts that hang or end the process as they are imported; chosen, untested
 MEMORY_LIMIT = 2 * 1024**3  # bytes over what the imports took
 WATCH_EVERY = 0.1  # seconds
@@ -55,10 +55,10 @@ class ForeignProcess:
             self._start()
             part = None
             try:
-                while (reply := self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, 2 * MEMORY_LIMIT)) and (
-                    reply["event"] == "importing"
-                ):
+                reply = self._next_of_import()
+                while reply["event"] == "importing":
                     part = reply["part"]
+                    reply = self._next_of_import()
             except ProcessEndedError as ended:
                 self._give_way(part, str(ended))
                 continue
@@ -70,6 +70,9 @@ class ForeignProcess:
                 assert self._process is not None
                 self._resident = _resident_bytes(self._process.pid)
         return self._unusable
+
+    def _next_of_import(self) -> Reply:
+        return self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, 2 * MEMORY_LIMIT)
 
     def _give_way(self, part: str | None, reason: str) -> None:
         """What is done otherwise at the next start, after an import that ended the process."""

@@ -78,4 +78,5 @@ def reason_of(error: BaseException) -> str:
     """One line, at most 200 characters: the class of the error and the first line of what it says."""
     text = str(error).strip().splitlines()
     told = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    told = told.rstrip(".")
     return told if len(told) <= 200 else told[:199] + "…"

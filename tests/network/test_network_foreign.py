@@ -24,7 +24,7 @@ TRAINER = Path(__file__).parents[1] / "trainer"
 PLAIN = 16 * (3 * 9 + 1) + 48 * (16 * 9 + 1)  # two 3x3 convolutions with biases: 3 -> 16 -> 48
 
 
-def network(type: str, **arguments: Value) -> NetworkOptions:
+def network(type: str, /, **arguments: Value) -> NetworkOptions:
     return NetworkOptions(type, arguments, Place("train.yml", 10, 1), {})
 
 
@@ -37,7 +37,7 @@ def archs() -> Iterator[Foreign]:
     builder.close()
 
 
-def measured(builder: Foreign, type: str, scale: int | None = 4, **arguments: Value) -> NetworkFingerprint:
+def measured(builder: Foreign, type: str, scale: int | None = 4, /, **arguments: Value) -> NetworkFingerprint:
     found = builder.measure(network(type, **arguments), scale)
     assert isinstance(found, NetworkFingerprint), found
     return found
