@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 findings of severity error, or what `--exit-code` asks for; 2 wrong usage or input that cannot
 be read; 130 interrupted.
-Heavy modules (torch, numpy, pillow, ruamel) are imported inside the commands, so that `--help` answers at once.
+Heavy modules (torch, numpy, pillow, yaml) are imported inside the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations

@@ -36,11 +36,13 @@ def commands() -> str:
 def presets_table() -> str:
     """The presets as Markdown, one row a variant."""
     presets = load_presets()
-    rows = [f"| variant | parameters x2 / x4 | {' | '.join(PARAMETERS)} | use |", "|---" * (len(PARAMETERS) + 3) + "|"]
+    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PARAMETERS)} | use |"]
+    rows.append("|---" * (len(PARAMETERS) + 4) + "|")
     for preset in presets.presets:
         sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
+        costs = f"{preset.macs_per_pixel[2]:,.0f} / {preset.macs_per_pixel[4]:,.0f}"
         values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
-        rows.append(f"| {preset.variant} | {sizes} | {values} | {preset.use} |")
+        rows.append(f"| {preset.variant} | {sizes} | {costs} | {values} | {preset.use} |")
     sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PARAMETERS, "fallback"))
     return "\n".join([*rows, "", f"Sources: {sources}.", ""])
 

@@ -51,6 +51,7 @@ def _preset(family: str, entry: dict[str, Any]) -> Preset:
         use=entry["use"],
         values={name: entry[name] for name in PARAMETERS},
         parameters={int(scale.removeprefix("x")): count for scale, count in entry["parameters"].items()},
+        macs_per_pixel={int(scale.removeprefix("x")): macs for scale, macs in entry["macs_per_pixel"].items()},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -43,6 +44,7 @@ def calibrate(
     network: OwnNetworkOption = None,
     weights: WeightsOption = None,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
@@ -73,7 +75,7 @@ def calibrate(
         check_destination(target, config, force)
     sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         run = calibrate_file(config, by_hand, options, sources)
 
     if target and not dry_run:

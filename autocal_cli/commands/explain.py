@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
@@ -33,6 +34,7 @@ def explain(
     network: OwnNetworkOption = None,
     weights: WeightsOption = None,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -49,7 +51,7 @@ def explain(
     check_parameter(parameter)
     sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance)
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
         calibration, findings = explain_file(config, options, sources)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())

@@ -25,6 +25,15 @@ DeviceOption = Annotated[
     typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
 ]
 ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
+BatchesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batches",
+        metavar="N",
+        min=1,
+        help="Measure as many random training crops as N optimiser steps read, drawn by --seed, not by the trainer's.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
@@ -70,12 +79,20 @@ def dataset_options(
     no_cache: bool,
     seed: int,
     on_progress: ProgressCallback | None,
+    batches: int | None = None,
 ) -> DatasetOptions:
     from autocal_cli.workflow.measure import DatasetOptions
 
     refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
+    refuse_together(("--batches", batches is not None), ("--no-dataset", no_dataset))
     return DatasetOptions(
-        tuple(hr or ()), skip=no_dataset, device=device, use_cache=not no_cache, seed=seed, on_progress=on_progress
+        tuple(hr or ()),
+        skip=no_dataset,
+        device=device,
+        use_cache=not no_cache,
+        seed=seed,
+        batches=batches,
+        on_progress=on_progress,
     )
 
 

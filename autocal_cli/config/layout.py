@@ -50,7 +50,8 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout | None 
         total_iter=_count(document, layout.total_iter),
         batch_size=_batch_size(document, layout),
         losses=tuple(_losses(document, layout)),
-        network=_network(document, layout),
+        network=_network(document, layout.network),
+        discriminator=_network(document, layout.discriminator),
         weights=next(iter(_named(document, layout.weights)), None),
         dataset_roots=tuple(_named(document, layout.training_images)),
         datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
@@ -180,17 +181,18 @@ def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scal
     return read_scalar(document, node) if isinstance(node, ScalarNode) else None
 
 
-def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions | None:
-    pair = lookup(document, layout.network)
+def _network(document: ConfigDocument, path: KeyPath) -> NetworkOptions | None:
+    pair = lookup(document, path)
     node = document.follow(pair.value) if pair else None
     if pair is None or node is None or (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
         return None
     if not isinstance(node, MappingNode):
-        raise AutocalError("`network_g` should be a mapping with a `type`.", place=document.place(node.start))
+        message = f"`{'.'.join(path)}` should be a mapping with a `type`."
+        raise AutocalError(message, place=document.place(node.start))
     type_pair = child(document, node, "type")
     type_name = _scalar_at(document, node, "type")
     if type_pair is None or not isinstance(type_name, str):
-        raise AutocalError("`network_g.type` should name a network.", place=document.place(pair.key.start))
+        raise AutocalError(f"`{'.'.join(path)}.type` should name a network.", place=document.place(pair.key.start))
     options = read_value(document, node)
     assert isinstance(options, dict)
     arguments = {key: value for key, value in options.items() if key != "type"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
 from autocal_cli.config.record import KeyPath, Scalar, Value
 from autocal_cli.config.scalars import Version, read_plain, read_tagged
@@ -35,14 +37,18 @@ def quoted(text: str) -> str:
     return f"'{line[:60]}...'" if len(line) > 60 else f"'{line}'"
 
 
-def pairs_of(document: ConfigDocument, mapping: MappingNode) -> dict[str, Pair]:
+def pairs_of(document: ConfigDocument, mapping: MappingNode) -> Mapping[str, Pair]:
     """The pair that gives each key its value: the last one written, else one merged in with `<<`."""
-    return {
-        pair.key.value: pair
-        for source in reversed(_sources(document, mapping))
-        for pair in source.pairs
-        if isinstance(pair.key, ScalarNode) and not _merges(pair)
-    }
+    known = document.effective_pairs.get(mapping)
+    if known is None:
+        known = {
+            pair.key.value: pair
+            for source in reversed(_sources(document, mapping))
+            for pair in source.pairs
+            if isinstance(pair.key, ScalarNode) and not _merges(pair)
+        }
+        document.effective_pairs[mapping] = known
+    return known
 
 
 def child(document: ConfigDocument, mapping: MappingNode, key: str) -> Pair | None:

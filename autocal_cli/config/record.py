@@ -38,7 +38,7 @@ class LossTerm:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """`network_g` as written: the registered type and its keyword arguments, each with its place."""
+    """`network_g` or `network_d` as written: the registered type and its keyword arguments, each with its place."""
 
     type: str
     arguments: Mapping[str, Value]
@@ -107,6 +107,7 @@ class TrainingConfig:
     losses: tuple[LossTerm, ...] = ()
     network: NetworkOptions | None = None
     weights: DatasetRoot | None = None
+    discriminator: NetworkOptions | None = None
     dataset_roots: tuple[DatasetRoot, ...] = ()
     datasets: tuple[DatasetSection, ...] = ()
     block: SchedulingBlock | None = None

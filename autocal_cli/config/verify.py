@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from autocal_cli.config.comments import all_comments
 from autocal_cli.config.document import (
     AliasNode,
@@ -19,6 +17,8 @@ from autocal_cli.config.patch import Patch
 from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import KeyPath
 from autocal_cli.errors import AutocalError
+
+_Event = tuple[object, ...]
 
 
 class VerificationError(AssertionError):
@@ -40,7 +40,7 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
     set_paths = frozenset(patch.values)
-    if list(_events(before, set_paths)) != list(_events(after, set_paths)):
+    if _events(before, set_paths) != _events(after, set_paths):
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in patch.values.items():
         pair = lookup(after, path)
@@ -53,27 +53,30 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
     return after
 
 
-def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
     """The document as a flat list of events, without the pairs at the paths `without`."""
-    return _walk(document.root, (), without)
+    events: list[_Event] = []
+    _walk(document.root, (), without, events)
+    return events
 
 
-def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath]) -> Iterator[tuple[object, ...]]:
+def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath], events: list[_Event]) -> None:
+    """Appends the events of a node. `path` is None where no path of keys leads: in lists, below unusual keys."""
     match node:
         case ScalarNode():
-            yield ("scalar", node.tag, node.anchor, node.style, node.value)
+            events.append(("scalar", node.tag, node.anchor, node.style, node.value))
         case AliasNode():
-            yield ("alias", node.anchor)
+            events.append(("alias", node.anchor))
         case SequenceNode():
-            yield ("sequence", node.tag, node.anchor, node.flow)
+            events.append(("sequence", node.tag, node.anchor, node.flow))
             for item in node.items:
-                yield from _walk(item, None, without)
-            yield ("end",)
+                _walk(item, None, without, events)
+            events.append(("end",))
         case MappingNode():
-            yield ("mapping", node.tag, node.anchor, node.flow)
+            events.append(("mapping", node.tag, node.anchor, node.flow))
             for pair in node.pairs:
                 here = (*path, pair.key.value) if path is not None and isinstance(pair.key, ScalarNode) else None
                 if here not in without:
-                    yield from _walk(pair.key, None, without)
-                    yield from _walk(pair.value, here, without)
-            yield ("end",)
+                    _walk(pair.key, None, without, events)
+                    _walk(pair.value, here, without, events)
+            events.append(("end",))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autocal_cli.dataset.decode import MAX_PIXELS, WorkingImage, read_image
+from autocal_cli.dataset.crops import Cut
+from autocal_cli.dataset.decode import PIXELS_ONLY, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.device_blocks import send
 from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
 from autocal_cli.dataset.record import METRIC_NAMES, FileIssue
@@ -19,10 +20,10 @@ BATCH_SIZE = 16
 
 
 def read_measured(
-    source: ImageSource, device: torch.device, *, max_pixels: int = MAX_PIXELS, facts: bool = False
+    source: ImageSource, device: torch.device, wanted: Wanted = PIXELS_ONLY, cut: Cut | None = None
 ) -> WorkingImage | FileIssue:
-    """The working image of a file, with its raw metrics where the device is the CPU. Safe in threads."""
-    image = read_image(source, max_pixels=max_pixels, facts=facts)
+    """The working image of a file, or of a crop, with its raw metrics where the device is the CPU. Safe in threads."""
+    image = read_image(source, wanted, cut)
     if isinstance(image, FileIssue) or device.type != "cpu":
         return image
     return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))

@@ -51,6 +51,14 @@ def raw_metrics_there(working: Tensor, thumbnails: Tensor) -> Tensor:
     return torch.stack([column.to(precision(working.device)) for column in columns], dim=1)
 
 
+def native_edge_share(crops: Tensor) -> Tensor:
+    """The edge share of the first octave alone, of crops at native size: uint8 (B, H, W, 3) -> float64 (B,), 0..1.
+
+    Not one of the METRIC_NAMES: see `sharpness`.
+    """
+    return _edge_share(_luma(crops), WHITE).cpu().double()
+
+
 def precision(device: torch.device) -> torch.dtype:
     """float64, where the device has it."""
     return torch.float32 if device.type == "mps" else torch.float64

@@ -43,6 +43,11 @@ def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float
     return texture, edges, float(_occupied_colours(thumbnail))
 
 
+def native_edge_share_of_one(crop: Pixels) -> float:
+    """The edge share as in `metrics.native_edge_share`, of one crop: uint8 (H, W, 3)."""
+    return _edge_share(_luma(crop), WHITE)
+
+
 def _occupied_colours(thumbnail: Pixels) -> int:
     high = (thumbnail >> (8 - COLOUR_BITS)).astype(np.uint16)
     bins = (high[..., 0] << 2 * COLOUR_BITS) | (high[..., 1] << COLOUR_BITS) | high[..., 2]

@@ -27,10 +27,15 @@ def fingerprint_network(
         AutocalError: an argument or the scale that the network cannot take: where, what was found, what is accepted;
             or a source in `sources` that is not what it should be.
     """
+    with builders_for(sources or NetworkSources(), scale) as builders:
+        return measured_by(builders, network, scale)
+
+
+def measured_by(builders: Sequence[Builder], network: NetworkOptions | None, scale: int | None) -> NetworkFingerprint:
+    """As `fingerprint_network`, by builders that are at hand already."""
     if network is None:
         return NetworkFingerprint(type=None, scale=scale, findings=(_missing(),))
-    with builders_for(sources or NetworkSources(), scale) as builders:
-        return ask(builders, network, scale)
+    return ask(builders, network, scale)
 
 
 def ask(builders: Sequence[Builder], network: NetworkOptions, scale: int | None) -> NetworkFingerprint:

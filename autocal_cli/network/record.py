@@ -29,7 +29,8 @@ class NetworkFingerprint:
     of them, frozen ones included, as a checkpoint holds them; `macs_per_pixel` counts multiply-accumulates per input
     pixel at 64x64. Both are None when nothing could build the network; `builder` then is None too and `findings` says
     why. `structure` is a SHA-256 over the names and shapes of all parameters. `passed` are the builders that were asked
-    before, in order.
+    before, in order. `discriminator` is the network that a generator is trained against, None where the
+    config names none.
     """
 
     type: str | None
@@ -42,3 +43,4 @@ class NetworkFingerprint:
     structure: str | None = None
     findings: tuple[Finding, ...] = ()
     passed: tuple[Passed, ...] = ()
+    discriminator: NetworkFingerprint | None = None

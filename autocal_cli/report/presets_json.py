@@ -62,5 +62,6 @@ def _preset(preset: Preset, presets: Presets) -> dict[str, Value]:
         "variant": preset.variant,
         "use": preset.use,
         "parameters": {f"x{scale}": count for scale, count in preset.parameters.items()},
+        "macs_per_pixel": {f"x{scale}": macs for scale, macs in preset.macs_per_pixel.items()},
         "values": {name: {"value": value, "source": presets.sources[name]} for name, value in preset.values.items()},
     }

@@ -28,6 +28,7 @@ def presets_view(presets: Presets) -> RenderableType:
 def preset_view(preset: Preset, presets: Presets) -> RenderableType:
     """One preset in full: what it is for, its sizes, every value with its source and the room that rules have."""
     sizes = ", ".join(f"{count:,} at x{scale}" for scale, count in sorted(preset.parameters.items()))
+    costs = ", ".join(f"{macs:,.0f} at x{scale}" for scale, macs in sorted(preset.macs_per_pixel.items()))
     rows = [
         (
             name,
@@ -42,6 +43,7 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
     return Group(
         Text.assemble((preset.variant, "bold"), f", {preset.family}: {preset.use}"),
         Text(f"parameters of the network: {sizes}"),
+        Text(f"MACs per pixel: {costs}"),
         Text(),
         table,
     )

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autocal_cli.report.output import console
 
 if TYPE_CHECKING:
-    from autocal_cli.dataset.scan import ScanProgress
+    from autocal_cli.dataset.sample import ScanProgress
 
 
 @contextmanager

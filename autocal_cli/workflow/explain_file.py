@@ -31,7 +31,7 @@ def explain_file(
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
     edited = (_edited(path, block),) if recorded_digest(block) != text_digest(document) else ()
-    asked = options.folders or options.skip or (sources and sources != NetworkSources())
+    asked = options.folders or options.skip or options.batches or (sources and sources != NetworkSources())
     unheard = (_unheard(path),) if asked else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 

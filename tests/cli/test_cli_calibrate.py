@@ -182,7 +182,10 @@ def test_calibrate_json_keeps_its_contract(autocal, config):
     told = json.loads(autocal("calibrate", config, "--json").out)
     assert set(told) == {"format_version", "network", "dataset", "parameters", "findings"}
     assert told["format_version"] == 1
-    assert set(told["network"]) == {"type", "variant", "parameters", "macs_per_pixel", "match"}
+    assert set(told["network"]) == {
+        "type", "variant", "parameters", "macs_per_pixel", "match",
+        "axis", "position", "macs_span", "discriminator",
+    }  # fmt: skip
     assert (told["network"]["variant"], told["network"]["parameters"], told["network"]["match"]) == (
         "nano",
         10595,

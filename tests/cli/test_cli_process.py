@@ -18,7 +18,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
     code = (
         "import sys\nsys.argv = ['autocal', sys.argv[1]]\nfrom autocal_cli.cli import main\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "heavy = {'torch', 'numpy', 'PIL', 'ruamel', 'matplotlib', 'tensorboard'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'yaml', 'matplotlib', 'tensorboard'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     for option in ("--help", "--version"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import yaml
 from config_texts import PATH, WANTED, configs
 from hypothesis import HealthCheck, assume, given, settings
@@ -122,6 +124,10 @@ def test_all_comments_survive(case):
     text, comments = case
     _, _, after = patched(text)
     assert [comment for comment in comments if comment in after.text] == comments
+    lines = [line.strip() for line in after.text.splitlines()]
+    for line, below in pairwise(comments):
+        if line.endswith(": sched:"):
+            assert lines[lines.index(line) + 1] == below  # a commented-out block stays in one piece
 
 
 @laws

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autocal_cli.dataset import device_blocks, scan
-from autocal_cli.dataset.decode import WorkingImage, read_image
+from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
 from autocal_cli.dataset.device_blocks import measured
 from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
 from autocal_cli.dataset.record import FileIssue
@@ -66,9 +66,9 @@ def test_a_scan_whose_workers_do_not_measure_tells_the_same_and_fills_the_cache(
     """As on an accelerator, where the workers only decode."""
     expected = scan.scan([DEMO], device="cpu", tolerance=None)
 
-    def decode_only(source: Path, device: torch.device, *, max_pixels: int, facts: bool) -> WorkingImage | FileIssue:
+    def decode_only(source: Path, device: torch.device, wanted: Wanted) -> WorkingImage | FileIssue:
         assert device == CPU
-        return read_image(source, max_pixels=max_pixels, facts=facts)
+        return read_image(source, wanted)
 
     def refuse(*_: object, **__: object) -> FileIssue:
         raise AssertionError("read again")

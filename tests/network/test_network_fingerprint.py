@@ -34,7 +34,7 @@ def test_the_guides_example_builds_the_default_network() -> None:
     assert found.macs_per_pixel is not None
     assert f"{found.macs_per_pixel * 64 * 64 / 1e9:.2f}" == "6.09"
     assert (found.family, found.variant, found.scale, found.builder) == ("paragonsr2", None, 2, "built-in")
-    assert codes(found) == [("network-argument-unknown", "warning")] * 2
+    assert codes(found) == [("network-argument-unknown", "warning")] * 2 + [("network-generation-assumed", "info")]
 
 
 @pytest.mark.parametrize("type", ["paragonsr2_nano", "ParagonSR2_Nano", "PARAGONSR2_NANO"])
@@ -129,9 +129,9 @@ def test_arguments_that_a_fixed_variant_drops(type: str, arguments: dict[str, Va
     [
         ("ParagonSR", "Did you mean 'ParagonSR2'?"),
         ("paragonsr2nano", "Did you mean 'paragonsr2_nano'?"),
-        ("paragonsr2_pro", "Name the trainer with --trainer DIR, or "),
-        ("paragonsr2_realtime", "Name the trainer with --trainer DIR, or "),
-        ("RRDBNet", "Name the trainer with --trainer DIR, or "),
+        ("paragonsr2_ultimate", "Name the trainer with --trainer DIR, or "),
+        ("paragonsr2_movie", "Name the trainer with --trainer DIR, or "),
+        ("MadeUpNet", "Name the trainer with --trainer DIR, or "),
     ],
 )
 def test_an_unknown_type_is_said_and_never_guessed(type: str, fix: str) -> None:
