@@ -116,7 +116,7 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
         told = {
             "network": _network_from(record["network"]),
             "placement": _placement_from(record["network"]),
-            "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
+            "dataset": _dataset_from(record["dataset"]) if record.get("dataset") else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
             "parameters": {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS},
             "phases": tuple(restored(Phase, {"name": name, **entry}) for name, entry in values["phases"].items()),
@@ -165,7 +165,7 @@ def _network_entry(calibration: Calibration) -> dict[str, Value]:
 
 
 def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
-    told = {key: entry[key] for key in _NETWORK_KEYS}
+    told = {key: entry[key] for key in _NETWORK_KEYS if key in entry}  # TOML has no null
     asked = entry.get("asked_before", {})
     told["passed"] = tuple(Passed(str(builder), str(reason)) for builder, reason in asked.items())
     if "discriminator" in entry:

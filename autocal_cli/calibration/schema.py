@@ -181,7 +181,7 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     """
     name = ".".join(path)
     if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
-        message = f"`{name}: {value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
+        message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
         return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
     if field.type == "whole number" and isinstance(value, float) and value.is_integer():
         value = int(value)  # 50.0, or 4.0e+4

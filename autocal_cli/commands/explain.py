@@ -14,6 +14,7 @@ from autocal_cli.commands.options import (
     ParameterOption,
     QuietOption,
     SeedOption,
+    TrainerKindOption,
     TrainerOption,
     WeightsOption,
     check_parameter,
@@ -35,6 +36,7 @@ def explain(
     weights: WeightsOption = None,
     seed: SeedOption = 0,
     batches: BatchesOption = None,
+    trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -52,7 +54,7 @@ def explain(
     sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
         options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
-        calibration, findings = explain_file(config, options, sources)
+        calibration, findings = explain_file(config, options, trainer_kind, sources)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from autocal_cli.network.sources import NetworkSources
     from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
 
-ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config (YAML).", show_default=False)]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A training config (YAML or TOML).", show_default=False)
+]
 HrOption = Annotated[
     list[Path] | None,
     typer.Option("--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable."),
@@ -25,6 +27,16 @@ DeviceOption = Annotated[
     typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
 ]
 ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
+TrainerKindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trainer-kind",
+        metavar="KIND",
+        help="The trainer that CONFIG is for: traiNNer-redux, traiNNer-redux-fork, BasicSR, Real-ESRGAN or neosr. "
+        "[default: told by the file's shape]",
+        show_default=False,
+    ),
+]
 BatchesOption = Annotated[
     int | None,
     typer.Option(

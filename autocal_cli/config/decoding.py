@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 from autocal_cli.errors import AutocalError, Place
 
@@ -13,6 +14,7 @@ _OTHER_BREAKS = "\x85\u2028\u2029"  # next line, line and paragraph separator: g
 # Those, a bare carriage return, what YAML (1.1, section 5.1) leaves out (control characters and non-characters), and a
 # second byte order mark, which libyaml skips without counting it.
 _STRANGE = re.compile(rf"\A{BOM}|\r(?!\n)|[{_OTHER_BREAKS}]|[^\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LOOKS_LIKE_TOML = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\[[^\]\n,]+\]|[\w"'. -]+=)""")
 
 
 def decode(raw: bytes, path: str) -> tuple[str, bool]:
@@ -26,8 +28,19 @@ def decode(raw: bytes, path: str) -> tuple[str, bool]:
         raise AutocalError(
             f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
         ) from None
-    bom = text.startswith(BOM)
-    text = text.removeprefix(BOM)
+    return text.removeprefix(BOM), text.startswith(BOM)
+
+
+def is_toml(text: str, path: str) -> bool:
+    """Whether a config is TOML: by its file's ending, else by its first line that is neither blank nor a comment."""
+    ending = PurePath(path).suffix.lower()
+    if ending in (".toml", ".yml", ".yaml"):
+        return ending == ".toml"
+    return _LOOKS_LIKE_TOML.match(text) is not None
+
+
+def refuse_strange(text: str, path: str) -> None:
+    """Raises AutocalError for characters that YAML leaves out, or that end a line for some of its readers only."""
     strange = _STRANGE.search(text)
     if strange:
         line, column = text.count("\n", 0, strange.start()) + 1, strange.start() - text.rfind("\n", 0, strange.start())
@@ -39,4 +52,3 @@ def decode(raw: bytes, path: str) -> tuple[str, bool]:
         else:
             message, fix = f"{code} may not stand in YAML.", "Delete it, or save the file as UTF-8."
         raise AutocalError(message, place=Place(path, line, column), fix=fix)
-    return text, bom

@@ -11,9 +11,10 @@ import bisect
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
-from autocal_cli.config.decoding import BOM, MAX_BYTES, decode
-from autocal_cli.config.nodes import AliasNode, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.decoding import BOM, MAX_BYTES, decode, is_toml, refuse_strange
+from autocal_cli.config.nodes import AliasNode, MappingNode, Node, Pair, ScalarNode, SequenceNode, TypedScalarNode
 from autocal_cli.config.parsing import parse_events
 from autocal_cli.config.tree import MAX_DEPTH, TreeBuilder
 from autocal_cli.errors import AutocalError, Place
@@ -28,6 +29,7 @@ __all__ = [
     "Pair",
     "ScalarNode",
     "SequenceNode",
+    "TypedScalarNode",
     "parse_document",
 ]
 
@@ -48,6 +50,7 @@ class ConfigDocument:
     anchors: dict[str, Node] = field(repr=False)
     aliased: frozenset[str] = field(repr=False)
     effective_pairs: dict[MappingNode, dict[str, Pair]] = field(default_factory=dict, repr=False)
+    language: Literal["yaml", "toml"] = "yaml"
 
     @property
     def newline(self) -> str:
@@ -83,8 +86,16 @@ class ConfigDocument:
 
 
 def parse_document(raw: bytes, path: str) -> ConfigDocument:
-    """Parses a config. Raises AutocalError, with the place, for whatever cannot be edited safely."""
+    """Parses a config: TOML by the ending `.toml` of its path, or by its looks where the ending tells nothing.
+
+    Raises AutocalError, with the place, for whatever cannot be edited safely.
+    """
     text, bom = decode(raw, path)
+    if is_toml(text, path):
+        from autocal_cli.config.toml_document import parse_toml  # builds on the document here
+
+        return parse_toml(text, bom, path)
+    refuse_strange(text, path)
     builder = TreeBuilder(path)
     root = builder.build(parse_events(text, path))
     if not isinstance(root, MappingNode):

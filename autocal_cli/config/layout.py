@@ -54,7 +54,7 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout | None 
         discriminator=_network(document, layout.discriminator),
         weights=next(iter(_named(document, layout.weights)), None),
         dataset_roots=tuple(_named(document, layout.training_images)),
-        datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
+        datasets=read_sections(document, layout, _count(document, (layout.scale,))),
         block=read_block(document, layout),
         place=document.place(train.key.start),
     )
@@ -98,7 +98,7 @@ def _count(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         message = f"`{'.'.join(path)}` should be a whole number of at least 1. Found {_shown(value)}."
-        raise AutocalError(message, place=document.place(node.start), fix=_text_number_hint(value))
+        raise AutocalError(message, place=document.place(node.start), fix=_text_number_hint(document, value))
     return value
 
 
@@ -108,7 +108,7 @@ def _shown(value: Value) -> str:
     return type(value).__name__ if isinstance(value, list | dict) else str(value)
 
 
-def _text_number_hint(value: Value) -> str | None:
+def _text_number_hint(document: ConfigDocument, value: Value) -> str | None:
     """YAML 1.1 reads `4e4` and `1e-4` as text, which is hard to see."""
     if not isinstance(value, str):
         return None
@@ -118,7 +118,7 @@ def _text_number_hint(value: Value) -> str | None:
         return None
     if not number.is_integer():
         return None
-    return f"YAML reads this as text; write {int(number)}."
+    return f"{document.language.upper()} reads this as text; write {int(number)}."
 
 
 def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:

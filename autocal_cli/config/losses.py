@@ -10,10 +10,11 @@ UNKNOWN = "unknown"
 KINDS = {
     "pixel": (
         "pixel", "pix", "l1", "mse", "l2", "charbonnier", "huber", "psnr", "luma", "clip_l1", "bicubic", "average",
+        "chc",
     ),
     "structure": ("ssim", "msssim", "mssim", "msssiml1", "mssiml1", "gradientvariance", "sobeledge", "ncc"),
     "frequency": ("ff", "fft", "wavelet", "focalfrequency", "laplacianpyramid"),
-    "colour": ("color", "hsluv", "cosim", "consistency"),
+    "colour": ("color", "hsluv", "cosim", "consistency", "msswd"),
     "perceptual": (
         "perceptual", "percep", "style", "perceptualfp16", "perceptualanime", "vgg_perceptual", "dists", "adists",
         "lpips", "contextual", "flip", "aesop", "structuretexture", "ldl", "gw", "contrastive", "fdl", "dinov2",

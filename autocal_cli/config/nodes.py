@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autocal_cli.config.record import Scalar
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
@@ -25,6 +27,14 @@ class ScalarNode(Node):
     @property
     def omitted(self) -> bool:
         return self.start == self.end
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedScalarNode(ScalarNode):
+    """A scalar whose text alone tells its type, as in TOML: `content` is its value, `text` how it is written."""
+
+    content: Scalar
+    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,25 +7,17 @@ the last token of its mapping (or before the closing brace, in flow style).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from autocal_cli.config.comments import comments_between
 from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode
-from autocal_cli.config.edits import Edit
+from autocal_cli.config.edits import Edit, Patch
 from autocal_cli.config.extent import behind_deeper_comments, colon_end, last_node, last_token_end, next_line
-from autocal_cli.config.reading import read_scalar, read_value
+from autocal_cli.config.reading import read_scalar, read_value, same_data
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.render import render_body, render_flow, render_pairs
 from autocal_cli.config.scalars import write_scalar
+from autocal_cli.config.toml_patch import plan_toml_patch, toml_text_without
 from autocal_cli.errors import AutocalError
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """The edits, and what each key path that they set (as a whole) comes to say."""
-
-    edits: tuple[Edit, ...]
-    values: Mapping[KeyPath, Value]
 
 
 def plan_patch(
@@ -37,6 +29,8 @@ def plan_patch(
     (first level) as a whole. Raises AutocalError where an alias, an anchor, a duplicate or an unusual key
     stands on the way.
     """
+    if document.language == "toml":
+        return plan_toml_patch(document, path, wanted, units)
     planner = _Planner(document, frozenset(units), len(path))
     parent: Node = document.root
     for depth, key in enumerate(path):
@@ -97,7 +91,7 @@ class _Planner:
             elif isinstance(value, dict) and isinstance(pair.value, MappingNode) and not self._is_unit(here):
                 self.only_pair(mapping, key, here)
                 self.update(self.editable_mapping(pair.value, here), here, value)
-            elif not _same(read_value(self.document, pair.value), value):
+            elif not same_data(read_value(self.document, pair.value), value):
                 self.only_pair(mapping, key, here)
                 self.set_key(mapping, pair, here, value)
         if missing:
@@ -232,6 +226,8 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
     Inserting that pair and cutting it out again gives the same text, so that a hash of it tells whether anything else
     was touched.
     """
+    if document.language == "toml":
+        return toml_text_without(document, path)
     parent: Node = document.root
     owner: MappingNode | None = None
     for key in path:
@@ -249,8 +245,3 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
     else:
         start, end = document.line_start(pair.key.start), next_line(document.text, end)
     return (document.text[:start] + document.text[end:]).rstrip("\r\n")
-
-
-def _same(found: Value, wanted: Value) -> bool:
-    """Equal in value, exact type and key order, all the way down. (nan stands for itself, and -0.0 is not 0.0.)"""
-    return repr(found) == repr(wanted)

@@ -1,10 +1,19 @@
-"""Node -> value, as the trainer's YAML 1.1 reader would construct it. Only plain data: no tag ever runs anything."""
+"""Node -> value, as the trainer's reader (YAML 1.1, TOML) would construct it. Only plain data: no tag runs anything."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.document import (
+    AliasNode,
+    ConfigDocument,
+    MappingNode,
+    Node,
+    Pair,
+    ScalarNode,
+    SequenceNode,
+    TypedScalarNode,
+)
 from autocal_cli.config.record import KeyPath, Scalar, Value
 from autocal_cli.config.scalars import Version, read_plain, read_tagged
 from autocal_cli.errors import AutocalError
@@ -17,6 +26,8 @@ _MERGE = "<<"
 
 def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "1.1") -> Scalar:
     """The value of one scalar. Raises AutocalError where an explicit tag does not fit its text."""
+    if isinstance(node, TypedScalarNode):
+        return node.content
     if node.tag is not None:
         try:
             return read_tagged(node.tag, node.value)
@@ -29,6 +40,11 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
 def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -> Value:
     """The plain data of a whole subtree, aliases followed, merge keys applied, keys as text (`8: x` is under "8")."""
     return _Reader(document, version).value(node, 0)
+
+
+def same_data(one: Value, other: Value) -> bool:
+    """Equal in value, exact type and key order, all the way down. (nan stands for itself, and -0.0 is not 0.0.)"""
+    return repr(one) == repr(other)
 
 
 def quoted(text: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+
 from autocal_cli.config.comments import all_comments
 from autocal_cli.config.document import (
     AliasNode,
@@ -12,26 +15,24 @@ from autocal_cli.config.document import (
     SequenceNode,
     parse_document,
 )
-from autocal_cli.config.edits import inverse, splice
-from autocal_cli.config.patch import Patch
+from autocal_cli.config.edits import Patch, inverse, splice
 from autocal_cli.config.reading import lookup, read_value
 from autocal_cli.config.record import KeyPath
-from autocal_cli.errors import AutocalError
+from autocal_cli.config.toml_verify import verify_toml
+from autocal_cli.errors import AutocalError, VerificationError
 
 _Event = tuple[object, ...]
 
 
-class VerificationError(AssertionError):
-    """The output is not what was meant: a fault of autocal's, never the user's. Nothing is written."""
-
-
-def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> ConfigDocument:
+def verify_patch(
+    before: ConfigDocument, after_text: str, patch: Patch, dropped: Collection[str] = ()
+) -> ConfigDocument:
     """Checks the patched text and returns it parsed.
 
     (a) undoing the edits gives the input back; (b) without the pairs that were set, both files have the same events:
     values, tags, anchors, styles, order; (c) each value set reads back with its exact type under YAML 1.1 and 1.2;
-    (d) no comment is lost. That a second calibration changes nothing is checked by whoever calibrates. Raises
-    VerificationError.
+    (d) no comment is lost but those `dropped`. That a second calibration changes nothing is checked by whoever
+    calibrates. Raises VerificationError.
     """
     if splice(after_text, inverse(before.text, patch.edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
@@ -40,6 +41,9 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
     set_paths = frozenset(patch.values)
+    if after.language == "toml":
+        verify_toml(before, after, patch.values)
+        return after
     if _events(before, set_paths) != _events(after, set_paths):
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in patch.values.items():
@@ -47,7 +51,7 @@ def verify_patch(before: ConfigDocument, after_text: str, patch: Patch) -> Confi
         for version in ("1.1", "1.2"):
             if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
                 raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} under YAML {version}.")
-    lost = all_comments(before) - all_comments(after)
+    lost = all_comments(before) - all_comments(after) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
     return after

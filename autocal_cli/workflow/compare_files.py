@@ -12,12 +12,14 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Calibration, Presets
 from autocal_cli.calibration.resolved import has_record
 from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.layout import read_block, read_training_config
 from autocal_cli.config.record import TrainingConfig
 from autocal_cli.config.storage import read_bytes
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.dataset.record import METRIC_NAMES
 from autocal_cli.errors import Finding
 from autocal_cli.workflow.explain_file import explain_file
+from autocal_cli.workflow.holder import find_holder
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
 
 
@@ -40,8 +42,10 @@ def compare_files(a: Path, b: Path, options: DatasetOptions) -> Comparison:
 
 def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, tuple[Finding, ...]]:
     """One config's schedule: from its record, or as the block by hand has it, or calibrated now."""
-    config = read_training_config(parse_document(read_bytes(path), str(path)))
-    if has_record(config.block):
+    document = parse_document(read_bytes(path), str(path))
+    holder = find_holder(path, document, recognise_trainer(document))
+    config = replace(read_training_config(document), block=holder.block)
+    if has_record(read_block(holder.document, holder.layout)):
         told, findings = explain_file(path, DatasetOptions())
         return Schedule(str(path), "record", config, told), findings
     network = measure_network(config)

@@ -152,7 +152,7 @@ def test_manual_mode_is_checked_but_not_touched(tmp_path):
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ("", ["block-added"]),
+        ("", ["block-added", "block-rejected"]),
         ("  dynamic_loss_scheduling:\n", []),
         ("  dynamic_loss_scheduling: {enabled: false}\n", ["block-disabled"]),
         ("  dynamic_loss_scheduling: {enabled: true}\n", []),
