@@ -52,7 +52,8 @@ def calibrate_file(
 
     `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
     own shape does not tell it. `target` says whose scheduler the block is for; with `sidecar` the block stands in the
-    sidecar, and the config stays as it is. `sources` is where the network may come from besides autocal. Nothing is written. Raises AutocalError.
+    sidecar, and the config stays as it is. `sources` is where the network may come from besides
+    autocal. Nothing is written. Raises AutocalError.
     """
     raw = read_bytes(path)
     document = parse_document(raw, str(path))
