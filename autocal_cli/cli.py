@@ -16,6 +16,7 @@ from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
+from autocal_cli.commands.networks import networks
 from autocal_cli.commands.presets import presets
 from autocal_cli.commands.replay import replay
 from autocal_cli.commands.run import run
@@ -60,6 +61,7 @@ app.command()(replay)
 app.command()(diff)
 app.command()(presets)
 app.command()(schema)
+app.command()(networks)
 
 
 def main() -> None:

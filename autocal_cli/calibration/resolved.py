@@ -25,7 +25,7 @@ from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.version import __version__
 
 MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
@@ -157,6 +157,8 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
+    if network.passed:
+        entry["asked_before"] = {who.builder: who.reason for who in network.passed}
     if network.discriminator is not None:
         entry["discriminator"] = {key: getattr(network.discriminator, key) for key in _DISCRIMINATOR_KEYS}
     return entry | {name: _listed(getattr(placement, key)) for key, name in _PLACEMENT_KEYS.items()}
@@ -164,6 +166,8 @@ def _network_entry(calibration: Calibration) -> dict[str, Value]:
 
 def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
     told = {key: entry[key] for key in _NETWORK_KEYS if key in entry}  # TOML has no null
+    asked = entry.get("asked_before", {})
+    told["passed"] = tuple(Passed(str(builder), str(reason)) for builder, reason in asked.items())
     if "discriminator" in entry:
         told["discriminator"] = restored(NetworkFingerprint, entry["discriminator"])
     return restored(NetworkFingerprint, told)

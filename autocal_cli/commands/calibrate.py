@@ -16,11 +16,15 @@ from autocal_cli.commands.options import (
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
     QuietOption,
     SeedOption,
     TrainerKindOption,
+    TrainerOption,
+    WeightsOption,
     dataset_options,
     exit_with,
+    network_sources,
     refuse_together,
 )
 
@@ -45,6 +49,9 @@ def calibrate(
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     batches: BatchesOption = None,
     trainer_kind: TrainerKindOption = None,
@@ -92,9 +99,10 @@ def calibrate(
     by_hand = parse_settings(settings or [])
     if place and not in_place:
         check_destination(place, place if sidecar else config, force or sidecar)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
         options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
-        run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar)
+        run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar, sources)
 
     if place and not dry_run:
         write_result(place, run.holder, run.before, run.after, force)

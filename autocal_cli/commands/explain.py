@@ -10,13 +10,17 @@ from autocal_cli.commands.options import (
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
     ParameterOption,
     QuietOption,
     SeedOption,
     TrainerKindOption,
+    TrainerOption,
+    WeightsOption,
     check_parameter,
     dataset_options,
     exit_with,
+    network_sources,
 )
 
 
@@ -27,6 +31,9 @@ def explain(
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
     batches: BatchesOption = None,
     trainer_kind: TrainerKindOption = None,
@@ -44,9 +51,10 @@ def explain(
     from autocal_cli.workflow.explain_file import explain_file
 
     check_parameter(parameter)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
         options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
-        calibration, findings = explain_file(config, options, trainer_kind)
+        calibration, findings = explain_file(config, options, trainer_kind, sources)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:

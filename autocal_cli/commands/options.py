@@ -11,6 +11,7 @@ import typer
 from autocal_cli.errors import AutocalError, Finding
 
 if TYPE_CHECKING:
+    from autocal_cli.network.sources import NetworkSources
     from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
 
 ConfigArgument = Annotated[
@@ -49,6 +50,36 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in wh
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
 ]
+TrainerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trainer",
+        metavar="DIR",
+        help="Build the network with the architectures of this trainer: a checkout of traiNNer-redux or a fork of it, "
+        "of neosr or BasicSR. [default: AUTOCAL_TRAINER, or the working directory if it is one] This runs the "
+        "trainer's code, in a process of its own.",
+        show_default=False,
+    ),
+]
+OwnNetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="MODULE:NAME",
+        help="Build the network with this class or function of your own, called with network_g's arguments and "
+        "the scale. This runs its code.",
+    ),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Take the number of parameters from this checkpoint if nothing builds the network; it is not unpickled. "
+        "[default: path.pretrain_network_g]",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
 
@@ -83,6 +114,12 @@ def check_parameter(name: str | None) -> None:
 
     if name is not None and name not in PARAMETERS:
         raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
+
+
+def network_sources(trainer: Path | None, own: str | None, weights: Path | None) -> NetworkSources:
+    from autocal_cli.network.sources import NetworkSources
+
+    return NetworkSources(trainer, own, weights)
 
 
 def refuse_together(*options: tuple[str, bool]) -> None:

@@ -52,7 +52,8 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout | None 
         losses=tuple(_losses(document, layout)),
         network=_network(document, layout.network),
         discriminator=_network(document, layout.discriminator),
-        dataset_roots=tuple(_roots(document, layout)),
+        weights=next(iter(_named(document, layout.weights)), None),
+        dataset_roots=tuple(_named(document, layout.training_images)),
         datasets=read_sections(document, layout, _count(document, (layout.scale,))),
         block=read_block(document, layout),
         place=document.place(train.key.start),
@@ -199,9 +200,9 @@ def _network(document: ConfigDocument, path: KeyPath) -> NetworkOptions | None:
     return NetworkOptions(type_name, arguments, document.place(type_pair.value.start), places)
 
 
-def _roots(document: ConfigDocument, layout: TrainerLayout) -> list[DatasetRoot]:
-    """The folders of the training targets (high resolution): a string, or a list of strings."""
-    return read_roots(document, lookup(document, layout.training_images), ".".join(layout.training_images))
+def _named(document: ConfigDocument, path: KeyPath) -> list[DatasetRoot]:
+    """The folders or files that a key names: a string, or a list of strings."""
+    return read_roots(document, lookup(document, path), ".".join(path))
 
 
 def read_block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:

@@ -34,6 +34,7 @@ class TrainerLayout:
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
+    weights: KeyPath = ("path", "pretrain_network_g")
     discriminator: KeyPath = ("network_d",)
     datasets: KeyPath = ("datasets",)
     training_images: KeyPath = ("datasets", "train", "dataroot_gt")

@@ -27,6 +27,8 @@ def calibration_json(
             "parameters": network.parameters,
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
+            "builder": network.builder,
+            "asked_before": [{"builder": who.builder, "reason": who.reason} for who in network.passed],
             "axis": list(calibration.placement.axis),
             "position": calibration.placement.position,
             "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,

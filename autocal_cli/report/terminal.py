@@ -74,6 +74,7 @@ def heading(calibration: Calibration) -> list[RenderableType]:
     return [
         Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
         Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
+        *_builder(calibration),
         *(
             Padding(Text(line, no_wrap=True, overflow="crop"), (0, 0, 0, 9))
             for line in axis_drawing(placement, shows_blocks())
@@ -82,6 +83,15 @@ def heading(calibration: Calibration) -> list[RenderableType]:
         Text.assemble(("dataset  ", "bold"), overall),
         Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
     ]
+
+
+def _builder(calibration: Calibration) -> list[RenderableType]:
+    """Who built the network, where it was not autocal itself, and why those asked before did not."""
+    network = calibration.network
+    if network.builder is None or (network.builder == "built-in" and not network.passed):
+        return []
+    before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
+    return [Padding(Text(one_line(f"measured by {network.builder}{before}"), style="dim"), (0, 0, 0, 9))]
 
 
 def _rival(calibration: Calibration) -> list[RenderableType]:

@@ -16,6 +16,7 @@ from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.config.storage import read_bytes
 from autocal_cli.config.trainers import FORK, REDUX, TrainerLayout, recognise_trainer
 from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.block_findings import about_block
 from autocal_cli.workflow.holder import Holder, read_sidecar
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
@@ -45,12 +46,14 @@ def calibrate_file(
     trainer_kind: str | None = None,
     target: Target = "runtime",
     sidecar: bool = False,
+    sources: NetworkSources | None = None,
 ) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
     `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
     own shape does not tell it. `target` says whose scheduler the block is for; with `sidecar` the block stands in the
-    sidecar, and the config stays as it is. Nothing is written. Raises AutocalError.
+    sidecar, and the config stays as it is. `sources` is where the network may come from besides
+    autocal. Nothing is written. Raises AutocalError.
     """
     raw = read_bytes(path)
     document = parse_document(raw, str(path))
@@ -60,9 +63,9 @@ def calibrate_file(
     config = replace(config, block=holder.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(path, holder, calibrate(config, measure_network(config), None, presets), config)
+        return _left_alone(path, holder, calibrate(config, measure_network(config, sources), None, presets), config)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
-    network = measure_network(config)
+    network = measure_network(config, sources)
     dataset, dataset_findings = measure_dataset(config, by_hand, options)
     resolved, calibration = resolve(
         holder.document, config, network, dataset, presets, settings, holder.layout, target, holder.config_text

@@ -15,8 +15,9 @@ from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFinge
 from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.check_pairs import check_pairs
-from autocal_cli.workflow.roots import existing_roots, training_names
+from autocal_cli.workflow.roots import existing_roots, find_root, training_names
 from autocal_cli.workflow.training_crops import about_crops, crop_of, training_crops
 
 if TYPE_CHECKING:
@@ -44,17 +45,29 @@ class DatasetOptions:
     on_progress: ProgressCallback | None = None
 
 
-def measure_network(config: TrainingConfig) -> NetworkFingerprint:
-    """Builds the config's network on the meta device, and finds out how large its discriminator is.
+def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
+    """Builds the config's network, by the builders at hand and those that `sources` name, and its discriminator.
 
-    Raises AutocalError for arguments that no network can take.
+    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
     """
+    from autocal_cli.network.builders import builders_for  # torch takes a second: only here
     from autocal_cli.network.discriminator_fingerprint import fingerprint_discriminator
-    from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
+    from autocal_cli.network.fingerprint import measured_by
 
-    network = fingerprint_network(config.network, config.scale)
-    discriminator = fingerprint_discriminator(config.discriminator, lambda d: fingerprint_network(d, config.scale))
+    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+        network = measured_by(builders, config.network, config.scale)
+        # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
+        others = [builder for builder in builders if config.discriminator and builder.types()]
+        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
     return replace(network, discriminator=discriminator)
+
+
+def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
+    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
+    if sources.weights is not None or config.weights is None:
+        return sources
+    path = find_root(config.weights, Path(config.path).parent)
+    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
 
 
 def scan_folders(

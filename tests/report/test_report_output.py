@@ -140,6 +140,7 @@ FINDING = {
 }
 NETWORK = {
     "type": str, "variant": str, "parameters": int, "macs_per_pixel": float, "match": str,
+    "builder": (str, type(None)), "asked_before": list,
     "axis": list, "position": float, "macs_span": list, "discriminator": type(None),
 }  # fmt: skip
 
