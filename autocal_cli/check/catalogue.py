@@ -73,9 +73,7 @@ def expand(patterns: Sequence[str]) -> frozenset[str]:
 def chosen(findings: Iterable[Finding], select: frozenset[str], ignore: frozenset[str]) -> tuple[Finding, ...]:
     """The findings that are asked for: those of `select` (all, where it is empty) that are not in `ignore`."""
     return tuple(
-        finding
-        for finding in findings
-        if (not select or finding.code in select) and finding.code not in ignore
+        finding for finding in findings if (not select or finding.code in select) and finding.code not in ignore
     )
 
 

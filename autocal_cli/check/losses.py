@@ -21,7 +21,7 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
     if not _active(checked):
         if any(problem.code == "losses-malformed" for problem in checked.problems):
             return
-        what = f"all {len(losses)} losses have weight 0" if losses else "there is no loss"
+        what = f"of {len(losses)} losses none has a weight other than 0" if losses else "there is no loss"
         message = f"Nothing is trained: {what}."
         yield Finding("losses-none", "error", message, "Give at least one a weight above 0.", _home(checked))
     elif off:
@@ -36,10 +36,12 @@ def negative_losses(checked: Checked) -> Iterator[Finding]:
             deed = (
                 "BasicSR maximises it"
                 if checked.layout.trainer == "BasicSR"
-                else "traiNNer-redux takes its absolute value and compares with the enlarged input instead of the target"
+                else "traiNNer-redux takes its absolute value, and the enlarged input for the target"
             )
             message = f"The weight of {loss.type} is negative, {loss.weight:g}: {deed}."
-            yield Finding("loss-negative", "warning", message, f"Write {-loss.weight:g}, if that is not meant.", loss.place)
+            yield Finding(
+                "loss-negative", "warning", message, f"Write {-loss.weight:g}, if that is not meant.", loss.place
+            )
 
 
 def duplicate_losses(checked: Checked) -> Iterator[Finding]:
@@ -51,7 +53,9 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
         label = loss_label(loss.type)
         if label in seen:
             first = f" (first in line {seen[label].place.line})"
-            message = f"{loss.type} stands twice{first} and both are {label}: the trainer keeps the last and drops the first."
+            message = (
+                f"{loss.type} stands twice{first} and both are {label}: the trainer keeps the last and drops the first."
+            )
             yield Finding("loss-twice", "warning", message, "Remove one, or set its weight to 0.", loss.place)
         seen[label] = loss
 
@@ -86,7 +90,9 @@ def shares_of_nothing(checked: Checked) -> Iterator[Finding]:
     for name, kind in _mapping(checked, "kinds").items():
         if kind not in KINDS:
             message = f"`kinds.{name}` is {kind!r}, which is no kind of loss."
-            yield Finding("share-of-nothing", "warning", message, f"Known: {', '.join(KINDS)}.", checked.at("kinds", name))
+            yield Finding(
+                "share-of-nothing", "warning", message, f"Known: {', '.join(KINDS)}.", checked.at("kinds", name)
+            )
 
 
 def nothing_to_balance(checked: Checked) -> Iterator[Finding]:
@@ -103,8 +109,8 @@ def nothing_to_balance(checked: Checked) -> Iterator[Finding]:
         yield Finding("loss-alone", "info", message, None, place)
     elif parts < 2:
         message = (
-            f"Of {len(losses)} losses {parts} may drift, and adversarial ones never do: max_weight, adaptation_rate and "
-            "momentum have nothing to act on. The ceilings still hold."
+            f"Of {len(losses)} losses {parts} may drift, and adversarial ones never do: max_weight, adaptation_rate "
+            "and momentum have nothing to act on. The ceilings still hold."
         )
         yield Finding("drift-idle", "info", message, None, place)
 
@@ -116,7 +122,9 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
         return
     for path, what in ((("network_d",), "discriminator"), (("train", "optim_d"), "optimiser for the discriminator")):
         if not _present(checked, path):
-            message = f"{adversarial.type} needs a {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
+            message = (
+                f"{adversarial.type} needs a {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
+            )
             fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
             yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
 
@@ -130,7 +138,11 @@ def discriminator_unused(checked: Checked) -> Iterator[Finding]:
         why = f"{off.type} has weight 0" if off else "no loss is adversarial"
         message = f"`network_d` has no effect: {why}."
         yield Finding(
-            "discriminator-unused", "warning", message, "Remove it, or add an adversarial loss.", checked.key_at(("network_d",))
+            "discriminator-unused",
+            "warning",
+            message,
+            "Remove it, or add an adversarial loss.",
+            checked.key_at(("network_d",)),
         )
 
 

@@ -40,8 +40,9 @@ def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     for path, node in scalars(checked.document.root):
         number = number_meant(checked, path, node)
         if number is not None:
-            message = f"`{path[-1]}: {node.value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
-            fix = f"Write {write_scalar(number)}."
+            said = f"`{path[-1]}: {node.value}` is text to the trainer's YAML reader"
+            message = f"{said}; it is meant as the number {number!r}."
+            fix = f"Write {spelling(number, node.value)}."
             place = checked.document.place(node.start)
             yield Finding("number-as-text", "warning", message, fix, place)
 
@@ -61,6 +62,20 @@ def number_meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | flo
     if number in (float("inf"), float("-inf")):
         return None
     return int(number) if key in WHOLE and number.is_integer() else number
+
+
+def spelling(number: int | float, text: str) -> str:
+    """A number as every YAML reader takes it, in the manner in which it was written.
+
+    >>> spelling(2e-4, "2e-4"), spelling(40000, "4e4"), spelling(0.99, "0.99")
+    ('2.0e-04', '40000', '0.99')
+    """
+    mantissa, letter, exponent = text.strip().replace("_", "").lower().partition("e")
+    if isinstance(number, int) or not letter:
+        return write_scalar(number)
+    whole, _, part = mantissa.partition(".")
+    sign = "-" if exponent.startswith("-") else "+"
+    return f"{whole if whole.strip('+-') else whole + '0'}.{part or '0'}e{sign}{exponent.lstrip('+-'):0>2}"
 
 
 def scalars(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, ScalarNode]]:

@@ -55,9 +55,7 @@ class Checked:
     @cached_property
     def values(self) -> dict[KeyPath, Value]:
         """The values of known keys that the scheduler accepts."""
-        return {
-            path: value for path, value in self.leaves if path in self.schema and self.schema[path].accepts(value)
-        }
+        return {path: value for path, value in self.leaves if path in self.schema and self.schema[path].accepts(value)}
 
     @cached_property
     def by_hand(self) -> dict[KeyPath, Value]:
@@ -66,9 +64,7 @@ class Checked:
             return {}
         seen = {**written_values(self.block), **_manual_then(self.block)}
         return {
-            path: value
-            for path, value in self.values.items()
-            if not (path in seen and same_value(value, seen[path]))
+            path: value for path, value in self.values.items() if not (path in seen and same_value(value, seen[path]))
         }
 
     def number(self, *path: str) -> int | float | None:

@@ -37,8 +37,8 @@ def half_precision(checked: Checked) -> Iterator[Finding]:
         return
     if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
         message = (
-            f"use_amp without amp_bf16 is fp16, in which {network.type} overflows; traiNNer-redux then takes bf16 by itself, "
-            "or no AMP at all where the GPU lacks it."
+            f"use_amp without amp_bf16 is fp16, in which {network.type} overflows; traiNNer-redux then takes bf16 by "
+            "itself, or no AMP at all where the GPU lacks it."
         )
         place = checked.value_at(("amp_bf16",)) or checked.value_at(("use_amp",))
         yield Finding("fp16-overflow", "warning", message, "Write `amp_bf16: true`.", place)

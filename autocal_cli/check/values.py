@@ -17,7 +17,7 @@ def unsupported_values(checked: Checked) -> Iterator[Finding]:
     """Hand-written values outside of what the network's preset supports; both numbers are said."""
     for name in PARAMETERS:
         value = checked.by_hand.get((name,))
-        if not isinstance(value, int | float):
+        if not isinstance(value, int | float) or (name == "max_weight" and value == 1):  # told by `idle_parameters`
             continue
         limits = supported(name, checked.network, checked.config.total_iter, checked.presets)
         if not limits.low <= value <= limits.high:
@@ -47,7 +47,9 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
     early = math.floor(run * (checked.number("phases", first.name, "until") or first.until))
     place = checked.at("baseline_iterations")
     if baseline >= run:
-        message = f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the drift never begins."
+        message = (
+            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the drift never begins."
+        )
         yield Finding("baseline-past-run", "error", message, f"Write at most {max(1, run // 20):,}.", place)
     elif baseline > early:
         message = f"baseline_iterations {baseline:,} is longer than the {first.name} phase, which ends at {early:,}."
@@ -63,8 +65,8 @@ def idle_parameters(checked: Checked) -> Iterator[Finding]:
         yield _idle(message, "Write more than 1, or leave it to `autocal calibrate`.", checked, "max_weight")
     elif high is not None and threshold is not None and threshold >= math.log(high):
         message = (
-            f"adaptation_threshold {threshold:g} is no smaller than log(max_weight) = {math.log(high):.3g}, the farthest "
-            "that the drift may go: it never moves."
+            f"adaptation_threshold {threshold:g} is no smaller than log(max_weight) = {math.log(high):.3g}, the "
+            "farthest that the drift may go: it never moves."
         )
         yield _idle(message, "Write a smaller threshold.", checked, "adaptation_threshold")
     if low == 1:

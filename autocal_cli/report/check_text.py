@@ -48,7 +48,9 @@ def summary_line(run: CheckRun) -> Text:
     read = sum(file.error is None for file in run.files)
     unread = len(run.files) - read
     counts = {severity: sum(f.severity == severity for f in run.findings) for severity in ("error", "warning", "info")}
-    told = ", ".join(f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts.items() if count)
+    told = ", ".join(
+        f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts.items() if count
+    )
     parts = [f"{read} config{'s' * (read != 1)} checked: {told or 'nothing found'}"]
     parts += [f"{unread} could not be read"] if unread else []
     parts += [f"{run.passed_over} other file{'s' * (run.passed_over != 1)} passed over"] if run.passed_over else []
@@ -82,7 +84,9 @@ def _token(rest: str) -> str:
         end = rest.find(rest[0], 1)
         return rest[: end + 1] if end > 0 else rest
     for index, char in enumerate(rest):
-        ends = char in ",]}" or (char == ":" and rest[index + 1 : index + 2] in ("", " ")) or rest[index:].startswith(" #")
+        ends = (
+            char in ",]}" or (char == ":" and rest[index + 1 : index + 2] in ("", " ")) or rest[index:].startswith(" #")
+        )
         if index and ends:
             return rest[:index].rstrip()
     return rest.rstrip() or " "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Presets
 from autocal_cli.check.catalogue import chosen
 from autocal_cli.check.checks import check, in_order
+from autocal_cli.check.mend import mend
 from autocal_cli.check.outcome import CheckedFile, CheckRun
 from autocal_cli.check.read import read_checked
 from autocal_cli.check.record import Checked
@@ -19,6 +20,18 @@ from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.workflow.check_roots import check_roots
 from autocal_cli.workflow.find_configs import Candidate, speaks_of_training
 from autocal_cli.workflow.network_cache import NetworkCache
+
+ROUNDS = 5  # what is mended may show what else can be
+
+
+@dataclass(frozen=True, slots=True)
+class MendedFile:
+    """A config after mending: its `file` as checked again, its bytes, and how many findings were mended."""
+
+    file: CheckedFile
+    before: bytes
+    after: bytes
+    mended: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,30 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
     return CheckRun(tuple(file for file in files if file), sum(file is None for file in files))
 
 
+def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
+    """A checked config with everything mended that can be, checked again; None where nothing can. Writes nothing."""
+    before, checked, findings, mended = file.checked, file.checked, file.findings, 0
+    networks = NetworkCache()
+    for _ in range(ROUNDS):
+        if checked is None:
+            return None
+        text, count = mend(checked, findings)
+        if not count:
+            break
+        mended += count
+        document = parse_document(checked.document.encode(text), file.name)
+        checked = read_checked(document, checked.layout, checked.presets)
+        checked, findings = _examined(checked, options, networks)
+    if before is None or checked is None or not mended:
+        return None
+    again = replace(file, findings=findings, checked=checked)
+    return MendedFile(again, _bytes(before), _bytes(checked), mended)
+
+
+def _bytes(checked: Checked) -> bytes:
+    return checked.document.encode(checked.document.text)
+
+
 def _check_file(
     candidate: Candidate, options: CheckOptions, presets: Presets, networks: NetworkCache
 ) -> CheckedFile | None:
@@ -58,13 +95,15 @@ def _check_file(
         if candidate.named or not raw or speaks_of_training(raw):
             return CheckedFile(candidate.name, candidate.path, error=error)
         return None
+    checked, findings = _examined(checked, options, networks)
+    return CheckedFile(candidate.name, candidate.path, findings, None, checked)
+
+
+def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -> tuple[Checked, tuple[Finding, ...]]:
+    """All that is to be looked at, and the findings that are asked for."""
     if options.network:
         network, about_network = networks.measure(checked.config)
         checked = replace(checked, network=network, about_network=about_network)
-    findings = in_order((*check(checked), *(_about_dataset(checked) if options.dataset else ())))
-    wanted = chosen(findings, options.select, options.ignore)
-    return CheckedFile(candidate.name, candidate.path, wanted, None, checked)
-
-
-def _about_dataset(checked: Checked) -> Iterator[Finding]:
-    yield from check_roots(checked.config)
+    about_images = tuple(check_roots(checked.config)) if options.dataset else ()
+    findings = in_order((*check(checked), *about_images))
+    return checked, chosen(findings, options.select, options.ignore)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autocal_cli.config.record import DatasetRoot, DatasetSection, TrainingConfig
@@ -12,30 +12,36 @@ from autocal_cli.workflow.roots import find_root, missing_root
 
 def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     """Findings on every set of a config: each folder by itself, GT and LQ beside each other, the crop on both."""
-    if not config.datasets:
-        return
-    from autocal_cli.workflow.check_pairs import check_pairs  # pillow and numpy: only where there are images
-
     folder = Path(config.path).parent
-    here = {
-        root: found
-        for section in config.datasets
-        for root in (*section.gt, *section.lq)
-        if (found := find_root(root, folder))
-    }
-    unusable: set[DatasetRoot] = set()
+    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
+    here = {root: found for root in named if (found := find_root(root, folder))}
+    for section in config.datasets:
+        yield from _same_folder(section, here)
+    if not here:
+        yield from _all_missing(named)
+        return
     for section in config.datasets:
         for root in (*section.gt, *section.lq):
             if root not in here:
                 yield missing_root(root, "Correct the path.")
             elif (problem := _without_images(root, here[root])) is not None:
-                unusable.add(root)
                 yield problem
-        yield from _same_folder(section, here)
-    told = {root.place for root in unusable} | {root.place for s in config.datasets for root in (*s.gt, *s.lq)}
-    for finding in check_pairs(config) if here else ():
+    from autocal_cli.workflow.check_pairs import check_pairs  # pillow and numpy: only where there are images
+
+    told = {root.place for root in named}
+    for finding in check_pairs(config):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
+
+
+def _all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
+    """One finding for a config that was written for another machine."""
+    if len(named) < 2:
+        yield from (missing_root(root, "Correct the path.") for root in named)
+        return
+    message = f"None of the {len(named)} folders that the config names exists, {named[0].path} the first."
+    fix = "Correct the paths; for a config of another machine, --no-dataset."
+    yield Finding("dataset-missing", "warning", message, fix, named[0].place)
 
 
 def _without_images(root: DatasetRoot, found: Path) -> Finding | None:
@@ -54,7 +60,7 @@ def _same_folder(section: DatasetSection, here: dict[DatasetRoot, Path]) -> Iter
     for lq in section.lq:
         for gt in section.gt:
             same = gt.path == lq.path or (gt in here and lq in here and _is_same(here[gt], here[lq]))
-            if same and section.filename_tmpl == "{}":
+            if same and section.filename_tmpl == "{}" and section.meta_info is None:
                 message = f"{section.name}: {lq.path} is both GT and LQ."
                 fix = "Name the folder of the smaller images as dataroot_lq."
                 yield Finding("dataset-same-folder", "error", message, fix, lq.place)

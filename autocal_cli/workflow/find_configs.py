@@ -55,7 +55,9 @@ def _candidates(path: Path) -> Iterator[Candidate]:
         try:
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
         except OSError as error:
-            raise AutocalError(f"The folder cannot be read: {error.strerror or error}.", place=Place(str(path))) from None
+            raise AutocalError(
+                f"The folder cannot be read: {error.strerror or error}.", place=Place(str(path))
+            ) from None
         yield from (Candidate(file, named=False) for file in inside)
     else:
         yield Candidate(path, named=True)
