@@ -57,7 +57,7 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
     try:
         refuse_foreign_record(checked.block)
         if has_record(checked.block):
-            recorded_calibration(checked.block, {})
+            recorded_calibration(checked.block, checked.own)
     except AutocalError as error:
         yield Finding("record-unusable", "error", error.message, error.fix, error.place)
 
@@ -80,7 +80,9 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
             elif value is not None and not (crossed(checked) and path in (("min_weight",), ("max_weight",))):
                 check_value(path, value, checked.schema[path], checked.at(*path))
         except AutocalError as error:
-            yield Finding("value-invalid", "error", error.message, error.fix, error.place)
+            yield Finding(
+                "value-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
+            )
     try:
         refuse_phases_out_of_order(checked.values, checked.presets, checked.block)
     except AutocalError as error:
@@ -95,7 +97,9 @@ def invalid_shares(checked: Checked) -> Iterator[Finding]:
         try:
             read_shares(checked.block, key) if key in SHARE_KEYS else by_loss(checked.block, key)
         except AutocalError as error:
-            yield Finding("shares-invalid", "error", error.message, error.fix, error.place)
+            yield Finding(
+                "shares-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
+            )
 
 
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from autocal_cli.calibration.shares import by_loss
 from autocal_cli.check.record import Checked
+from autocal_cli.config.document import ScalarNode
 from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label
-from autocal_cli.config.reading import lookup
+from autocal_cli.config.reading import lookup, read_scalar
 from autocal_cli.config.record import LossTerm
 from autocal_cli.errors import AutocalError, Finding, Place
 
@@ -78,13 +79,13 @@ def shares_of_nothing(checked: Checked) -> Iterator[Finding]:
     labels = {loss_label(loss.type) for loss in checked.config.losses if loss.table is None}
     tables = {f"l_g_{loss.table.removesuffix('_opt')}" for loss in checked.config.losses if loss.table}
     for key, known, what in (
-        ("gradient_shares", labels | tables, "loss"),
-        ("kinds", labels | tables, "loss"),
+        ("gradient_shares", labels | tables, "loss of this config"),
+        ("kinds", labels | tables, "loss of this config"),
         ("ceilings", set(KINDS), "kind of loss"),
     ):
         for name in _mapping(checked, key):
             if name.split("/")[0] not in known:
-                message = f"`{key}.{name}` names no {what} of this config."
+                message = f"`{key}.{name}` names no {what}."
                 fix = f"Known: {', '.join(sorted(known)) or 'none'}."
                 yield Finding("share-of-nothing", "warning", message, fix, checked.at(key, name))
     for name, kind in _mapping(checked, "kinds").items():
@@ -157,7 +158,8 @@ def _feature_matching(checked: Checked) -> bool:
 
 def _present(checked: Checked, path: tuple[str, ...]) -> bool:
     pair = lookup(checked.document, path)
-    return pair is not None and pair.value.end > pair.value.start
+    node = checked.document.follow(pair.value) if pair else None
+    return node is not None and not (isinstance(node, ScalarNode) and read_scalar(checked.document, node) is None)
 
 
 def _mapping(checked: Checked, key: str) -> dict[str, object]:

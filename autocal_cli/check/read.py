@@ -10,12 +10,15 @@ from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.errors import AutocalError, Finding
 
 
+_FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
+
+
 def read_checked(document: ConfigDocument, layout: TrainerLayout, presets: Presets) -> Checked:
     """Reads a config leniently. Raises AutocalError where it is no training config at all."""
     problems: list[Finding] = []
 
     def tolerate(code: str, error: AutocalError) -> None:
-        problems.append(Finding(code, "error", error.message, error.fix, error.place))
+        problems.append(Finding(code, "error", error.message, error.fix or _FIXES.get(code), error.place))
 
     config = read_training_config(document, layout, tolerate)
     return Checked(document, layout, config, tuple(dict.fromkeys(problems)), presets)

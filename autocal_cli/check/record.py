@@ -58,14 +58,16 @@ class Checked:
         return {path: value for path, value in self.leaves if path in self.schema and self.schema[path].accepts(value)}
 
     @cached_property
+    def own(self) -> dict[KeyPath, Value]:
+        """Those that are the user's own: autocal did not write them, by the record."""
+        return _without(self.values, written_values(self.block)) if self.block else {}
+
+    @cached_property
     def by_hand(self) -> dict[KeyPath, Value]:
-        """Those that neither autocal wrote nor a calibration has seen: the record tells."""
+        """Those of the user's own that no calibration has seen yet, by the record."""
         if self.block is None:
             return {}
-        seen = {**written_values(self.block), **_manual_then(self.block)}
-        return {
-            path: value for path, value in self.values.items() if not (path in seen and same_value(value, seen[path]))
-        }
+        return _without(self.own, _manual_then(self.block))
 
     def number(self, *path: str) -> int | float | None:
         """A number of the block that the scheduler accepts, or None."""
@@ -94,6 +96,10 @@ class Checked:
 
 
 Check = Callable[[Checked], Iterator[Finding]]
+
+
+def _without(values: dict[KeyPath, Value], seen: dict[KeyPath, Value]) -> dict[KeyPath, Value]:
+    return {path: value for path, value in values.items() if not (path in seen and same_value(value, seen[path]))}
 
 
 def _manual_then(block: SchedulingBlock) -> dict[KeyPath, Value]:

@@ -18,12 +18,14 @@ MAX_LINE = 150  # columns of the offending line that are shown
 
 
 def file_lines(file: CheckedFile) -> Iterator[Text]:
-    """All findings on one config."""
+    """All findings on one config; of several with one code the first says why."""
+    said: set[str] = set()
     for finding in file.findings:
-        yield from finding_lines(finding, file.checked.document if file.checked else None)
+        yield from finding_lines(finding, file.checked.document if file.checked else None, finding.code not in said)
+        said.add(finding.code)
 
 
-def finding_lines(finding: Finding, document: ConfigDocument | None) -> Iterator[Text]:
+def finding_lines(finding: Finding, document: ConfigDocument | None, why: bool = True) -> Iterator[Text]:
     """One finding: what, the line where it stands with a caret below, why, the fix."""
     place = f"{finding.place}: " if finding.place else ""
     head = (one_line(place), (finding.code, "bold"), " [", (finding.severity, SEVERITY_STYLE[finding.severity]), "] ")
@@ -31,7 +33,7 @@ def finding_lines(finding: Finding, document: ConfigDocument | None) -> Iterator
     if document is not None and finding.place is not None and finding.place.line is not None:
         yield from _excerpt(document, finding.place.line, finding.place.column or 1)
     rule = load_catalogue().get(finding.code)
-    if rule is not None:
+    if rule is not None and why:
         yield Text.assemble(("  why: ", "dim"), one_line(" ".join(rule.rationale.split())))
     if finding.fix:
         yield Text.assemble(("  fix: ", "dim"), one_line(finding.fix))

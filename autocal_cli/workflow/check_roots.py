@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autocal_cli.config.record import DatasetRoot, DatasetSection, TrainingConfig
@@ -15,8 +16,8 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     folder = Path(config.path).parent
     named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
     here = {root: found for root in named if (found := find_root(root, folder))}
-    for section in config.datasets:
-        yield from _same_folder(section, here)
+    same = {section: tuple(_same_folder(section, here)) for section in config.datasets}
+    yield from (finding for findings in same.values() for finding in findings)
     if not here:
         yield from _all_missing(named)
         return
@@ -29,7 +30,8 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     from autocal_cli.workflow.check_pairs import check_pairs  # pillow and numpy: only where there are images
 
     told = {root.place for root in named}
-    for finding in check_pairs(config):
+    apart = tuple(section for section in config.datasets if not same[section])
+    for finding in check_pairs(replace(config, datasets=apart)):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
 
