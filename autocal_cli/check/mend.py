@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.calibration.schema import nearest_keys
-from autocal_cli.check.numbers import number_meant, scalars, spelling
+from autocal_cli.check.numbers import text_numbers
 from autocal_cli.check.record import Checked
 from autocal_cli.config.comments import all_comments
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, ScalarNode, SequenceNode, parse_document
@@ -52,11 +52,8 @@ def _remedy(checked: Checked, finding: Finding) -> Remedy | None:
 
 def _number(checked: Checked, finding: Finding) -> Remedy | None:
     """`2e-4` -> `2.0e-04`."""
-    for path, node in scalars(checked.document.root):
-        if checked.document.place(node.start) == finding.place:
-            number = number_meant(checked, path, node)
-            return None if number is None else Remedy(node, number, spelling(number, node.value))
-    return None
+    text = text_numbers(checked).get(finding.place) if finding.place else None
+    return Remedy(text.node, text.number, text.spelling) if text else None
 
 
 def _key(checked: Checked, finding: Finding) -> Remedy | None:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 from autocal_cli.check.record import Checked
 from autocal_cli.config.document import MappingNode, Node, ScalarNode, SequenceNode
 from autocal_cli.config.reading import read_scalar
 from autocal_cli.config.record import KeyPath
 from autocal_cli.config.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, Place
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -37,17 +39,36 @@ NUMERIC = WHOLE | {
 
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     """Every scalar, wherever it stands, that is a number to its writer and text to the trainer."""
-    for path, node in scalars(checked.document.root):
-        number = number_meant(checked, path, node)
-        if number is not None:
-            said = f"`{path[-1]}: {node.value}` is text to the trainer's YAML reader"
-            message = f"{said}; it is meant as the number {number!r}."
-            fix = f"Write {spelling(number, node.value)}."
-            place = checked.document.place(node.start)
-            yield Finding("number-as-text", "warning", message, fix, place)
+    for place, text in text_numbers(checked).items():
+        said = f"`{text.key}: {text.node.value}` is text to the trainer's YAML reader"
+        message = f"{said}; it is meant as the number {text.number!r}."
+        yield Finding("number-as-text", "warning", message, f"Write {text.spelling}.", place)
 
 
-def number_meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | float | None:
+@dataclass(frozen=True, slots=True)
+class TextNumber:
+    """A scalar that is text and means `number`."""
+
+    key: str
+    node: ScalarNode
+    number: int | float
+
+    @property
+    def spelling(self) -> str:
+        return spelling(self.number, self.node.value)
+
+
+@lru_cache(maxsize=1)
+def text_numbers(checked: Checked) -> dict[Place, TextNumber]:
+    """All of them in a document, by their places."""
+    return {
+        checked.document.place(node.start): TextNumber(path[-1], node, number)
+        for path, node in scalars(checked.document.root)
+        if (number := _meant(checked, path, node)) is not None
+    }
+
+
+def _meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | float | None:
     """The number that a text stands for; None for what is a number already, or plainly none."""
     key = path[-1] if path else ""
     if node.tag is not None or key in _NAMES or any(part.startswith(_FOLDERS) for part in path):

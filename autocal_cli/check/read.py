@@ -9,7 +9,6 @@ from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.errors import AutocalError, Finding
 
-
 _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
 
 

@@ -17,7 +17,7 @@ from autocal_cli.errors import Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checked:
     """A config, read as far as it can be read.
 
