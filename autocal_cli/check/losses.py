@@ -35,9 +35,9 @@ def negative_losses(checked: Checked) -> Iterator[Finding]:
     for loss in checked.config.losses:
         if loss.weight < 0:
             deed = (
-                "BasicSR maximises it"
-                if checked.layout.trainer == "BasicSR"
-                else "traiNNer-redux takes its absolute value, and the enlarged input for the target"
+                "traiNNer-redux takes its absolute value, and the enlarged input for the target"
+                if checked.layout.trainer.startswith("traiNNer")
+                else f"{checked.layout.trainer} multiplies by it, so that the loss is driven up"
             )
             message = f"The weight of {loss.type} is negative, {loss.weight:g}: {deed}."
             yield Finding(

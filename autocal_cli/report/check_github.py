@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from autocal_cli.check.outcome import CheckRun
 from autocal_cli.errors import Place
 
@@ -22,7 +24,7 @@ def check_github(run: CheckRun) -> str:
 
 
 def _command(level: str, place: Place, code: str, text: str) -> str:
-    where = {"file": place.path, "line": place.line, "col": place.column, "title": code}
+    where = {"file": Path(place.path).as_posix(), "line": place.line, "col": place.column, "title": code}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value is not None)
     return f"::{level} {properties}::{_data(text)}"
 

@@ -39,21 +39,22 @@ def _measure(network: NetworkOptions, scale: int | None) -> Outcome:
         fingerprint = fingerprint_network(network, scale)
         return fingerprint, fingerprint.findings
     except AutocalError as error:
-        return None, _rejections(network, error)
+        return None, _rejections(network, scale, error)
 
 
-def _rejections(network: NetworkOptions, first: AutocalError) -> tuple[Finding, ...]:
-    """Each argument that the constructor refuses by itself; where that is none, what it refused in all."""
-    from autocal_cli.network.builders import BUILDERS
+def _rejections(network: NetworkOptions, scale: int | None, first: AutocalError) -> tuple[Finding, ...]:
+    """What is to be said of each argument by itself; where that is nothing, what was refused in all."""
+    from autocal_cli.network.fingerprint import fingerprint_network
 
-    builder = next(builder for builder in BUILDERS if builder.knows(network.type))
     findings: list[Finding] = []
     for name, value in network.arguments.items():
         try:
-            findings += builder.check(replace(network, arguments={name: value}))
+            alone = fingerprint_network(replace(network, arguments={name: value}), scale)
+            findings += (finding for finding in alone.findings if finding.code == "network-argument-unknown")
         except AutocalError as error:
             findings.append(_rejection(error))
-    return tuple(findings) or (_rejection(first),)
+    rejected = any(finding.code == "network-rejected" for finding in findings)
+    return tuple(dict.fromkeys(findings)) if rejected else (_rejection(first), *findings)
 
 
 def _rejection(error: AutocalError) -> Finding:
