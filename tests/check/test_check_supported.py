@@ -32,7 +32,9 @@ sizes = st.integers(1000, 100_000_000)
 def test_whatever_calibration_writes_is_supported(network, total_iter, batch_size, adversarial, complexity) -> None:
     losses = (LossTerm("ganloss", "adversarial", 0.1, HERE),) if adversarial else ()
     block = SchedulingBlock({"training_config": {"dataset_info": {"overall_complexity": complexity}}}, {}, HERE)
-    config = TrainingConfig("", "", 2, total_iter, batch_size, losses, None, (), (), block, HERE)
+    config = TrainingConfig(
+        "", "", scale=2, total_iter=total_iter, batch_size=batch_size, losses=losses, block=block, place=HERE
+    )
     written = calibrate(config, network, None, PRESETS).parameters
     for name in PARAMETERS:
         limits = supported(name, network, total_iter, PRESETS)
@@ -45,6 +47,6 @@ def test_the_range_is_pinned_for_nano() -> None:
     assert {name: (round(r.low, 4), round(r.high, 4)) for name, r in ranges.items()} == {
         "momentum": (0.6652, 0.936),
         "adaptation_rate": (0.0067, 0.0352),
-        "max_weight": (3.2, 6.25),
+        "max_weight": (2.4, 6.25),
         "baseline_iterations": (14.0, 140.625),
     }

@@ -206,6 +206,10 @@ def test_well_made_templates_raise_no_false_alarm(corpus: Path, autocal) -> None
     automatic, minimal = "2xParagonSR2_Nano_AUTO_CALIBRATED.yml", "2xParagonSR2_Nano_Minimal_0_Config.yml"
     by_hand, gan = "2xParagonSR2_Nano_PSISR_D.yml", "2xParagonSR2_Nano_Perceptual_DynamicGAN.yml"
     assert found == {
+        (
+            "4b002e_2xParagonSR2_Realtime_fidelity.yml",
+            "network-argument-unknown",
+        ),  # use_content_aware: an older argument
         (automatic, "network-argument-unknown"),
         (automatic, "number-as-text"),  # lr: 2e-4
         (automatic, "discriminator-missing"),
