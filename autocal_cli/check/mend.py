@@ -18,8 +18,7 @@ from autocal_cli.config.edits import Edit, inverse, splice
 from autocal_cli.config.reading import lookup, read_scalar
 from autocal_cli.config.record import Scalar
 from autocal_cli.config.scalars import write_scalar
-from autocal_cli.config.verify import VerificationError
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, VerificationError
 
 
 @dataclass(frozen=True, slots=True)

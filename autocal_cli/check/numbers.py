@@ -40,7 +40,7 @@ NUMERIC = WHOLE | {
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     """Every scalar, wherever it stands, that is a number to its writer and text to the trainer."""
     for place, text in text_numbers(checked).items():
-        said = f"`{text.key}: {text.node.value}` is text to the trainer's YAML reader"
+        said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
         message = f"{said}; it is meant as the number {text.number!r}."
         yield Finding("number-as-text", "warning", message, f"Write {text.spelling}.", place)
 

@@ -51,10 +51,6 @@ NoCacheOption = Annotated[
 ]
 NoImagesOption = Annotated[bool, typer.Option("--no-dataset", help="Do not look at the folders that it names.")]
 NoNetworkOption = Annotated[bool, typer.Option("--no-network", help="Do not build the network.")]
-TrainerKindOption = Annotated[
-    str | None,
-    typer.Option("--trainer-kind", metavar="KIND", help="The trainer it is for. [default: told by its shape]"),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
 
