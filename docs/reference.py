@@ -15,7 +15,9 @@ import typer.main
 from autocal_cli.calibration.formulas import formula, target
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import PARAMETERS
+from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.cli import app, main
+from autocal_cli.report.rule_text import rules_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +66,11 @@ def bounds_table() -> str:
         share = f", and {bound.share_of_run:.0%} of the run" if bound.share_of_run else ""
         rows.append(f"| {name} | {bound.low:g} | {bound.high:g}{share} |")
     return "\n".join([*rows, "", f"Source: {presets.bounds_source}.", ""])
+
+
+def findings() -> str:
+    """Every code that autocal prints, as Markdown."""
+    return rules_markdown(load_catalogue().values())
 
 
 def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False) -> str:

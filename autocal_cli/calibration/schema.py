@@ -191,11 +191,20 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
 
 
 def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:
-    """A key that autocal does not know: kept and passed on, but said, with the nearest known one."""
+    """A key that autocal does not know is kept and passed on, but said; one that is nearly a known one is misspelt."""
     name = ".".join(path)
-    near = difflib.get_close_matches(name, [".".join(known) for known in schema], n=1, cutoff=0.75)
-    fix = f"Did you mean `{near[0]}`?" if near else None
-    return Finding("unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", fix, place)
+    near = nearest_keys(name, schema)
+    if near:
+        message = f"`{BLOCK_KEY}.{name}` is no key that autocal knows, so that it does nothing."
+        return Finding("misspelt-key", "warning", message, f"Did you mean `{near[0]}`?", place)
+    return Finding(
+        "unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", None, place
+    )
+
+
+def nearest_keys(name: str, schema: Mapping[KeyPath, Field]) -> list[str]:
+    """The known keys that a misspelt one resembles, nearest first."""
+    return difflib.get_close_matches(name, [".".join(known) for known in schema], cutoff=0.75)
 
 
 def _is_finite(value: int | float) -> bool:

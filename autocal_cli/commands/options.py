@@ -80,6 +80,8 @@ WeightsOption = Annotated[
         show_default=False,
     ),
 ]
+NoImagesOption = Annotated[bool, typer.Option("--no-dataset", help="Do not look at the folders that it names.")]
+NoNetworkOption = Annotated[bool, typer.Option("--no-network", help="Do not build the network.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
 

@@ -33,3 +33,12 @@ def loss_kind(type_name: str) -> str:
     """
     name = type_name.lower().removesuffix("loss").rstrip("_")
     return _KIND_OF.get(name, UNKNOWN)
+
+
+def loss_label(type_name: str) -> str:
+    """The label that traiNNer-redux logs a loss type under, and by which it keeps it.
+
+    >>> loss_label("L1Loss"), loss_label("ganloss")
+    ('l_g_l1', 'l_g_gan')
+    """
+    return f"l_g_{type_name.lower().replace('loss', '')}"

@@ -17,7 +17,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.report.axis_drawing import axis_drawing
 from autocal_cli.report.output import one_line, shows_blocks
 
-_SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
     "texture_variance": "texture variance",
     "edge_density": "edge density",
@@ -143,7 +143,7 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
     for finding in findings:
         place = f"{finding.place}: " if finding.place else ""
         fix = f" {finding.fix}" if finding.fix else ""
-        severity = (f"{finding.severity} ", _SEVERITY_STYLE[finding.severity])
+        severity = (f"{finding.severity} ", SEVERITY_STYLE[finding.severity])
         told = one_line(f"{finding.message}{fix}")
         lines.append(Text.assemble(one_line(place), severity, (finding.code, "dim"), f": {told}"))
     return lines
