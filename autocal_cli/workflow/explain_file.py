@@ -39,7 +39,10 @@ def explain_file(
 
 
 def _unheard(path: Path) -> Finding:
-    message = "A resolved config is told from its record, so naming images or a trainer changes nothing here."
+    message = (
+        "A resolved config is told from its record: options on images (--hr, --no-dataset, --batches) and on who "
+        "builds the network (--trainer, --network, --weights) change nothing here."
+    )
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 
 
