@@ -1,7 +1,8 @@
 """The entry point: which commands there are, and what exit code an error has. The commands stand in `commands`.
 
-Exit codes: 0 done; 1 findings of severity error; 2 wrong usage or input that cannot be read; 130 interrupted.
-Heavy modules (torch, numpy, pillow, ruamel) are imported inside the commands, so that `--help` answers at once.
+Exit codes: 0 done; 1 findings of severity error, or what `--exit-code` asks for; 2 wrong usage or input that cannot
+be read; 130 interrupted.
+Heavy modules (torch, numpy, pillow, yaml) are imported inside the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -13,9 +14,15 @@ import typer
 
 from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
+from autocal_cli.commands.check import check
+from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
+from autocal_cli.commands.networks import networks
+from autocal_cli.commands.presets import presets
 from autocal_cli.commands.replay import replay
+from autocal_cli.commands.rule import rule
 from autocal_cli.commands.run import run
+from autocal_cli.commands.schema import schema
 from autocal_cli.commands.voice import complain
 from autocal_cli.errors import AutocalError
 from autocal_cli.version import __version__
@@ -50,9 +57,15 @@ def common(
 
 app.command()(calibrate)
 app.command()(explain)
+app.command()(check)
+app.command()(rule)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
 app.command()(replay)
+app.command()(diff)
+app.command()(presets)
+app.command()(schema)
+app.command()(networks)
 
 
 def main() -> None:

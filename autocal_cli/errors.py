@@ -37,6 +37,10 @@ class Finding:
     place: Place | None = None
 
 
+class VerificationError(AssertionError):
+    """The output is not what was meant: a fault of autocal's, never the user's. Nothing is written."""
+
+
 class AutocalError(Exception):
     """A user's mistake or unreadable input: one line with what, where and the cure. The command exits with 2."""
 

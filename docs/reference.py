@@ -12,9 +12,12 @@ from typing import Any
 
 import typer.main
 
+from autocal_cli.calibration.formulas import formula, target
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS, Rule
+from autocal_cli.calibration.record import PARAMETERS
+from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.cli import app, main
+from autocal_cli.report.rule_text import rules_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,7 +28,8 @@ def commands() -> str:
     parts = []
     for name, command in group.commands.items():
         arguments = " ".join(str(p.metavar) for p in command.params if _is_argument(p))
-        parts.append(f"## `autocal {name} {arguments}`\n\n{command.help}\n\n| option | what it does |\n|---|---|")
+        title = f"autocal {name} {arguments}".rstrip()
+        parts.append(f"## `{title}`\n\n{command.help}\n\n| option | what it does |\n|---|---|")
         parts += [f"| {_spelling(p)} | {_cell(p.help or '')} |" for p in command.params if not _is_argument(p)]
         parts.append("")
     return "\n".join(parts)
@@ -34,12 +38,14 @@ def commands() -> str:
 def presets_table() -> str:
     """The presets as Markdown, one row a variant."""
     presets = load_presets()
-    rows = [f"| variant | parameters x2 / x4 | {' | '.join(PARAMETERS)} | use |", "|---" * (len(PARAMETERS) + 3) + "|"]
+    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PARAMETERS)} | use |"]
+    rows.append("|---" * (len(PARAMETERS) + 4) + "|")
     for preset in presets.presets:
         sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
+        costs = f"{preset.macs_per_pixel[2]:,.0f} / {preset.macs_per_pixel[4]:,.0f}"
         values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
-        rows.append(f"| {preset.variant} | {sizes} | {values} | {preset.use} |")
-    sources = "; ".join(f"{name}: {source}" for name, source in presets.sources.items())
+        rows.append(f"| {preset.variant} | {sizes} | {costs} | {values} | {preset.use} |")
+    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PARAMETERS, "fallback"))
     return "\n".join([*rows, "", f"Sources: {sources}.", ""])
 
 
@@ -47,7 +53,7 @@ def rules_table() -> str:
     """The rules as Markdown, in the order in which they apply."""
     rows = ["| code | changes | by the factor | why | source |", "|---|---|---|---|---|"]
     rows += [
-        f"| `{rule.code}` | {_target(rule)} | {_cell(_formula(rule))} | {rule.reason} | {_cell(rule.source)} |"
+        f"| `{rule.code}` | {target(rule)} | {_cell(formula(rule))} | {rule.reason} | {_cell(rule.source)} |"
         for rule in load_presets().rules
     ]
     return "\n".join([*rows, ""])
@@ -60,6 +66,11 @@ def bounds_table() -> str:
         share = f", and {bound.share_of_run:.0%} of the run" if bound.share_of_run else ""
         rows.append(f"| {name} | {bound.low:g} | {bound.high:g}{share} |")
     return "\n".join([*rows, "", f"Source: {presets.bounds_source}.", ""])
+
+
+def findings() -> str:
+    """Every code that autocal prints, as Markdown."""
+    return rules_markdown(load_catalogue().values())
 
 
 def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False) -> str:
@@ -92,24 +103,6 @@ def _is_argument(parameter: Any) -> bool:
 def _spelling(parameter: Any) -> str:
     value = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
     return f"`{', '.join(parameter.opts)}{value}`"
-
-
-def _target(rule: Rule) -> str:
-    return "the time constant 1 / (1 - momentum)" if rule.parameter == "momentum" else rule.parameter
-
-
-def _formula(rule: Rule) -> str:
-    numbers = rule.numbers
-    sign = "" if rule.direction == "up" else "-"
-    match rule.form:
-        case "exponential":
-            return f"{numbers['base']:g}^({sign}2 ({rule.signal} - 0.5))"
-        case "power":
-            limits = f"within {numbers['low']:g} to {numbers['high']:g}"
-            return f"({rule.signal} / {numbers['reference']:g})^{sign}{numbers['exponent']:g}, {limits}"
-        case "switch":
-            value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
-            return f"{value:g} with an {rule.signal} loss"
 
 
 def _cell(text: str) -> str:

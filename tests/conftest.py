@@ -10,6 +10,8 @@ from hypothesis import settings
 
 # One thread a process, here and in the processes that tests start: the tests themselves run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is built must not depend on where the tests run.
+os.environ.pop("AUTOCAL_TRAINER", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,7 +46,7 @@ def calibrate(
     total_iter, length_findings = _run_length(config, overrides)
     placement, first_steps, place_findings = place(network, presets)
     scores_by_hand = _scores_by_hand(overrides)
-    signals = read_signals(config, dataset, scores_by_hand, total_iter)
+    signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters = {
         name: _choose(name, first_steps[name], signals, total_iter, overrides, presets) for name in PARAMETERS
     }
@@ -61,8 +61,12 @@ def calibrate(
         total_iter=total_iter,
         manual=overrides.values,
         presets_version=presets.version,
-        findings=(*network.findings, *place_findings, *length_findings, *overrides.findings),
+        findings=(*_about_networks(network), *place_findings, *length_findings, *overrides.findings),
     )
+
+
+def _about_networks(network: NetworkFingerprint) -> tuple[Finding, ...]:
+    return (*network.findings, *(network.discriminator.findings if network.discriminator else ()))
 
 
 def _choose(

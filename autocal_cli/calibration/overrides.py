@@ -43,14 +43,14 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     values: dict[KeyPath, Value] = {}
     findings: list[Finding] = []
     written = written_values(block) if block else {}
-    _refuse_foreign_record(block)
+    refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
         if path[0] in (RECORD_KEY, *RUNTIME_KEYS):
             continue
         if path not in schema:
-            _refuse_wrong_shape(path, value, schema, place)
-            if not (value in (None, {}) and _is_section(path, schema)):
+            refuse_wrong_shape(path, value, schema, place)
+            if not (value in (None, {}) and is_section(path, schema)):
                 findings.append(unknown_key(path, schema, place))
             continue
         if value is None or (path in settings) or (path in written and same_value(value, written[path])):
@@ -60,7 +60,7 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
         if path != MODE_KEY:
             values[path] = checked
     merged = {**values, **settings}
-    _refuse_phases_out_of_order(merged, presets, block)
+    refuse_phases_out_of_order(merged, presets, block)
     return Overrides(merged, tuple(findings))
 
 
@@ -95,12 +95,12 @@ def same_value(one: Value, other: Value) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _is_section(path: KeyPath, schema: Mapping[KeyPath, object]) -> bool:
+def is_section(path: KeyPath, schema: Mapping[KeyPath, object]) -> bool:
     """Whether known keys stand below `path`, as they do below `phases`."""
     return any(known[: len(path)] == path for known in schema)
 
 
-def _refuse_foreign_record(block: SchedulingBlock | None) -> None:
+def refuse_foreign_record(block: SchedulingBlock | None) -> None:
     """A `calibration` that is no record would be overwritten; a record of a later version would be misread."""
     found = block.values.get(RECORD_KEY) if block else None
     if block is None or found in (None, {}):
@@ -115,7 +115,7 @@ def _refuse_foreign_record(block: SchedulingBlock | None) -> None:
         raise AutocalError(message, place=place, fix="Update autocal-cli.")
 
 
-def _refuse_phases_out_of_order(
+def refuse_phases_out_of_order(
     values: Mapping[KeyPath, Value], presets: Presets, block: SchedulingBlock | None
 ) -> None:
     """A phase that ends no later than the one before it would never come."""
@@ -134,10 +134,10 @@ def _refuse_phases_out_of_order(
         before, end, last = phase.name, until, path
 
 
-def _refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:
+def refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:
     """`momentum: {a: 1}` and `phases: fast` put the wrong shape where autocal writes."""
     for length in range(1, len(path)):
         if path[:length] in schema:
             raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
-    if value not in (None, {}) and _is_section(path, schema):
+    if value not in (None, {}) and is_section(path, schema):
         raise AutocalError(f"`{'.'.join(path)}` should be a mapping. Found {shown(value)}.", place=place)

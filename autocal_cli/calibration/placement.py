@@ -2,19 +2,24 @@
 
 Capacity is log(parameters). Between two presets each parameter is interpolated linearly in the space in which
 it acts: log(1 - momentum), log(adaptation_rate), log(max_weight), log(min_weight); adaptation_threshold and
-baseline_iterations as they are. Beyond the smallest and the largest preset the values stay as theirs.
+baseline_iterations as they are. Beyond the smallest and the largest preset the values stay as theirs. MACs choose
+nothing: where they place the network elsewhere by more than a preset, a finding says so.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from autocal_cli.calibration.axis import Axis, axis_at, gap, in_words, span_in_words
 from autocal_cli.calibration.record import PARAMETERS, Number, Placement, Preset, Presets, Step
 from autocal_cli.errors import Finding
 from autocal_cli.network.record import NetworkFingerprint
 
 Space = tuple[Callable[[float], float], Callable[[float], float]]
+
+FAR = 1.0  # presets between the places by parameters and by MACs that are worth a word; chosen, untested
 
 _LOG: Space = (math.log, math.exp)
 _LINEAR: Space = (float, float)
@@ -28,18 +33,34 @@ _SPACES: Mapping[str, Space] = {
 }
 
 
-def place(network: NetworkFingerprint, presets: Presets) -> tuple[Placement, dict[str, Step], tuple[Finding, ...]]:
+Placed = tuple[Placement, dict[str, Step], tuple[Finding, ...]]
+
+
+def place(network: NetworkFingerprint, presets: Presets) -> Placed:
     """The preset values for a network: its placement, the first step of every parameter's trail, and what to tell."""
-    exact = next((p for p in presets.presets if (p.family, p.variant) == (network.family, network.variant)), None)
+    axis = axis_at(presets, network.scale)
+    placement, steps, findings = _placed(network, axis, presets)
+    placement = replace(placement, axis=axis.names)
+    if network.macs_per_pixel is not None:
+        low, high = axis.span_of(network.macs_per_pixel)
+        placement = replace(placement, macs_span=(round(low, 3), round(high, 3)))
+    return placement, steps, (*findings, *_about_macs(network, placement))
+
+
+def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed:
+    exact = next((p for p in axis.presets if (p.family, p.variant) == (network.family, network.variant)), None)
     if exact is not None:
         reason = f"{network.type} is the preset {exact.variant} itself."
-        return Placement(exact.variant, "exact", reason), _steps(exact, presets, reason), ()
+        placement = Placement(exact.variant, "exact", reason, position=float(axis.presets.index(exact)))
+        return placement, _steps(exact, presets, reason), ()
     if network.parameters is None:
         fallback = next(preset for preset in presets.presets if preset.variant == presets.fallback)
         reason = f"The network was not measured; {fallback.variant} stands in for it."
         steps = _steps(fallback, presets, reason)
         return Placement(fallback.variant, "fallback", reason), steps, (_fallback_finding(fallback),)
-    return _between(network, network.parameters, presets)
+    if axis.parameters[0] <= network.parameters <= axis.parameters[-1]:
+        return _between(network.parameters, axis, presets)
+    return _beyond(network, network.parameters, axis, presets)
 
 
 def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
@@ -50,22 +71,15 @@ def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
     }
 
 
-def _between(
-    network: NetworkFingerprint, parameters: int, presets: Presets
-) -> tuple[Placement, dict[str, Step], tuple[Finding, ...]]:
-    axis = sorted(((_size(preset, network.scale), preset) for preset in presets.presets), key=lambda entry: entry[0])
-    sizes = [size for size, _ in axis]
-    upper = next((index for index, size in enumerate(sizes) if size >= parameters), len(axis))
-    if upper in (0, len(axis)):
-        size, preset = axis[min(upper, len(axis) - 1)]
-        return _beyond(network, parameters, size, preset, presets)
-    (low_size, low), (high_size, high) = axis[upper - 1], axis[upper]
-    # t = position of log(parameters) between the two presets, 0..1
-    t = math.log(parameters / low_size) / math.log(high_size / low_size)
-    nearest = low if t < 0.5 else high
+def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
+    position = axis.place_of(parameters)
+    index = min(int(position), len(axis.presets) - 2)
+    t = position - index  # 0..1 on the way from the smaller preset to the larger
+    (low, low_size), (high, high_size) = ((axis.presets[i], axis.parameters[i]) for i in (index, index + 1))
+    nearest, size = (low, low_size) if t < 0.5 else (high, high_size)
     reason = (
-        f"{parameters:,} parameters stand between {low.variant} ({low_size:,}) and "
-        f"{high.variant} ({high_size:,}), {t:.0%} of the way."
+        f"{parameters:,} parameters stand between {low.variant} ({low_size:,}) and {high.variant} ({high_size:,}), "
+        f"{t:.0%} of the way; {_distance(nearest, size, parameters)}."
     )
     source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
     steps = {}
@@ -76,21 +90,28 @@ def _between(
         )
         value = _interpolate(name, *ends, t)
         steps[name] = Step("preset.interpolated", source.format(presets.sources[name]), None, value, told)
-    return Placement(nearest.variant, "interpolated", reason), steps, ()
+    return Placement(nearest.variant, "interpolated", reason, position=round(position, 3)), steps, ()
 
 
-def _beyond(
-    network: NetworkFingerprint, parameters: int, size: int, preset: Preset, presets: Presets
-) -> tuple[Placement, dict[str, Step], tuple[Finding, ...]]:
+def _distance(nearest: Preset, size: int, parameters: int) -> str:
+    if size == parameters:
+        return f"{nearest.variant} has as many"
+    factor = max(size, parameters) / min(size, parameters)
+    return f"the nearest, {nearest.variant}, is {factor:.3g} times {'smaller' if size < parameters else 'larger'}"
+
+
+def _beyond(network: NetworkFingerprint, parameters: int, axis: Axis, presets: Presets) -> Placed:
+    index, where = (0, "below the smallest") if parameters < axis.parameters[0] else (-1, "above the largest")
+    preset, size = axis.presets[index], axis.parameters[index]
     factor = max(parameters, size) / min(parameters, size)
-    where = "below the smallest" if parameters < size else "above the largest"
     reason = (
         f"{parameters:,} parameters are {factor:.3g} times {where} preset, {preset.variant} ({size:,}); "
         "its values are kept."
     )
     steps = _steps(preset, presets, reason)
     finding = Finding("network-out-of-range", "info", f"{network.type}: {reason}")
-    return Placement(preset.variant, "clamped", reason), steps, (finding,) if factor > 1.1 else ()
+    placement = Placement(preset.variant, "clamped", reason, position=axis.place_of(parameters))
+    return placement, steps, (finding,) if factor > 1.1 else ()
 
 
 def _interpolate(name: str, low: Number, high: Number, t: float) -> float:
@@ -100,10 +121,17 @@ def _interpolate(name: str, low: Number, high: Number, t: float) -> float:
     return back((1 - t) * into(low) + t * into(high))
 
 
-def _size(preset: Preset, scale: int | None) -> int:
-    """The preset's parameters at a scale; at a scale that it lacks, those at the nearest one."""
-    nearest = min(preset.parameters, key=lambda known: (abs(known - (scale or 4)), known))
-    return preset.parameters[nearest]
+def _about_macs(network: NetworkFingerprint, placement: Placement) -> tuple[Finding, ...]:
+    """A variant is its preset whatever it costs; of any other network, the places must not lie far apart."""
+    position, span = placement.position, placement.macs_span
+    if placement.match == "exact" or position is None or span is None or gap(position, span) <= FAR:
+        return ()
+    message = (
+        f"{network.type}: its parameters stand {in_words(placement.axis, position)}, its MACs "
+        f"{span_in_words(placement.axis, span)}, {gap(position, span):.1f} presets apart. "
+        "The values follow the parameters."
+    )
+    return (Finding("network-macs-apart", "info", message, "Set by hand what should rather follow its cost."),)
 
 
 def _fallback_finding(fallback: Preset) -> Finding:

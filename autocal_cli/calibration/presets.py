@@ -14,15 +14,20 @@ _RULE_FIELDS = {"code", "signal", "parameter", "form", "direction", "reason", "s
 
 
 def load_presets() -> Presets:
-    """All presets, rules, bounds, phases and stability settings that ship with this version."""
+    """All presets, rules, bounds, phases, stability settings and ceilings that ship with this version."""
     families = [_load(f"{family}.toml") for family in FAMILIES]
-    rules, phases, stability = _load("rules.toml"), _load("phases.toml"), _load("stability.toml")
+    rules, phases, stability, shares = (_load(f"{name}.toml") for name in ("rules", "phases", "stability", "shares"))
     versions = [table["version"] for table in (*families, rules, phases, stability)]
     return Presets(
         version=".".join(str(version) for version in versions),
         presets=tuple(_preset(family["family"], entry) for family in families for entry in family["preset"]),
         fallback=families[0]["fallback"],
-        sources={key: source for family in families for key, source in family["sources"].items()},
+        sources={
+            **{key: source for family in families for key, source in family["sources"].items()},
+            **{f"phases.{phase['name']}": phase["source"] for phase in phases["phase"]},
+            **{f"stability.{key}": source for key, source in stability["source"].items()},
+            **{f"ceilings.{kind}": source for kind, source in shares["source"].items()},
+        },
         rules=tuple(_rule(entry) for entry in rules["rule"]),
         bounds={
             name: Bound(entry["min"], entry["max"], entry.get("share_of_run"))
@@ -31,6 +36,7 @@ def load_presets() -> Presets:
         bounds_source=rules["bounds_source"]["text"],
         phases=tuple(Phase(entry["name"], entry["until"], entry["rate"], entry["range"]) for entry in phases["phase"]),
         stability=stability["stability"],
+        ceilings=shares["ceiling"],
     )
 
 
@@ -45,6 +51,7 @@ def _preset(family: str, entry: dict[str, Any]) -> Preset:
         use=entry["use"],
         values={name: entry[name] for name in PARAMETERS},
         parameters={int(scale.removeprefix("x")): count for scale, count in entry["parameters"].items()},
+        macs_per_pixel={int(scale.removeprefix("x")): macs for scale, macs in entry["macs_per_pixel"].items()},
     )
 
 

@@ -30,7 +30,8 @@ Match = Literal["exact", "interpolated", "clamped", "fallback"]
 class Preset:
     """The parameters for one variant of a family, tuned for `reference_iterations` steps.
 
-    `values` by parameter name; `parameters` counts the variant's parameters by scale.
+    `values` by parameter name; `parameters` counts the variant's parameters by scale, `macs_per_pixel` its
+    multiply-accumulates per input pixel.
     """
 
     family: str
@@ -38,6 +39,7 @@ class Preset:
     use: str
     values: Mapping[str, Number]
     parameters: Mapping[int, int]
+    macs_per_pixel: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Presets:
-    """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes."""
+    """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes.
+
+    `sources` says where a number comes from, by what it is: a parameter of the presets, `fallback`, `phases.early`,
+    `stability.spike_z`, `ceilings.adversarial`. A rule carries its own.
+    """
 
     version: str
     presets: tuple[Preset, ...]
@@ -86,6 +92,7 @@ class Presets:
     bounds_source: str
     phases: tuple[Phase, ...]
     stability: Mapping[str, Number]
+    ceilings: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +124,18 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a network stands among the presets. `variant` is the preset it is or is nearest to (by log parameters)."""
+    """Where a network stands among the presets. `variant` is the preset it is or is nearest to (by log parameters).
+
+    `axis` names the presets, smallest first; `position` is the network's place on it by parameters (0 the first preset,
+    1 the second, ...), `macs_span` where it stands by MACs. Both are None where nothing was measured.
+    """
 
     variant: str
     match: Match
     reason: str
+    axis: tuple[str, ...] = ()
+    position: float | None = None
+    macs_span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

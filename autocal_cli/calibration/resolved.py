@@ -23,9 +23,9 @@ from autocal_cli.calibration.record import (
 from autocal_cli.calibration.restored import restored
 from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
 from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.version import __version__
 
 MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
@@ -33,7 +33,15 @@ SCORES = (*METRIC_NAMES, "overall_complexity")
 
 _FAILED_THEN = FileIssue("(not recorded)", "could not be read when the dataset was measured")
 _NETWORK_KEYS = ("type", "family", "variant", "scale", "parameters", "macs_per_pixel", "builder", "structure")
-_PLACEMENT_KEYS = {"variant": "nearest", "match": "match", "reason": "placement"}  # Placement's own, in the record
+_DISCRIMINATOR_KEYS = ("type", "parameters", "builder")
+_PLACEMENT_KEYS = {  # Placement's own, in the record
+    "variant": "nearest",
+    "match": "match",
+    "reason": "placement",
+    "axis": "axis",
+    "position": "position",
+    "macs_span": "macs_span",
+}
 
 
 def resolved_values(calibration: Calibration) -> dict[str, Value]:
@@ -106,9 +114,9 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             _put(values, path, value)
         training = values[TOTAL_ITERATIONS[0]]
         told = {
-            "network": restored(NetworkFingerprint, {key: record["network"][key] for key in _NETWORK_KEYS}),
-            "placement": restored(Placement, {key: record["network"][name] for key, name in _PLACEMENT_KEYS.items()}),
-            "dataset": _dataset_from(record["dataset"]) if record["dataset"] else None,
+            "network": _network_from(record["network"]),
+            "placement": _placement_from(record["network"]),
+            "dataset": _dataset_from(record["dataset"]) if record.get("dataset") else None,
             "dataset_info": {name: training[DATASET_INFO[-1]][name] for name in SCORES},
             "parameters": {name: _parameter_from(name, record["trail"][name], manual) for name in PARAMETERS},
             "phases": tuple(restored(Phase, {"name": name, **entry}) for name, entry in values["phases"].items()),
@@ -149,7 +157,30 @@ def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
 def _network_entry(calibration: Calibration) -> dict[str, Value]:
     network, placement = calibration.network, calibration.placement
     entry: dict[str, Value] = {key: getattr(network, key) for key in _NETWORK_KEYS}
-    return entry | {name: getattr(placement, key) for key, name in _PLACEMENT_KEYS.items()}
+    if network.passed:
+        entry["asked_before"] = {who.builder: who.reason for who in network.passed}
+    if network.discriminator is not None:
+        entry["discriminator"] = {key: getattr(network.discriminator, key) for key in _DISCRIMINATOR_KEYS}
+    return entry | {name: _listed(getattr(placement, key)) for key, name in _PLACEMENT_KEYS.items()}
+
+
+def _network_from(entry: Mapping[str, Any]) -> NetworkFingerprint:
+    told = {key: entry[key] for key in _NETWORK_KEYS if key in entry}  # TOML has no null
+    asked = entry.get("asked_before", {})
+    told["passed"] = tuple(Passed(str(builder), str(reason)) for builder, reason in asked.items())
+    if "discriminator" in entry:
+        told["discriminator"] = restored(NetworkFingerprint, entry["discriminator"])
+    return restored(NetworkFingerprint, told)
+
+
+def _listed(value: Any) -> Value:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _placement_from(entry: Mapping[str, Any]) -> Placement:
+    """Records of before the axis was drawn lack the last three keys."""
+    told = {key: entry[name] for key, name in _PLACEMENT_KEYS.items() if name in entry}
+    return restored(Placement, {key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
 
 
 def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
@@ -161,6 +192,7 @@ def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:
             "skipped": sum(dataset.skipped.values()),
             "failed": len(dataset.failures),
         },
+        **({"crops": {"count": dataset.crops.count, "side": dataset.crops.side}} if dataset.crops else {}),
         **{
             name: {
                 "score": round(summary.score, 4),
@@ -198,6 +230,7 @@ def _dataset_from(entry: Mapping[str, Any]) -> DatasetFingerprint:
         "metric_version": entry["metric_version"],
         "device": "as recorded",
         "seconds": 0.0,
+        "crops": restored(TrainingCrops, entry["crops"]) if "crops" in entry else None,
     }
     return restored(DatasetFingerprint, told)
 

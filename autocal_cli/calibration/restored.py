@@ -13,13 +13,15 @@ Record = TypeVar("Record")
 def restored(kind: type[Record], entry: Mapping[str, Any]) -> Record:
     """An instance of the dataclass `kind` with the fields of `entry`.
 
-    Raises TypeError where a field is unknown, missing, or of another type than its annotation.
+    A field that may be None and is missing is None: TOML has no null. Raises TypeError where another field is missing,
+    or one is unknown or of another type than its annotation.
     """
     annotations = get_type_hints(kind)
+    absent = {name: None for name, annotation in annotations.items() if name not in entry and _fits(None, annotation)}
     for name, value in entry.items():
         if name in annotations and not _fits(value, annotations[name]):
             raise TypeError(f"{name} is {value!r}"[:80])
-    return kind(**entry)
+    return kind(**absent, **entry)
 
 
 def _fits(value: object, annotation: Any) -> bool:

@@ -9,8 +9,11 @@ from autocal_cli.calibration.signals import Signal
 
 
 def apply_rule(rule: Rule, value: Number, signal: Signal) -> Step | None:
-    """The step that a rule adds to a value's trail; None where a switch is off. An unknown signal changes nothing."""
-    if rule.form == "switch" and not signal.value:
+    """The step that a rule adds to a value's trail; None where a switch is off, or where there is nothing to listen to.
+
+    An unknown signal changes nothing.
+    """
+    if signal.absent or (rule.form == "switch" and not signal.value):
         return None
     if signal.value is None:
         return Step(rule.code, rule.source, value, value, f"{signal.told}: this stays as it is.")

@@ -1,6 +1,7 @@
-"""The keys of a `dynamic_loss_scheduling` block: what each may hold. What a user wrote is checked against this.
+"""The keys of a `dynamic_loss_scheduling` block: what each is, and what it may hold.
 
-Ranges are those within which the scheduler is defined at all, far wider than what is sensible.
+What a user wrote is checked against this, and `autocal schema` tells it to editors. Ranges are those within which the
+scheduler is defined at all, far wider than what is sensible.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number between `low` and `high`; `open_low`, `open_high`: that bound itself excluded. Or a boolean."""
+    """A number between `low` and `high`; `open_low`, `open_high`: that bound itself excluded. Or a boolean.
+
+    `description` says in a line or two what the key does.
+    """
 
     type: Literal["number", "whole number", "boolean"]
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
+    description: str = ""
 
     @property
     def told(self) -> str:
@@ -54,29 +59,92 @@ class Field:
         return above and (value < self.high if self.open_high else value <= self.high)
 
 
-_SCORE = Field("number", 0.0, 1.0)
-_POSITIVE = Field("number", 0.0, open_low=True)
-_COUNT = Field("whole number", 1)
+def _score(what: str) -> Field:
+    told = f"{what}, 0 to 1: a percentile among ordinary photographs. Measured where it is not written by hand."
+    return Field("number", 0.0, 1.0, description=told)
+
+
+SHARE = Field("number", 0.0, 1.0, open_low=True, description="A share of the pull on the network.")
 
 _FIXED: Mapping[KeyPath, Field] = {
-    ("enabled",): Field("boolean"),
-    ("auto_calibrate",): Field("boolean"),
-    ("momentum",): Field("number", 0.0, 1.0, open_high=True),
-    ("adaptation_rate",): Field("number", 0.0, 1.0, open_low=True),
-    ("adaptation_threshold",): Field("number", 0.0),
-    ("min_weight",): Field("number", 0.0, 1.0, open_low=True),
-    ("max_weight",): Field("number", 1.0),
-    ("baseline_iterations",): _COUNT,
-    ("training_config", "total_iterations"): _COUNT,
-    ("training_config", "dataset_info", "texture_variance"): _SCORE,
-    ("training_config", "dataset_info", "edge_density"): _SCORE,
-    ("training_config", "dataset_info", "color_variation"): _SCORE,
-    ("training_config", "dataset_info", "overall_complexity"): _SCORE,
-    ("stability", "spike_z"): _POSITIVE,
-    ("stability", "cusum_k"): Field("number", 0.0),
-    ("stability", "cusum_h"): _POSITIVE,
-    ("stability", "freeze_steps"): Field("whole number", 0),
-    ("stability", "recovery_steps"): _COUNT,
+    ("enabled",): Field(
+        "boolean", description="Whether the losses are scheduled at all; when false the configured weights stay."
+    ),
+    ("auto_calibrate",): Field(
+        "boolean",
+        description="true: autocal chooses what is not written by hand. false: nothing is chosen; a resolved block "
+        "says so, and a block by hand is left alone.",
+    ),
+    ("momentum",): Field(
+        "number",
+        0.0,
+        1.0,
+        open_high=True,
+        description="How much of the smoothed loss each step keeps; it averages over 1 / (1 - momentum) steps.",
+    ),
+    ("adaptation_rate",): Field(
+        "number",
+        0.0,
+        1.0,
+        open_low=True,
+        description="The most by which the drift moves the logarithm of a multiplier in one step.",
+    ),
+    ("adaptation_threshold",): Field(
+        "number",
+        0.0,
+        description="Deviations of a log-multiplier from its target up to this size are left alone.",
+    ),
+    ("min_weight",): Field(
+        "number", 0.0, 1.0, open_low=True, description="The lowest factor to which the guard takes a loss back."
+    ),
+    ("max_weight",): Field(
+        "number", 1.0, description="The largest factor by which the drift raises a loss; it lowers by as much."
+    ),
+    ("baseline_iterations",): Field(
+        "whole number", 1, description="Steps at the start of the run over which each loss's baseline is averaged."
+    ),
+    ("training_config", "total_iterations"): Field(
+        "whole number",
+        1,
+        description="Steps of the run. It counts only where the trainer's own train.total_iter is missing.",
+    ),
+    ("training_config", "dataset_info", "texture_variance"): _score("Texture of the training images"),
+    ("training_config", "dataset_info", "edge_density"): _score("Density of edges in the training images"),
+    ("training_config", "dataset_info", "color_variation"): _score("Variety of colour in the training images"),
+    ("training_config", "dataset_info", "overall_complexity"): _score(
+        "Complexity of the training images, from all three"
+    ),
+    ("stability", "spike_z"): Field(
+        "number", 0.0, open_low=True, description="A loss that many standard deviations above its average is a spike."
+    ),
+    ("stability", "cusum_k"): Field(
+        "number", 0.0, description="Slack a step of the CUSUM that watches for divergence, in standard deviations."
+    ),
+    ("stability", "cusum_h"): Field(
+        "number", 0.0, open_low=True, description="The sum at which the CUSUM calls a loss diverging."
+    ),
+    ("stability", "freeze_steps"): Field(
+        "whole number", 0, description="Steps for which a spike freezes the multipliers."
+    ),
+    ("stability", "recovery_steps"): Field(
+        "whole number", 1, description="Quiet steps over which a halved range recovers."
+    ),
+}
+
+_SECTIONS: Mapping[KeyPath, str] = {
+    (): "Adapts the weights of the losses during training; `autocal calibrate` fills it in.",
+    ("phases",): "How the drift changes over the run. Each phase ends later than the one before it.",
+    ("stability",): "The watch on every loss: when it speaks and what it does.",
+    ("training_config",): "What the schedule is calibrated for, where it is written by hand.",
+    ("training_config", "dataset_info"): "Scores of the training images: percentiles among ordinary photographs.",
+    (
+        "ceilings",
+    ): "By kind of loss: the largest share of the pull on the network that such losses may have; 1 is none.",
+    (
+        "gradient_shares",
+    ): "By loss: shares of the pull to hold in both directions, instead of ceilings. At most 1 in all.",
+    ("kinds",): "By loss: its kind, where the name of its type does not tell it.",
+    (RECORD_KEY,): "autocal's record of the calibration, by which it tells its values from yours. Not to be edited.",
 }
 
 
@@ -84,10 +152,25 @@ def block_schema(presets: Presets) -> dict[KeyPath, Field]:
     """Every key path of a block that autocal knows, in the order in which a resolved block holds them."""
     schema = dict(_FIXED)
     for phase in presets.phases:
-        schema[("phases", phase.name, "until")] = Field("number", 0.0, 1.0, open_low=True)
-        schema[("phases", phase.name, "rate")] = Field("number", 0.0)
-        schema[("phases", phase.name, "range")] = Field("number", 0.0, 1.0)
+        named = f"phase {phase.name}"
+        schema[("phases", phase.name, "until")] = Field(
+            "number", 0.0, 1.0, open_low=True, description=f"The {named} ends at this share of the run."
+        )
+        schema[("phases", phase.name, "rate")] = Field(
+            "number", 0.0, description=f"In the {named}, adaptation_rate times this."
+        )
+        schema[("phases", phase.name, "range")] = Field(
+            "number", 0.0, 1.0, description=f"In the {named}, the logarithm of max_weight times this."
+        )
     return schema
+
+
+def block_sections(presets: Presets) -> dict[KeyPath, str]:
+    """What every mapping within a block is for, the block itself at ()."""
+    return {
+        **_SECTIONS,
+        **{("phases", phase.name): f"The {phase.name} phase of the run." for phase in presets.phases},
+    }
 
 
 def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) -> tuple[Value, Finding | None]:
@@ -98,7 +181,7 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     """
     name = ".".join(path)
     if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
-        message = f"`{name}: {value}` is text to the trainer's YAML reader; it is meant as the number {number!r}."
+        message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
         return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
     if field.type == "whole number" and isinstance(value, float) and value.is_integer():
         value = int(value)  # 50.0, or 4.0e+4
@@ -108,11 +191,20 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
 
 
 def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:
-    """A key that autocal does not know: kept and passed on, but said, with the nearest known one."""
+    """A key that autocal does not know is kept and passed on, but said; one that is nearly a known one is misspelt."""
     name = ".".join(path)
-    near = difflib.get_close_matches(name, [".".join(known) for known in schema], n=1, cutoff=0.75)
-    fix = f"Did you mean `{near[0]}`?" if near else None
-    return Finding("unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", fix, place)
+    near = nearest_keys(name, schema)
+    if near:
+        message = f"`{BLOCK_KEY}.{name}` is no key that autocal knows, so that it does nothing."
+        return Finding("misspelt-key", "warning", message, f"Did you mean `{near[0]}`?", place)
+    return Finding(
+        "unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", None, place
+    )
+
+
+def nearest_keys(name: str, schema: Mapping[KeyPath, Field]) -> list[str]:
+    """The known keys that a misspelt one resembles, nearest first."""
+    return difflib.get_close_matches(name, [".".join(known) for known in schema], cutoff=0.75)
 
 
 def _is_finite(value: int | float) -> bool:

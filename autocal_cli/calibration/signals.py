@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autocal_cli.config.record import TrainingConfig
 from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.network.record import NetworkFingerprint
 
 COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_density": 0.4, "color_variation": 0.4}
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval."""
+    """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval.
+
+    `absent`: the run has nothing of the kind, and a rule has nothing to say.
+    """
 
     name: str
     value: float | None
     told: str
     interval: tuple[float, float] | None = None
+    absent: bool = False
 
 
 def dataset_scores(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> dict[str, float]:
@@ -44,6 +50,7 @@ def read_signals(
     dataset: DatasetFingerprint | None,
     by_hand: Mapping[str, float],
     total_iter: int | None,
+    network: NetworkFingerprint,
 ) -> dict[str, Signal]:
     """Every signal that a rule may name."""
     return {
@@ -53,6 +60,7 @@ def read_signals(
             "batch_size", config.batch_size, "images a step", "The config does not say the batch size"
         ),
         "adversarial": _adversarial(config),
+        "discriminator_ratio": _discriminator_ratio(config, network),
     }
 
 
@@ -71,6 +79,19 @@ def _complexity(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]
 def _adversarial(config: TrainingConfig) -> Signal:
     names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
     return Signal("adversarial", float(config.adversarial), f"{' and '.join(names) or 'No loss'} is adversarial")
+
+
+def _discriminator_ratio(config: TrainingConfig, network: NetworkFingerprint) -> Signal:
+    """The discriminator's parameters over the generator's. Absent where no adversarial loss or no discriminator is."""
+    name, discriminator = "discriminator_ratio", network.discriminator
+    if discriminator is None or not config.adversarial:
+        return Signal(name, None, "No discriminator takes part", absent=True)
+    if discriminator.parameters is None or not network.parameters:
+        whose = "network" if discriminator.parameters is not None else f"discriminator {discriminator.type}"
+        return Signal(name, None, f"The size of the {whose} is not known")
+    ratio = discriminator.parameters / network.parameters
+    told = f"The discriminator {discriminator.type} has {ratio:.3g} times the generator's parameters"
+    return Signal(name, ratio, f"{told} (10^{math.log10(ratio):.2f})")
 
 
 def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:

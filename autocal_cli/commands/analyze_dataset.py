@@ -8,20 +8,29 @@ from typing import Annotated
 import typer
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     DeviceOption,
     JsonOption,
     NoCacheOption,
     QuietOption,
     SeedOption,
+    exit_with,
     refuse_together,
 )
 from autocal_cli.commands.voice import is_first_rank
+from autocal_cli.errors import AutocalError
 
 
 def analyze_dataset(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Folders of images, or images.", show_default=False)
-    ],
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders of images, or images.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="The training's config: its images where no PATH is given, crop and batch."
+        ),
+    ] = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
@@ -32,6 +41,10 @@ def analyze_dataset(
         int | None, typer.Option("--images", metavar="N", min=1, help="Read at most so many images.")
     ] = None,
     read_all: Annotated[bool, typer.Option("--all", help="Read every image.")] = False,
+    batches: BatchesOption = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="N", min=1, help="Images an optimiser step, for --batches.")
+    ] = None,
     crop: Annotated[
         int | None,
         typer.Option(
@@ -60,8 +73,9 @@ def analyze_dataset(
     In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
     `pip install 'autocal-cli[health]'`. The folder is never written to. Several processes share the work under
     `torchrun --nproc-per-node N -m autocal_cli analyze-dataset ...`, to the same numbers.
+
+    Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
-    from autocal_cli.dataset.trainer_view import trainer_findings
     from autocal_cli.report.as_json import dump
     from autocal_cli.report.dataset_csv import dataset_csv
     from autocal_cli.report.dataset_html import dataset_page
@@ -70,25 +84,30 @@ def analyze_dataset(
     from autocal_cli.report.output import show, shows_blocks, write
     from autocal_cli.report.progress import scan_progress
     from autocal_cli.report.terminal import findings_view
-    from autocal_cli.workflow.measure import DatasetOptions, survey_folders, usable_cache
+    from autocal_cli.workflow.measure import DatasetOptions
     from autocal_cli.workflow.report_files import report_destinations, write_report
+    from autocal_cli.workflow.survey import known_training, survey
 
-    refuse_together(("--all", read_all), ("--images", images is not None))
+    if not paths and config is None:
+        raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")
+    refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
+    training = known_training(config, crop, batch_size)
     page, table = report_destinations(html, csv, force)
     with scan_progress(quiet or not is_first_rank()) as advance:
         limit = None if read_all else tolerance
         options = DatasetOptions(
+            tuple(paths or ()),
             device=device,
             seed=seed,
             tolerance=limit,
             images=images,
+            batches=batches,
             workers=workers,
             max_pixels=max_pixels,
             use_cache=not no_cache,
             on_progress=advance,
         )
-        report = survey_folders(tuple(paths), options, crop)
-    findings = (*usable_cache(options)[1], *trainer_findings(report.fingerprint.sightings))
+        report, findings = survey(training, options)
     if not is_first_rank():
         return
 
@@ -102,3 +121,4 @@ def analyze_dataset(
         show(*dataset_view(report, shows_blocks()))
     if not quiet:
         show(*findings_view(findings), stderr=True)
+    exit_with(findings)

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
     QuietOption,
     SeedOption,
+    TrainerKindOption,
+    TrainerOption,
+    WeightsOption,
     dataset_options,
     exit_with,
+    network_sources,
     refuse_together,
 )
+
+
+class Target(StrEnum):
+    """Whose scheduler the block is for."""
+
+    runtime = "runtime"
+    native = "native"
 
 
 def calibrate(
@@ -35,7 +49,24 @@ def calibrate(
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
+    trainer_kind: TrainerKindOption = None,
+    target: Annotated[
+        Target,
+        typer.Option(
+            "--target",
+            help="Whose scheduler the block is for: autocal's runtime, or the one that the fork of traiNNer-redux has "
+            "itself, which takes the flat keys alone.",
+        ),
+    ] = Target.runtime,
+    sidecar: Annotated[
+        bool,
+        typer.Option("--sidecar", help="Leave CONFIG as it is; write the block to CONFIG's name with .autocal.yml."),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
@@ -46,7 +77,7 @@ def calibrate(
 ) -> None:
     """Choose the loss schedule for CONFIG and write it, fully resolved, into the config.
 
-    Without -o or --in-place the resolved config goes to standard output. Nothing but the block
+    Without -o, --in-place or --sidecar the resolved config goes to standard output. Nothing but the block
     train.dynamic_loss_scheduling changes; values written by hand are kept.
     """
     from autocal_cli.report.as_json import calibration_json, dump
@@ -56,27 +87,33 @@ def calibrate(
     from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
     from autocal_cli.workflow.calibrate_file import calibrate_file
     from autocal_cli.workflow.destination import check_destination, write_result
+    from autocal_cli.workflow.holder import sidecar_of
     from autocal_cli.workflow.settings import parse_settings
 
-    refuse_together(("--in-place", in_place), ("-o", out is not None))
+    refuse_together(("--in-place", in_place), ("-o", out is not None), ("--sidecar", sidecar))
+    refuse_together(("--sidecar", sidecar), ("--target native", target is Target.native))
     refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
-    target = config if in_place else Path(out) if out not in (None, "-") else None
+    place = config if in_place else Path(out) if out not in (None, "-") else None
+    if sidecar:
+        place = sidecar_of(config)
     by_hand = parse_settings(settings or [])
-    if target and not in_place:
-        check_destination(target, config, force)
+    if place and not in_place:
+        check_destination(place, place if sidecar else config, force or sidecar)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        run = calibrate_file(config, by_hand, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
+        run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar, sources)
 
-    if target and not dry_run:
-        write_result(target, config, run.before, run.after, force)
+    if place and not dry_run:
+        write_result(place, run.holder, run.before, run.after, force)
     if not quiet:
         show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
     if as_json:
         write(dump(calibration_json(run.calibration, run.findings)).encode())
     elif diff:
-        write(unified_diff(run.before, run.after, str(config), str(target or config)).encode())
-    elif target is None and not dry_run:
+        write(unified_diff(run.before, run.after, str(run.holder), str(place or config)).encode())
+    elif place is None and not dry_run:
         write(run.after)
     if not quiet:
-        show(outcome_view(run.path, target, run.after != run.before, dry_run), stderr=True)
+        show(outcome_view(run.path, place, run.after != run.before, dry_run), stderr=True)
     exit_with(run.findings)

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from autocal_cli.commands.options import (
+    BatchesOption,
     ConfigArgument,
     DeviceOption,
     HrOption,
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
+    OwnNetworkOption,
+    ParameterOption,
     QuietOption,
     SeedOption,
+    TrainerKindOption,
+    TrainerOption,
+    WeightsOption,
+    check_parameter,
     dataset_options,
     exit_with,
+    network_sources,
 )
-from autocal_cli.errors import AutocalError
 
 
 def explain(
     config: ConfigArgument,
-    parameter: Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")] = None,
+    parameter: ParameterOption = None,
     hr: HrOption = None,
     no_dataset: NoDatasetOption = False,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
+    trainer: TrainerOption = None,
+    network: OwnNetworkOption = None,
+    weights: WeightsOption = None,
     seed: SeedOption = 0,
+    batches: BatchesOption = None,
+    trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -42,9 +50,11 @@ def explain(
     from autocal_cli.report.terminal import explanation_view, findings_view
     from autocal_cli.workflow.explain_file import explain_file
 
-    _check_parameter(parameter)
+    check_parameter(parameter)
+    sources = network_sources(trainer, network, weights)
     with scan_progress(quiet) as advance:
-        calibration, findings = explain_file(config, dataset_options(hr, no_dataset, device, no_cache, seed, advance))
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
+        calibration, findings = explain_file(config, options, trainer_kind, sources)
     if as_json:
         write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:
@@ -52,10 +62,3 @@ def explain(
     if not quiet:
         show(*findings_view(findings), stderr=True)
     exit_with(findings)
-
-
-def _check_parameter(name: str | None) -> None:
-    from autocal_cli.calibration.record import PARAMETERS
-
-    if name is not None and name not in PARAMETERS:
-        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")

@@ -11,9 +11,12 @@ import typer
 from autocal_cli.errors import AutocalError, Finding
 
 if TYPE_CHECKING:
+    from autocal_cli.network.sources import NetworkSources
     from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
 
-ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="A training config (YAML).", show_default=False)]
+ConfigArgument = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A training config (YAML or TOML).", show_default=False)
+]
 HrOption = Annotated[
     list[Path] | None,
     typer.Option("--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable."),
@@ -23,10 +26,62 @@ DeviceOption = Annotated[
     str | None,
     typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
 ]
+ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
+TrainerKindOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trainer-kind",
+        metavar="KIND",
+        help="The trainer that CONFIG is for: traiNNer-redux, traiNNer-redux-fork, BasicSR, Real-ESRGAN or neosr. "
+        "[default: told by the file's shape]",
+        show_default=False,
+    ),
+]
+BatchesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batches",
+        metavar="N",
+        min=1,
+        help="Measure as many random training crops as N optimiser steps read, drawn by --seed, not by the trainer's.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
 ]
+TrainerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trainer",
+        metavar="DIR",
+        help="Build the network with the architectures of this trainer: a checkout of traiNNer-redux or a fork of it, "
+        "of neosr or BasicSR. [default: AUTOCAL_TRAINER, or the working directory if it is one] This runs the "
+        "trainer's code, in a process of its own.",
+        show_default=False,
+    ),
+]
+OwnNetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="MODULE:NAME",
+        help="Build the network with this class or function of your own, called with network_g's arguments and "
+        "the scale. This runs its code.",
+    ),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Take the number of parameters from this checkpoint if nothing builds the network; it is not unpickled. "
+        "[default: path.pretrain_network_g]",
+        show_default=False,
+    ),
+]
+NoImagesOption = Annotated[bool, typer.Option("--no-dataset", help="Do not look at the folders that it names.")]
+NoNetworkOption = Annotated[bool, typer.Option("--no-network", help="Do not build the network.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
 
@@ -38,13 +93,35 @@ def dataset_options(
     no_cache: bool,
     seed: int,
     on_progress: ProgressCallback | None,
+    batches: int | None = None,
 ) -> DatasetOptions:
     from autocal_cli.workflow.measure import DatasetOptions
 
     refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
+    refuse_together(("--batches", batches is not None), ("--no-dataset", no_dataset))
     return DatasetOptions(
-        tuple(hr or ()), skip=no_dataset, device=device, use_cache=not no_cache, seed=seed, on_progress=on_progress
+        tuple(hr or ()),
+        skip=no_dataset,
+        device=device,
+        use_cache=not no_cache,
+        seed=seed,
+        batches=batches,
+        on_progress=on_progress,
     )
+
+
+def check_parameter(name: str | None) -> None:
+    """Raises AutocalError for a name that is no parameter."""
+    from autocal_cli.calibration.record import PARAMETERS
+
+    if name is not None and name not in PARAMETERS:
+        raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
+
+
+def network_sources(trainer: Path | None, own: str | None, weights: Path | None) -> NetworkSources:
+    from autocal_cli.network.sources import NetworkSources
+
+    return NetworkSources(trainer, own, weights)
 
 
 def refuse_together(*options: tuple[str, bool]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from autocal_cli.config.document import ConfigDocument, MappingNode, Node, ScalarNode, SequenceNode
+from autocal_cli.config.document import ConfigDocument
 
 _COMMENT = re.compile(r"(?:(?<=[\s\[\]{},\"'])|^)#[^\r\n]*", re.MULTILINE)
 
@@ -16,7 +16,7 @@ def comments_between(document: ConfigDocument, start: int, end: int) -> list[str
     found = []
     for gap_start, gap_end in _gaps(document):
         low, high = max(gap_start, start), min(gap_end, end)
-        if low < high:
+        if document.text.find("#", low, high) >= 0:
             found += [match.group().rstrip() for match in _COMMENT.finditer(document.text, low, high)]
     return found
 
@@ -28,20 +28,8 @@ def all_comments(document: ConfigDocument) -> Counter[str]:
 def _gaps(document: ConfigDocument) -> Iterator[tuple[int, int]]:
     """The stretches of text between scalars; the head of a block scalar (`| # comment`) is one of them."""
     position = 0
-    for scalar in _scalars(document.root):
+    for scalar in document.scalars:
         head = scalar.style in ("|", ">")
         yield position, document.line_end(scalar.start) if head else scalar.start
         position = scalar.end
     yield position, len(document.text)
-
-
-def _scalars(node: Node) -> Iterator[ScalarNode]:
-    if isinstance(node, ScalarNode):
-        yield node
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _scalars(item)
-    elif isinstance(node, MappingNode):
-        for pair in node.pairs:
-            yield from _scalars(pair.key)
-            yield from _scalars(pair.value)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autocal_cli.config.document import ConfigDocument, MappingNode, Pair, ScalarNode, SequenceNode
 from autocal_cli.config.reading import child, lookup, pairs_of, read_scalar
 from autocal_cli.config.record import DatasetRoot, DatasetSection, KeyPath, Scalar
+from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.errors import Place
 
 META_INFO_KEYS = ("meta_info", "meta_info_file")  # traiNNer-redux and Real-ESRGAN; BasicSR
 
 
-def read_sections(document: ConfigDocument, path: KeyPath, scale: int | None) -> tuple[DatasetSection, ...]:
+def read_sections(document: ConfigDocument, layout: TrainerLayout, scale: int | None) -> tuple[DatasetSection, ...]:
     """Every mapping below `datasets`. What is not understood is left out: it is the trainer's to complain of."""
-    pair = lookup(document, path)
+    pair = lookup(document, layout.datasets)
     owner = document.follow(pair.value) if pair else None
     entries = pairs_of(document, owner) if isinstance(owner, MappingNode) else {}
     nodes = {name: document.follow(entry.value) for name, entry in entries.items()}
     return tuple(
-        _section(document, (*path, name), node, scale) for name, node in nodes.items() if isinstance(node, MappingNode)
+        _section(document, layout, (*layout.datasets, name), node, scale)
+        for name, node in nodes.items()
+        if isinstance(node, MappingNode)
     )
 
 
@@ -34,30 +39,35 @@ def read_roots(document: ConfigDocument, pair: Pair | None, key: str) -> list[Da
     return roots
 
 
-def _section(document: ConfigDocument, path: KeyPath, node: MappingNode, scale: int | None) -> DatasetSection:
+def _section(
+    document: ConfigDocument, layout: TrainerLayout, path: KeyPath, node: MappingNode, scale: int | None
+) -> DatasetSection:
     def roots(key: str) -> tuple[DatasetRoot, ...]:
         return tuple(read_roots(document, child(document, node, key), ".".join((*path, key))))
 
     template, _ = _scalar(document, node, "filename_tmpl")
-    gt_size, crop_place = _crop(document, node, scale)
-    return DatasetSection(
+    section = DatasetSection(
         name=path[-1],
         gt=roots("dataroot_gt"),
         lq=roots("dataroot_lq"),
         meta_info=next((root for key in META_INFO_KEYS for root in roots(key)), None),
         filename_tmpl=template if isinstance(template, str) else "{}",
-        gt_size=gt_size,
-        crop_place=crop_place,
     )
+    crop = _crop(document, layout, node, scale, section.trains)
+    return replace(section, gt_size=crop[0], crop_place=crop[1]) if crop else section
 
 
-def _crop(document: ConfigDocument, node: MappingNode, scale: int | None) -> tuple[int | None, Place | None]:
-    """The side of the GT crop: `gt_size`, or `lq_size` x scale."""
-    for key, factor in (("gt_size", 1), ("lq_size", scale)):
-        size, place = _scalar(document, node, key)
+def _crop(
+    document: ConfigDocument, layout: TrainerLayout, node: MappingNode, scale: int | None, trains: bool
+) -> tuple[int, Place | None] | None:
+    """The side of the GT crop in pixels, and where the config says so: e.g. `gt_size`, or `lq_size` x scale."""
+    stated = [(_scalar(document, node, key), scale if in_lq_pixels else 1) for key, in_lq_pixels in layout.crop]
+    if trains and layout.training_crop:
+        stated.insert(0, (_scalar(document, document.root, layout.training_crop), 1))
+    for (size, place), factor in stated:
         if isinstance(size, int) and not isinstance(size, bool) and size > 0 and factor:
             return size * factor, place
-    return None, None
+    return None
 
 
 def _scalar(document: ConfigDocument, mapping: MappingNode, key: str) -> tuple[Scalar, Place | None]:

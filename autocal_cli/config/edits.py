@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from autocal_cli.config.record import KeyPath, Value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -13,6 +15,14 @@ class Edit:
     start: int
     end: int
     new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The edits, and what each key path that they set (as a whole) comes to say."""
+
+    edits: tuple[Edit, ...]
+    values: Mapping[KeyPath, Value]
 
 
 def splice(text: str, edits: Iterable[Edit]) -> str:

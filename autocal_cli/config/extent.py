@@ -47,3 +47,21 @@ def next_line(text: str, after: int) -> int:
         return after
     line_break = text.find("\n", after)
     return len(text) if line_break < 0 else line_break + 1
+
+
+def behind_deeper_comments(document: ConfigDocument, after: int, column: int) -> int:
+    """The offset behind the last of the comment lines below `after` that stand further in than `column`.
+
+    They belong to the value that ends at `after` (`# - type: ganloss` below a list), and are not parted from it.
+    """
+    position = next_line(document.text, after)
+    while position < len(document.text):
+        below = document.text.find("\n", position) + 1 or len(document.text)
+        line = document.text[position:below]
+        content = line.lstrip(" ")
+        if content.startswith("#") and len(line) - len(content) > column:
+            after = document.line_end(position)
+        elif content.strip():
+            break
+        position = below
+    return after

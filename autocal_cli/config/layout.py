@@ -6,6 +6,9 @@ are read whatever the trainer, since both stand in real folders of option files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from autocal_cli.config.datasets import read_roots, read_sections
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
 from autocal_cli.config.losses import loss_kind
@@ -24,16 +27,23 @@ from autocal_cli.config.record import (
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 
+Tolerate = Callable[[str, AutocalError], None]
+Part = TypeVar("Part")
 
-def read_training_config(document: ConfigDocument, layout: TrainerLayout | None = None) -> TrainingConfig:
+
+def read_training_config(
+    document: ConfigDocument, layout: TrainerLayout | None = None, tolerate: Tolerate | None = None
+) -> TrainingConfig:
     """Reads the facts of a training config; without a `layout`, by that of the trainer that its shape tells.
 
     Raises AutocalError, with the place, when there is no `train` mapping, when `train` or the block stand twice, or
-    when a number that calibration needs is none.
+    when a number that calibration needs is none. All but the first are handed to `tolerate` where it is given, under
+    the code of a finding, and the part in question is left out.
     """
     layout = layout or recognise_trainer(document)
     for depth in range(1, len(layout.block) + 1):
-        _refuse_duplicates(document, layout.block[:depth])
+        path = layout.block[:depth]
+        _part(tolerate, "key-twice", lambda path=path: _refuse_duplicates(document, path), None)  # type: ignore[misc]
     train = lookup(document, layout.block[:-1])
     if train is None:
         message = "There is no `train` mapping, so this is not a training config."
@@ -46,16 +56,31 @@ def read_training_config(document: ConfigDocument, layout: TrainerLayout | None 
     return TrainingConfig(
         path=document.path,
         trainer=layout.trainer,
-        scale=_count(document, (layout.scale,)),
-        total_iter=_count(document, layout.total_iter),
-        batch_size=_batch_size(document, layout),
-        losses=tuple(_losses(document, layout)),
-        network=_network(document, layout),
-        dataset_roots=tuple(_roots(document, layout)),
-        datasets=read_sections(document, layout.datasets, _count(document, (layout.scale,))),
-        block=read_block(document, layout),
+        scale=(scale := _part(tolerate, "count-invalid", lambda: _count(document, (layout.scale,)), None)),
+        total_iter=_part(tolerate, "count-invalid", lambda: _count(document, layout.total_iter), None),
+        batch_size=_part(tolerate, "count-invalid", lambda: _batch_size(document, layout), None),
+        losses=tuple(_part(tolerate, "losses-malformed", lambda: _losses(document, layout, tolerate), [])),
+        network=_part(tolerate, "network-malformed", lambda: _network(document, layout.network), None),
+        discriminator=_part(tolerate, "network-malformed", lambda: _network(document, layout.discriminator), None),
+        weights=_part(tolerate, "network-malformed", lambda: _weights(document, layout), None),
+        dataset_roots=tuple(
+            _part(tolerate, "datasets-malformed", lambda: _named(document, layout.training_images), [])
+        ),
+        datasets=_part(tolerate, "datasets-malformed", lambda: read_sections(document, layout, scale), ()),
+        block=_part(tolerate, "block-malformed", lambda: read_block(document, layout, tolerate), None),
         place=document.place(train.key.start),
     )
+
+
+def _part(tolerate: Tolerate | None, code: str, read: Callable[[], Part], otherwise: Part) -> Part:
+    """What `read` gives; where it raises and that is tolerated, `otherwise`."""
+    try:
+        return read()
+    except AutocalError as error:
+        if tolerate is None:
+            raise
+        tolerate(code, error)
+        return otherwise
 
 
 def _refuse_duplicates(document: ConfigDocument, path: KeyPath) -> None:
@@ -96,7 +121,7 @@ def _count(document: ConfigDocument, paths: tuple[KeyPath, ...]) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         message = f"`{'.'.join(path)}` should be a whole number of at least 1. Found {_shown(value)}."
-        raise AutocalError(message, place=document.place(node.start), fix=_text_number_hint(value))
+        raise AutocalError(message, place=document.place(node.start), fix=_text_number_hint(document, value))
     return value
 
 
@@ -106,7 +131,7 @@ def _shown(value: Value) -> str:
     return type(value).__name__ if isinstance(value, list | dict) else str(value)
 
 
-def _text_number_hint(value: Value) -> str | None:
+def _text_number_hint(document: ConfigDocument, value: Value) -> str | None:
     """YAML 1.1 reads `4e4` and `1e-4` as text, which is hard to see."""
     if not isinstance(value, str):
         return None
@@ -116,7 +141,7 @@ def _text_number_hint(value: Value) -> str | None:
         return None
     if not number.is_integer():
         return None
-    return f"YAML reads this as text; write {int(number)}."
+    return f"{document.language.upper()} reads this as text; write {int(number)}."
 
 
 def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:
@@ -131,11 +156,15 @@ def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:
     return per_gpu * (_count(document, layout.accumulation) or 1) * number
 
 
-def _losses(document: ConfigDocument, layout: TrainerLayout) -> list[LossTerm]:
+def _losses(document: ConfigDocument, layout: TrainerLayout, tolerate: Tolerate | None) -> list[LossTerm]:
     pair = lookup(document, layout.losses)
     node = document.follow(pair.value) if pair else None
     if isinstance(node, SequenceNode):
-        return [_listed_loss(document, layout, item) for item in node.items]
+        terms = (
+            _part(tolerate, "losses-malformed", lambda item=item: _listed_loss(document, layout, item), None)  # type: ignore[misc]
+            for item in node.items
+        )
+        return [term for term in terms if term]
     if node is not None and not (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
         message = f"`{'.'.join(layout.losses)}` should be a list of losses."
         raise AutocalError(message, place=document.place(node.start))
@@ -179,17 +208,18 @@ def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scal
     return read_scalar(document, node) if isinstance(node, ScalarNode) else None
 
 
-def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions | None:
-    pair = lookup(document, layout.network)
+def _network(document: ConfigDocument, path: KeyPath) -> NetworkOptions | None:
+    pair = lookup(document, path)
     node = document.follow(pair.value) if pair else None
     if pair is None or node is None or (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
         return None
     if not isinstance(node, MappingNode):
-        raise AutocalError("`network_g` should be a mapping with a `type`.", place=document.place(node.start))
+        message = f"`{'.'.join(path)}` should be a mapping with a `type`."
+        raise AutocalError(message, place=document.place(node.start))
     type_pair = child(document, node, "type")
     type_name = _scalar_at(document, node, "type")
     if type_pair is None or not isinstance(type_name, str):
-        raise AutocalError("`network_g.type` should name a network.", place=document.place(pair.key.start))
+        raise AutocalError(f"`{'.'.join(path)}.type` should name a network.", place=document.place(pair.key.start))
     options = read_value(document, node)
     assert isinstance(options, dict)
     arguments = {key: value for key, value in options.items() if key != "type"}
@@ -197,13 +227,23 @@ def _network(document: ConfigDocument, layout: TrainerLayout) -> NetworkOptions 
     return NetworkOptions(type_name, arguments, document.place(type_pair.value.start), places)
 
 
-def _roots(document: ConfigDocument, layout: TrainerLayout) -> list[DatasetRoot]:
-    """The folders of the training targets (high resolution): a string, or a list of strings."""
-    return read_roots(document, lookup(document, layout.training_images), ".".join(layout.training_images))
+def _weights(document: ConfigDocument, layout: TrainerLayout) -> DatasetRoot | None:
+    """The checkpoint that the network begins from."""
+    return next(iter(_named(document, layout.weights)), None)
 
 
-def read_block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock | None:
-    """The scheduling block, None where there is none. Raises AutocalError where it is no mapping, or a key twice."""
+def _named(document: ConfigDocument, path: KeyPath) -> list[DatasetRoot]:
+    """The folders or files that a key names: a string, or a list of strings."""
+    return read_roots(document, lookup(document, path), ".".join(path))
+
+
+def read_block(
+    document: ConfigDocument, layout: TrainerLayout, tolerate: Tolerate | None = None
+) -> SchedulingBlock | None:
+    """The scheduling block, None where there is none. Raises AutocalError where it is no mapping, or a key twice.
+
+    `tolerate` is as for `read_training_config`, of a key that stands twice.
+    """
     pair = lookup(document, layout.block)
     if pair is None:
         return None
@@ -217,19 +257,28 @@ def read_block(document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlo
     values = read_value(document, node)
     assert isinstance(values, dict)
     places: dict[KeyPath, Place] = {}
-    _collect_places(document, node, (), places)
+    _collect_places(document, node, (), places, tolerate)
     return SchedulingBlock(values, places, place)
 
 
-def _collect_places(document: ConfigDocument, node: MappingNode, path: KeyPath, places: dict[KeyPath, Place]) -> None:
+def _collect_places(
+    document: ConfigDocument,
+    node: MappingNode,
+    path: KeyPath,
+    places: dict[KeyPath, Place],
+    tolerate: Tolerate | None,
+) -> None:
     for pair in node.pairs:
         if not isinstance(pair.key, ScalarNode):
             continue
         here = (*path, pair.key.value)
         if here in places:
             message = f"`{BLOCK_KEY}.{'.'.join(here)}` stands twice; the trainer would read only the last."
-            raise AutocalError(message, place=document.place(pair.key.start), fix="Remove one.")
+            twice = AutocalError(message, place=document.place(pair.key.start), fix="Remove one.")
+            if tolerate is None:
+                raise twice
+            tolerate("key-twice", twice)
         omitted = isinstance(pair.value, ScalarNode) and pair.value.omitted
         places[here] = document.place(pair.key.start if omitted else pair.value.start)
         if isinstance(pair.value, MappingNode) and len(here) < 8:
-            _collect_places(document, pair.value, here, places)
+            _collect_places(document, pair.value, here, places, tolerate)

@@ -7,25 +7,17 @@ the last token of its mapping (or before the closing brace, in flow style).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from autocal_cli.config.comments import comments_between
 from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode
-from autocal_cli.config.edits import Edit
-from autocal_cli.config.extent import colon_end, last_node, last_token_end, next_line
-from autocal_cli.config.reading import read_scalar, read_value
+from autocal_cli.config.edits import Edit, Patch
+from autocal_cli.config.extent import behind_deeper_comments, colon_end, last_node, last_token_end, next_line
+from autocal_cli.config.reading import read_scalar, read_value, same_data
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.render import render_body, render_flow, render_pairs
 from autocal_cli.config.scalars import write_scalar
+from autocal_cli.config.toml_patch import plan_toml_patch, toml_text_without
 from autocal_cli.errors import AutocalError
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """The edits, and what each key path that they set (as a whole) comes to say."""
-
-    edits: tuple[Edit, ...]
-    values: Mapping[KeyPath, Value]
 
 
 def plan_patch(
@@ -34,13 +26,16 @@ def plan_patch(
     """Plans how the mapping at `path` comes to say `wanted`; keys that `wanted` lacks are left as they are.
 
     The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units`
-    (first level) as a whole. Raises AutocalError where an alias, an anchor or an unusual key stands on the way.
+    (first level) as a whole. Raises AutocalError where an alias, an anchor, a duplicate or an unusual key
+    stands on the way.
     """
+    if document.language == "toml":
+        return plan_toml_patch(document, path, wanted, units)
     planner = _Planner(document, frozenset(units), len(path))
     parent: Node = document.root
     for depth, key in enumerate(path):
         mapping = planner.editable_mapping(parent, path[:depth])
-        pair = _own_pair(mapping, key)
+        pair = planner.only_pair(mapping, key, path[: depth + 1])
         if pair is None or planner.is_null(pair.value):
             missing: dict[str, Value] = dict(wanted)
             for outer in reversed(path[depth + 1 :]):
@@ -73,6 +68,15 @@ class _Planner:
             raise AutocalError(message, place=self.document.place(node.start))
         return node
 
+    def only_pair(self, mapping: MappingNode, key: str, path: KeyPath) -> Pair | None:
+        """The pair with the key, None where there is none. Refuses a key that stands twice: readers differ on it."""
+        found = mapping.all_pairs(key)
+        if len(found) > 1:
+            first, second = (self.document.place(pair.key.start) for pair in found[:2])
+            message = f"`{'.'.join(path)}` stands twice, here and in line {first.line}; a trainer reads the last."
+            raise AutocalError(message, place=second, fix="Delete one.")
+        return found[0] if found else None
+
     def is_null(self, node: Node) -> bool:
         return isinstance(node, ScalarNode) and read_scalar(self.document, node) is None
 
@@ -85,8 +89,10 @@ class _Planner:
                 missing[key] = value
                 self.values[here] = value
             elif isinstance(value, dict) and isinstance(pair.value, MappingNode) and not self._is_unit(here):
+                self.only_pair(mapping, key, here)
                 self.update(self.editable_mapping(pair.value, here), here, value)
-            elif not _same(read_value(self.document, pair.value), value):
+            elif not same_data(read_value(self.document, pair.value), value):
+                self.only_pair(mapping, key, here)
                 self.set_key(mapping, pair, here, value)
         if missing:
             self._insert(mapping, path, missing)
@@ -129,8 +135,9 @@ class _Planner:
             return
         assert last is not None  # a block mapping has at least one pair
         self._refuse_open_end(last)
-        lines = render_pairs(pairs, self._indent(mapping), self._step(), len(path) - self.depth)
-        self._insert_lines(last_token_end(self.document, last), lines)
+        indent = self._indent(mapping)
+        lines = render_pairs(pairs, indent, self._step(), len(path) - self.depth)
+        self._insert_lines(behind_deeper_comments(self.document, last_token_end(self.document, last), indent), lines)
 
     def _refuse_open_end(self, last: Pair) -> None:
         """A block scalar without text, or without its line break, would take lines below it for its own."""
@@ -219,6 +226,8 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
     Inserting that pair and cutting it out again gives the same text, so that a hash of it tells whether anything else
     was touched.
     """
+    if document.language == "toml":
+        return toml_text_without(document, path)
     parent: Node = document.root
     owner: MappingNode | None = None
     for key in path:
@@ -236,8 +245,3 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
     else:
         start, end = document.line_start(pair.key.start), next_line(document.text, end)
     return (document.text[:start] + document.text[end:]).rstrip("\r\n")
-
-
-def _same(found: Value, wanted: Value) -> bool:
-    """Equal in value, exact type and key order, all the way down. (nan stands for itself, and -0.0 is not 0.0.)"""
-    return repr(found) == repr(wanted)

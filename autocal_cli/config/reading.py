@@ -1,8 +1,19 @@
-"""Node -> value, as the trainer's YAML 1.1 reader would construct it. Only plain data: no tag ever runs anything."""
+"""Node -> value, as the trainer's reader (YAML 1.1, TOML) would construct it. Only plain data: no tag runs anything."""
 
 from __future__ import annotations
 
-from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from collections.abc import Mapping
+
+from autocal_cli.config.document import (
+    AliasNode,
+    ConfigDocument,
+    MappingNode,
+    Node,
+    Pair,
+    ScalarNode,
+    SequenceNode,
+    TypedScalarNode,
+)
 from autocal_cli.config.record import KeyPath, Scalar, Value
 from autocal_cli.config.scalars import Version, read_plain, read_tagged
 from autocal_cli.errors import AutocalError
@@ -15,6 +26,8 @@ _MERGE = "<<"
 
 def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "1.1") -> Scalar:
     """The value of one scalar. Raises AutocalError where an explicit tag does not fit its text."""
+    if isinstance(node, TypedScalarNode):
+        return node.content
     if node.tag is not None:
         try:
             return read_tagged(node.tag, node.value)
@@ -29,20 +42,29 @@ def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -
     return _Reader(document, version).value(node, 0)
 
 
+def same_data(one: Value, other: Value) -> bool:
+    """Equal in value, exact type and key order, all the way down. (nan stands for itself, and -0.0 is not 0.0.)"""
+    return repr(one) == repr(other)
+
+
 def quoted(text: str) -> str:
     """Text for a message of one line."""
     line = " ".join(text.split())
     return f"'{line[:60]}...'" if len(line) > 60 else f"'{line}'"
 
 
-def pairs_of(document: ConfigDocument, mapping: MappingNode) -> dict[str, Pair]:
+def pairs_of(document: ConfigDocument, mapping: MappingNode) -> Mapping[str, Pair]:
     """The pair that gives each key its value: the last one written, else one merged in with `<<`."""
-    return {
-        pair.key.value: pair
-        for source in reversed(_sources(document, mapping))
-        for pair in source.pairs
-        if isinstance(pair.key, ScalarNode) and not _merges(pair)
-    }
+    known = document.effective_pairs.get(mapping)
+    if known is None:
+        known = {
+            pair.key.value: pair
+            for source in reversed(_sources(document, mapping))
+            for pair in source.pairs
+            if isinstance(pair.key, ScalarNode) and not _merges(pair)
+        }
+        document.effective_pairs[mapping] = known
+    return known
 
 
 def child(document: ConfigDocument, mapping: MappingNode, key: str) -> Pair | None:

@@ -38,7 +38,7 @@ class LossTerm:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """`network_g` as written: the registered type and its keyword arguments, each with its place."""
+    """`network_g` or `network_d` as written: the registered type and its keyword arguments, each with its place."""
 
     type: str
     arguments: Mapping[str, Value]
@@ -48,7 +48,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRoot:
-    """One folder named in the config, e.g. key `datasets.train.dataroot_gt`."""
+    """One folder or file named in the config, e.g. key `datasets.train.dataroot_gt`."""
 
     key: str
     path: str
@@ -95,7 +95,8 @@ class TrainingConfig:
     """The facts that calibration rests on. A field is None (or empty) where the config does not say.
 
     `scale` is the enlargement factor; `total_iter` counts optimiser steps; `batch_size` is the images that one
-    optimiser step sees (per GPU x accumulation x GPUs, as far as the config says).
+    optimiser step sees (per GPU x accumulation x GPUs, as far as the config says); `weights` is the checkpoint that
+    the network starts from.
     """
 
     path: str
@@ -105,6 +106,8 @@ class TrainingConfig:
     batch_size: int | None = None
     losses: tuple[LossTerm, ...] = ()
     network: NetworkOptions | None = None
+    weights: DatasetRoot | None = None
+    discriminator: NetworkOptions | None = None
     dataset_roots: tuple[DatasetRoot, ...] = ()
     datasets: tuple[DatasetSection, ...] = ()
     block: SchedulingBlock | None = None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from autocal_cli.dataset.cache import ImageCache, ImageKey
-from autocal_cli.dataset.decode import WorkingImage
+from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
 from autocal_cli.dataset.file_table import ListedFile
+from autocal_cli.dataset.lookahead import look_ahead
 from autocal_cli.dataset.metrics import METRIC_VERSION
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.report_record import ImageFacts
@@ -24,22 +25,48 @@ PUT_EVERY = 64  # images written at once: what an interrupted scan may have to r
 Result = WorkingImage | FileIssue
 Read = Callable[[ImageSource], Result]
 Item = tuple[ListedFile, WorkingImage | None]  # a file, and what is known of it
+Fresh = tuple[ListedFile, Result, bool]  # a file, what came of it, whether it was read now
 
 _NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
 
 
 @contextmanager
-def open_cache(folder: Path | None, facts: bool) -> Iterator[ImageCache | None]:
+def reading_images(
+    read: Read,
+    files: Iterable[ListedFile],
+    folder: Path | None,
+    wanted: Wanted,
+    workers: int,
+    on_device: Callable[[Iterable[Fresh]], Iterable[Fresh]],
+) -> Iterator[Iterator[Result]]:
+    """What `read` makes of each file, in order, by workers, or what the cache in a folder knows of it already.
+
+    `on_device` measures on the way what the workers left unmeasured.
+    """
+    with (
+        open_cache(folder, wanted) as cache,
+        look_ahead(read_unknown(read), with_known(files, cache, wanted.max_pixels), workers) as results,
+        closing(kept(on_device(results), cache)) as reads,
+    ):
+        yield reads
+
+
+@contextmanager
+def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | None]:
     """The cache in a folder, of images with or without their facts; None without a folder. Raises AutocalError."""
     if folder is None:
         yield None
         return
-    hashes = "hashed" if facts and has_perceptual_hash() else ""
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{FACTS_VERSION if facts else 0}{hashes}")
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{_facts_version(wanted) if wanted.facts else 0}")
     try:
         yield cache
     finally:
         cache.close()
+
+
+def _facts_version(wanted: Wanted) -> str:
+    """What else the facts depend on stands in it too: the crop for sharpness, and whether there is a hash library."""
+    return f"{FACTS_VERSION}.crop{wanted.native_crop}{'hashed' if has_perceptual_hash() else ''}"
 
 
 def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:
@@ -50,17 +77,17 @@ def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels
         yield file, known if known and known.width * known.height <= max_pixels else None
 
 
-def read_unknown(read: Read) -> Callable[[Item], tuple[ListedFile, Result, bool]]:
+def read_unknown(read: Read) -> Callable[[Item], Fresh]:
     """The function for the workers: (file, result, whether it was read now)."""
 
-    def read_item(item: Item) -> tuple[ListedFile, Result, bool]:
+    def read_item(item: Item) -> Fresh:
         file, known = item
         return (file, known, False) if known else (file, read(file.source), True)
 
     return read_item
 
 
-def kept(results: Iterable[tuple[ListedFile, Result, bool]], cache: ImageCache | None) -> Generator[Result, None, None]:
+def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result, None, None]:
     """The results, those that are new and sound put into the cache on the way, block by block."""
     fresh: list[tuple[ImageKey, str]] = []
     try:

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from autocal_cli.dataset.crops import Cut
 from autocal_cli.dataset.facts import gather_facts
 from autocal_cli.dataset.fast import fast_rgb
 from autocal_cli.dataset.plausible import require_plausible
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.report_record import ImageFacts
 from autocal_cli.dataset.rgb import is_turned, to_rgb
+from autocal_cli.dataset.sharpness import NATIVE_CROP
 from autocal_cli.dataset.source import ImageSource, open_image, printable
 from autocal_cli.dataset.traits import traits_of
 
@@ -59,10 +61,28 @@ class WorkingImage:
     path: str = ""
 
 
-def read_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS, facts: bool = False) -> WorkingImage | FileIssue:
-    """The working image of a file; whatever goes wrong with it becomes a one-line reason. Safe in threads."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
+
+    An image of more than `max_pixels` is refused.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    facts: bool = False
+    native_crop: int = NATIVE_CROP
+
+
+PIXELS_ONLY = Wanted()
+
+
+def read_image(source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | None = None) -> WorkingImage | FileIssue:
+    """The working image of a file, or of a crop `cut` from it.
+
+    Whatever goes wrong becomes a one-line reason. Safe in threads.
+    """
     try:
-        return _read(source, max_pixels, facts)
+        return _read(source, wanted, cut)
     except Exception as error:
         return FileIssue(printable(source), reason_of(error))
 
@@ -73,7 +93,7 @@ def read_size(path: ImageSource) -> tuple[int, int]:
         return image.size
 
 
-def _read(source: ImageSource, max_pixels: int, facts: bool) -> WorkingImage:
+def _read(source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
     name = printable(source)
     with open_image(source) as opened:
         data = opened.read(MOST_BYTES + 1)
@@ -81,26 +101,35 @@ def _read(source: ImageSource, max_pixels: int, facts: bool) -> WorkingImage:
             data = b""
             opened.seek(0)
         with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
-            result = _decoded(image, file, data, name, max_pixels, facts)
-            return replace(result, traits=traits_of(image), path=name)
+            return _decoded(image, file, data, name, wanted, cut)
 
 
 def _decoded(
-    image: ImageFile.ImageFile, file: IO[bytes], data: bytes, name: str, max_pixels: int, facts: bool
+    image: ImageFile.ImageFile, file: IO[bytes], data: bytes, name: str, wanted: Wanted, cut: Cut | None
 ) -> WorkingImage:
     """The working image of an opened one. `data` is the content of `file`, where that was read at once."""
     native = image.size
-    _check_size(native, max_pixels)
+    _check_size(native, wanted.max_pixels)
     require_plausible(image, file)
-    _draft(image)
+    if cut is None:
+        _draft(image)
     with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
         pixels = (fast_rgb(image, data) if data else None) or image
         rgb = to_rgb(pixels)
-        result = _working_image(rgb, native[::-1] if is_turned(pixels) else native)
-        if not facts:
-            return result
-        whole = rgb if image.size == native else _decoded_whole(file, name)
-        return replace(result, facts=gather_facts(name, file, whole, result.working))
+        upright = native[::-1] if is_turned(pixels) else native
+        result = _working_image(rgb, upright)
+        result = replace(result, traits=traits_of(pixels), path=name)
+        if wanted.facts:
+            whole = rgb if image.size == native else _decoded_whole(file, name)
+            result = replace(result, facts=gather_facts(name, file, whole, result.working, wanted.native_crop))
+        return result if cut is None else _cut(result, rgb, cut)
+
+
+def _cut(whole: WorkingImage, rgb: Image.Image, cut: Cut) -> WorkingImage:
+    """The working image of a crop of an upright image of native size, in place of that of the whole."""
+    crop = rgb.crop(cut.box(rgb.size))
+    pixels = _working_image(crop, crop.size)
+    return replace(whole, working=pixels.working, thumbnail=pixels.thumbnail)
 
 
 def _decoded_whole(file: IO[bytes], name: str) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What is noted of one image beside its metrics, while it is decoded: hashes, grey, deviation, blockiness."""
+"""What is noted of one image beside its metrics, while it is decoded: hashes, grey, blockiness, sharpness, ..."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from autocal_cli.dataset.report_record import ImageFacts
+from autocal_cli.dataset.sharpness import native_sharpness
 
-FACTS_VERSION = 1  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 2  # of what the facts mean: another one makes cached facts unknown
 GRID = 8  # pixels a side of a JPEG block (ITU-T T.81)
 BLOCKINESS_AREA = 512  # long side of the middle of the image in which the grid is looked for; chosen, untested
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
@@ -24,16 +25,17 @@ HALF_LEVEL = 0.5  # of 255: added to both sides of the ratio, so that a flat ima
 Pixels = npt.NDArray[np.uint8]
 
 
-def gather_facts(name: str, file: IO[bytes], native: Image.Image | None, working: Pixels) -> ImageFacts:
-    """The facts of an image: its open file, its pixels as decoded (None: not at native size), its working image."""
+def gather_facts(name: str, file: IO[bytes], native: Image.Image, working: Pixels, crop: int) -> ImageFacts:
+    """The facts of an image: its open file, its pixels at native size, its working image; `crop` is the training's."""
     luma = Image.fromarray(working).convert("L")
     return ImageFacts(
         path=name,
         sha256=_content_hash(file),
         grey=is_grey(working),
         deviation=deviation(luma),
-        blockiness=None if native is None else blockiness(_middle_luma(native)),
+        blockiness=blockiness(_middle_luma(native)),
         perceptual_hash=perceptual_hash(luma),
+        native_sharpness=native_sharpness(native, crop),
     )
 
 

@@ -14,13 +14,15 @@ from PIL import Image
 from autocal_cli.dataset.decode import Pixels, WorkingImage, read_image
 from autocal_cli.dataset.health import assess
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue
-from autocal_cli.dataset.report_record import OVERALL, DatasetReport, Extreme, Extremes, ImageRow
+from autocal_cli.dataset.report_record import NATIVE, OVERALL, DatasetReport, Extreme, Extremes, ImageFacts, ImageRow
 from autocal_cli.dataset.sampling import Values, with_overall
+from autocal_cli.dataset.sharpness import NATIVE_CROP, summarise_sharpness
 
 BINS = 20  # of a histogram of scores
 EXTREMES = 5  # lowest and highest images of each metric
 JPEG_QUALITY = 75
 COLUMNS = (*METRIC_NAMES, OVERALL)
+RANKED = (*COLUMNS, NATIVE)
 _GONE = np.full((8, 8, 3), 128, dtype=np.uint8)
 
 
@@ -39,8 +41,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._rows: list[ImageRow] = []
-        self._lowest: dict[str, list[_Candidate]] = {name: [] for name in COLUMNS}
-        self._highest: dict[str, list[_Candidate]] = {name: [] for name in COLUMNS}
+        self._lowest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
+        self._highest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
 
     def take(self, images: Sequence[WorkingImage], raw: Values, scores: Values) -> None:
         """Notes images with their raw metrics and scores, both (n, 3)."""
@@ -52,20 +54,30 @@ class Ledger:
                 _Candidate(_path(image), float(raw_columns[n, i]), float(columns[n, i]), image)
                 for n, image in enumerate(images)
             ]
-            lowest, highest = self._lowest[name] + found, self._highest[name] + found
-            self._lowest[name] = sorted(lowest, key=lambda one: (one.raw, one.path))[:EXTREMES]
-            self._highest[name] = sorted(highest, key=lambda one: (-one.raw, one.path))[:EXTREMES]
+            self._rank(name, found)
+        sharpness = [(image, _facts(image).native_sharpness) for image in images]
+        self._rank(NATIVE, [_Candidate(_path(image), share, share, image) for image, share in sharpness])
 
-    def report(self, fingerprint: DatasetFingerprint, crop: int | None = None) -> DatasetReport:
-        """What was noted, beside the fingerprint of the same scan."""
+    def _rank(self, name: str, found: Sequence[_Candidate]) -> None:
+        """Puts images among the extremes so far; one that is there with the same value, by another crop, stays once."""
+        lowest = {(one.raw, one.path): one for one in (*found, *self._lowest[name])}
+        highest = {(-one.raw, one.path): one for one in (*found, *self._highest[name])}
+        self._lowest[name] = [lowest[key] for key in sorted(lowest)[:EXTREMES]]
+        self._highest[name] = [highest[key] for key in sorted(highest)[:EXTREMES]]
+
+    def report(
+        self, fingerprint: DatasetFingerprint, crop: int | None = None, native_crop: int = NATIVE_CROP
+    ) -> DatasetReport:
+        """What was noted, beside the fingerprint of the same scan; the training's crop, and that of the sharpness."""
         rows = sorted(self._rows, key=lambda row: row.facts.path)
+        images = list({row.facts.path: row for row in rows}.values())  # of several crops of an image, one
+        population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
-            health=assess(rows, crop),
+            health=assess(images, crop),
+            sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
             histograms={name: histogram([_score(row, i) for row in rows]) for i, name in enumerate(COLUMNS)},
-            extremes={
-                name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in COLUMNS
-            },
+            extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=tuple(rows),
         )
 
@@ -79,16 +91,19 @@ def histogram(scores: Sequence[float]) -> tuple[int, ...]:
 
 
 def _row(image: WorkingImage, raw: Values, columns: Values) -> ImageRow:
-    assert image.facts is not None  # a scan with `on_measured` gathers them
     scores = tuple(float(score) for score in columns)
     return ImageRow(
-        image.facts, image.width, image.height, tuple(float(value) for value in raw), scores[:-1], scores[-1]
+        _facts(image), image.width, image.height, tuple(float(value) for value in raw), scores[:-1], scores[-1]
     )
 
 
+def _facts(image: WorkingImage) -> ImageFacts:
+    assert image.facts is not None  # a scan with `on_measured` gathers them
+    return image.facts
+
+
 def _path(image: WorkingImage) -> str:
-    assert image.facts is not None
-    return image.facts.path
+    return _facts(image).path
 
 
 def _score(row: ImageRow, column: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autocal_cli.dataset.decode import MAX_PIXELS, Pixels, WorkingImage, read_image
-from autocal_cli.dataset.metrics import raw_metrics
+from autocal_cli.dataset.crops import Cut
+from autocal_cli.dataset.decode import PIXELS_ONLY, Wanted, WorkingImage, read_image
+from autocal_cli.dataset.device_blocks import send
 from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
 from autocal_cli.dataset.record import METRIC_NAMES, FileIssue
 from autocal_cli.dataset.source import ImageSource
@@ -20,10 +20,10 @@ BATCH_SIZE = 16
 
 
 def read_measured(
-    source: ImageSource, device: torch.device, *, max_pixels: int = MAX_PIXELS, facts: bool = False
+    source: ImageSource, device: torch.device, wanted: Wanted = PIXELS_ONLY, cut: Cut | None = None
 ) -> WorkingImage | FileIssue:
-    """The working image of a file, with its raw metrics where the device is the CPU. Safe in threads."""
-    image = read_image(source, max_pixels=max_pixels, facts=facts)
+    """The working image of a file, or of a crop, with its raw metrics where the device is the CPU. Safe in threads."""
+    image = read_image(source, wanted, cut)
     if isinstance(image, FileIssue) or device.type != "cpu":
         return image
     return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))
@@ -34,21 +34,9 @@ def measure(
 ) -> npt.NDArray[np.float64]:
     """Raw metrics (N, 3) of N working images, in their order: those that they bring, or computed on the device."""
     raw = np.empty((len(images), len(METRIC_NAMES)))
-    by_shape: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, image in enumerate(images):
-        if image.raw is None:
-            by_shape[image.working.shape].append(i)
-        else:
+        if image.raw is not None:
             raw[i] = image.raw
-    for alike in by_shape.values():
-        for start in range(0, len(alike), batch_size):
-            batch = alike[start : start + batch_size]
-            working = _stack([images[i].working for i in batch], device)
-            thumbnails = _stack([images[i].thumbnail for i in batch], device)
-            with torch.inference_mode():
-                raw[batch] = raw_metrics(working, thumbnails).numpy()
+    for batch in send(images, device, batch_size):
+        raw[batch.places] = batch.raw.cpu().double().numpy()
     return raw
-
-
-def _stack(pixels: Sequence[Pixels], device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(np.stack(pixels)).to(device)

@@ -37,13 +37,26 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
     Returns float64 (B, 3) in the order of METRIC_NAMES: texture 0..1, edge share 0..1, occupied colour bins 1..4096.
     Raises ValueError where a side of `working` is under 7 pixels.
     """
+    return raw_metrics_there(working, thumbnails).cpu().double()
+
+
+def raw_metrics_there(working: Tensor, thumbnails: Tensor) -> Tensor:
+    """`raw_metrics`, left on the device and in its own precision, so that nobody has to wait for it."""
     if min(working.shape[1:3]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {tuple(working.shape[1:3])}")
     octaves = list(_octaves(_luma(working)))
     texture = _mean([_texture(y, white) for y, white in octaves])
     edges = _mean([_edge_share(y, white) for y, white in octaves])
     columns = [texture, edges, occupied_colours(thumbnails)]
-    return torch.stack([column.cpu().double() for column in columns], dim=1)
+    return torch.stack([column.to(precision(working.device)) for column in columns], dim=1)
+
+
+def native_edge_share(crops: Tensor) -> Tensor:
+    """The edge share of the first octave alone, of crops at native size: uint8 (B, H, W, 3) -> float64 (B,), 0..1.
+
+    Not one of the METRIC_NAMES: see `sharpness`.
+    """
+    return _edge_share(_luma(crops), WHITE).cpu().double()
 
 
 def precision(device: torch.device) -> torch.dtype:

@@ -25,6 +25,8 @@ from autocal_cli.dataset.metrics import (
     WINDOW,
 )
 
+DOWN, ACROSS = np.uint8(2), np.uint8(4)  # bits of a direction's code, beside 1 for falling
+
 Pixels = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
@@ -39,6 +41,11 @@ def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float
     texture = sum(_texture(y, white) for y, white in octaves) / len(octaves)
     edges = sum(_edge_share(y, white) for y, white in octaves) / len(octaves)
     return texture, edges, float(_occupied_colours(thumbnail))
+
+
+def native_edge_share_of_one(crop: Pixels) -> float:
+    """The edge share as in `metrics.native_edge_share`, of one crop: uint8 (H, W, 3)."""
+    return _edge_share(_luma(crop), WHITE)
 
 
 def _occupied_colours(thumbnail: Pixels) -> int:
@@ -70,33 +77,41 @@ def _octaves(y: Whole) -> Iterator[tuple[Whole, float]]:
 
 
 def _texture(y: Whole, white: float) -> float:
-    count = WINDOW * WINDOW
+    count, (height, width) = WINDOW * WINDOW, y.shape
     squares = y.astype(np.float64)
     squares *= squares
-    variance = _box_sum(squares)
-    variance *= count
+    variance = np.empty((height - WINDOW + 1) * width)
+    windows = variance[: 1 - WINDOW]  # as many as there are; the rest of the last row stays empty
+    np.multiply(_box_sum(squares), count, out=windows)
     total = _box_sum(y).astype(np.float64)
     total *= total
-    variance -= total  # never below 0: each of the two is the rounding of a whole number
-    s = np.sqrt(variance, out=variance)
+    windows -= total  # never below 0: each of the two is the rounding of a whole number
+    s = np.sqrt(windows, out=windows)
     s /= count * white
     s /= s + HALF_TEXTURE
     s *= FIXED_POINT
-    return float(np.rint(s, out=s).sum() / (FIXED_POINT * s.size))
+    np.rint(s, out=s)
+    inside = variance.reshape(-1, width)[:, : 1 - WINDOW]
+    return float(inside.sum() / (FIXED_POINT * inside.size))
 
 
 def _box_sum(values: Values) -> Values:
-    """Sums over 7 x 7 windows, 7 = 2 + 2 + 2 + 1: (H, W) -> (H-6, W-6)."""
-    height, width = values.shape[0] - WINDOW + 1, values.shape[1] - WINDOW + 1
-    two = values[:-1] + values[1:]
-    rows = two[:height] + two[2 : 2 + height]
-    rows += two[4 : 4 + height]
-    rows += values[6:]
-    two = rows[:, :-1] + rows[:, 1:]
-    both = two[:, :width] + two[:, 2 : 2 + width]
-    both += two[:, 4 : 4 + width]
-    both += rows[:, 6:]
-    return both
+    """Sums over 7 x 7 windows, 7 = 2 + 2 + 2 + 1: (H, W) -> ((H-6) W - 6,), by the windows' upper left pixels.
+
+    Row runs on into row, which is faster than row by row; the windows over the end of a row have no meaning.
+    """
+    flat, row = values.ravel(), values.shape[1]
+    return _seven(_seven(flat, row), 1)
+
+
+def _seven(flat: Values, step: int) -> Values:
+    """Sums of seven values a step apart: (n,) -> (n - 6 step,)."""
+    n = len(flat) - 6 * step
+    two = flat[:-step] + flat[step:]
+    seven = two[:n] + two[2 * step :][:n]
+    seven += two[4 * step :][:n]
+    seven += flat[6 * step :]
+    return seven
 
 
 def _edge_share(y: Whole, white: float) -> float:
@@ -110,26 +125,32 @@ def _edge_share(y: Whole, white: float) -> float:
 
 
 def _gradient(y: Whole) -> tuple[Whole, Whole, Real]:
-    """Sobel's gx, gy and gx^2 + gy^2, each (H, W); the border's power is 0, its gradients have no meaning."""
-    gx, gy, power = np.empty_like(y), np.empty_like(y), np.zeros(y.shape)
-    pairs = y[:-1] + y[1:]
-    smooth = pairs[:-1] + pairs[1:]  # 1 2 1
-    np.subtract(smooth[:, 2:], smooth[:, :-2], out=gx[1:-1, 1:-1])
-    pairs = y[:, :-1] + y[:, 1:]
-    smooth = pairs[:, :-1] + pairs[:, 1:]
-    np.subtract(smooth[2:], smooth[:-2], out=gy[1:-1, 1:-1])
-    real = gx[1:-1, 1:-1].astype(np.float64)
-    np.multiply(real, real, out=power[1:-1, 1:-1])
-    real = gy[1:-1, 1:-1].astype(np.float64)
+    """Sobel's gx, gy and gx^2 + gy^2, each flat (H W,); the border's power is 0, its gradients have no meaning."""
+    flat, row = y.ravel(), y.shape[1]
+    gx, gy, power = np.empty_like(flat), np.empty_like(flat), np.empty(y.shape)
+    inner = slice(row + 1, -row - 1)  # all that has neighbours, row running on into row
+    gx[inner] = _one_two_one(flat[2:] - flat[:-2], row)
+    gy[inner] = _one_two_one(flat[2 * row :] - flat[: -2 * row], 1)
+    real = gx[inner].astype(np.float64)
     real *= real
-    power[1:-1, 1:-1] += real
-    return gx, gy, power
+    squared = gy[inner].astype(np.float64)
+    squared *= squared
+    np.add(real, squared, out=power.ravel()[inner])
+    power[[0, -1]] = power[:, [0, -1]] = 0.0
+    return gx, gy, power.ravel()
+
+
+def _one_two_one(flat: Whole, step: int) -> Whole:
+    """Weights 1, 2, 1 on three values a step apart: (n,) -> (n - 2 step,)."""
+    two = flat[:-step] + flat[step:]
+    return two[:-step] + two[step:]
 
 
 def _step_along(gx: Whole, gy: Whole, row: int) -> npt.NDArray[np.int64]:
     """How far along the flat image the next pixel in the gradient's direction lies, of four: `row` is one row down."""
     width, height = np.abs(gx), np.abs(gy)
-    across = height <= TAN_22_5 * width
-    down = width <= TAN_22_5 * height
-    falling = (gx > 0) == (gy > 0)
-    return np.where(across, 1, np.where(down, row, np.where(falling, row + 1, row - 1)))
+    code = ((gx > 0) == (gy > 0)).view(np.uint8)  # falling: from upper left to lower right
+    code += DOWN * (width <= TAN_22_5 * height).view(np.uint8)
+    code += ACROSS * (height <= TAN_22_5 * width).view(np.uint8)
+    steps: npt.NDArray[np.int64] = np.array([row - 1, row + 1, row, row, 1, 1, 1, 1]).take(code)
+    return steps

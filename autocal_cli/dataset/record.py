@@ -43,13 +43,22 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingCrops:
+    """So many random crops of `side` pixels, as a training reads them first."""
+
+    count: int
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetFingerprint:
     """The measured complexity of a dataset.
 
     `found` counts image files; each is either `read`, failed (`failures`) or left out of the sample. `skipped` counts
     files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the
     files found, `metric_version` the version of the metrics' definition, `seconds` wall time. `sightings` are of all
-    files that were listed, and of the images that were read.
+    files that were listed, and of the images that were read. `crops` says how many crops of those images were measured,
+    where that was not whole images.
     """
 
     roots: tuple[str, ...]
@@ -65,3 +74,4 @@ class DatasetFingerprint:
     device: str
     seconds: float
     sightings: tuple[Sighting, ...] = ()
+    crops: TrainingCrops | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint
 
 OVERALL = "overall_complexity"
+NATIVE = "native_sharpness"
 
 # By these autocal knows its own files: what every page names as its generator, and the first line of every table.
 PAGE_GENERATOR = "autocal analyze-dataset"
@@ -23,6 +24,7 @@ CSV_COLUMNS = (
     *(f"{name}_raw" for name in METRIC_NAMES),
     *METRIC_NAMES,
     OVERALL,
+    NATIVE,
     "grey",
     "deviation",
     "blockiness",
@@ -36,8 +38,8 @@ class ImageFacts:
     """What the worker that decoded an image noted of it.
 
     `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `deviation` is the standard
-    deviation of luma, 0..0.5. `blockiness` is a ratio, 1 without a grid. `perceptual_hash` has 64 bits. The last two
-    are None where they could not be had: pixels not decoded at native size, or no hash library.
+    deviation of luma, 0..0.5. `blockiness` is a ratio, 1 without a grid; None for images under 16 pixels a side.
+    `perceptual_hash` has 64 bits; None without a hash library. `native_sharpness` is a share of pixels, 0..1.
     """
 
     path: str
@@ -46,6 +48,7 @@ class ImageFacts:
     deviation: float
     blockiness: float | None
     perceptual_hash: int | None
+    native_sharpness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,23 @@ class ImageRow:
     raw: tuple[float, ...]
     scores: tuple[float, ...]
     overall: float
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSharpness:
+    """The share of edge pixels, 0..1, in crops of `crop` pixels a side at native size, over the images read.
+
+    `ci95` is the 95% interval of the mean as an estimate for the whole folder. `histogram` counts images over 20 equal
+    steps of 0..0.5, the last holding what is above.
+    """
+
+    crop: int
+    mean: float
+    ci95: tuple[float, float]
+    p5: float
+    median: float
+    p95: float
+    histogram: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +153,13 @@ class DatasetReport:
     """A fingerprint and what stands beside it. `rows` in alphabetical order.
 
     `histograms` (counts of images over 20 equal steps of the score, 0 to 1) and `extremes` by name of the metric,
-    `overall_complexity` last.
+    `overall_complexity` last; of the extremes `native_sharpness`, whose score is the share itself. Where crops were
+    measured, histograms count those, and there is a row for each.
     """
 
     fingerprint: DatasetFingerprint
     health: Health
+    sharpness: NativeSharpness
     histograms: Mapping[str, tuple[int, ...]]
     extremes: Mapping[str, Extremes]
     rows: tuple[ImageRow, ...]

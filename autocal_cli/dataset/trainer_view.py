@@ -1,13 +1,15 @@
 """What the trainer does with files that this scan takes otherwise: sightings -> findings.
 
-Each row was found in the source of traiNNer-redux and tried with its libvips. Its scan of a folder goes through every
-entry: what is hidden or is no regular file is walked as if it were a folder, all else counts as an image.
+traiNNer-redux: found in its source and tried with its libvips. Its scan of a folder goes through every entry: what is
+hidden or is no regular file is walked as if it were a folder, all else counts as an image.
+BasicSR, on whose data sets Real-ESRGAN builds, and neosr: found in their sources and tried with OpenCV 5.0. Their scan
+leaves out what is hidden or is no regular file (neosr's not where GT and LQ are paired); OpenCV reads what is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autocal_cli.dataset.record import Sighting
 from autocal_cli.errors import Finding, Place, Severity
@@ -93,10 +95,43 @@ TRAINER_VIEW = {
 }
 
 
-def trainer_findings(sightings: Iterable[Sighting], place: Place | None = None) -> tuple[Finding, ...]:
-    """One finding a trait, `trainer-` and its name as the code: how many files, one by name, what the trainer does."""
-    by_trait = {sighting.trait: sighting for sighting in sightings}
-    return tuple(_finding(by_trait[trait], view, place) for trait, view in TRAINER_VIEW.items() if trait in by_trait)
+REDUX = "traiNNer-redux"
+
+
+def _of(trainer: str, view: TrainerView, deed: str | None = None) -> TrainerView:
+    return replace(view, deed=(deed or view.deed).replace(REDUX, trainer))
+
+
+def _by_opencv(trainer: str) -> dict[str, TrainerView]:
+    """Of a trainer that reads with OpenCV: BMP, LMDB and turned images it takes as the scan does."""
+    unread = f"OpenCV, by which {REDUX} reads, cannot open it, so training ends where one is drawn"
+    return {
+        "not-an-image": _of(trainer, TRAINER_VIEW["not-an-image"]),
+        "floating-point": _of(trainer, TRAINER_VIEW["floating-point"], unread),
+        "transparent": _of(trainer, TRAINER_VIEW["transparent"]),
+    }
+
+
+_WALKED = ("hidden-file", "hidden-folder", "special-file", "broken-link", "link-loop")
+_VIEWS = {
+    "BasicSR": _by_opencv("BasicSR"),
+    "Real-ESRGAN": _by_opencv("Real-ESRGAN"),
+    "neosr": {
+        **{trait: _of("neosr, where GT and LQ are paired,", TRAINER_VIEW[trait]) for trait in _WALKED},
+        **_by_opencv("neosr"),
+    },
+}
+
+
+def trainer_findings(
+    sightings: Iterable[Sighting], place: Place | None = None, trainer: str = REDUX
+) -> tuple[Finding, ...]:
+    """One finding a trait, `trainer-` and its name as the code: how many files, one by name, what the trainer does.
+
+    Of a trainer whose source was not read, forks among them, it is told what traiNNer-redux does.
+    """
+    by_trait, views = {sighting.trait: sighting for sighting in sightings}, _VIEWS.get(trainer, TRAINER_VIEW)
+    return tuple(_finding(by_trait[trait], view, place) for trait, view in views.items() if trait in by_trait)
 
 
 def _finding(sighting: Sighting, view: TrainerView, place: Place | None) -> Finding:

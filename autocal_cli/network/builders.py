@@ -1,57 +1,56 @@
-"""Who can build a network from its options.
+"""Who can measure a network, in the order in which they are asked.
 
-Another source of networks is one file and one row of BUILDERS.
+Another builder is one file and one row of `builders_for`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
-from torch import nn
-
 from autocal_cli.config.record import NetworkOptions
-from autocal_cli.errors import Finding
-from autocal_cli.network.paragonsr2_builder import BuiltInParagonSR2
+from autocal_cli.network.built_in import BuiltIn
+from autocal_cli.network.checkpoint_builder import Checkpoint
+from autocal_cli.network.foreign import own_callable, spandrel, trainer
+from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.sources import NetworkSources, find_checkout
 
 
 class Builder(Protocol):
-    """A source of networks. `name` is reported, `default_scale` is the constructors' own, `types` serve did-you-mean.
-
-    Every method but `knows` may count on a type that `knows` is true of.
-    """
+    """One who may know a network. `name` is reported."""
 
     name: str
-    default_scale: int
-    types: Collection[str]
 
-    def knows(self, type: str) -> bool:
-        """Whether this builder can build what a trainer registers under `type`. Never guesses from parts of a name."""
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """What was measured of a network, or why this builder cannot say.
 
-    def family(self, type: str) -> str | None:
-        """The architecture family, or None where the builder cannot tell."""
-
-    def variant(self, type: str) -> str | None:
-        """The variant that a known type is registered as; None for a class whose arguments decide."""
-
-    def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
-        """Findings about the arguments of a type. Raises AutocalError where they cannot stand."""
-
-    def in_chans(self, network: NetworkOptions) -> int:
-        """Channels of the image that the network takes."""
-
-    def build(self, network: NetworkOptions, scale: int) -> nn.Module:
-        """The network on the meta device: no memory, no weights. `network` has passed `check`.
-
-        Raises AutocalError where the network is not made for `scale`.
+        `scale` is the config's own, None where it doesn't say. Raises AutocalError where the network is known and its
+        arguments cannot stand.
         """
 
-    def variants(self, type: str) -> Collection[str]:
-        """The variants of a type's family, smallest first."""
+    def types(self) -> tuple[str, ...]:
+        """What it can build by name; empty where it cannot tell."""
 
-    def build_variant(self, type: str, variant: str, scale: int) -> nn.Module:
-        """A variant of the family with its default switches, on the meta device."""
+    def trouble(self) -> str | None:
+        """Why it can build less than it should, or None."""
 
 
-# In order: the first that knows the type builds it.
-BUILDERS: tuple[Builder, ...] = (BuiltInParagonSR2(),)
+@contextmanager
+def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[tuple[Builder, ...]]:
+    """The builders at hand, the likeliest to build what is really trained first. Foreign processes end with the block.
+
+    Raises AutocalError where a source that the user named is not what it should be.
+    """
+    checkout = find_checkout(sources.trainer)
+    asked: list[Builder] = []
+    with ExitStack() as stack:
+        if sources.own is not None:
+            asked.append(stack.enter_context(closing(own_callable(sources.own))))
+        if checkout is not None:
+            asked.append(stack.enter_context(closing(trainer(checkout, scale))))
+        asked.append(BuiltIn())  # before spandrel, which has none of its networks and takes seconds to start
+        asked.append(stack.enter_context(closing(spandrel())))
+        if sources.weights is not None:
+            asked.append(Checkpoint(sources.weights, sources.weights_required))
+        yield tuple(asked)

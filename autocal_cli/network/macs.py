@@ -1,23 +1,107 @@
-"""Multiply-accumulates (MACs) of one forward pass, counted without computing anything."""
+"""Multiply-accumulates (MACs) of one forward pass, counted without computing anything where that is possible.
+
+Convolutions and matrix products count; activations, norms and pooling don't.
+Source: torch.utils.flop_counter counts FLOPs, a MAC being 2 of them.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 SIDE = 64  # pixels; window attention makes the cost a pixel depend on the size, so one size is fixed
+# What else is tried, in order, where a network refuses that: multiples of windows of 6 to 16, least sizes, fixed ones.
+OTHER_SIDES = (48, 56, 60, 72, 96, 128, 256)
+FRAMES = (5, 3, 7, 2)  # of a clip, where a network takes clips; chosen, untested
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """MACs per pixel of a (1, channels, side, side) input, or of one frame of a clip of `frames`.
+
+    `enlargement` is the side of the output over that of the input; None where the output is no image.
+    """
+
+    macs_per_pixel: float
+    side: int
+    channels: int
+    frames: int | None
+    device: str
+    enlargement: float | None
 
 
 def macs_per_pixel(network: nn.Module, in_chans: int = 3) -> float:
     """MACs per input pixel of one (1, in_chans, 64, 64) image, with gradients enabled.
 
     `network` must be on the meta device: there the counter sees every kind of attention, and nothing is computed.
-    Convolutions and matrix products count; activations, norms and pooling don't.
-
-    Source: torch.utils.flop_counter counts FLOPs, a MAC being 2 of them.
     """
-    image = torch.empty(1, in_chans, SIDE, SIDE, device="meta")
-    with torch.enable_grad(), FlopCounterMode(display=False) as counter:
-        network(image)
-    return int(counter.get_total_flops()) / 2 / SIDE**2
+    return _forward(network, (1, in_chans, SIDE, SIDE), "meta").macs_per_pixel
+
+
+def count_macs(
+    on_meta: nn.Module, on_cpu: Callable[[], nn.Module], channels: Sequence[int], seconds: float
+) -> Count | str:
+    """Counts at the first size that the network accepts, on the meta device, then on the CPU; else the first error.
+
+    Args:
+        on_meta: the network on the meta device.
+        on_cpu: makes the same network with real values.
+        channels: of the input, the likeliest first.
+        seconds: no further size is tried after this long.
+    """
+    until = time.monotonic() + seconds
+    first = ""
+    for device in ("meta", "cpu"):
+        try:
+            network = on_meta if device == "meta" else on_cpu()
+        except Exception as error:
+            return first or str(error)
+        for shape in _shapes(channels):
+            if time.monotonic() > until:
+                return first
+            try:
+                return _forward(network, shape, device)
+            except Exception as error:
+                first = first or f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:200]
+    return first
+
+
+def _shapes(channels: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    for channel in channels:
+        yield (1, channel, SIDE, SIDE)
+    yield (2, channels[0], SIDE, SIDE)  # batch normalisation of single values
+    for side in OTHER_SIDES:
+        yield (1, channels[0], side, side)
+    for frames in FRAMES:
+        yield (1, frames, channels[0], SIDE, SIDE)
+
+
+def _forward(network: nn.Module, shape: tuple[int, ...], device: str) -> Count:
+    # On the CPU, attention counts only in its plain form; and with gradients every activation would be kept.
+    gradients = device == "meta"
+    image = torch.empty(shape, device="meta") if device == "meta" else torch.rand(shape)
+    with (
+        torch.device(device),
+        torch.set_grad_enabled(gradients),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
+        output = network(image)
+    side, frames = shape[-1], shape[1] if len(shape) == 5 else None
+    macs = int(counter.get_total_flops()) / 2 / (shape[0] * side**2)
+    return Count(macs, side, shape[-3], frames, device, _enlargement(output, side))
+
+
+def _enlargement(output: Any, side: int) -> float | None:
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    if isinstance(output, list | tuple):
+        output = next((part for part in output if isinstance(part, Tensor)), None)
+    return output.shape[-1] / side if isinstance(output, Tensor) and output.dim() >= 4 else None

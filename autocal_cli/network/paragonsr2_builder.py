@@ -1,4 +1,4 @@
-"""Builds the ParagonSR2 networks that a config names, out of autocal's own implementation."""
+"""Builds the ParagonSR2 networks of both generations that a config names, out of autocal's own implementation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from torch import nn
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network import paragonsr2_second_arguments as second
 from autocal_cli.network.arguments import check_arguments, check_values, place_of
 from autocal_cli.network.paragonsr2 import ParagonSR2, build_variant
 from autocal_cli.network.paragonsr2_arguments import ARGUMENTS, DEFAULT_SCALE
+from autocal_cli.network.paragonsr2_generations import about_generation, check_second, is_second
+from autocal_cli.network.paragonsr2_second import SecondParagonSR2, build_second_variant
 from autocal_cli.network.paragonsr2_variants import VARIANTS
 
-TYPES = ("ParagonSR2", *(f"paragonsr2_{variant}" for variant in VARIANTS))
-VARIANT_OF = dict(zip((type.lower() for type in TYPES), (None, *VARIANTS), strict=True))
+TYPES = ("ParagonSR2", *(f"paragonsr2_{variant}" for variant in (*VARIANTS, *second.VARIANTS)))
+VARIANT_OF = dict(zip((type.lower() for type in TYPES), (None, *VARIANTS, *second.VARIANTS), strict=True))
 
 
 class BuiltInParagonSR2:
@@ -35,12 +38,14 @@ class BuiltInParagonSR2:
         return VARIANT_OF[type.lower()]
 
     def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
+        if is_second(network):
+            return (*check_second(network), *about_generation(network))
         variant = self.variant(network.type)
         # The trainer swallows unknown arguments of both; of a variant it drops most of the class's own, too.
         accepted = tuple(ARGUMENTS) if variant is None else VARIANTS[variant].accepted
         findings = check_arguments(network, accepted, swallows=variant is None)
         check_values(network, ARGUMENTS)
-        return findings
+        return (*findings, *about_generation(network))
 
     def in_chans(self, network: NetworkOptions) -> int:
         chans = network.arguments.get("in_chans", 3)
@@ -54,17 +59,31 @@ class BuiltInParagonSR2:
                 place=place_of(network, "scale"),
             )
         variant = self.variant(network.type)
-        # Checked against ARGUMENTS before, hence of the right types.
-        arguments: dict[str, object] = {name: v for name, v in network.arguments.items() if name in ARGUMENTS}
+        known = second.ARGUMENTS if is_second(network) else ARGUMENTS
+        # Checked against these before, hence of the right types.
+        arguments: dict[str, object] = {name: v for name, v in network.arguments.items() if name in known}
         arguments["scale"] = scale
-        with torch.device("meta"):
-            if variant is None:
-                return ParagonSR2(**arguments)  # type: ignore[arg-type]
-            return build_variant(variant, **arguments)  # type: ignore[arg-type]
+        try:
+            with torch.device("meta"):
+                if variant is not None:
+                    return _variant(variant, **arguments)
+                return (SecondParagonSR2 if is_second(network) else ParagonSR2)(**arguments)  # type: ignore[arg-type]
+        except ValueError as error:  # values that are fine each by itself, but not together
+            place = place_of(network, str(error).split()[0])
+            raise AutocalError(f"the network argument {error}.", place=place) from None
 
-    def variants(self, type: str) -> Collection[str]:  # noqa: ARG002
-        return tuple(VARIANTS)
+    def variants(self, type: str) -> Collection[str]:
+        if self.variant(type) is None:
+            return (*VARIANTS, *second.VARIANTS)
+        return tuple(second.VARIANTS if type.lower().removeprefix("paragonsr2_") in second.VARIANTS else VARIANTS)
 
     def build_variant(self, type: str, variant: str, scale: int) -> nn.Module:  # noqa: ARG002
         with torch.device("meta"):
-            return build_variant(variant, scale)
+            return _variant(variant, scale=scale)
+
+
+def _variant(variant: str, **arguments: object) -> nn.Module:
+    """A registered variant of either generation."""
+    if variant in second.VARIANTS:
+        return build_second_variant(variant, **arguments)  # type: ignore[arg-type]
+    return build_variant(variant, **arguments)  # type: ignore[arg-type]

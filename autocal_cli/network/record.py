@@ -8,13 +8,29 @@ from autocal_cli.errors import Finding
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A builder that was asked and could not say, and why: one clause.
+
+    `failed`: it would have known the network, or could not be used at all; else it has no network of that type.
+    `cure` is what would let it speak.
+    """
+
+    builder: str
+    reason: str
+    failed: bool = False
+    cure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkFingerprint:
     """A network, built and measured; never guessed from its name.
 
     `variant` is set only when the type or the built structure is a known variant of `family`. `parameters` counts all
     of them, frozen ones included, as a checkpoint holds them; `macs_per_pixel` counts multiply-accumulates per input
     pixel at 64x64. Both are None when nothing could build the network; `builder` then is None too and `findings` says
-    why. `structure` is a SHA-256 over the names and shapes of all parameters.
+    why. `structure` is a SHA-256 over the names and shapes of all parameters. `passed` are the builders that were asked
+    before, in order. `discriminator` is the network that a generator is trained against, None where the
+    config names none.
     """
 
     type: str | None
@@ -26,3 +42,5 @@ class NetworkFingerprint:
     builder: str | None = None
     structure: str | None = None
     findings: tuple[Finding, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    discriminator: NetworkFingerprint | None = None

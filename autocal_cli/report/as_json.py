@@ -9,6 +9,7 @@ from autocal_cli.calibration.record import Calibration, Parameter, Step
 from autocal_cli.config.record import Value
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
+from autocal_cli.network.record import NetworkFingerprint
 
 FORMAT_VERSION = 1
 
@@ -26,6 +27,12 @@ def calibration_json(
             "parameters": network.parameters,
             "macs_per_pixel": network.macs_per_pixel,
             "match": calibration.placement.match,
+            "builder": network.builder,
+            "asked_before": [{"builder": who.builder, "reason": who.reason} for who in network.passed],
+            "axis": list(calibration.placement.axis),
+            "position": calibration.placement.position,
+            "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,
+            "discriminator": _discriminator(network.discriminator),
         },
         "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
         "parameters": {
@@ -33,6 +40,10 @@ def calibration_json(
         },
         "findings": [finding_json(finding) for finding in findings],
     }
+
+
+def _discriminator(network: NetworkFingerprint | None) -> dict[str, Value] | None:
+    return {"type": network.type, "parameters": network.parameters} if network else None
 
 
 def finding_json(finding: Finding) -> dict[str, Value]:
@@ -62,6 +73,7 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
             "skipped": sum(dataset.skipped.values()),
             "failed": len(dataset.failures),
         },
+        "crops": {"count": dataset.crops.count, "side": dataset.crops.side} if dataset.crops else None,
         "metrics": {
             name: {
                 "score": summary.score,
@@ -81,10 +93,11 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Value]:
-    return {"value": parameter.value, "trail": [_step(step) for step in parameter.trail]}
+    return {"value": parameter.value, "trail": [step_json(step) for step in parameter.trail]}
 
 
-def _step(step: Step) -> dict[str, Value]:
+def step_json(step: Step) -> dict[str, Value]:
+    """One step of a trail."""
     return {
         "code": step.code,
         "source": step.source,

@@ -6,7 +6,7 @@ import csv
 import io
 
 from autocal_cli.dataset.record import METRIC_NAMES, FileIssue
-from autocal_cli.dataset.report_record import CSV_COLUMNS, OVERALL, DatasetReport, ImageRow
+from autocal_cli.dataset.report_record import CSV_COLUMNS, NATIVE, OVERALL, DatasetReport, ImageRow
 
 
 def dataset_csv(report: DatasetReport) -> str:
@@ -30,6 +30,7 @@ def _read(row: ImageRow) -> dict[str, object]:
         **{f"{name}_raw": value for name, value in zip(METRIC_NAMES, row.raw, strict=True)},
         **dict(zip(METRIC_NAMES, row.scores, strict=True)),
         OVERALL: row.overall,
+        NATIVE: facts.native_sharpness,
         "grey": str(facts.grey).lower(),
         "deviation": facts.deviation,
         "blockiness": facts.blockiness,

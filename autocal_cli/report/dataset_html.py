@@ -6,9 +6,10 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
-from autocal_cli.dataset.record import DatasetFingerprint
-from autocal_cli.dataset.report_record import OVERALL, PAGE_GENERATOR, DatasetReport, Extreme
+from autocal_cli.dataset.record import DatasetFingerprint, MetricSummary
+from autocal_cli.dataset.report_record import NATIVE, OVERALL, PAGE_GENERATOR, DatasetReport, Extreme, NativeSharpness
 from autocal_cli.dataset.sampling import OVERALL_WEIGHTS
+from autocal_cli.dataset.sharpness import FULL_SCALE
 from autocal_cli.report.dataset_style import STYLE
 from autocal_cli.report.dataset_terminal import LABELS, counts
 from autocal_cli.report.health_text import HealthLine, health_lines, short_name
@@ -29,7 +30,8 @@ def dataset_page(report: DatasetReport) -> str:
     parts = [
         f'<h1>{_text(", ".join(dataset.roots))}</h1>\n<p>{_text(counts(dataset))}.<br><span class="dim">'
         f"{_text(_how(dataset))}</span></p>",
-        f'<h2>Complexity</h2>\n<div class="cards">{"".join(_card(report, name) for name in report.histograms)}</div>',
+        f'<h2>Complexity</h2>\n<div class="cards">{"".join(_card(report, name) for name in report.histograms)}'
+        f"{_sharpness_card(report)}</div>",
         f"<h2>Health</h2>\n<table>{''.join(map(_health_row, health_lines(report.health, dataset.roots)))}</table>",
         "<h2>Lowest and highest</h2>",
         *(_strips(report, name) for name in report.extremes),
@@ -46,12 +48,13 @@ def dataset_page(report: DatasetReport) -> str:
 
 
 def _how(dataset: DatasetFingerprint) -> str:
-    sampled = "; the interval (95%) is that of the mean over the whole folder" if _is_sample(dataset) else ""
+    whole = "all crops that could be drawn" if dataset.crops else "the whole folder"
+    sampled = f"; the interval (95%) is that of the mean over {whole}" if _is_sample(dataset) else ""
     return f"Scores are percentiles among ordinary photographs, so 0.5 is an ordinary one{sampled}"
 
 
 def _is_sample(dataset: DatasetFingerprint) -> bool:
-    return dataset.read + len(dataset.failures) < dataset.found
+    return dataset.crops is not None or dataset.read + len(dataset.failures) < dataset.found
 
 
 def _card(report: DatasetReport, name: str) -> str:
@@ -61,9 +64,24 @@ def _card(report: DatasetReport, name: str) -> str:
     else:
         summary = dataset.metrics[name]
         mean, ci95 = summary.score, summary.ci95
-        told = f"5% under {summary.p5:.2f}, half under {summary.median:.2f}, 95% under {summary.p95:.2f}"
-    known = interval(ci95) if ci95[0] < ci95[1] else "mean of all images that can be read"
+        told = _spread(summary)
     drawing = histogram_svg(report.histograms[name], mean, ci95, f"Histogram of {LABELS[name]}")
+    return _framed(name, mean, ci95, told, drawing)
+
+
+def _sharpness_card(report: DatasetReport) -> str:
+    native = report.sharpness
+    told = f"{_spread(native)}; share of edges in unscaled crops of {native.crop}, no percentile"
+    drawing = histogram_svg(native.histogram, native.mean, native.ci95, f"Histogram of {LABELS[NATIVE]}", FULL_SCALE)
+    return _framed(NATIVE, native.mean, native.ci95, told, drawing)
+
+
+def _spread(summary: MetricSummary | NativeSharpness) -> str:
+    return f"5% under {summary.p5:.2f}, half under {summary.median:.2f}, 95% under {summary.p95:.2f}"
+
+
+def _framed(name: str, mean: float, ci95: tuple[float, float], told: str, drawing: str) -> str:
+    known = interval(ci95) if ci95[0] < ci95[1] else "mean of all images that can be read"
     score = f'<span class="score">{mean:.3f}</span><span class="dim">{known}</span>'
     return (
         f'\n<div class="card"><h3>{LABELS[name].capitalize()}</h3>{score}<div class="dim">{told}</div>{drawing}</div>'

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autocal_cli.config.record import Value
-from autocal_cli.dataset.report_record import DatasetReport, Duplicates, Extreme, Health, Named, SizedImage
+from autocal_cli.dataset.report_record import (
+    DatasetReport,
+    Duplicates,
+    Extreme,
+    Health,
+    Named,
+    NativeSharpness,
+    SizedImage,
+)
 from autocal_cli.errors import Finding
 from autocal_cli.report.as_json import FORMAT_VERSION, finding_json, fingerprint_json
 
@@ -16,6 +24,7 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
         "format_version": FORMAT_VERSION,
         **fingerprint_json(report.fingerprint),
         "overall_ci95": list(report.fingerprint.overall_ci95),
+        "native_sharpness": _sharpness(report.sharpness),
         "histograms": {name: list(counts) for name, counts in report.histograms.items()},
         "health": _health(report.health),
         "extremes": {
@@ -26,6 +35,18 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
             for name, extremes in report.extremes.items()
         },
         "findings": [finding_json(finding) for finding in findings],
+    }
+
+
+def _sharpness(sharpness: NativeSharpness) -> dict[str, Value]:
+    return {
+        "crop": sharpness.crop,
+        "mean": sharpness.mean,
+        "ci95": list(sharpness.ci95),
+        "p5": sharpness.p5,
+        "median": sharpness.median,
+        "p95": sharpness.p95,
+        "histogram": list(sharpness.histogram),
     }
 
 

@@ -7,14 +7,15 @@ from rich.table import Table
 from rich.text import Text
 
 from autocal_cli.dataset.record import DatasetFingerprint
-from autocal_cli.dataset.report_record import OVERALL, DatasetReport, Extreme
+from autocal_cli.dataset.report_record import NATIVE, OVERALL, DatasetReport, Extreme, NativeSharpness
+from autocal_cli.dataset.sharpness import FULL_SCALE
 from autocal_cli.report.health_text import SHOWN_FAILURES, health_lines, short_name
 from autocal_cli.report.output import one_line
 from autocal_cli.report.sparkline import sparkline
-from autocal_cli.report.terminal import METRIC_LABELS, interval
+from autocal_cli.report.terminal import METRIC_LABELS, interval, of_how_many
 
 _SPARKS = 10  # characters of a histogram
-LABELS = {**METRIC_LABELS, OVERALL: "overall complexity"}
+LABELS = {**METRIC_LABELS, OVERALL: "overall complexity", NATIVE: "native sharpness"}
 
 
 def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableType]:
@@ -28,6 +29,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
         Text(),
         Text(one_line(counts(dataset))),
         Text(f"{dataset.seconds:.1f} s on {dataset.device}; 0.5 is an ordinary photograph", style="dim"),
+        Text(about_sharpness(report.sharpness), style="dim"),
         Text(),
         _health(report),
         Text(),
@@ -38,9 +40,14 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
 
 def counts(dataset: DatasetFingerprint) -> str:
     """How many images were read of how many, and what else was met."""
-    text = f"{dataset.read:,} of {dataset.found:,} images read, {len(dataset.failures):,} failed"
+    text = f"{of_how_many(dataset)}, {len(dataset.failures):,} failed"
     skipped = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
     return f"{text}; {sum(dataset.skipped.values()):,} other files skipped ({skipped})" if skipped else text
+
+
+def about_sharpness(sharpness: NativeSharpness) -> str:
+    """What the number is: a share, where the others are percentiles."""
+    return f"native sharpness: share of edges in unscaled crops of {sharpness.crop}; bars end at {FULL_SCALE:g}"
 
 
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
@@ -56,6 +63,10 @@ def _metrics(report: DatasetReport, blocks: bool) -> Table:
         table.add_row(METRIC_LABELS[name], f"{summary.score:.3f}", interval(summary.ci95), *spread, bars)
     overall = (f"{dataset.overall_complexity:.3f}", interval(dataset.overall_ci95), "", "", "")
     table.add_row(LABELS[OVERALL], *overall, sparkline(report.histograms[OVERALL], _SPARKS, blocks), style="bold")
+    native = report.sharpness
+    spread = (f"{share:.2f}" for share in (native.p5, native.median, native.p95))
+    bars = sparkline(native.histogram, _SPARKS, blocks)
+    table.add_row(LABELS[NATIVE], f"{native.mean:.3f}", interval(native.ci95), *spread, bars)
     return table
 
 

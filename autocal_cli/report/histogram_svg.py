@@ -8,21 +8,23 @@ WIDTH, HEIGHT, FOOT = 300, 84, 16  # units of the drawing; the foot holds the ax
 GAP = 2.0
 
 
-def histogram_svg(counts: Sequence[int], mean: float, ci95: tuple[float, float], label: str) -> str:
-    """Bars over 0..1, the mean as a line, its interval as a band. `label`, plain ASCII words, names it for readers."""
+def histogram_svg(counts: Sequence[int], mean: float, ci95: tuple[float, float], label: str, end: float = 1.0) -> str:
+    """Bars over 0..`end`, the mean as a line, its interval as a band. `label`, plain ASCII words, names it."""
     step, most = WIDTH / len(counts), max(1, *counts)
-    bars = [_bar(i * step, step, HEIGHT * count / most, _told(i, len(counts), count)) for i, count in enumerate(counts)]
-    low, high = (bound * WIDTH for bound in ci95)
+    told = [_told(end / len(counts), end * i / len(counts), count) for i, count in enumerate(counts)]
+    bars = [_bar(i * step, step, HEIGHT * count / most, told[i]) for i, count in enumerate(counts)]
+    low, high = (WIDTH * min(bound, end) / end for bound in ci95)
+    middle = WIDTH * min(mean, end) / end
     ticks = [
         f'<text x="{x}" y="{HEIGHT + FOOT - 2}" text-anchor="{anchor}">{value}</text>'
-        for x, anchor, value in ((0, "start", "0"), (WIDTH // 2, "middle", "0.5"), (WIDTH, "end", "1"))
+        for x, anchor, value in ((0, "start", "0"), (WIDTH // 2, "middle", f"{end / 2:g}"), (WIDTH, "end", f"{end:g}"))
     ]
     return "\n".join([
         f'<svg viewBox="0 -4 {WIDTH} {HEIGHT + FOOT + 4}" role="img" aria-label="{label}">',
         f'<rect class="band" x="{low:.1f}" y="-4" width="{high - low:.1f}" height="{HEIGHT + 4}"/>',
         *bars,
         f'<line class="axis" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>',
-        f'<line class="mean" x1="{mean * WIDTH:.1f}" y1="-4" x2="{mean * WIDTH:.1f}" y2="{HEIGHT}"/>',
+        f'<line class="mean" x1="{middle:.1f}" y1="-4" x2="{middle:.1f}" y2="{HEIGHT}"/>',
         *ticks,
         "</svg>",
     ])  # fmt: skip
@@ -33,5 +35,6 @@ def _bar(left: float, step: float, height: float, told: str) -> str:
     return f'<rect class="bar" x="{left + GAP / 2:.1f}" y="{HEIGHT - height:.1f}" {size}><title>{told}</title></rect>'
 
 
-def _told(step: int, steps: int, count: int) -> str:
-    return f"{step / steps:.2f} to {(step + 1) / steps:.2f}: {count:,}"
+def _told(step: float, first: float, count: int) -> str:
+    digits = 2 if step >= 0.05 else 3
+    return f"{first:.{digits}f} to {first + step:.{digits}f}: {count:,}"

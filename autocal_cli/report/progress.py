@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autocal_cli.report.output import console
 
 if TYPE_CHECKING:
-    from autocal_cli.dataset.scan import ScanProgress
+    from autocal_cli.dataset.sample import ScanProgress
 
 
 @contextmanager
@@ -44,11 +44,24 @@ def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None
 @contextmanager
 def replay_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Yields the callback that moves the bar, with steps done and steps in all; None when nothing is to be shown."""
+    with _counting("replaying", quiet) as advance:
+        yield advance
+
+
+@contextmanager
+def networks_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """As `replay_progress`, for networks that are built."""
+    with _counting("building", quiet) as advance:
+        yield advance
+
+
+@contextmanager
+def _counting(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     target = console(stderr=True)
     if quiet or not target.is_terminal:
         yield None
         return
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=target, transient=True) as bar:
-        task = bar.add_task("replay")
+        task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.record import Calibration, Number, Parameter, Step
+from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
-from autocal_cli.report.output import one_line
+from autocal_cli.report.axis_drawing import axis_drawing
+from autocal_cli.report.output import one_line, shows_blocks
 
-_SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
     "texture_variance": "texture variance",
     "edge_density": "edge density",
@@ -72,9 +74,36 @@ def heading(calibration: Calibration) -> list[RenderableType]:
     return [
         Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
         Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
+        *_builder(calibration),
+        *(
+            Padding(Text(line, no_wrap=True, overflow="crop"), (0, 0, 0, 9))
+            for line in axis_drawing(placement, shows_blocks())
+        ),
+        *_rival(calibration),
         Text.assemble(("dataset  ", "bold"), overall),
         Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
     ]
+
+
+def _builder(calibration: Calibration) -> list[RenderableType]:
+    """Who built the network, where it was not autocal itself, and why those asked before did not."""
+    network = calibration.network
+    if network.builder is None or (network.builder == "built-in" and not network.passed):
+        return []
+    before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
+    return [Padding(Text(one_line(f"measured by {network.builder}{before}"), style="dim"), (0, 0, 0, 9))]
+
+
+def _rival(calibration: Calibration) -> list[RenderableType]:
+    """The discriminator with its size, where there is one."""
+    rival, parameters = calibration.network.discriminator, calibration.network.parameters
+    if rival is None:
+        return []
+    told = "not measured"
+    if rival.parameters is not None:
+        told = f"{rival.parameters:,} parameters"
+        told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
+    return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
 
 
 def _seen(calibration: Calibration) -> str:
@@ -82,8 +111,15 @@ def _seen(calibration: Calibration) -> str:
     dataset = calibration.dataset
     by_hand = any(path[:-1] == DATASET_INFO for path in calibration.manual)
     if dataset is not None:
-        return f"{dataset.read:,} of {dataset.found:,} images read{'; some scores set by hand' if by_hand else ''}"
+        return f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
     return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
+
+
+def of_how_many(dataset: DatasetFingerprint) -> str:
+    """What was read: images, or crops of images."""
+    crops = dataset.crops
+    drawn = f"{crops.count:,} crops of {crops.side} x {crops.side} from " if crops else ""
+    return f"{drawn}{dataset.read:,} of {dataset.found:,} images read"
 
 
 def trail(parameter: Parameter) -> Table:
@@ -107,7 +143,7 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
     for finding in findings:
         place = f"{finding.place}: " if finding.place else ""
         fix = f" {finding.fix}" if finding.fix else ""
-        severity = (f"{finding.severity} ", _SEVERITY_STYLE[finding.severity])
+        severity = (f"{finding.severity} ", SEVERITY_STYLE[finding.severity])
         told = one_line(f"{finding.message}{fix}")
         lines.append(Text.assemble(one_line(place), severity, (finding.code, "dim"), f": {told}"))
     return lines

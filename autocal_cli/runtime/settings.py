@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import PARAMETERS, Phase
 from autocal_cli.calibration.resolved import resolved_values
 from autocal_cli.calibration.schema import RECORD_KEY, RUNTIME_KEYS
+from autocal_cli.calibration.shares import by_loss, read_shares
 from autocal_cli.config.record import SchedulingBlock, TrainingConfig
-from autocal_cli.errors import AutocalError, Place
+from autocal_cli.errors import Place
 from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.packaged import preset_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,9 @@ class SchedulerSettings:
             **{name: values[name] for name in PARAMETERS},
             phases=tuple(Phase(name, **numbers) for name, numbers in values["phases"].items()),
             **values["stability"],
-            ceilings={**default_ceilings(), **_shares(given, "ceilings")},
-            gradient_shares=_shares(given, "gradient_shares"),
-            kinds={label: str(kind) for label, kind in _by_loss(given, "kinds").items()},
+            ceilings={**default_ceilings(), **read_shares(given, "ceilings")},
+            gradient_shares=read_shares(given, "gradient_shares"),
+            kinds={label: str(kind) for label, kind in by_loss(given, "kinds").items()},
         )
 
 
@@ -81,8 +80,7 @@ def run_length(block: Mapping[str, Any]) -> int | None:
 
 def default_ceilings() -> dict[str, float]:
     """The ceilings of presets/shares.toml, by kind of loss."""
-    ceilings: dict[str, float] = tomllib.loads(preset_text("shares.toml"))["ceiling"]
-    return ceilings
+    return dict(load_presets().ceilings)
 
 
 def _complete(given: SchedulingBlock, total_iter: int | None) -> dict[str, Any]:
@@ -93,23 +91,3 @@ def _complete(given: SchedulingBlock, total_iter: int | None) -> dict[str, Any]:
     architecture = own.get("architecture_type")
     network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
     return dict(resolved_values(calibrate(config, network, None, load_presets())))
-
-
-def _shares(block: SchedulingBlock, key: str) -> dict[str, float]:
-    shares = _by_loss(block, key)
-    for name, share in shares.items():
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-            message = f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}."
-            raise AutocalError(message, place=block.place_of((key, name)))
-    if key == "gradient_shares" and sum(shares.values()) > 1.0 + 1e-9:
-        message = f"`gradient_shares` should add up to at most 1. They add up to {sum(shares.values()):g}."
-        raise AutocalError(message, place=block.place_of((key,)))
-    return {name: float(share) for name, share in shares.items()}
-
-
-def _by_loss(block: SchedulingBlock, key: str) -> dict[str, Any]:
-    """A mapping by loss or kind of loss; empty where it is absent or null."""
-    given = block.values.get(key)
-    if given is not None and not isinstance(given, Mapping):
-        raise AutocalError(f"`{key}` should be a mapping by loss.", place=block.place_of((key,)))
-    return {str(name): value for name, value in (given or {}).items()}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autocal_cli.calibration.resolved import has_record, recorded_digest
 from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.storage import read_bytes, replace_file
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.replay.drawing import GENERATOR, check_drawing
-from autocal_cli.workflow.resolve import text_digest
+from autocal_cli.workflow.holder import Holder
 
 _DRAWN = (b"\x89PNG\r\n", b"<!DOCTYPE html>")  # how a picture and a page begin
 
@@ -20,6 +19,10 @@ def check_destination(out: Path, source: Path, force: bool) -> None:
     """Raises AutocalError unless `out` is free, or autocal's own and untouched since, or `force` is given."""
     place = Place(str(out))
     check_place(out, "Use -o - for standard output.")
+    endings = [".toml" if path.suffix.lower() == ".toml" else ".yml" for path in (out, source)]
+    if out.suffix.lower() in (".toml", ".yml", ".yaml") and endings[0] != endings[1] and source.suffix:
+        message = f"The config is {source.suffix}, and stays what it is; the output would end in {out.suffix}."
+        raise AutocalError(message, place=place, fix=f"Name it {out.stem}{source.suffix}.")
     if force or not out.exists():
         return
     if source.exists() and out.samefile(source):
@@ -98,12 +101,12 @@ def write_result(target: Path, source: Path, before: bytes, after: bytes, force:
 
 def _bears_record(path: Path) -> bool:
     try:
-        return has_record(read_training_config(parse_document(read_bytes(path), str(path))).block)
+        return _touched(path) is not None
     except AutocalError:
         return False
 
 
-def _touched(path: Path) -> bool:
+def _touched(path: Path) -> bool | None:
+    """Whether a config was edited since autocal wrote it; None where it did not."""
     document = parse_document(read_bytes(path), str(path))
-    block = read_training_config(document).block
-    return block is None or recorded_digest(block) != text_digest(document)
+    return Holder(path, document, recognise_trainer(document)).touched

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
 from autocal_cli.config.record import KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.dataset.record import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
 from autocal_cli.dataset.trainer_view import trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.check_pairs import check_pairs
-from autocal_cli.workflow.roots import find_root, meta_info_of, missing_root
+from autocal_cli.workflow.roots import existing_roots, find_root, training_names
+from autocal_cli.workflow.training_crops import about_crops, crop_of, training_crops
 
 if TYPE_CHECKING:
-    from autocal_cli.dataset.report_record import DatasetReport
-    from autocal_cli.dataset.scan import MeasuredCallback, ScanProgress
+    from autocal_cli.dataset.sample import MeasuredCallback, ScanProgress
 
 ProgressCallback = Callable[["ScanProgress"], None]
 
@@ -28,7 +29,7 @@ ProgressCallback = Callable[["ScanProgress"], None]
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
     """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file,
-    `images` at most so many.
+    `images` at most so many; `batches` instead as many training crops as so many batches have.
     """
 
     folders: tuple[Path, ...] = ()
@@ -37,17 +38,36 @@ class DatasetOptions:
     seed: int = 0
     tolerance: float | None = 0.02
     images: int | None = None
+    batches: int | None = None
     workers: int | None = None
     max_pixels: int | None = None
     use_cache: bool = True
     on_progress: ProgressCallback | None = None
 
 
-def measure_network(config: TrainingConfig) -> NetworkFingerprint:
-    """Builds the config's network on the meta device. Raises AutocalError for arguments that no network can take."""
-    from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
+def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
+    """Builds the config's network, by the builders at hand and those that `sources` name, and its discriminator.
 
-    return fingerprint_network(config.network, config.scale)
+    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
+    """
+    from autocal_cli.network.builders import builders_for  # torch takes a second: only here
+    from autocal_cli.network.discriminator_fingerprint import fingerprint_discriminator
+    from autocal_cli.network.fingerprint import measured_by
+
+    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+        network = measured_by(builders, config.network, config.scale)
+        # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
+        others = [builder for builder in builders if config.discriminator and builder.types()]
+        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
+    return replace(network, discriminator=discriminator)
+
+
+def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
+    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
+    if sources.weights is not None or config.weights is None:
+        return sources
+    path = find_root(config.weights, Path(config.path).parent)
+    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
 
 
 def scan_folders(
@@ -55,10 +75,16 @@ def scan_folders(
     options: DatasetOptions,
     names: Sequence[str] | None = None,
     on_measured: MeasuredCallback | None = None,
+    crops: TrainingCrops | None = None,
+    native_crop: int | None = None,
 ) -> DatasetFingerprint:
-    """Scans folders, or `names` in them, as `options` say. Raises AutocalError when there is nothing to read."""
+    """Scans folders, or `names` in them, or `crops` of them, as `options` say.
+
+    Raises AutocalError when there is nothing to read.
+    """
     from autocal_cli.dataset.decode import MAX_PIXELS
     from autocal_cli.dataset.scan import scan
+    from autocal_cli.dataset.sharpness import NATIVE_CROP
 
     return scan(
         folders,
@@ -67,8 +93,10 @@ def scan_folders(
         seed=options.seed,
         tolerance=options.tolerance,
         images=options.images,
+        crops=crops,
         workers=options.workers,
         max_pixels=options.max_pixels or MAX_PIXELS,
+        native_crop=native_crop or NATIVE_CROP,
         on_progress=options.on_progress,
         on_measured=on_measured,
         cache_folder=usable_cache(options)[0],
@@ -95,17 +123,6 @@ def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, .
     return folder, ()
 
 
-def survey_folders(folders: tuple[Path, ...], options: DatasetOptions, crop: int | None = None) -> DatasetReport:
-    """Scans folders and assesses the health of their images in the same pass; `crop` is the training's own, in pixels.
-
-    Raises AutocalError when there is nothing to read.
-    """
-    from autocal_cli.dataset.ledger import Ledger
-
-    ledger = Ledger()
-    return ledger.report(scan_folders(folders, options, on_measured=ledger.take), crop)
-
-
 def measure_dataset(
     config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
 ) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
@@ -118,15 +135,21 @@ def measure_dataset(
     _check_device(options.device)
     if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
+    crops = training_crops(options.batches, config.batch_size, crop_of(config), config.path)
     if options.folders:
-        dataset = scan_folders(options.folders, options)
-        return dataset, (*usable_cache(options)[1], *_about_files(dataset, None))
-    present, findings = _existing_roots(config)
+        dataset = scan_folders(options.folders, options, crops=crops)
+        about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
+        return dataset, (*usable_cache(options)[1], *about)
+    present, findings = existing_roots(config)
     findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
     if present:
         try:
-            dataset = scan_folders(tuple(present), options, _training_names(config))
-            return dataset, (*findings, *_about_files(dataset, config.dataset_roots[0].place))
+            dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
+            return dataset, (
+                *findings,
+                *about_crops(crops),
+                *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
+            )
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
@@ -138,16 +161,9 @@ def measure_dataset(
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
 
-def _training_names(config: TrainingConfig) -> tuple[str, ...] | None:
-    """What the meta_info file of the training set names; None where there is none."""
-    train = next((section for section in config.datasets if section.name == "train"), None)
-    listed = meta_info_of(train, Path(config.path).parent) if train else None
-    return listed.names if listed else None
-
-
-def _about_files(dataset: DatasetFingerprint, place: Place | None) -> tuple[Finding, ...]:
+def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str) -> tuple[Finding, ...]:
     """What stops a training, or is trained on otherwise than it was measured, is said here too."""
-    findings = trainer_findings(dataset.sightings, place)
+    findings = trainer_findings(dataset.sightings, place, trainer)
     if not dataset.failures:
         return findings
     first = dataset.failures[0]
@@ -165,18 +181,3 @@ def _check_device(name: str | None) -> None:
         from autocal_cli.dataset.device import pick_device
 
         pick_device(name)
-
-
-def _existing_roots(config: TrainingConfig) -> tuple[list[Path], tuple[Finding, ...]]:
-    if not config.dataset_roots:
-        message = "The config names no folder of training images (datasets.train.dataroot_gt)."
-        fix = "Name them with --hr DIR."
-        return [], (Finding("dataset-unnamed", "warning", message, fix, config.place),)
-    present, findings = [], []
-    for root in config.dataset_roots:
-        folder = find_root(root, Path(config.path).parent)
-        if folder is not None:
-            present.append(folder)
-        else:
-            findings.append(missing_root(root, "Correct the path, or name the images with --hr DIR."))
-    return present, tuple(findings)

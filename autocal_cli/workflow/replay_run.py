@@ -11,21 +11,25 @@ from autocal_cli.calibration.overrides import read_overrides
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import has_record
 from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.layout import read_block, read_training_config
 from autocal_cli.config.record import BLOCK_KEY, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.storage import read_bytes
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.replay.labels import expected_labels, match_losses, unmatched_labels
 from autocal_cli.replay.record import TOTAL_LABEL, LoggedLoss, ReplayedRun, RunLog
 from autocal_cli.replay.run import OnProgress, replay
 from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.workflow.holder import find_holder
 from autocal_cli.workflow.run_logs import read_logs
 
 
 def replay_run(logs: Path, config_path: Path, on_progress: OnProgress | None = None) -> ReplayedRun:
     """Runs the scheduler of a config over the logs of a past run. Nothing is written. Raises AutocalError."""
     path = config_path.expanduser()
-    config = read_training_config(parse_document(read_bytes(path), str(path)))
+    document = parse_document(read_bytes(path), str(path))
+    holder = find_holder(path, document, recognise_trainer(document))
+    config = replace(read_training_config(document), block=read_block(holder.document, holder.layout))
     block = _resolved_block(config)
     overrides = read_overrides(block, {}, load_presets())  # a wrong value shows with its place
     total_iter = config.total_iter or _stated_total(block)

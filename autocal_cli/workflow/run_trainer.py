@@ -11,7 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,13 @@ from autocal_cli.config.document import ConfigDocument, parse_document
 from autocal_cli.config.layout import read_block, read_training_config
 from autocal_cli.config.patch import text_without
 from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.record import BLOCK_KEY, SchedulingBlock
+from autocal_cli.config.record import BLOCK_KEY
 from autocal_cli.config.storage import read_bytes
-from autocal_cli.config.trainers import REDUX
+from autocal_cli.config.trainers import REDUX, recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.trainer import TRAINERS, TrainerShape, schedule_models
-
-SIDECAR_SUFFIX = ".autocal.yml"
+from autocal_cli.workflow.holder import find_holder, sidecar_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +92,16 @@ def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
     raise AutocalError("The script's arguments name no config.", fix="autocal run SCRIPT -opt CONFIG ...")
 
 
-def sidecar_of(path: Path) -> Path:
-    return path.with_suffix(SIDECAR_SUFFIX)
-
-
 def read_source(path: Path) -> Source:
     """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
     document = parse_document(read_bytes(path), str(path))
     config = read_training_config(document)
-    block, holder, sidecar = config.block, path, sidecar_of(path)
-    if sidecar.exists() and sidecar != path:
-        if block is not None:
-            message = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block."
-            raise AutocalError(message, place=block.place, fix="Remove one.")
-        block, holder = _sidecar_block(sidecar), sidecar
+    holder = find_holder(path, document, recognise_trainer(document))
+    block = read_block(holder.document, holder.layout)
     if block is not None:
         SchedulerSettings.from_scheduling_block(block, config.total_iter)
     values = block.values if block else None
-    return Source(path, holder, values, config.total_iter, _without_block(document))
-
-
-def _sidecar_block(path: Path) -> SchedulingBlock:
-    """A sidecar holds the block at its top, or is a whole config with one."""
-    document = parse_document(read_bytes(path), str(path))
-    for layout in (replace(REDUX, block=(BLOCK_KEY,)), REDUX):
-        block = read_block(document, layout)
-        if block is not None:
-            return block
-    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
+    return Source(path, holder.path, values, config.total_iter, _without_block(document))
 
 
 def _without_block(document: ConfigDocument) -> str:

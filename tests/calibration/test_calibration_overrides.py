@@ -150,7 +150,8 @@ def test_whatever_stands_there_is_taken_or_refused_in_words(key: str, value: Val
 def test_unknown_keys_are_reported_with_the_nearest_known_one(key: str, fix: str | None, read: Read) -> None:
     found = read({key: 123})
     (finding,) = found.findings
-    assert (finding.code, finding.severity, finding.fix) == ("unknown-key", "info", fix)
+    code, severity = ("misspelt-key", "warning") if fix else ("unknown-key", "info")
+    assert (finding.code, finding.severity, finding.fix) == (code, severity, fix)
     assert found.values == {}
 
 

@@ -48,6 +48,16 @@ def test_a_larger_network_never_gets_a_smaller_networks_values(sizes: list[int],
     assert small["min_weight"] == large["min_weight"] == 1e-6
 
 
+@given(parameters=st.integers(10_595, 14_481_548))
+def test_every_value_lies_between_those_of_the_two_presets_beside_it(parameters: int, presets: Presets) -> None:
+    found = starts(parameters, presets)
+    above = next(i for i, preset in enumerate(presets.presets) if preset.parameters[2] >= parameters)
+    beside = presets.presets[max(above - 1, 0)], presets.presets[above]
+    for name in PARAMETERS:
+        low, high = sorted(preset.values[name] for preset in beside)
+        assert low * (1 - 1e-12) <= found[name] <= high * (1 + 1e-12)
+
+
 def test_halfway_in_log_parameters_the_time_constant_is_the_geometric_mean(presets: Presets) -> None:
     nano, micro = presets.presets[:2]
     found = starts(round(math.sqrt(10_595 * 19_429)), presets)

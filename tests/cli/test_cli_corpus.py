@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
+from autocal_cli.calibration.json_schema import json_schema
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
-from autocal_cli.workflow.measure import measure_network
+from autocal_cli.config.trainers import FORK
+from autocal_cli.workflow.compare_files import compare_files
+from autocal_cli.workflow.measure import DatasetOptions, measure_network
 from autocal_cli.workflow.resolve import resolve
 
 pytestmark = pytest.mark.corpus
@@ -79,3 +85,68 @@ def test_a_fork_config_with_kodak_gets_sensible_values(autocal, corpus: Path, tm
         if line.startswith("- ")
     ]
     assert removed == ["-     auto_calibrate: true"]
+
+
+def test_every_real_block_is_valid_by_the_schema(corpus: Path) -> None:
+    schema = Draft202012Validator(json_schema(load_presets(), whole_config=True))
+    blocks = 0
+    for path in sorted((corpus / "configs").rglob("*.y*ml")):
+        raw = path.read_bytes()
+        if b"dynamic_loss_scheduling:" in raw:
+            # a number that PyYAML reads as text, the schema refuses; ruamel.yaml reads as editors do
+            found = [error.message for error in schema.iter_errors(YAML(typ="safe").load(raw))]
+            assert found == [], path
+            blocks += 1
+    assert blocks >= 5
+
+
+def test_every_real_block_is_compared(corpus: Path) -> None:
+    paths = sorted((corpus / "configs").rglob("*.y*ml"))
+    real = [path for path in paths if b"dynamic_loss_scheduling:" in path.read_bytes()]
+    for one, other in pairwise(real):
+        compared = compare_files(one, other, DatasetOptions(skip=True))
+        assert all(bool(row.steps) for row in compared.differences if row.differs and row.section == "parameters")
+        alike = compare_files(one, one, DatasetOptions(skip=True))
+        assert not any(row.differs for row in alike.differences)
+
+
+NATIVE_KEYS = {
+    "enabled", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",
+}  # fmt: skip
+
+
+def test_every_config_of_the_fork_takes_a_native_block(corpus: Path) -> None:
+    presets, written = load_presets(), 0
+    for path in sorted((corpus / "configs" / "trainner-redux-fork").glob("*.yml")):
+        raw = path.read_bytes()
+        before = yaml.safe_load(raw)
+        block = before.get("train", {}).get("dynamic_loss_scheduling") or {}
+        if "train" not in before or not set(block) <= {*NATIVE_KEYS, "auto_calibrate", "enable_monitoring"}:
+            continue
+        document = parse_document(raw, path.name)
+        config = read_training_config(document)
+        native, _ = resolve(document, config, measure_network(config), None, presets, {}, FORK, "native")
+        after = yaml.safe_load(native.encode(native.text))
+        assert repr(without_block(after)) == repr(without_block(before)), path
+        assert set(after["train"]["dynamic_loss_scheduling"]) - {"enable_monitoring"} == NATIVE_KEYS, path
+        if not block:
+            kept = [line for line in native.text.splitlines() if line in set(document.text.splitlines())]
+            assert kept == document.text.splitlines(), path
+        written += 1
+    assert written >= 20
+
+
+def test_a_sidecar_is_written_for_every_training_config_without_a_block(autocal, corpus: Path, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted((corpus / "configs" / "basicsr").glob("train*.yml"))):
+        copy = tmp_path / f"{number}.yml"
+        copy.write_bytes(path.read_bytes())
+        sidecar = tmp_path / f"{number}.autocal.yml"
+        written = []
+        for _ in range(2):
+            ran = autocal("calibrate", copy, "--sidecar", "--no-dataset", "-q")
+            assert ran.code == 0, ran.err
+            written.append(sidecar.read_bytes())
+        assert copy.read_bytes() == path.read_bytes()
+        assert written[0] == written[1]
+        run = yaml.safe_load(written[0])["dynamic_loss_scheduling"]["training_config"]
+        assert run["total_iterations"] == read_training_config(parse_document(path.read_bytes(), path.name)).total_iter

@@ -68,6 +68,12 @@ def test_a_file_of_somebody_else_is_not_replaced_without_force(autocal, images, 
         (["--all", "--images", "5"], "--all and --images cannot be used together"),
         (["--images", "0"], "--images"),
         (["--crop", "0"], "--crop"),
+        (["--batches", "0"], "--batches"),
+        (["--all", "--batches", "1"], "--all and --batches cannot be used together"),
+        (["--images", "5", "--batches", "1"], "--images and --batches cannot be used together"),
+        (["--batches", "1", "--crop", "16"], "needs the training's batch size"),
+        (["--batches", "1", "--batch-size", "4"], "needs the size of the training's crop"),
+        (["--config", "missing.yml"], "missing.yml"),
     ],
 )
 def test_wrong_use_is_said_before_anything_is_read(autocal, images, tmp_path, monkeypatch, arguments, said):
@@ -95,16 +101,67 @@ def test_the_crop_is_measured_against_every_image(autocal, images):
     assert json.loads(autocal("analyze-dataset", images, "--json").out)["health"]["below_crop"] is None
 
 
-def test_json_and_table_do_not_depend_on_workers(autocal, images, tmp_path):
+OF_BATCHES = ("--batches", "3", "--batch-size", "4", "--crop", "40")
+
+
+@pytest.mark.parametrize("options", [(), OF_BATCHES])
+def test_json_and_table_do_not_depend_on_workers(autocal, images, tmp_path, options):
     (images / "copy.png").write_bytes((images / "ramp.png").read_bytes())
     seen = set()
     for workers in (1, 2, 4):
         table = tmp_path / f"{workers}.csv"
-        told = json.loads(autocal("analyze-dataset", images, "--workers", workers, "--csv", table, "--json").out)
+        told = json.loads(
+            autocal("analyze-dataset", images, *options, "--workers", workers, "--csv", table, "--json").out
+        )
         del told["seconds"]
         seen.add((json.dumps(told), table.read_bytes()))
     assert len(seen) == 1
     assert told["health"]["exact_duplicates"]["groups"] == 1
+    assert told["native_sharpness"]["crop"] == (40 if options else 128)
+    assert 0 < told["native_sharpness"]["mean"] < 0.5
+
+
+def test_the_config_takes_the_place_of_paths_crop_and_batch(autocal, config, images):
+    text = config.read_text("utf-8").replace("batch_size_per_gpu: 16", "batch_size_per_gpu: 16, lq_size: 20")
+    config.write_text(text, "utf-8")
+    by_config = json.loads(autocal("analyze-dataset", "--config", config, "--batches", 2, "--json").out)
+    by_hand = json.loads(
+        autocal("analyze-dataset", images, *OF_BATCHES, "--batch-size", 32, "--batches", 1, "--json").out
+    )
+    assert by_config["crops"] == by_hand["crops"] == {"count": 32, "side": 40}
+    assert by_config["metrics"] == by_hand["metrics"]
+    ran = autocal("analyze-dataset", "--config", config, "--batches", 2)
+    assert "32 crops of 40 x 40 from 3 of 3 images read" in ran.out.decode()
+    assert "info crops-measured" in ran.err
+
+
+def test_without_paths_and_config_there_is_nothing_to_read(autocal):
+    ran = autocal("analyze-dataset")
+    assert (ran.code, ran.err) == (2, "autocal: No images are named. Give PATH, or the training's --config FILE.\n")
+
+
+def test_a_calibration_by_crops_says_so_and_is_told_again_from_its_record(autocal, config, tmp_path):
+    text = config.read_text("utf-8").replace("batch_size_per_gpu: 16", "batch_size_per_gpu: 16, lq_size: 20")
+    config.write_text(text, "utf-8")
+    out = tmp_path / "resolved.yml"
+    said = "32 crops of 40 x 40 from 3 of 3 images read"
+    ran = autocal("calibrate", config, "--batches", 2, "-o", out)
+    assert ran.code == 0
+    assert said in ran.err
+    assert "info crops-measured" in ran.err
+    explained = autocal("explain", out)
+    assert said in explained.out.decode()
+    assert "--batches" in autocal("explain", out, "--batches", 2).err
+    assert said in autocal("explain", config, "--batches", 2).out.decode()
+
+
+@pytest.mark.parametrize("command", ["calibrate", "explain"])
+def test_batches_need_a_crop_and_images(autocal, config, command):
+    ran = autocal(command, config, "--batches", 2)
+    assert ran.code == 2
+    assert "needs the size of the training's crop" in ran.err
+    ran = autocal(command, config, "--batches", 2, "--no-dataset")
+    assert "--batches and --no-dataset cannot be used together" in ran.err
 
 
 def test_a_resolved_config_holds_none_of_it(autocal, config):

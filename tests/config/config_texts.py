@@ -16,6 +16,7 @@ WANTED = {
 SCALARS = (
     "1", "-3", "0.5", "1e-4", "!!float 1e-4", "1_000", "017", "off", "Yes", "~", "null", "!!null ''", "x2", "two words",
     "x#y", "a:b", "http://x/y", "'it''s'", "'# no comment'", '"tab\\t\\u00e9 # no"', "größe", "😀", "!local x", "&a 5",
+    f"'{'wide ' * 40}'", f"[{', '.join(map(str, range(90)))}]",
     "[]", "{}", "[1, 2,  3]", "[a, 'b, c', {d: 1}]", "{a: 1, b: [x, y]}", "{ a: 1, }", '{"a":1}', "",
 )  # fmt: skip
 TEXTS = ("|", "|-", "|+", ">", ">-")  # block scalars
@@ -29,6 +30,7 @@ class _Writer:
         self.draw = draw
         self.lines: list[str] = []
         self.comments: list[str] = []
+        self.anchors: list[str] = []
         self.text_above = False
         self.step = draw(st.sampled_from([1, 2, 2, 2, 3, 4, 8]))
 
@@ -46,8 +48,16 @@ class _Writer:
         if self.chance(6):
             column = 0 if self.text_above else self.draw(st.integers(0, 8))  # further in, it would be text too
             self.lines.append(" " * column + self.comment())
+        if self.chance(10) and not self.text_above:
+            self.commented_out(" " * self.draw(st.integers(0, 8)))
         if self.chance(10):
             self.lines.append(" " * self.draw(st.sampled_from([0, 0, 3])))
+
+    def commented_out(self, indent: str) -> None:
+        """A block that somebody switched off: two lines that must stay together."""
+        number = len(self.comments)
+        self.comments += [f"# c{number}: sched:", f"#   c{number}: momentum: 0.3"]
+        self.lines += [indent + comment for comment in self.comments[-2:]]
 
     def pair(self, key: str, depth: int) -> None:
         head = " " * (self.step * depth) + self.draw(st.sampled_from(QUOTED)).format(key) + ":"
@@ -70,6 +80,10 @@ class _Writer:
                 self.lines.append(" " * (self.step * depth + 2) + f"{{a: 2}}]{self.beside()}")
             case _:
                 scalar = self.draw(st.sampled_from(SCALARS)).replace("&a", f"&a{len(self.lines)}")
+                if self.anchors and self.chance(6):
+                    scalar = "*" + self.draw(st.sampled_from(self.anchors))
+                elif scalar.startswith("&"):
+                    self.anchors.append(scalar[1:].split()[0])
                 self.lines.append(f"{head} {scalar}{self.beside()}")
 
     def items(self, depth: int) -> None:

@@ -76,6 +76,24 @@ def test_facts_of_every_training_config(training_texts):
         assert len(config.losses) == sum(isinstance(loss, dict) and "type" in loss for loss in stated), path
 
 
+def backwards(text):
+    """The top-level sections in the opposite order; as it is where an anchor would come behind its alias."""
+    if re.search(r"(?m)^(---|\.\.\.|%)|[*&]\w|[|>][+-]?\s*$", text):
+        return text
+    sections = re.split(r"(?m)^(?=[A-Za-z_]+:)", text if text.endswith("\n") else text + "\n")
+    return sections[0] + "".join(reversed(sections[1:]))
+
+
+def with_train_in_braces(text):
+    """`train` written as PyYAML writes its data in flow style, on one long line."""
+    section = re.search(r"(?ms)^train:.*?(?=^[A-Za-z_#.]|\Z)", text)
+    if not section or "&" in text or "*" in section.group():
+        return text
+    data = loaded(section.group())["train"]
+    flow = yaml.safe_dump(data, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True).strip()
+    return f"{text[: section.start()]}train: {flow}\n{text[section.end() :]}"
+
+
 MUTATIONS = {
     "as it is": lambda text: text,
     "other line endings": lambda text: text.replace("\r\n", "\n") if "\r\n" in text else text.replace("\n", "\r\n"),
@@ -86,6 +104,14 @@ MUTATIONS = {
     "a comment below every line": lambda text: "".join(
         line + "# between\n" if line.endswith("\n") else line for line in text.splitlines(keepends=True)
     ),
+    "twice the indentation": lambda text: re.sub(
+        r"(?m)^( *)((?:- )*)", lambda head: 2 * head[1] + head[2].replace("- ", "-   "), text
+    ),
+    "a commented-out block at the end": lambda text: (
+        f"{text.rstrip()}\n  # dynamic_loss_scheduling:\n  #   enabled: true\n"
+    ),
+    "sections backwards": lambda text: backwards(text),
+    "train in braces": lambda text: with_train_in_braces(text),
     "emoji and a start mark": lambda text: f"# 😀\n--- # 😀\n{text}",
 }
 
@@ -101,7 +127,8 @@ def test_sample_block_changes_no_other_line(training_texts, mutation):
         assert {key: after_data["train"][BLOCK[1]][key] for key in SAMPLE} == SAMPLE, path
         if BLOCK[1] not in before_data["train"]:
             assert all(edit.start == edit.end for edit in patch.edits), path
-            assert_lines_inserted(document.text, after.text)
+            if mutation != "train in braces":
+                assert_lines_inserted(document.text, after.text)
             assert text_without(after, BLOCK) == text_without(document, BLOCK), path
             del after_data["train"][BLOCK[1]]
             assert after_data == before_data, path

@@ -272,6 +272,7 @@ def test_network():
         ("train:\n  losses:\n    - just text\n", "train.yml:3:7: A loss in `train.losses` should be"),
         ("train:\n  losses: 5\n", "train.yml:2:11: `train.losses` should be a list of losses."),
         ("network_g: paragonsr2\ntrain: {}\n", "train.yml:1:12: `network_g` should be a mapping with a `type`."),
+        ("network_d: dunet\ntrain: {}\n", "train.yml:1:12: `network_d` should be a mapping with a `type`."),
     ],
 )
 def test_what_no_trainer_could_build_is_refused(text, said):

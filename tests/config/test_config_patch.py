@@ -420,6 +420,141 @@ BLOCK_IN_BLOCK = {
         +     early:
         +       until: 0.1
           z: 1  \n        """,
+    "commented out, below the last value": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # sched:
+            #   rate: 1.0
+            #   early: {until: 0.2}
+          name: x
+        """,
+    "commented out, indented as it would stand": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # sched:
+              # rate: 1.0
+              # early:
+                # until: 0.2
+
+          name: x
+        """,
+    "commented out, between two keys": """
+          train:
+            # sched:
+            #   rate: 1.0
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+        """,
+    "commented out, at the margin, at the end": """
+          train:
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          #  sched:
+          #    rate: 1.0
+        """,
+    "commented out, its keys below the key": """
+          train:
+            sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+              # rate: 1.0
+            total_iter: 5
+        """,
+    "commented-out items stay with their list": """
+          train:
+            losses:
+              - type: l1
+                # weight: 1.0
+              # - type: gan
+
+              # - type: perceptual
+                # weight: 0.1
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # below
+
+              # far below
+          z: 1
+        """,
+    "flow list with comments below it": """
+          train:
+            losses: [
+              a,
+            ]
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+            # - below
+        """,
+    "two copies merged, one beside": """
+          a: &a {x: 1}
+          b: &b {y: 1}
+          train:
+            <<: [*a, *b]
+            x: 2
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          after: {<<: *a}
+        """,
+    "block merged in is written out beside": """
+          base: &base
+            sched: {rate: 0.1}
+          train:
+            <<: *base
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+        """,
+    "eight spaces throughout": """
+          datasets:
+                  name: x
+          train:
+                  total_iter: 5
+        +         sched:
+        +                 rate: 0.5
+        +                 early:
+        +                         until: 0.1
+        """,
+    "one space": """
+          train:
+           total_iter: 5
+        +  sched:
+        +   rate: 0.5
+        +   early:
+        +    until: 0.1
+        """,
+    "tagged and commented documents": """
+          %YAML 1.2
+          ---
+          train: !!map
+            total_iter: 5
+        +   sched:
+        +     rate: 0.5
+        +     early:
+        +       until: 0.1
+          ...
+        """,
 }
 
 
@@ -601,6 +736,22 @@ IS_OPEN = "without words or without a final line break. End its last line."
         ("train:\n  ? sched\n  : ~\n", "2:5: Only a key with its `:` can be given a value. Write `key:`."),
         ("train: {sched}\n", "1:9: Only a key with its `:` can be given a value. Write `key:`."),
         ("train:\n  ? x\n  : 1\n", "2:3: Nothing can be inserted beside a key with `?`. Write `key:`."),
+        (
+            "train:\n  x: 1\nz: 1\ntrain:\n  y: 1\n",
+            "4:1: `train` stands twice, here and in line 1; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train: {sched: {}, 'sched': {rate: 0.5, early: {until: 0.1}}}\n",
+            "1:20: `train.sched` stands twice, here and in line 1; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train:\n  sched:\n    rate: 0.5\n    rate: 0.1\n",
+            "4:5: `train.sched.rate` stands twice, here and in line 3; a trainer reads the last. Delete one.",
+        ),
+        (
+            "train:\n  sched:\n    early: {}\n    early: {until: 1}\n",
+            "4:5: `train.sched.early` stands twice, here and in line 3; a trainer reads the last. Delete one.",
+        ),
         (
             "train:\n  x: |\n    a",
             f"2:6: Nothing can be inserted below a `|` text {IS_OPEN}",

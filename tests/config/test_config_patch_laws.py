@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import yaml
 from config_texts import PATH, WANTED, configs
 from hypothesis import HealthCheck, assume, given, settings
@@ -122,6 +124,10 @@ def test_all_comments_survive(case):
     text, comments = case
     _, _, after = patched(text)
     assert [comment for comment in comments if comment in after.text] == comments
+    lines = [line.strip() for line in after.text.splitlines()]
+    for line, below in pairwise(comments):
+        if line.endswith(": sched:"):
+            assert lines[lines.index(line) + 1] == below  # a commented-out block stays in one piece
 
 
 @laws
@@ -141,7 +147,7 @@ def test_edits_can_be_undone(case):
     assert splice(after.text, inverse(document.text, patch.edits)) == document.text
 
 
-@laws
+@settings(parent=laws, suppress_health_check=list(HealthCheck))  # half of the configs have no block to begin with
 @given(configs(), st.sampled_from([{"record": {"a": 1, "b": {"c": [1, 2]}}}, {"record": 5}, {"record": [{"a": 1}]}]))
 def test_cutting_out_what_was_inserted_gives_the_text_before(case, wanted):
     text, _ = case

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -187,3 +189,57 @@ def test_content_reaches_the_disk_before_the_name(config, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *paths: (order.append("replace"), replace(*paths)))
     replace_file(config, b"new")
     assert order == ["fsync", "replace"]
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from autocal_cli.config.storage import replace_file
+from autocal_cli.errors import AutocalError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    replace_file(Path(sys.argv[1]), b"x" * 5000)
+except AutocalError as error:
+    print(error)
+"""
+
+
+@posix_only
+def test_a_disk_that_fills_up_in_the_middle_leaves_the_old_file_and_nothing_else(config):
+    command = [sys.executable, "-c", LIMITED, str(config)]
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert ran.stdout == f"{config}: The file cannot be written: File too large.\n", ran.stderr
+    assert names(config.parent) == ["train.yml"]
+    assert config.read_bytes() == b"old"
+
+
+@posix_only
+def test_mode_is_kept_through_a_link_and_the_folder_of_the_target_takes_the_temporary_file(config, tmp_path):
+    config.chmod(0o640)
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "link.yml"
+    link.symlink_to(config)
+    link.parent.chmod(0o500)  # nothing is written beside the link
+    try:
+        replace_file(link, b"new")
+    finally:
+        link.parent.chmod(0o700)
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
+    assert config.read_bytes() == b"new"
+
+
+@posix_only
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may become somebody else")
+def test_folder_that_somebody_else_may_not_write():
+    program = LIMITED.replace("try:", "import os, random\nos.setegid(65534)\nos.seteuid(65534)\ntry:")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = folder / "train.yml"
+        config.write_bytes(b"old")
+        folder.chmod(0o755)
+        command = [sys.executable, "-c", program, str(config)]
+        ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+        assert ran.stdout == f"{config}: The file cannot be written: Permission denied.\n", ran.stderr
+        assert names(folder) == ["train.yml"]
+        assert config.read_bytes() == b"old"

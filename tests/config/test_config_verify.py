@@ -7,7 +7,8 @@ import pytest
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.edits import Edit, splice
 from autocal_cli.config.patch import Patch, plan_patch
-from autocal_cli.config.verify import VerificationError, verify_patch
+from autocal_cli.config.verify import verify_patch
+from autocal_cli.errors import VerificationError
 
 BEFORE = """\
 # top

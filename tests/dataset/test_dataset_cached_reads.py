@@ -13,7 +13,7 @@ from PIL import Image
 
 from autocal_cli.dataset import measure
 from autocal_cli.dataset.cached_reads import from_text, to_text
-from autocal_cli.dataset.decode import read_image
+from autocal_cli.dataset.decode import Wanted, read_image
 from autocal_cli.dataset.ledger import Ledger
 from autocal_cli.dataset.measure import read_measured
 from autocal_cli.dataset.scan import scan
@@ -35,9 +35,9 @@ def decoded(monkeypatch):
     """The names of the files that are decoded."""
     names = []
 
-    def read(source, **options):
+    def read(source, *options):
         names.append(source.name)
-        return read_image(source, **options)
+        return read_image(source, *options)
 
     monkeypatch.setattr(measure, "read_image", read)
     return names
@@ -110,10 +110,20 @@ def test_with_and_without_facts_are_kept_apart(folder, tmp_path, decoded):
     assert len(report.rows) == 80
 
 
+def test_another_crop_is_measured_anew_and_both_are_kept(folder, tmp_path, decoded):
+    small, large = survey(folder, tmp_path / "cache", native_crop=8), survey(folder, tmp_path / "cache", native_crop=16)
+    assert len(decoded) == 2 * 81
+    decoded.clear()
+    assert survey(folder, tmp_path / "cache", native_crop=8) == small
+    assert survey(folder, tmp_path / "cache", native_crop=16) == large
+    assert set(decoded) == {"broken.png"}
+    assert small.sharpness.mean != large.sharpness.mean
+
+
 def test_what_is_kept_comes_back_to_the_bit(folder):
     import torch
 
-    image = read_measured(folder / "050.png", torch.device("cpu"), facts=True)
+    image = read_measured(folder / "050.png", torch.device("cpu"), Wanted(facts=True))
     again = from_text(to_text(image))
     assert (again.raw, again.facts, again.width, again.path) == (image.raw, image.facts, image.width, image.path)
     assert json.loads(to_text(again)) == json.loads(to_text(image))

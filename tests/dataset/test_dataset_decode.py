@@ -13,7 +13,7 @@ import pytest
 from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset import decode
-from autocal_cli.dataset.decode import WorkingImage, read_image
+from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.source import printable
 
@@ -30,7 +30,7 @@ def shown(path: Path) -> np.ndarray:
 
 
 def reason(path: Path, **limits: int) -> str:
-    issue = read_image(path, **limits)
+    issue = read_image(path, Wanted(**limits))
     assert isinstance(issue, FileIssue)
     assert issue.path == str(path)
     assert "\n" not in issue.reason
@@ -225,7 +225,7 @@ def test_own_pixel_limit_stands_in_for_pillows(tmp_path, monkeypatch):
         warnings.simplefilter("error")
         assert np.array_equal(shown(tmp_path / "a.png"), COLOURS)
     assert reason(tmp_path / "a.png", max_pixels=599) == "too large: 30 x 20 is over the limit of 599 pixels"
-    assert isinstance(read_image(tmp_path / "a.png", max_pixels=600), WorkingImage)
+    assert isinstance(read_image(tmp_path / "a.png", Wanted(max_pixels=600)), WorkingImage)
     assert Image.MAX_IMAGE_PIXELS == 100
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 

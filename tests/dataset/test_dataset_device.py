@@ -27,6 +27,23 @@ def test_best_or_named_device(monkeypatch, cuda, mps, name, expected):
 
 
 @pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [
+        (2, False, ["cuda:0", "cuda:1", "cuda:0"]),
+        (1, True, ["cuda:0", "cuda:0", "cuda:0"]),
+        (0, True, ["mps", "mps", "mps"]),
+        (0, False, ["cpu", "cpu", "cpu"]),
+    ],
+)
+def test_ranks_take_the_devices_in_turn(monkeypatch, cuda, mps, expected):
+    pretend(monkeypatch, cuda, mps)
+    for rank, device in enumerate(expected):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        assert pick_device() == torch.device(device)
+        assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
     ("cuda", "mps", "name", "available"),
     [
         (0, False, "cuda", "cpu"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.decode import read_image
+from autocal_cli.dataset.decode import Wanted, read_image
 from autocal_cli.dataset.facts import blockiness, deviation, gather_facts, is_grey, perceptual_hash
 from autocal_cli.dataset.health import BLOCKY
 
@@ -108,14 +108,14 @@ def test_the_perceptual_hash_survives_what_copies_go_through(name):
 def test_without_the_library_there_is_no_perceptual_hash(monkeypatch):
     monkeypatch.setattr("autocal_cli.dataset.facts._imagehash", lambda: None)
     pixels = np.zeros((16, 16, 3), np.uint8)
-    assert gather_facts("a.png", io.BytesIO(b"x"), None, pixels).perceptual_hash is None
+    assert gather_facts("a.png", io.BytesIO(b"x"), Image.fromarray(pixels), pixels, 128).perceptual_hash is None
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "gif"])
 def test_facts_of_a_file(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     natural().convert("L").save(path)
-    facts = read_image(path, facts=True).facts
+    facts = read_image(path, Wanted(facts=True)).facts
     assert facts.path == str(path)
     assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert facts.grey

@@ -1,16 +1,19 @@
-"""Decoding made faster: OpenCV shows what Pillow shows, and a JPEG decoded small shows nearly the same."""
+"""Decoding made faster: libvips and OpenCV show what Pillow shows, and a JPEG decoded small shows nearly the same."""
 
 from __future__ import annotations
 
+import io
 import random
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.WebPImagePlugin import WebPImageFile
 
 from autocal_cli.dataset import decode, fast
 from autocal_cli.dataset.decode import WorkingImage, read_image
@@ -25,8 +28,16 @@ PHOTO = Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 200))
 @pytest.fixture(autouse=True)
 def _fresh_choice():
     fast.opencv.cache_clear()
+    fast.libvips.cache_clear()
     yield
     fast.opencv.cache_clear()
+    fast.libvips.cache_clear()
+
+
+@pytest.fixture
+def _fast_decoders():
+    if fast.libvips() is None or fast.opencv() is None:
+        pytest.skip("pyvips or OpenCV is not installed")
 
 
 def scores(image: WorkingImage) -> np.ndarray:
@@ -34,12 +45,12 @@ def scores(image: WorkingImage) -> np.ndarray:
 
 
 def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WorkingImage | FileIssue, ...]:
-    """What OpenCV and Pillow together show of a file, and what Pillow alone."""
-    with_opencv = read_image(path)
+    """What the faster decoders and Pillow together show of a file, and what Pillow alone."""
+    together = read_image(path)
     monkeypatch.setattr(decode, "fast_rgb", lambda *_: None)
     alone = read_image(path)
     monkeypatch.setattr(decode, "fast_rgb", fast.fast_rgb)
-    return with_opencv, alone
+    return together, alone
 
 
 def turned() -> Image.Exif:
@@ -65,13 +76,23 @@ def deep_colour(path: Path) -> None:
     cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 65536, (40, 60, 3)).astype(np.uint16))
 
 
-# name -> (how it is written, whether OpenCV decodes it)
+def with_chunk(name: bytes, content: bytes) -> bytes:
+    """PHOTO as a PNG with one more chunk behind its header."""
+    file = io.BytesIO()
+    PHOTO.save(file, "PNG")
+    chunk = len(content).to_bytes(4) + name + content + zlib.crc32(name + content).to_bytes(4)
+    return file.getvalue()[:33] + chunk + file.getvalue()[33:]
+
+
+# name -> (how it is written, whether libvips or OpenCV decodes it)
 FILES: dict[str, tuple[Callable[[Path], object], bool]] = {
     "plain.png": (PHOTO.save, True),
     "lossy.webp": (lambda path: PHOTO.save(path, quality=80), True),
     "lossless.webp": (lambda path: PHOTO.save(path, lossless=True), True),
     "profile.png": (lambda path: PHOTO.save(path, icc_profile=b"x" * 200), True),
     "resolution.png": (lambda path: PHOTO.save(path, dpi=(300, 300)), True),
+    "narrow.png": (PHOTO.resize((1000, 32)).save, True),
+    "gamma.png": (lambda path: path.write_bytes(with_chunk(b"gAMA", (100_000).to_bytes(4))), True),
     "photo.jpg": (PHOTO.save, False),
     "text.png": (lambda path: PHOTO.save(path, pnginfo=titled()), False),
     "turned.png": (lambda path: PHOTO.save(path, exif=turned()), False),
@@ -90,23 +111,31 @@ FILES: dict[str, tuple[Callable[[Path], object], bool]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_opencv_shows_what_pillow_shows(tmp_path, monkeypatch, name):
-    pytest.importorskip("cv2")
+@pytest.mark.usefixtures("_fast_decoders")
+def test_they_show_what_pillow_shows(tmp_path, monkeypatch, name):
     write, expected = FILES[name]
     write(tmp_path / name)
     with Image.open(tmp_path / name) as image:
         assert (fast.fast_rgb(image, (tmp_path / name).read_bytes()) is not None) is expected
-    with_opencv, alone = both_ways(tmp_path / name, monkeypatch)
-    assert (with_opencv.width, with_opencv.height) == (alone.width, alone.height)
-    assert (
-        np.abs(scores(with_opencv) - scores(alone)).max() <= 0.002
-    )  # other releases of the codecs may round otherwise
-    assert np.abs(with_opencv.working.astype(int) - alone.working).max() <= 2
+    together, alone = both_ways(tmp_path / name, monkeypatch)
+    assert (together.width, together.height) == (alone.width, alone.height)
+    assert np.abs(scores(together) - scores(alone)).max() <= 0.002  # other releases of the codecs may round otherwise
+    assert np.abs(together.working.astype(int) - alone.working).max() <= 2
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("png", PngImageFile), ("webp", WebPImageFile)])
+@pytest.mark.usefixtures("_fast_decoders")
+def test_pillow_does_not_decode_it_again(tmp_path, monkeypatch, ending, kind):
+    PHOTO.save(tmp_path / f"a.{ending}", lossless=True)
+    loads: list[str] = []
+    monkeypatch.setattr(kind, "load", lambda image: loads.append(image.filename))
+    assert isinstance(read_image(tmp_path / f"a.{ending}"), WorkingImage)
+    assert not loads
 
 
 @pytest.mark.parametrize("options", [{"format": "PNG"}, {"format": "WEBP"}, {"format": "WEBP", "lossless": True}])
-def test_of_a_damaged_file_opencv_shows_no_more_than_pillow(tmp_path, monkeypatch, options):
-    pytest.importorskip("cv2")
+@pytest.mark.usefixtures("_fast_decoders")
+def test_of_a_damaged_file_they_show_no_more_than_pillow(tmp_path, monkeypatch, capfd, options):
     PHOTO.resize((90, 60)).save(tmp_path / "whole", **options)
     whole, chance = (tmp_path / "whole").read_bytes(), random.Random(1)
     for _ in range(25):
@@ -114,19 +143,22 @@ def test_of_a_damaged_file_opencv_shows_no_more_than_pillow(tmp_path, monkeypatc
         spoilt[chance.randrange(12, len(whole))] ^= 1 << chance.randrange(8)
         for content in (spoilt, whole[: chance.randrange(12, len(whole))]):
             (tmp_path / "damaged").write_bytes(content)
-            with_opencv, alone = both_ways(tmp_path / "damaged", monkeypatch)
-            assert type(with_opencv) is type(alone)
+            together, alone = both_ways(tmp_path / "damaged", monkeypatch)
+            assert type(together) is type(alone)
             if isinstance(alone, FileIssue):
-                assert with_opencv == alone
+                assert together == alone
+    assert capfd.readouterr() == ("", "")  # the libraries complain to nobody
 
 
 @pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
-def test_without_opencv_pillow_decodes(tmp_path, monkeypatch, ending):
+def test_without_them_pillow_decodes(tmp_path, monkeypatch, ending):
     PHOTO.save(tmp_path / f"a.{ending}")
     expected = read_image(tmp_path / f"a.{ending}")
-    monkeypatch.setitem(sys.modules, "cv2", None)
+    for module in ("cv2", "pyvips"):
+        monkeypatch.setitem(sys.modules, module, None)
     fast.opencv.cache_clear()
-    assert fast.opencv() is None
+    fast.libvips.cache_clear()
+    assert fast.opencv() is fast.libvips() is None
     found = read_image(tmp_path / f"a.{ending}")
     assert isinstance(found, WorkingImage)
     assert np.abs(scores(found) - scores(expected)).max() <= 0.002

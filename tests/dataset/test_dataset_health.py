@@ -18,7 +18,7 @@ SPREAD = 0x0123_4567_89AB_CDEF  # multiplied by, neighbours differ in many bits
 def row(path, size=(100, 80), sha=None, phash=None, grey=False, deviation=0.2, blockiness=1.0) -> ImageRow:
     number = sum(ord(char) * 31**i for i, char in enumerate(path))
     hashed = number * SPREAD % 2**64 if phash is None else phash
-    facts = ImageFacts(path, sha or path, grey, deviation, blockiness, hashed)
+    facts = ImageFacts(path, sha or path, grey, deviation, blockiness, hashed, 0.1)
     return ImageRow(facts, *size, (0.0, 0.0, 0.0), (0.5, 0.5, 0.5), 0.5)
 
 
@@ -90,7 +90,7 @@ def test_duplicates(rows, exact, near):
 
 
 def test_near_duplicates_are_unknown_without_hashes():
-    unhashed = ImageRow(ImageFacts("a", "a", False, 0.2, 1.0, None), 9, 9, (0.0,) * 3, (0.5,) * 3, 0.5)
+    unhashed = ImageRow(ImageFacts("a", "a", False, 0.2, 1.0, None, 0.1), 9, 9, (0.0,) * 3, (0.5,) * 3, 0.5)
     assert near_duplicates([unhashed]) is None
 
 

@@ -63,13 +63,20 @@ def analyzed(folder, *options, ranks=1):
     return ran, told
 
 
-@pytest.mark.parametrize("options", [("--all",), ("--images", "100", "--seed", "3")])
+OF_BATCHES = ("--batches", "10", "--batch-size", "20", "--crop", "16")
+
+
+@pytest.mark.parametrize("options", [("--all",), ("--images", "100", "--seed", "3"), OF_BATCHES])
 def test_two_ranks_tell_what_one_does(folder, options):
     _, alone = analyzed(folder, *options)
     ran, together = analyzed(folder, *options, ranks=2)
     assert ran.returncode == 0
     assert together == alone
-    assert alone["images"]["read"] == (150 if "--all" in options else 100)
+    assert alone["native_sharpness"]["mean"] > 0
+    if options == OF_BATCHES:  # 151 files and 49 of them again, one of which cannot be read, twice
+        assert (alone["images"]["read"], alone["crops"]) == (150, {"count": 198, "side": 16})
+    else:
+        assert (alone["images"]["read"], alone["crops"]) == (150 if "--all" in options else 100, None)
 
 
 def errors(ran):

@@ -10,7 +10,7 @@ import torch
 
 from autocal_cli.config.record import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.builders import BUILDERS
+from autocal_cli.network.families import FAMILIES
 from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.paragonsr2 import VARIANTS
 from autocal_cli.network.record import NetworkFingerprint
@@ -34,7 +34,7 @@ def test_the_guides_example_builds_the_default_network() -> None:
     assert found.macs_per_pixel is not None
     assert f"{found.macs_per_pixel * 64 * 64 / 1e9:.2f}" == "6.09"
     assert (found.family, found.variant, found.scale, found.builder) == ("paragonsr2", None, 2, "built-in")
-    assert codes(found) == [("network-argument-unknown", "warning")] * 2
+    assert codes(found) == [("network-argument-unknown", "warning")] * 2 + [("network-generation-assumed", "info")]
 
 
 @pytest.mark.parametrize("type", ["paragonsr2_nano", "ParagonSR2_Nano", "PARAGONSR2_NANO"])
@@ -129,9 +129,9 @@ def test_arguments_that_a_fixed_variant_drops(type: str, arguments: dict[str, Va
     [
         ("ParagonSR", "Did you mean 'ParagonSR2'?"),
         ("paragonsr2nano", "Did you mean 'paragonsr2_nano'?"),
-        ("paragonsr2_pro", "Known here: ParagonSR2, "),
-        ("paragonsr2_realtime", "Known here: ParagonSR2, "),
-        ("RRDBNet", "Known here: ParagonSR2, "),
+        ("paragonsr2_ultimate", "Name the trainer with --trainer DIR, or "),
+        ("paragonsr2_movie", "Name the trainer with --trainer DIR, or "),
+        ("MadeUpNet", "Name the trainer with --trainer DIR, or "),
     ],
 )
 def test_an_unknown_type_is_said_and_never_guessed(type: str, fix: str) -> None:
@@ -160,7 +160,7 @@ def test_other_channel_counts_are_measured_on_images_with_as_many() -> None:
 
 def test_nothing_is_allocated_and_the_random_state_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    built = BUILDERS[0].build(NetworkOptions("paragonsr2_nano", {}, PLACE, {}), 2)
+    built = FAMILIES[0].build(NetworkOptions("paragonsr2_nano", {}, PLACE, {}), 2)
     assert {parameter.device.type for parameter in built.parameters()} == {"meta"}
     assert torch.equal(torch.random.get_rng_state(), before)
 

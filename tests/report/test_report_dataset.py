@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.dataset.report_record import (
     CSV_COLUMNS,
     OVERALL,
@@ -24,6 +24,7 @@ from autocal_cli.dataset.report_record import (
     ImageFacts,
     ImageRow,
     Named,
+    NativeSharpness,
     SizedImage,
 )
 from autocal_cli.report.as_json import dump
@@ -74,8 +75,11 @@ HEALTH = Health(
     ),
     near_duplicates=None,
 )
+SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
-ROW = ImageRow(ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38)
+ROW = ImageRow(
+    ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255, 0.0625), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38
+)
 
 
 def report(failed: int = 0) -> DatasetReport:
@@ -83,6 +87,7 @@ def report(failed: int = 0) -> DatasetReport:
     return DatasetReport(
         fingerprint=fingerprint(failed),
         health=HEALTH,
+        sharpness=SHARPNESS,
         histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
         extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
         rows=(ROW,),
@@ -101,6 +106,8 @@ def test_the_table_accounts_for_every_file():
     text = rendered(*dataset_view(report(failed=25)))
     assert "texture variance    0.500  0.450 to 0.550  0.10    0.50  0.90   ▁▂▃▄▅▆▇██" in text
     assert "overall complexity  0.500  0.450 to 0.550                       ▁▂▃▄▅▆▇██" in text
+    assert "native sharpness    0.125  0.120 to 0.130  0.06    0.12  0.25   ▁▂▃▄▅▆▇██" in text
+    assert "native sharpness: share of edges in unscaled crops of 64; bars end at 0.5" in text
     counted = "400 of 1,025 images read, 25 failed; 3 other files skipped (1 hidden file, 2 not an image (.txt))"
     assert counted in text
     assert "failed: hr/0\\n.png: truncated" in text
@@ -192,8 +199,8 @@ def test_one_size_is_told_once():
 def test_json_keeps_its_keys():
     told = dataset_json(report(failed=1))
     assert list(told) == [
-        "format_version", "images", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "histograms", "health", "extremes", "findings",
+        "format_version", "images", "crops", "metrics", "overall_complexity", "failures", "device", "seconds",
+        "overall_ci95", "native_sharpness", "histograms", "health", "extremes", "findings",
     ]  # fmt: skip
     assert list(told["health"]) == [
         "images", "sizes", "crop", "below_crop", "grey", "flat", "blockiness", "exact_duplicates", "near_duplicates",
@@ -202,6 +209,11 @@ def test_json_keeps_its_keys():
     assert list(told["metrics"]) == list(METRIC_NAMES)
     for metric in told["metrics"].values():
         assert list(metric) == ["score", "ci95", "p5", "median", "p95", "raw_mean"]
+    assert told["crops"] is None
+    assert told["native_sharpness"] == {
+        "crop": 64, "mean": 0.125, "ci95": [0.12, 0.13], "p5": 0.0625, "median": 0.1234, "p95": 0.25,
+        "histogram": [0, 0, *range(1, 19)],
+    }  # fmt: skip
     assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated"}]
     assert told["health"]["below_crop"] == {"count": 5, "paths": [f"hr/{i}.png" for i in range(5)]}
     assert told["health"]["near_duplicates"] is None
@@ -225,7 +237,8 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "path": NASTY, "status": "read", "reason": "", "width": "10", "height": "20",
         "texture_variance_raw": "0.5", "edge_density_raw": "0.25", "color_variation_raw": "99.0",
         "texture_variance": "0.5", "edge_density": "0.4", "color_variation": "0.3", "overall_complexity": "0.38",
-        "grey": "true", "deviation": "0.125", "blockiness": "", "perceptual_hash": "00000000000000ff",
+        "native_sharpness": "0.0625", "grey": "true", "deviation": "0.125", "blockiness": "",
+        "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
     }  # fmt: skip
 
@@ -259,7 +272,7 @@ class Page(HTMLParser):
 def test_the_page_is_whole_and_loads_nothing():
     text = dataset_page(report(failed=2))
     page = Page(text)
-    assert page.tags.count("svg") == 4
+    assert page.tags.count("svg") == 5
     assert page.tags.count("img") == 40
     assert "script" not in page.tags
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
@@ -269,6 +282,21 @@ def test_the_page_is_whole_and_loads_nothing():
     assert "<b>&" not in text
     for said in ("400 of 1,002 images read, 2 failed", "0.450 to 0.550", "under 128 pixels", "Could not be read"):
         assert said in text
+
+
+def test_crops_are_counted_beside_their_images():
+    crops = replace(fingerprint(), crops=TrainingCrops(640, 64))
+    told = replace(report(), fingerprint=crops)
+    assert "640 crops of 64 x 64 from 400 of 1,000 images read, 0 failed" in rendered(*dataset_view(told))
+    assert "that of the mean over all crops that could be drawn" in dataset_page(told)
+    assert dataset_json(told)["crops"] == {"count": 640, "side": 64}
+
+
+def test_the_histogram_of_sharpness_ends_at_half():
+    page = dataset_page(report())
+    assert '<text x="300" y="98" text-anchor="end">0.5</text>' in page
+    assert "<title>0.475 to 0.500: 18</title>" in page
+    assert '<line class="mean" x1="75.0"' in page  # 0.125 of 0.5
 
 
 def test_the_page_stays_below_two_megabytes_at_the_worst():

@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import sys
-for name in ("typer", "rich", "ruamel", "ruamel.yaml", "PIL", "autocal_cli.cli", "autocal_cli.workflow"):
+for name in ("typer", "rich", "yaml", "PIL", "autocal_cli.cli", "autocal_cli.workflow"):
     sys.modules[name] = None
 import torch
 import autocal_cli.runtime.trainer

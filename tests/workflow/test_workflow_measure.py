@@ -16,8 +16,9 @@ from autocal_cli.config.layout import read_training_config
 from autocal_cli.config.record import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.workflow.measure import DatasetOptions, find_root, measure_dataset, measure_network
+from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.resolve import resolve
+from autocal_cli.workflow.roots import find_root
 
 PLACE = Place("train.yml", 3, 5)
 

@@ -146,13 +146,13 @@ def test_manual_mode_is_checked_but_not_touched(tmp_path):
     run = calibrate_file(path, {}, DatasetOptions(skip=True))
     assert run.after == run.before == path.read_bytes()
     assert list(run.calibration.parameters) == ["momentum"]
-    assert [finding.code for finding in run.findings] == ["block-left-alone", "unknown-key"]
+    assert [finding.code for finding in run.findings] == ["block-left-alone", "misspelt-key"]
 
 
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ("", ["block-added"]),
+        ("", ["block-added", "block-rejected"]),
         ("  dynamic_loss_scheduling:\n", []),
         ("  dynamic_loss_scheduling: {enabled: false}\n", ["block-disabled"]),
         ("  dynamic_loss_scheduling: {enabled: true}\n", []),

@@ -1,0 +1,1 @@
+"""A training config -> everything that is wrong in it, each with its place, its reason and its cure."""

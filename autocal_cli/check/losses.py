@@ -1,0 +1,177 @@
+"""The losses: whether there are any, whether they can be balanced, and whether an adversarial one has its opponent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autocal_cli.calibration.shares import by_loss
+from autocal_cli.check.record import Checked
+from autocal_cli.config.document import ScalarNode
+from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label
+from autocal_cli.config.reading import lookup, read_scalar
+from autocal_cli.config.record import LossTerm
+from autocal_cli.errors import AutocalError, Finding, Place
+
+ADVERSARIAL = "adversarial"
+
+
+def active_losses(checked: Checked) -> Iterator[Finding]:
+    """A run needs a loss; those of weight 0 are skipped, as templates mean it."""
+    losses = checked.config.losses
+    off = [loss for loss in losses if not loss.active]
+    if not _active(checked):
+        if any(problem.code == "losses-malformed" for problem in checked.problems):
+            return
+        what = f"of {len(losses)} losses none has a weight other than 0" if losses else "there is no loss"
+        message = f"Nothing is trained: {what}."
+        yield Finding("losses-none", "error", message, "Give at least one a weight above 0.", _home(checked))
+    elif off:
+        names = ", ".join(loss.type for loss in off)
+        message = f"{len(off)} of {len(losses)} losses have weight 0 and are skipped: {names}."
+        yield Finding("losses-off", "info", message, None, off[0].place)
+
+
+def negative_losses(checked: Checked) -> Iterator[Finding]:
+    for loss in checked.config.losses:
+        if loss.weight < 0:
+            deed = (
+                "traiNNer-redux takes its absolute value, and the enlarged input for the target"
+                if checked.layout.trainer.startswith("traiNNer")
+                else f"{checked.layout.trainer} multiplies by it, so that the loss is driven up"
+            )
+            message = f"The weight of {loss.type} is negative, {loss.weight:g}: {deed}."
+            yield Finding(
+                "loss-negative", "warning", message, f"Write {-loss.weight:g}, if that is not meant.", loss.place
+            )
+
+
+def duplicate_losses(checked: Checked) -> Iterator[Finding]:
+    """Of two listed losses of one type the trainer keeps only the last: they share a label."""
+    seen: dict[str, LossTerm] = {}
+    for loss in _active(checked):
+        if loss.table is not None:
+            continue
+        label = loss_label(loss.type)
+        if label in seen:
+            first = f" (first in line {seen[label].place.line})"
+            message = (
+                f"{loss.type} stands twice{first} and both are {label}: the trainer keeps the last and drops the first."
+            )
+            yield Finding("loss-twice", "warning", message, "Remove one, or set its weight to 0.", loss.place)
+        seen[label] = loss
+
+
+def unknown_kinds(checked: Checked) -> Iterator[Finding]:
+    """A loss of unknown kind is under no ceiling."""
+    kinds = _kinds(checked)
+    for loss in _active(checked):
+        label = loss_label(loss.type)
+        if checked.active and loss.kind == UNKNOWN and label not in kinds:
+            message = f"{loss.type} is of a kind that autocal does not know: the scheduler puts no ceiling on it."
+            fix = f"If it is one of these, write `kinds: {{{label}: KIND}}`: {', '.join(KINDS)}."
+            yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
+
+
+def shares_of_nothing(checked: Checked) -> Iterator[Finding]:
+    """`gradient_shares` and `kinds` of a loss that there is not, `ceilings` and `kinds` of no kind of loss."""
+    if checked.block is None:
+        return
+    labels = {loss_label(loss.type) for loss in checked.config.losses if loss.table is None}
+    tables = {f"l_g_{loss.table.removesuffix('_opt')}" for loss in checked.config.losses if loss.table}
+    for key, known, what in (
+        ("gradient_shares", labels | tables, "loss of this config"),
+        ("kinds", labels | tables, "loss of this config"),
+        ("ceilings", set(KINDS), "kind of loss"),
+    ):
+        for name in _mapping(checked, key):
+            if name.split("/")[0] not in known:
+                message = f"`{key}.{name}` names no {what}."
+                fix = f"Known: {', '.join(sorted(known)) or 'none'}."
+                yield Finding("share-of-nothing", "warning", message, fix, checked.at(key, name))
+    for name, kind in _mapping(checked, "kinds").items():
+        if kind not in KINDS:
+            message = f"`kinds.{name}` is {kind!r}, which is no kind of loss."
+            yield Finding(
+                "share-of-nothing", "warning", message, f"Known: {', '.join(KINDS)}.", checked.at("kinds", name)
+            )
+
+
+def nothing_to_balance(checked: Checked) -> Iterator[Finding]:
+    """Drift is measured against the mean over the losses that drift: of one alone there is none."""
+    losses = _active(checked)
+    if checked.active is None or not losses:
+        return
+    kinds = _kinds(checked)
+    drifting = [loss for loss in losses if kinds.get(loss_label(loss.type), loss.kind) != ADVERSARIAL]
+    parts = sum(1 + (loss.style_weight != 0) for loss in drifting)
+    place = checked.active.place
+    if len(losses) == 1 and parts <= 1:
+        message = f"{losses[0].type} is the only loss: there is nothing to balance, and its multiplier stays 1."
+        yield Finding("loss-alone", "info", message, None, place)
+    elif parts < 2:
+        message = (
+            f"Of {len(losses)} losses {parts} may drift, and adversarial ones never do: max_weight, adaptation_rate "
+            "and momentum have nothing to act on. The ceilings still hold."
+        )
+        yield Finding("drift-idle", "info", message, None, place)
+
+
+def discriminator_missing(checked: Checked) -> Iterator[Finding]:
+    """An adversarial loss without `network_d` or its optimiser: trainers end before the first step."""
+    adversarial = next((loss for loss in _active(checked) if loss.kind == ADVERSARIAL), None)
+    if adversarial is None:
+        return
+    for path, what in ((("network_d",), "discriminator"), (("train", "optim_d"), "optimiser for the discriminator")):
+        if not _present(checked, path):
+            message = (
+                f"{adversarial.type} needs a {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
+            )
+            fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
+            yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
+
+
+def discriminator_unused(checked: Checked) -> Iterator[Finding]:
+    """The reverse: a discriminator that nothing trains against."""
+    if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):
+        return
+    if _present(checked, ("network_d",)):
+        off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)
+        why = f"{off.type} has weight 0" if off else "no loss is adversarial"
+        message = f"`network_d` has no effect: {why}."
+        yield Finding(
+            "discriminator-unused",
+            "warning",
+            message,
+            "Remove it, or add an adversarial loss.",
+            checked.key_at(("network_d",)),
+        )
+
+
+def _active(checked: Checked) -> list[LossTerm]:
+    return [loss for loss in checked.config.losses if loss.active or loss.style_weight]
+
+
+def _feature_matching(checked: Checked) -> bool:
+    """Losses on the discriminator's features, or of unknown kind, may need it too."""
+    return any(loss.kind in ("feature matching", UNKNOWN) for loss in _active(checked))
+
+
+def _present(checked: Checked, path: tuple[str, ...]) -> bool:
+    pair = lookup(checked.document, path)
+    node = checked.document.follow(pair.value) if pair else None
+    return node is not None and not (isinstance(node, ScalarNode) and read_scalar(checked.document, node) is None)
+
+
+def _mapping(checked: Checked, key: str) -> dict[str, object]:
+    try:
+        return by_loss(checked.block, key) if checked.block else {}
+    except AutocalError:  # told by `invalid_shares`
+        return {}
+
+
+def _kinds(checked: Checked) -> dict[str, object]:
+    return _mapping(checked, "kinds")
+
+
+def _home(checked: Checked) -> Place | None:
+    return checked.key_at(checked.layout.losses) or checked.config.place

@@ -1,0 +1,125 @@
+"""`autocal check`: everything that is wrong in training configs, each with its place and its cure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocal_cli.commands.options import (
+    JsonOption,
+    NoImagesOption,
+    NoNetworkOption,
+    QuietOption,
+    TrainerKindOption,
+    refuse_together,
+)
+from autocal_cli.errors import AutocalError
+
+if TYPE_CHECKING:
+    from autocal_cli.check.outcome import CheckRun
+    from autocal_cli.workflow.check_files import CheckOptions
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+def check(
+    configs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CONFIG...", help="Training configs, folders of them, or - for standard input.", show_default=False
+        ),
+    ],
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select", metavar="CODE", help="Only these: a code, a family, a beginning or a glob. Repeatable."
+        ),
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these. Repeatable.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without doubt.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")] = False,
+    trainer_kind: TrainerKindOption = None,
+    no_network: NoNetworkOption = False,
+    no_dataset: NoImagesOption = False,
+    output: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.text,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Report everything that is wrong in training configs: file:line:column, what, why, and the fix.
+
+    Exit code 0: nothing but notices; 1: findings; 2: a config could not be read. `autocal rule CODE` explains a code.
+    """
+    from autocal_cli.check.catalogue import expand
+    from autocal_cli.report.output import write
+    from autocal_cli.workflow.check_files import CheckOptions, check_files
+    from autocal_cli.workflow.find_configs import find_configs
+
+    output = Format.json if as_json else output
+    if (fix or diff) and any(str(path) == "-" for path in configs):
+        raise AutocalError("Standard input cannot be mended.", fix="Name the file.")
+    refuse_together(("--diff", diff), ("--json or --format", output is not Format.text))
+    options = CheckOptions(not no_network, not no_dataset, trainer_kind, expand(select or []), expand(ignore or []))
+    run = check_files(find_configs(configs), options)
+    if diff:
+        write(_differences(run, options).encode())
+    elif fix:
+        run = _mend(run, options, quiet)
+    if not diff:
+        _print(run, output, quiet)
+    if run.exit_code:
+        raise typer.Exit(run.exit_code)
+
+
+def _differences(run: CheckRun, options: CheckOptions) -> str:
+    from autocal_cli.report.differences import unified_diff
+    from autocal_cli.workflow.check_files import mend_file
+
+    mended = [found for file in run.files if (found := mend_file(file, options))]
+    return "".join(unified_diff(one.before, one.after, one.file.name, one.file.name) for one in mended)
+
+
+def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
+    """The run as it is after mending, with every file written."""
+    from autocal_cli.check.outcome import CheckRun
+    from autocal_cli.commands.voice import say
+    from autocal_cli.config.storage import replace_file
+    from autocal_cli.workflow.check_files import mend_file
+
+    files = []
+    for file in run.files:
+        mended = mend_file(file, options)
+        if mended is not None and file.path is not None:
+            replace_file(file.path, mended.after)
+            if not quiet:
+                say(f"{file.name}: {mended.mended} mended.")
+        files.append(mended.file if mended else file)
+    return CheckRun(tuple(files), run.passed_over)
+
+
+def _print(run: CheckRun, output: Format, quiet: bool) -> None:
+    from autocal_cli.report.as_json import dump
+    from autocal_cli.report.check_github import check_github
+    from autocal_cli.report.check_json import check_json
+    from autocal_cli.report.check_text import error_line, file_lines, summary_line
+    from autocal_cli.report.output import show, write
+
+    if output is Format.json:
+        write(dump(check_json(run)).encode())
+    elif output is Format.github:
+        write(check_github(run).encode())
+    else:
+        show(*(line for file in run.files for line in file_lines(file)))
+    unread = [file for file in run.files if file.error]
+    if output is Format.text:
+        show(*(error_line(file.error, file.name) for file in unread if file.error), stderr=True)
+    if not quiet and output is Format.text:
+        show(summary_line(run), stderr=True)

@@ -1,0 +1,58 @@
+"""`autocal diff`: what changed between two configs' schedules, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autocal_cli.commands.options import (
+    JsonOption,
+    ParameterOption,
+    QuietOption,
+    check_parameter,
+    dataset_options,
+)
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A training config (YAML).", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
+    parameter: ParameterOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what does not differ.")] = False,
+    scan: Annotated[
+        bool, typer.Option("--scan", help="Read the training images of a config that is not resolved.")
+    ] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if the schedules differ.")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Print what differs between the schedules of two configs: every value, and of each parameter the steps behind it.
+
+    A resolved config is told from its record, a block by hand as it stands; any other config is calibrated for the
+    comparison, without a look at its images unless --scan. Nothing is written.
+    """
+    from autocal_cli.report.as_json import dump
+    from autocal_cli.report.comparison_json import comparison_json
+    from autocal_cli.report.comparison_terminal import comparison_view
+    from autocal_cli.report.output import show, write
+    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.terminal import findings_view
+    from autocal_cli.workflow.compare_files import compare_files
+
+    check_parameter(parameter)
+    with scan_progress(quiet) as advance:
+        compared = compare_files(a, b, dataset_options(None, not scan, None, False, 0, advance))
+    asked = [
+        one for one in compared.differences if parameter is None or (one.section, one.name) == ("parameters", parameter)
+    ]
+    shown = [one for one in asked if everything or one.differs]
+    if as_json:
+        write(dump(comparison_json(compared.a, compared.b, shown, compared.findings)).encode())
+    else:
+        show(comparison_view(compared.a, compared.b, shown))
+    if not quiet:
+        show(*findings_view(compared.findings), stderr=True)
+    if exit_code and any(one.differs for one in asked):
+        raise typer.Exit(1)

@@ -1,0 +1,82 @@
+"""The builder of the families that autocal has itself: in this process, in milliseconds, with their variants."""
+
+from __future__ import annotations
+
+from autocal_cli.config.record import NetworkOptions
+from autocal_cli.errors import Finding
+from autocal_cli.network.families import FAMILIES, Family
+from autocal_cli.network.macs import macs_per_pixel
+from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.scale import choose_scale
+from autocal_cli.network.structure import count_parameters, structure_hash
+
+DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
+
+
+class BuiltIn:
+    """autocal's own implementations, for which it knows every argument and variant."""
+
+    name = "built-in"
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """See `Builder.measure`. Raises AutocalError for an argument or a scale that the network cannot take."""
+        family = next((family for family in FAMILIES if family.knows(network.type)), None)
+        if family is None:
+            return Passed(self.name, f"has no {network.type}")
+        return _measure(network, scale, family)
+
+    def types(self) -> tuple[str, ...]:
+        return tuple(type for family in FAMILIES for type in family.types)
+
+    def trouble(self) -> None:
+        return None
+
+
+def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
+    findings = family.check(network)
+    built_scale, about_scale = choose_scale(network, scale, family.default_scale)
+    built = family.build(network, built_scale)
+    parameters, structure = count_parameters(built), structure_hash(built)
+    registered = family.variant(network.type)
+    return NetworkFingerprint(
+        type=network.type,
+        family=family.family(network.type),
+        variant=registered or recognise(parameters, structure, network, built_scale, family),
+        scale=built_scale,
+        parameters=parameters,
+        macs_per_pixel=round(macs_per_pixel(built, family.in_chans(network)), 1),
+        builder=family.name,
+        structure=structure,
+        findings=(
+            *findings,
+            *about_scale,
+            *(_modified(network, registered, parameters, built_scale, family) if registered else ()),
+        ),
+    )
+
+
+def recognise(parameters: int, structure: str, network: NetworkOptions, scale: int, family: Family) -> str | None:
+    """The variant of the network's family that has this structure at this scale, if one has."""
+    for variant in family.variants(network.type):
+        candidate = family.build_variant(network.type, variant, scale)
+        if count_parameters(candidate) == parameters and structure_hash(candidate) == structure:
+            return variant
+    return None
+
+
+def _modified(
+    network: NetworkOptions, variant: str, parameters: int, scale: int, family: Family
+) -> tuple[Finding, ...]:
+    usual = count_parameters(family.build_variant(network.type, variant, scale))
+    if abs(parameters - usual) <= DEVIATION * usual:
+        return ()
+    return (
+        Finding(
+            code="network-variant-modified",
+            severity="warning",
+            message=f"the switches of {network.type} make {parameters:,} parameters; the variant {variant!r} "
+            f"has {usual:,} at scale {scale} ({parameters / usual - 1:+.0%}).",
+            fix="Remove the switches, or expect values chosen for the variant to fit less well.",
+            place=network.place,
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Builders whose networks are built in a process of their own, since the code is not autocal's."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+from autocal_cli.config.record import NetworkOptions
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network.foreign_findings import argument_findings, count_findings
+from autocal_cli.network.foreign_process import ForeignProcess
+from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.sources import Checkout
+from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
+
+
+class Foreign:
+    """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error.
+
+    `known` are its types, in lower case, where they are known without asking it.
+    """
+
+    def __init__(
+        self, name: str, process: ForeignProcess, strict: bool = True, known: tuple[str, ...] | None = None
+    ) -> None:
+        self.name = name
+        self._known = known
+        self._process = process
+        self._strict = strict
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        if self._known is not None and network.type.lower() not in self._known:  # no process for what it hasn't
+            return Passed(self.name, f"has no {network.type}")
+        unusable = self._process.open()
+        if unusable is not None:
+            return Passed(self.name, f"cannot be used: {unusable}", failed=True)
+        replies = {
+            reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
+        }
+        if "unknown" in replies:
+            trouble = self.trouble()
+            return Passed(self.name, f"has no {network.type}{f'; {trouble}' if trouble else ''}", bool(trouble))
+        if "built" not in replies:
+            return Passed(self.name, f"could not build {network.type}: {replies['failed']['reason']}", failed=True)
+        return self._fingerprint(network, scale, replies)
+
+    def types(self) -> tuple[str, ...]:
+        if self._known is not None:
+            return self._known
+        return () if self._process.open() else tuple(self._process.types)
+
+    def close(self) -> None:
+        self._process.close()
+
+    def trouble(self) -> str | None:
+        if self._known is not None:
+            return None
+        unusable = self._process.open()
+        if unusable is not None:
+            return f"cannot be used: {unusable}"
+        failed = self._process.unimported
+        if not failed:
+            return None
+        name, reason = failed[0]
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        return f"lacks some: of its architectures {name} could not be imported ({reason}){more}"
+
+    def _fingerprint(
+        self, network: NetworkOptions, scale: int | None, replies: dict[str, dict[str, Any]]
+    ) -> NetworkFingerprint:
+        built, counted = replies["built"], replies.get("counted")
+        findings: tuple[Finding, ...] = (
+            *argument_findings(network, self.name, replies["signature"], built, self._strict),
+            *count_findings(network, scale, replies),
+        )
+        own = replies["signature"]["scale"]
+        return NetworkFingerprint(
+            type=network.type,
+            scale=own if isinstance(own, int) else scale,
+            parameters=built["parameters"],
+            macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
+            builder=self.name,
+            structure=built["structure"],
+            findings=findings,
+        )
+
+
+@dataclass(slots=True)
+class Absent:
+    """A source that is not at hand, with the reason; and what it could build, were it at hand as `cure` says."""
+
+    name: str
+    reason: str
+    cure: str
+    would_know: Container[str]
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
+        if network.type.lower() not in self.would_know:
+            return Passed(self.name, f"has no {network.type}")
+        return Passed(self.name, self.reason, cure=f"{self.cure} ({self.name} has {network.type}).")
+
+    def types(self) -> tuple[str, ...]:
+        return ()
+
+    def trouble(self) -> str:
+        return self.reason
+
+    def close(self) -> None:
+        return
+
+
+def trainer(checkout: Checkout, scale: int | None) -> Foreign:
+    """The registry of a trainer's checkout."""
+    kind = checkout.kind
+    spec = {
+        "source": "trainer",
+        "folder": str(checkout.folder),
+        "package": kind.package,
+        "registries": kind.registries,
+        "gives_scale": kind.gives_scale,
+        "scale_at_import": kind.scale_at_import,
+        "scale": scale,
+    }
+    return Foreign(f"{kind.name} ({checkout.named_by})", ForeignProcess(spec))
+
+
+def spandrel() -> Foreign | Absent:
+    """spandrel, if it is installed."""
+    if not spandrel_installed():
+        return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types())
+    return Foreign("spandrel", ForeignProcess({"source": "spandrel"}), strict=False, known=tuple(spandrel_types()))
+
+
+def own_callable(named: str) -> Foreign:
+    """A callable of the user's, `module:name`. Raises AutocalError where it is not written so."""
+    module, colon, name = named.partition(":")
+    if not (module and colon and name):
+        raise AutocalError(f"--network should be module:callable. Found {named}.", fix="For example my_archs:MyNet.")
+    return Foreign(named, ForeignProcess({"source": "own", "callable": named}))

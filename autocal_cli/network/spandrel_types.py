@@ -1,0 +1,38 @@
+"""What spandrel can construct by name: presets/spandrel.toml, as records."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from autocal_cli.packaged import preset_text
+
+
+@dataclass(frozen=True, slots=True)
+class SpandrelType:
+    """A class of `spandrel.architectures.<package>`; `scale_argument` is None where the network doesn't enlarge."""
+
+    package: str
+    class_name: str
+    scale_argument: str | None
+    arguments: Mapping[str, Any]
+
+
+@cache
+def spandrel_types() -> Mapping[str, SpandrelType]:
+    """By type in lower case."""
+    table = tomllib.loads(preset_text("spandrel.toml"))["types"]
+    return {name: _type(entry) for name, entry in table.items()}
+
+
+def _type(entry: Mapping[str, Any]) -> SpandrelType:
+    package, class_name = entry["class"].split(".")
+    return SpandrelType(package, class_name, entry.get("scale"), entry.get("with", {}))
+
+
+def spandrel_installed() -> bool:
+    return importlib.util.find_spec("spandrel") is not None

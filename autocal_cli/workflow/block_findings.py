@@ -1,0 +1,69 @@
+"""What is to be said about the block itself: that one is added, is switched off, or does nothing in this trainer."""
+
+from __future__ import annotations
+
+from autocal_cli.config.reading import lookup
+from autocal_cli.config.record import BLOCK_KEY, TrainingConfig
+from autocal_cli.config.trainers import FORK, FORK_MARKS, TrainerLayout
+from autocal_cli.errors import Finding
+from autocal_cli.workflow.holder import Holder, sidecar_of
+from autocal_cli.workflow.resolve import Target
+
+
+def about_block(config: TrainingConfig, layout: TrainerLayout, holder: Holder, target: Target) -> tuple[Finding, ...]:
+    """The findings of a config whose block `holder` holds."""
+    in_sidecar = bool(holder.config_text)
+    found = [_added(config, in_sidecar), _disabled(config)]
+    if not in_sidecar:
+        found.append(_reception(config, layout) or _fork(config, layout, holder, target))
+    sidecar = sidecar_of(holder.path)
+    if not in_sidecar and target == "runtime" and sidecar.exists() and sidecar != holder.path:
+        message = f"There is a sidecar {sidecar.name} too, and `autocal run` takes the block from one place only."
+        found.append(Finding("block-and-sidecar", "warning", message, "Remove one.", config.place))
+    return tuple(finding for finding in found if finding)
+
+
+def _added(config: TrainingConfig, in_sidecar: bool) -> Finding | None:
+    if in_sidecar or config.block is not None:
+        return None
+    message = f"There was no `{BLOCK_KEY}` block; one is added."
+    return Finding("block-added", "info", message, None, config.place)
+
+
+def _disabled(config: TrainingConfig) -> Finding | None:
+    if config.block is None or config.block.values.get("enabled") is not False:
+        return None
+    message = "The block says `enabled: false`: it is calibrated, but stays switched off."
+    return Finding("block-disabled", "info", message, "Write `enabled: true`.", config.block.place_of(("enabled",)))
+
+
+def _reception(config: TrainingConfig, layout: TrainerLayout) -> Finding | None:
+    """What the unmodified trainer makes of a config with the block in it, where that is not what the block says."""
+    place = config.block.place if config.block else config.place
+    if layout.on_block == "rejects":
+        message = f"{layout.trainer} by itself refuses a config with a `{BLOCK_KEY}` block: it is a key unknown to it."
+        fix = (
+            "Two ways work: start it with `autocal run`, which keeps the block from it; or calibrate with --sidecar, "
+            "which leaves the config as it is and writes the block beside it, where `autocal run` finds it. If it "
+            "is the fork's config, say so: --trainer-kind traiNNer-redux-fork."
+        )
+        return Finding("block-rejected", "warning", message, fix, place)
+    if layout.on_block == "ignores":
+        message = f"{layout.trainer} by itself takes no notice of the block."
+        fix = (
+            "Attach the scheduler to its losses in a few lines of code (docs/runtime.md)."
+            if layout.language == "toml"
+            else "Start it with `autocal run`, which carries it out."
+        )
+        return Finding("block-ignored", "info", message, fix, place)
+    return None
+
+
+def _fork(config: TrainingConfig, layout: TrainerLayout, holder: Holder, target: Target) -> Finding | None:
+    """The fork swallows what its scheduler raises. Said where the config uses options that only the fork has."""
+    others = (path for path in FORK_MARKS if path != layout.block)
+    if layout is not FORK or target == "native" or not any(lookup(holder.document, path) for path in others):
+        return None
+    message = "The fork's own scheduler takes the flat keys alone: with this block it would train unscheduled."
+    fix = "Start it with `autocal run`, or swap the import (docs/runtime.md), or calibrate with --target native."
+    return Finding("block-not-native", "info", message, fix, config.block.place if config.block else config.place)

@@ -1,0 +1,109 @@
+"""`autocal check` as one function: configs in, everything that is wrong in them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.calibration.record import Presets
+from autocal_cli.check.catalogue import chosen
+from autocal_cli.check.checks import check, in_order
+from autocal_cli.check.mend import mend
+from autocal_cli.check.outcome import CheckedFile, CheckRun
+from autocal_cli.check.read import read_checked
+from autocal_cli.check.record import Checked
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.reading import lookup
+from autocal_cli.config.trainers import recognise_trainer
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.workflow.check_roots import check_roots
+from autocal_cli.workflow.find_configs import Candidate, speaks_of_training
+from autocal_cli.workflow.network_cache import NetworkCache
+
+ROUNDS = 5  # what is mended may show what else can be
+
+
+@dataclass(frozen=True, slots=True)
+class MendedFile:
+    """A config after mending: its `file` as checked again, its bytes, and how many findings were mended."""
+
+    file: CheckedFile
+    before: bytes
+    after: bytes
+    mended: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What to look at, for which trainer (None: as the file's shape tells), and which codes to report."""
+
+    network: bool = True
+    dataset: bool = True
+    trainer: str | None = None
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+
+
+def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> CheckRun:
+    """Checks configs one by one; what is wrong with one keeps no other from being checked.
+
+    Raises AutocalError only for a trainer that is not known.
+    """
+    presets, networks = load_presets(), NetworkCache()
+    files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
+    return CheckRun(tuple(file for file in files if file), sum(file is None for file in files))
+
+
+def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
+    """A checked config with everything mended that can be, checked again; None where nothing can. Writes nothing."""
+    before, checked, findings, mended = file.checked, file.checked, file.findings, 0
+    networks = NetworkCache()
+    for _ in range(ROUNDS):
+        if checked is None:
+            return None
+        text, count = mend(checked, findings)
+        if not count:
+            break
+        mended += count
+        document = parse_document(checked.document.encode(text), file.name)
+        checked = read_checked(document, checked.layout, checked.presets)
+        checked, findings = _examined(checked, options, networks)
+    if before is None or checked is None or not mended:
+        return None
+    again = replace(file, findings=findings, checked=checked)
+    return MendedFile(again, _bytes(before), _bytes(checked), mended)
+
+
+def _bytes(checked: Checked) -> bytes:
+    return checked.document.encode(checked.document.text)
+
+
+def _check_file(
+    candidate: Candidate, options: CheckOptions, presets: Presets, networks: NetworkCache
+) -> CheckedFile | None:
+    """None for a file of a folder that is no training config."""
+    raw = b""
+    try:
+        raw = candidate.read()
+        document = parse_document(raw, candidate.name)
+        layout = recognise_trainer(document, options.trainer)
+        if not candidate.named and lookup(document, layout.block[:-1]) is None:
+            return None
+        checked = read_checked(document, layout, presets)
+    except AutocalError as error:
+        if candidate.named or not raw or speaks_of_training(raw):
+            return CheckedFile(candidate.name, candidate.path, error=error)
+        return None
+    checked, findings = _examined(checked, options, networks)
+    return CheckedFile(candidate.name, candidate.path, findings, None, checked)
+
+
+def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -> tuple[Checked, tuple[Finding, ...]]:
+    """All that is to be looked at, and the findings that are asked for."""
+    if options.network:
+        network, about_network = networks.measure(checked.config)
+        checked = replace(checked, network=network, about_network=about_network)
+    about_images = tuple(check_roots(checked.config)) if options.dataset else ()
+    findings = in_order((*check(checked), *about_images))
+    return checked, chosen(findings, options.select, options.ignore)

@@ -1,0 +1,72 @@
+"""Networks built once for many configs: what is measured depends on the options alone, not on where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autocal_cli.config.record import NetworkOptions, TrainingConfig
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.record import NetworkFingerprint
+
+Outcome = tuple[NetworkFingerprint | None, tuple[Finding, ...]]
+
+
+class NetworkCache:
+    """Fingerprints by network options and scale, within one command."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Outcome] = {}
+
+    def measure(self, config: TrainingConfig) -> Outcome:
+        """The fingerprint of a config's network and what is to be said of it, with the places of this config.
+
+        None where there is no network, or where its options are such that none can be built.
+        """
+        network = config.network
+        if network is None:
+            return None, ()
+        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale))
+        if key not in self._known:
+            self._known[key] = _measure(_nowhere(network), config.scale)
+        fingerprint, findings = self._known[key]
+        return fingerprint, tuple(_placed(finding, network) for finding in findings)
+
+
+def _measure(network: NetworkOptions, scale: int | None) -> Outcome:
+    from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
+
+    try:
+        fingerprint = fingerprint_network(network, scale)
+        return fingerprint, fingerprint.findings
+    except AutocalError as error:
+        return None, _rejections(network, scale, error)
+
+
+def _rejections(network: NetworkOptions, scale: int | None, first: AutocalError) -> tuple[Finding, ...]:
+    """What is to be said of each argument by itself; where that is nothing, what was refused in all."""
+    from autocal_cli.network.fingerprint import fingerprint_network
+
+    findings: list[Finding] = []
+    for name, value in network.arguments.items():
+        try:
+            alone = fingerprint_network(replace(network, arguments={name: value}), scale)
+            findings += (finding for finding in alone.findings if finding.code == "network-argument-unknown")
+        except AutocalError as error:
+            findings.append(_rejection(error))
+    rejected = any(finding.code == "network-rejected" for finding in findings)
+    return tuple(dict.fromkeys(findings)) if rejected else (_rejection(first), *findings)
+
+
+def _rejection(error: AutocalError) -> Finding:
+    return Finding("network-rejected", "error", error.message, error.fix, error.place)
+
+
+def _nowhere(network: NetworkOptions) -> NetworkOptions:
+    """The same options, with their names for places."""
+    return replace(network, place=Place(""), argument_places={name: Place(name) for name in network.argument_places})
+
+
+def _placed(finding: Finding, network: NetworkOptions) -> Finding:
+    if finding.place is None:
+        return replace(finding, place=network.place)
+    return replace(finding, place=network.argument_places.get(finding.place.path, network.place))

@@ -1,0 +1,42 @@
+"""Checks a text as a file would be, without writing one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from autocal_cli.errors import Finding
+from autocal_cli.workflow.check_files import CheckOptions, check_files
+from autocal_cli.workflow.find_configs import Candidate
+
+
+@dataclass(frozen=True)
+class Text(Candidate):
+    """A candidate whose bytes are at hand."""
+
+    text: str = ""
+
+    def read(self) -> bytes:
+        return self.text.encode()
+
+
+Checker = Callable[..., tuple[Finding, ...]]
+
+
+@pytest.fixture
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
+    """The findings on a text, as of a file in a folder with a folder `images`."""
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "images" / "one.png")
+    monkeypatch.chdir(tmp_path)
+
+    def check(text: str, trainer: str | None = None, network: bool = True) -> tuple[Finding, ...]:
+        run = check_files([Text(Path("train.yml"), True, text)], CheckOptions(network=network, trainer=trainer))
+        assert run.files[0].error is None
+        return run.findings
+
+    return check

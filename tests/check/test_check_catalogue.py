@@ -1,0 +1,107 @@
+"""The catalogue: every code that the source prints is in it, and every example does what it says."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import autocal_cli
+from autocal_cli.check.catalogue import Rule, expand, find_rule, load_catalogue
+from autocal_cli.check.mend import REMEDIES
+from autocal_cli.dataset.trainer_view import TRAINER_VIEW
+from autocal_cli.errors import AutocalError
+
+RULES = load_catalogue()
+EXAMPLES = [rule for rule in RULES.values() if rule.bad is not None]
+SOURCE = Path(autocal_cli.__file__).parent
+
+
+def codes_in_source() -> set[str]:
+    """The first argument (or `code`) of every `Finding(...)`, and the codes under which parts are tolerated."""
+    codes = {f"trainer-{trait}" for trait in TRAINER_VIEW}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                codes |= set(codes_of_call(node))
+    return codes
+
+
+def codes_of_call(node: ast.Call) -> list[str]:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+    position = {"Finding": 0, "_part": 1, "tolerate": 0}.get(name)
+    if position is None:
+        return []
+    given = [*named, *node.args[position : position + 1]]
+    return [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+
+
+def test_every_code_of_the_source_is_in_the_catalogue_and_the_other_way_round() -> None:
+    assert codes_in_source() == set(RULES)
+
+
+def test_what_the_source_can_mend_the_catalogue_calls_fixable() -> None:
+    assert set(REMEDIES) == {rule.code for rule in RULES.values() if rule.fixable}
+
+
+@pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.code)
+def test_the_bad_example_has_the_finding_where_it_says(rule: Rule, checked) -> None:
+    found = [finding for finding in checked(rule.bad, rule.trainer) if finding.code == rule.code]
+    assert len(found) == 1
+    place = found[0].place
+    assert f"{place.line}:{place.column}" == rule.at
+    assert found[0].severity == rule.severity
+
+
+@pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.code)
+def test_the_good_example_is_clean(rule: Rule, checked) -> None:
+    assert [finding for finding in checked(rule.good, rule.trainer) if finding.severity != "info"] == []
+    assert rule.code not in {finding.code for finding in checked(rule.good, rule.trainer)}
+
+
+@pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.code)
+def test_the_bad_example_has_no_mistake_but_its_own(rule: Rule, checked) -> None:
+    found = checked(rule.bad, rule.trainer)
+    assert {finding.code for finding in found if finding.severity != "info"} <= {rule.code}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
+def test_every_rule_says_why_and_where_from_and_has_an_example_or_says_when(rule: Rule) -> None:
+    assert rule.title
+    assert rule.rationale.endswith(".")
+    assert rule.source
+    assert (rule.bad is None) == (rule.good is None) == (rule.at is None) == (rule.when is not None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "some"),
+    [
+        ("value-unsupported", {"value-unsupported"}),
+        ("values", {"value-unsupported", "weights-crossed", "parameter-idle"}),
+        ("pairs", {"pairs-size", "pairs-template"}),
+        ("loss-*", {"loss-negative", "loss-twice"}),
+        ("loss-negative,loss-twice", {"loss-negative", "loss-twice"}),
+    ],
+)
+def test_patterns_stand_for_codes_families_beginnings_and_globs(pattern: str, some: set[str]) -> None:
+    assert some <= expand([pattern])
+
+
+def test_a_code_stands_for_itself_alone() -> None:
+    assert expand(["loss-twice"]) == {"loss-twice"}
+    assert expand([]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("value-unsuported", "value-unsupported"), ("value", "values"), ("zzz", "--all")]
+)
+def test_an_unknown_code_is_refused_with_the_nearest(wrong: str, near: str) -> None:
+    if wrong == "value":  # the beginning of `value-...`
+        assert "value-invalid" in expand([wrong])
+        return
+    with pytest.raises(AutocalError, match=near):
+        expand([wrong])
+    with pytest.raises(AutocalError, match=near):
+        find_rule(wrong)

@@ -1,0 +1,121 @@
+"""Whatever stands in a config, check tells it in findings, each with a place in the file, and never falls over."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.calibration.schema import block_schema
+from autocal_cli.check.checks import check
+from autocal_cli.check.mend import mend
+from autocal_cli.check.read import read_checked
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.trainers import TRAINERS, recognise_trainer
+from autocal_cli.errors import AutocalError, Finding
+
+PRESETS = load_presets()
+LAYOUTS = [layout for layout in TRAINERS if getattr(layout, "language", "yaml") == "yaml"]
+
+single = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1e-4", "auto", 0, 1, 0.5, 40000, "~", "l1loss", "ganloss"])
+)
+anything = st.recursive(
+    single,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = sorted(
+    {key for path in block_schema(PRESETS) for key in path} | {"ceilings", "gradient_shares", "kinds", "calibration"}
+)
+blocks = anything | st.dictionaries(
+    st.sampled_from(KEYS), anything | st.dictionaries(st.sampled_from(KEYS), anything, max_size=3), max_size=6
+)
+losses = anything | st.lists(
+    st.fixed_dictionaries({}, optional={"type": anything, "loss_weight": anything, "style_weight": anything}),
+    max_size=4,
+)
+configs = st.fixed_dictionaries(
+    {
+        "train": st.fixed_dictionaries(
+            {},
+            optional={
+                "total_iter": anything, "losses": losses, "dynamic_loss_scheduling": blocks, "optim_d": anything,
+                "pixel_opt": anything, "gan_opt": anything, "grad_clip_max_norm": anything,
+            },
+        )
+    },
+    optional={
+        "scale": anything, "network_g": anything, "network_d": anything, "use_amp": anything, "amp_bf16": anything,
+        "datasets": anything | st.fixed_dictionaries({"train": anything}), "num_gpu": anything,
+        "dynamic_loss_scheduling": anything,
+    },
+)  # fmt: skip
+
+
+def findings_on(text: str, layout=None) -> tuple[Finding, ...]:
+    document = parse_document(text.encode("utf-8"), "train.yml")
+    checked = read_checked(document, layout or recognise_trainer(document), PRESETS)
+    found = check(checked)
+    mend(checked, found)
+    return found
+
+
+@given(configs, st.sampled_from(LAYOUTS))
+def test_no_config_makes_check_fall_over(config, layout) -> None:
+    text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+    try:
+        found = findings_on(text, layout)
+    except AutocalError:  # characters that YAML has no place for
+        return
+    assert all(finding.place and finding.place.line for finding in found)
+    assert all(finding.message and finding.code for finding in found)
+    assert len(set(found)) == len(found)
+
+
+HEAD = "scale: 2\ntrain:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_weight: 1.0}]\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "  dynamic_loss_scheduling: &a {momentum: 2, phases: *a}\n",
+        "  base: &b {momentum: 2}\n  dynamic_loss_scheduling: {<<: *b}\n",
+        "  dynamic_loss_scheduling: !!python/object/apply:os.system [true]\n",
+        "  dynamic_loss_scheduling: {? [1, 2] : 3}\n",
+        "  dynamic_loss_scheduling: {momentum: !!float fast}\n",
+        "  dynamic_loss_scheduling: {1: 2, true: 3, ~: 4}\n",
+        "a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + "".join(
+            f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(9))}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+        ),
+    ],
+)
+def test_hostile_documents_cost_no_more_than_their_length(rest: str) -> None:
+    start = time.monotonic()
+    with contextlib.suppress(AutocalError):
+        findings_on(HEAD + rest)
+    assert time.monotonic() - start < 2
+
+
+def test_time_grows_with_the_length() -> None:
+    """1,000 and 8,000 mistakes: 64 times as long would be a square. The best of three, as other work disturbs."""
+    seconds = {count: min(seconds_for(count) for _ in range(3)) for count in (1000, 8000)}
+    assert seconds[8000] < 24 * seconds[1000]
+
+
+def seconds_for(count: int) -> float:
+    text = HEAD + "  extra:\n" + "".join(f"    key_{number}: {{lr: 1e-4}}\n" for number in range(count))
+    start = time.process_time()
+    assert len(findings_on(text)) == count
+    return time.process_time() - start

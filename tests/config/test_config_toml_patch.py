@@ -1,0 +1,198 @@
+"""Patching TOML: a table of what becomes of what, and laws over generated configs."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+import tomlkit
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from test_config_toml import NEOSR
+from toml_texts import toml_configs
+
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.edits import Edit, Patch, splice
+from autocal_cli.config.patch import plan_patch, text_without
+from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.toml_render import render_inline
+from autocal_cli.config.verify import verify_patch
+from autocal_cli.errors import VerificationError
+
+BLOCK = ("train", "dynamic_loss_scheduling")
+WANTED = {
+    "momentum": 0.9,
+    "min_weight": 1e-06,
+    "enabled": True,
+    "nothing": None,
+    "phases": {"early": {"until": 0.1, "rate": 0.5}, "late": {"until": 1.0}},
+    "kinds": ["gan", "l1"],
+}
+SAID = {key: value for key, value in WANTED.items() if value is not None}
+RECORD = {"tool": "autocal 1.0", "none": None, "wrote": {"momentum": 0.9}, "trail": {"momentum": [{"a": 1}, {"b": 2}]}}
+
+laws = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+
+
+def patched(text, wanted, units=()):
+    document = parse_document(text.encode(), "train.toml")
+    patch = plan_patch(document, BLOCK, wanted, units)
+    return document, patch, verify_patch(document, splice(document.text, patch.edits), patch)
+
+
+SHORT = {"momentum": 0.9, "phases": {"early": {"until": 0.1}}}
+LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[train]\n", f"[train]\n\n[train.dynamic_loss_scheduling]\n{LINES}"),
+        ("[train]", f"[train]\n\n[train.dynamic_loss_scheduling]\n{LINES}".rstrip("\n")),
+        ("[train]\nx = 1 # c\n[val]\n", f"[train]\nx = 1 # c\n\n[train.dynamic_loss_scheduling]\n{LINES}\n[val]\n"),
+        (
+            "[train.a]\nx = 1\n# of x\n\n# of val\n[val]\n",
+            f"[train.a]\nx = 1\n# of x\n\n[train.dynamic_loss_scheduling]\n{LINES}\n# of val\n[val]\n",
+        ),
+        ("train.x = 1\n", f"train.x = 1\n\n[train.dynamic_loss_scheduling]\n{LINES}"),
+        (
+            "train = {x = 1} # c\n",
+            "train = {x = 1, dynamic_loss_scheduling = {momentum = 0.9, phases = {early = {until = 0.1}}}} # c\n",
+        ),
+        (
+            "train = {}\n",
+            "train = {dynamic_loss_scheduling = {momentum = 0.9, phases = {early = {until = 0.1}}}}\n",
+        ),
+        (
+            "[train.dynamic_loss_scheduling]\n  mine = 1 # c\n\n[val]\n",
+            "[train.dynamic_loss_scheduling]\n  mine = 1 # c\n  momentum = 0.9\n"
+            "  phases.early = {until = 0.1}\n\n[val]\n",
+        ),
+        (
+            "[train.dynamic_loss_scheduling]\nmomentum = 0.90 # c\nphases.early = {until=0.2,mine=1}\n",
+            "[train.dynamic_loss_scheduling]\nmomentum = 0.90 # c\nphases.early = {until=0.1,mine=1}\n",
+        ),
+        (
+            "[train.dynamic_loss_scheduling]\nmomentum = '0.9'\n[train.dynamic_loss_scheduling.phases.early]\nx = 1\n",
+            "[train.dynamic_loss_scheduling]\nmomentum = 0.9\n[train.dynamic_loss_scheduling.phases.early]\nx = 1\n"
+            "until = 0.1\n",
+        ),
+        (
+            "[train]\ndynamic_loss_scheduling.mine = 1\nx = 2\n",
+            "[train]\ndynamic_loss_scheduling.mine = 1\ndynamic_loss_scheduling.momentum = 0.9\n"
+            "dynamic_loss_scheduling.phases.early = {until = 0.1}\nx = 2\n",
+        ),
+        (
+            "[train]\ndynamic_loss_scheduling = { mine = 1 } # c\n",
+            "[train]\ndynamic_loss_scheduling = { mine = 1, momentum = 0.9, phases = {early = {until = 0.1}} } # c\n",
+        ),
+        (
+            "[train.dynamic_loss_scheduling.phases.late]\nuntil = 1.0\n[a]\n",
+            "[train.dynamic_loss_scheduling.phases.late]\nuntil = 1.0\n\n"
+            "[train.dynamic_loss_scheduling.phases]\nearly = {until = 0.1}\n\n"
+            "[train.dynamic_loss_scheduling]\nmomentum = 0.9\n\n[a]\n",
+        ),
+    ],
+)
+def test_what_becomes_of_it(before, after):
+    for newline in ("\n", "\r\n"):
+        document, _, found = patched(before.replace("\n", newline), SHORT)
+        assert found.text == after.replace("\n", document.newline)
+        assert not plan_patch(found, BLOCK, SHORT).edits
+
+
+def test_no_line_of_a_neosr_config_is_touched():
+    _, patch, after = patched(NEOSR, WANTED)
+    assert all(edit.start == edit.end for edit in patch.edits)
+    before, lines = NEOSR.splitlines(), after.text.splitlines()
+    at = lines.index("[train.dynamic_loss_scheduling]")
+    added = len(lines) - len(before)
+    assert lines[at - 2] == "# below the last key"
+    assert before == lines[: at - 1] + lines[at - 1 + added :]
+    assert tomllib.loads(after.text)["train"].pop(BLOCK[1]) == SAID
+
+
+@pytest.mark.parametrize("before", ["", "calibration.tool = 'old' # c\ncalibration.x.y = 1\n", "calibration = {}\n"])
+def test_a_record_is_written_and_cut_out_again(before):
+    text = f"[train.dynamic_loss_scheduling]\nmomentum = 0.9\n{before}\n[logger]\ntotal_iter = 5\n"
+    bare = patched(text, {})[2] if not before else None
+    _, _, after = patched(text, {"calibration": RECORD}, units=("calibration",))
+    assert tomllib.loads(after.text)["train"][BLOCK[1]]["calibration"] == {
+        "tool": "autocal 1.0", "wrote": {"momentum": 0.9}, "trail": {"momentum": [{"a": 1}, {"b": 2}]},
+    }  # fmt: skip
+    assert ("# c" in after.text) == ("# c" in before)
+    if bare is not None:
+        assert text_without(after, (*BLOCK, "calibration")) == text.rstrip("\n")
+    newer = {"calibration": {**RECORD, "tool": "autocal 2.0"}}
+    _, _, again = patched(after.text, newer, units=("calibration",))
+    assert again.text == after.text.replace("autocal 1.0", "autocal 2.0")
+
+
+def test_a_patch_that_is_not_what_was_meant_is_found():
+    document = parse_document(b"[train]\nx = 1 # c\ny = 2\n", "train.toml")
+    for edit, values in (
+        (Edit(8, 13, "x = 1.0"), {}),  # reads alike to Python, but is of another type
+        (Edit(14, 17, ""), {}),  # the comment
+        (Edit(18, 23, "z = 2"), {}),
+        (Edit(12, 13, "3"), {("train", "x"): 3.0}),
+        (Edit(12, 13, "'"), {("train", "x"): 3.0}),
+    ):
+        with pytest.raises(VerificationError):
+            verify_patch(document, splice(document.text, [edit]), Patch((edit,), values))
+
+
+@given(
+    st.recursive(
+        st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs"])),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    )
+)
+def test_what_is_written_reads_back_with_both_readers(value):
+    text = f"x = {render_inline(value)}\n"
+    assert repr(tomllib.loads(text)["x"]) == repr(value)
+    assert repr(tomlkit.parse(text).unwrap()["x"]) == repr(value)
+
+
+def valid(text):
+    try:
+        data = tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError:
+        assume(False)
+    assume(isinstance(data.get("train", {}), dict))
+    assume("train" in data)
+    return data
+
+
+@laws
+@given(toml_configs())
+def test_laws_of_patching(text):
+    data = valid(text)
+    document, _, after = patched(text, WANTED)  # verified within
+    assert after.bom == document.bom == text.startswith("\ufeff")
+    assert not plan_patch(after, BLOCK, WANTED).edits
+    found = tomllib.loads(after.text)
+    block = found["train"].pop(BLOCK[1])
+    before = data["train"].pop(BLOCK[1], {})
+    assert repr(found) == repr(data)
+    assert all(repr(block[key]) == repr(SAID[key]) for key in ("momentum", "min_weight", "enabled", "kinds"))
+    assert block["phases"]["early"]["until"] == 0.1
+    assert block.get("mine") == before.get("mine")
+    assert after.text.endswith("\n") or not text.endswith("\n")
+    if "\n" in text:
+        assert ("\r\n" in after.text) == ("\r\n" in text)
+
+
+@laws
+@given(toml_configs())
+def test_a_record_comes_and_goes_without_a_trace(text):
+    data = valid(text)
+    document, patch, after = patched(text, {"calibration": RECORD}, units=("calibration",))
+    block = data["train"].get(BLOCK[1])
+    header = "[train.dynamic_loss_scheduling]"
+    made = after.text.count(header) > text.count(header)  # resolving a config writes the values first, and the header
+    if block is not None and "calibration" not in block and not made:
+        assert text_without(after, (*BLOCK, "calibration")) == document.text.rstrip("\r\n")
+    assert not plan_patch(after, BLOCK, {"calibration": RECORD}, units=("calibration",)).edits
+    pair = lookup(after, (*BLOCK, "calibration"))
+    assert set(read_value(after, pair.value)) == {"tool", "wrote", "trail"}
+    assert bool(patch.edits)

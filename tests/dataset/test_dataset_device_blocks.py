@@ -1,0 +1,80 @@
+"""Measuring in blocks on a device: the numbers of the workers, in the order of the files. The device is the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autocal_cli.dataset import device_blocks, scan
+from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
+from autocal_cli.dataset.device_blocks import measured
+from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
+from autocal_cli.dataset.record import FileIssue
+
+DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
+CPU = torch.device("cpu")
+
+
+def image(number: int, shape: tuple[int, int]) -> WorkingImage:
+    pixels = np.random.default_rng(number).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    return WorkingImage(pixels, pixels, *shape[::-1], path=str(number))
+
+
+def reads(count: int) -> list[tuple[int, WorkingImage | FileIssue, bool]]:
+    """Of two shapes; every fifth is a failure, every seventh is known from the cache, without pixels."""
+    none = np.empty((0, 0, 3), np.uint8)
+    listed: list[tuple[int, WorkingImage | FileIssue, bool]] = []
+    for number in range(count):
+        if number % 5 == 4:
+            listed.append((number, FileIssue(str(number), "broken"), True))
+        elif number % 7 == 6:
+            listed.append((number, WorkingImage(none, none, 9, 9, raw=(0.1, 0.2, 3.0)), False))
+        else:
+            listed.append((number, image(number, (16, 9) if number % 3 else (8, 20)), True))
+    return listed
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 40])
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_each_has_its_own_numbers_in_its_place(monkeypatch, count, batch_size):
+    monkeypatch.setattr(device_blocks, "BLOCK", 6)
+    given = reads(count)
+    found = list(measured(given, CPU, batch_size))
+    assert [(file, now) for file, _, now in found] == [(file, now) for file, _, now in given]
+    for (_, before, _), (_, after, _) in zip(given, found, strict=True):
+        if isinstance(before, WorkingImage) and before.raw is None:
+            assert after.raw == raw_metrics_of_one(before.working, before.thumbnail)
+            assert after.working is before.working
+        else:
+            assert after is before
+
+
+def test_a_block_is_sent_before_the_one_before_is_fetched(monkeypatch):
+    monkeypatch.setattr(device_blocks, "BLOCK", 4)
+    drawn = []
+    results = measured((drawn.append(one[0]) or one for one in reads(20)), CPU, 4)
+    assert next(results)[0] == 0
+    assert len(drawn) == 8
+    results.close()
+    assert len(drawn) == 8
+
+
+def test_a_scan_whose_workers_do_not_measure_tells_the_same_and_fills_the_cache(monkeypatch, tmp_path):
+    """As on an accelerator, where the workers only decode."""
+    expected = scan.scan([DEMO], device="cpu", tolerance=None)
+
+    def decode_only(source: Path, device: torch.device, wanted: Wanted) -> WorkingImage | FileIssue:
+        assert device == CPU
+        return read_image(source, wanted)
+
+    def refuse(*_: object, **__: object) -> FileIssue:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(scan, "read_measured", decode_only)
+    found = scan.scan([DEMO], device="cpu", tolerance=None, cache_folder=tmp_path)
+    assert found.metrics == expected.metrics
+    monkeypatch.setattr(scan, "read_measured", refuse)
+    assert scan.scan([DEMO], device="cpu", tolerance=None, cache_folder=tmp_path).metrics == expected.metrics

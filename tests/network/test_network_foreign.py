@@ -1,0 +1,229 @@
+"""Networks out of a trainer's registry and out of a user's own callable, built in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.errors import AutocalError, Place
+from autocal_cli.network.builders import builders_for
+from autocal_cli.network.built_in import BuiltIn
+from autocal_cli.network.fingerprint import ask
+from autocal_cli.network.foreign import Foreign, trainer
+from autocal_cli.network.foreign_process import ForeignProcess
+from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.sources import NetworkSources, find_checkout
+
+SAME_SCALE = "Write the same scale in both places, or remove it from the network plain."
+TRAINER = Path(__file__).parents[1] / "trainer"
+PLAIN = 16 * (3 * 9 + 1) + 48 * (16 * 9 + 1)  # two 3x3 convolutions with biases: 3 -> 16 -> 48
+
+
+def network(type: str, /, **arguments: Value) -> NetworkOptions:
+    return NetworkOptions(type, arguments, Place("train.yml", 10, 1), {})
+
+
+@pytest.fixture(scope="module")
+def archs() -> Iterator[Foreign]:
+    checkout = find_checkout(TRAINER)
+    assert checkout is not None
+    builder = trainer(checkout, 4)
+    yield builder
+    builder.close()
+
+
+def measured(builder: Foreign, type: str, scale: int | None = 4, /, **arguments: Value) -> NetworkFingerprint:
+    found = builder.measure(network(type, **arguments), scale)
+    assert isinstance(found, NetworkFingerprint), found
+    return found
+
+
+def told(found: NetworkFingerprint) -> list[tuple[str, str, str | None]]:
+    return [(finding.code, finding.severity, finding.fix) for finding in found.findings]
+
+
+@pytest.mark.parametrize("type", ["plain", "Plain", "PLAIN"])
+def test_a_trainers_network_is_built_and_measured(archs: Foreign, type: str) -> None:
+    found = measured(archs, type)
+    assert (found.type, found.parameters, found.macs_per_pixel) == (type, PLAIN, 16 * 27 + 48 * 144)
+    assert (found.builder, found.scale, found.findings) == ("traiNNer-redux (--trainer)", 4, ())
+
+
+@pytest.mark.parametrize(("scale", "out"), [(2, 12), (3, 27)])
+def test_the_trainers_scale_is_handed_over(archs: Foreign, scale: int, out: int) -> None:
+    assert measured(archs, "plain", scale).parameters == 16 * 28 + out * 145
+
+
+def test_an_architecture_that_cannot_be_imported_takes_no_other_with_it(archs: Foreign) -> None:
+    assert archs.measure(network("nowhere"), 4) == Passed(
+        "traiNNer-redux (--trainer)",
+        "has no nowhere; lacks some: of its architectures broken_arch.py could not be imported (ModuleNotFoundError: "
+        "No module named 'a_package_that_nobody_has')",
+        failed=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "arguments", "expected"),
+    [
+        ("plain", {"dim": 8, "act": "gelu", "bias": False, "drop": 0, "scale": 4}, []),
+        ("plain_passes_on", {"dim": 8, "act": "gelu"}, []),
+        ("plain_swallows", {"dim": 8}, []),
+        ("plain", {"dims": 8}, [("network-argument-unknown", "error", "Did you mean 'dim'?")]),
+        ("plain_passes_on", {"dims": 8}, [("network-argument-unknown", "error", "Did you mean 'dim'?")]),
+        ("plain_swallows", {"dims": 8}, [("network-argument-unknown", "warning", "Did you mean 'dim'?")]),
+        (
+            "plain",
+            {"depth": 1},
+            [("network-argument-unknown", "error", "Remove it. plain takes scale, dim, act, bias, drop.")],
+        ),
+        ("plain", {"act": "tanh"}, [("network-argument-type", "warning", None)]),
+        ("plain", {"drop": 0.5, "bias": 1}, [("network-argument-type", "warning", None)]),
+        ("plain", {"scale": 2}, [("network-scale-mismatch", "warning", SAME_SCALE)]),
+        ("plain_without_scale", {}, [("network-scale-refused", "error", None)]),
+    ],
+)  # fmt: skip
+def test_arguments(
+    archs: Foreign, type: str, arguments: dict[str, Value], expected: list[tuple[str, str, str | None]]
+) -> None:
+    assert told(measured(archs, type, **arguments)) == expected
+
+
+def test_an_argument_of_a_wrong_type_that_the_constructor_chokes_on(archs: Foreign) -> None:
+    found = archs.measure(network("plain", dim="16"), 4)
+    assert isinstance(found, Passed)
+    assert found.failed
+
+
+@pytest.mark.parametrize(
+    ("type", "reason"),
+    [
+        ("raises", "could not build raises: RuntimeError: no scale 4"),
+        ("exits", "could not build exits: SystemExit: enough"),
+        ("asks", "could not build asks: EOFError: EOF when reading a line"),
+        ("no_module", "could not build no_module: TypeError: it returned int, which is no torch.nn.Module"),
+        (
+            "plain_needs_dim",
+            "could not build plain_needs_dim: TypeError: plain_needs_dim() missing 1 required positional argument: "
+            "'dim'",
+        ),
+    ],
+)
+def test_constructors_that_fail(archs: Foreign, type: str, reason: str) -> None:
+    assert archs.measure(network(type), 4) == Passed(archs.name, reason, failed=True)
+
+
+@pytest.mark.parametrize(
+    ("type", "more", "finding"),
+    [
+        ("prints", 0, None),
+        ("readsvalues", -8 * 28 - 48 * 8 * 9, None),
+        ("readsvaluesforward", 0, None),
+        ("windows", 0, "windows refuses 64 x 64 pixels: its MACs were counted at 48."),
+        ("clips", 0, "clips takes clips: its MACs were counted for 5 frames, one of them made."),
+        ("pairs", 6, None),
+    ],
+)
+def test_networks_that_need_something_else(archs: Foreign, type: str, more: int, finding: str | None) -> None:
+    found = measured(archs, type)
+    assert found.parameters == PLAIN + more
+    assert found.macs_per_pixel == (16 * 27 + 48 * 144) / (2 if type == "readsvalues" else 1)
+    assert [f.message for f in found.findings] == ([finding] if finding else [])
+
+
+def test_a_network_that_never_runs_keeps_its_parameters(archs: Foreign) -> None:
+    found = measured(archs, "neverruns")
+    assert (found.parameters, found.macs_per_pixel) == (PLAIN, None)
+    (finding,) = found.findings
+    assert finding.message == "the MACs of neverruns could not be counted: RuntimeError: not for images."
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[Foreign]:
+    """With little time and memory."""
+    checkout = find_checkout(TRAINER)
+    assert checkout is not None
+    spec = trainer(checkout, 4)._process._spec
+    builder = Foreign("trainer", ForeignProcess(spec, seconds=3.0, memory=200 * 1024**2))
+    yield builder
+    builder.close()
+
+
+@pytest.mark.parametrize(
+    ("type", "reason"),
+    [
+        ("quits", "could not build quits: it ended its process (exit code 3)"),
+        ("hangs", "could not build hangs: it took more than 3 seconds"),
+        pytest.param(
+            "eats",
+            "could not build eats: it took more than 0.2 GB of memory",
+            marks=pytest.mark.skipif(os.name == "nt", reason="no memory limit there"),
+        ),
+    ],
+)
+def test_a_process_that_ends_costs_one_network_only(hurried: Foreign, type: str, reason: str) -> None:
+    assert hurried.measure(network(type), 4) == Passed("trainer", reason, failed=True)
+    if type == "quits":  # the others start anew, too
+        assert isinstance(hurried.measure(network("plain"), 4), NetworkFingerprint)
+
+
+def test_an_architecture_that_ends_the_process_as_it_is_imported_is_left_out(tmp_path: Path) -> None:
+    shutil.copytree(TRAINER, tmp_path / "trainer")
+    (tmp_path / "trainer/traiNNer/archs/a_quits_arch.py").write_text("import os\nos._exit(5)\n", encoding="utf-8")
+    with builders_for(NetworkSources(trainer=tmp_path / "trainer")) as builders:
+        assert isinstance(builders[0].measure(network("plain"), 4), NetworkFingerprint)
+        trouble = builders[0].trouble()
+    assert trouble is not None
+    assert "a_quits_arch.py could not be imported (importing it ended its process (exit code 5)), and 1 more" in trouble
+
+
+def test_a_name_known_here_for_another_network_is_not_trusted(archs: Foreign) -> None:
+    found = ask((archs, BuiltIn()), network("paragonsr2_nano"), 4)
+    assert (found.parameters, found.family, found.variant) == (PLAIN, None, None)
+    assert [finding.code for finding in found.findings] == ["network-differs-from-name"]
+
+
+def test_the_next_builder_speaks_and_the_first_ones_trouble_is_told(archs: Foreign) -> None:
+    found = ask((archs, BuiltIn()), network("paragonsr2_tiny"), 4)
+    assert (found.builder, found.variant) == ("built-in", "tiny")
+    assert [who.builder for who in found.passed] == [archs.name]
+    assert [finding.code for finding in found.findings] == ["network-not-built"]
+
+
+def test_a_callable_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_archs.py").write_text(
+        "from torch import nn\n\n\ndef mine(dim, upscale):\n    return nn.Conv2d(3, dim * upscale, 1)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    with builders_for(NetworkSources(own="my_archs:mine")) as builders:
+        found = ask(builders, network("whatever", dim=5), 2)
+    assert (found.builder, found.parameters, found.macs_per_pixel) == ("my_archs:mine", 40, 30)
+
+
+@pytest.mark.parametrize("own", ["", "my_archs", ":mine", "my_archs:"])
+def test_a_callable_that_is_not_written_as_one(own: str) -> None:
+    with (
+        pytest.raises(AutocalError, match="--network should be module:callable"),
+        builders_for(NetworkSources(own=own)),
+    ):
+        pass
+
+
+def test_which_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_checkout(None) is None
+    monkeypatch.chdir(TRAINER)
+    found = find_checkout(None)
+    assert found is not None
+    assert (found.kind.name, found.named_by) == ("traiNNer-redux", "the working directory")
+    monkeypatch.setenv("AUTOCAL_TRAINER", str(tmp_path))
+    with pytest.raises(AutocalError, match=r"AUTOCAL_TRAINER: .* is no checkout of a trainer known here"):
+        find_checkout(None)
+    found = find_checkout(TRAINER / "train.py")
+    assert found is not None
+    assert (found.folder, found.named_by) == (TRAINER, "--trainer")

@@ -1,0 +1,140 @@
+"""spandrel's networks by name. The table is always checked; what is built needs spandrel (torchvision isn't needed)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from autocal_cli.config.record import NetworkOptions
+from autocal_cli.errors import Place
+from autocal_cli.network.built_in import BuiltIn
+from autocal_cli.network.fingerprint import fingerprint_network
+from autocal_cli.network.foreign import Foreign, spandrel
+from autocal_cli.network.foreign_process import ForeignProcess
+from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
+
+needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")
+
+# Parameters at scale 4, as a checkout of traiNNer-redux builds its networks of the same names
+# (measured: python benchmarks/network_coverage.py TRAINER_FOLDER); it shares no code with the table.
+AS_THE_TRAINER_HAS_THEM = {
+    "atd": 20_260_929,
+    "compact": 621_424,
+    "craft": 753_344,
+    "dat": 14_802_051,
+    "dat_2": 11_212_131,
+    "dat_light": 878_577,
+    "dat_s": 11_212_131,
+    "dctlsa": 885_328,
+    "ditn_real": 444_112,
+    "drct": 14_139_579,
+    "drct_l": 27_580_719,
+    "drct_xl": 32_061_099,
+    "esrgan": 16_697_987,
+    "esrgan_lite": 5_021_155,
+    "fdat_large": 11_121_579,
+    "fdat_light": 1_909_467,
+    "fdat_medium": 4_030_623,
+    "fdat_tiny": 1_009_347,
+    "fdat_xl": 23_118_819,
+    "grl_b": 20_201_299,
+    "grl_s": 3_487_715,
+    "grl_t": 906_192,
+    "hat_l": 40_846_575,
+    "hat_m": 20_772_507,
+    "hat_s": 9_621_183,
+    "moesr2": 16_547_008,
+    "omnisr": 805_376,
+    "plksr": 7_386_096,
+    "plksr_tiny": 2_370_544,
+    "rcan": 15_592_355,
+    "realplksr": 7_389_680,
+    "realplksr_tiny": 2_372_080,
+    "rgt": 13_365_543,
+    "rgt_s": 10_198_767,
+    "safmn": 239_520,
+    "safmn_l": 5_600_816,
+    "seemore_t": 231_804,
+    "span": 2_621_964,
+    "span_s": 2_236_728,
+    "superultracompact": 52_968,
+    "swin2sr_l": 28_785_859,
+    "swin2sr_m": 12_239_283,
+    "swin2sr_s": 1_024_824,
+    "swinir_l": 28_013_059,
+    "swinir_m": 11_900_199,
+    "swinir_s": 929_628,
+    "ultracompact": 325_488,
+}
+
+
+def network(type: str, **arguments: int) -> NetworkOptions:
+    return NetworkOptions(type, arguments, Place("train.yml", 3, 1), {})
+
+
+@pytest.fixture(scope="module")
+def builder() -> Iterator[Foreign]:
+    process = ForeignProcess({"source": "spandrel"}, seconds=300.0)  # the machine may be busy
+    found = Foreign("spandrel", process, strict=False, known=tuple(spandrel_types()))
+    yield found
+    found.close()
+
+
+def test_no_name_is_known_twice() -> None:
+    """So that it doesn't matter which of the two is asked first."""
+    assert not set(spandrel_types()) & {type.lower() for type in BuiltIn().types()}
+
+
+@pytest.mark.skipif(spandrel_installed(), reason="spandrel is installed")
+def test_without_spandrel_it_is_said_what_would_help() -> None:
+    found = fingerprint_network(network("SwinIR_S"), 2)
+    (finding,) = found.findings
+    assert finding.fix == "pip install 'autocal-cli[spandrel]' (spandrel has SwinIR_S)."
+    assert fingerprint_network(network("nobody_knows"), 2).findings[0].fix != finding.fix
+
+
+@needs_spandrel
+@pytest.mark.parametrize("type", AS_THE_TRAINER_HAS_THEM)
+def test_parameters_are_those_of_the_trainers_network(builder: Foreign, type: str) -> None:
+    found = builder.measure(network(type), 4)
+    assert isinstance(found, NetworkFingerprint), found
+    assert found.parameters == AS_THE_TRAINER_HAS_THEM[type]
+    assert found.macs_per_pixel is not None
+    assert found.findings == ()
+
+
+@needs_spandrel
+@pytest.mark.parametrize("type", sorted(set(spandrel_types()) - set(AS_THE_TRAINER_HAS_THEM)))
+def test_every_other_type_is_built(builder: Foreign, type: str) -> None:
+    found = builder.measure(network(type), None)
+    assert isinstance(found, NetworkFingerprint), found
+    assert found.parameters
+    assert found.macs_per_pixel
+
+
+@needs_spandrel
+def test_what_it_does_not_have_starts_no_process() -> None:
+    found = spandrel()
+    assert isinstance(found, Foreign)
+    assert found.measure(network("nobody_knows"), 4) == Passed("spandrel", "has no nobody_knows")
+    assert found._process._process is None
+
+
+@needs_spandrel
+def test_the_scale_and_arguments_are_handed_over(builder: Foreign) -> None:
+    found = builder.measure(network("Compact", num_feat=8, num_conv=1, scale=3), None)
+    assert isinstance(found, NetworkFingerprint)
+    assert (found.scale, found.findings) == (3, ())
+    # 3 -> 8, one inner convolution, 8 -> 27, and two PReLU of 8
+    assert found.parameters == 8 * 28 + 8 * 73 + 27 * 73 + 2 * 8
+
+
+@needs_spandrel
+def test_unknown_arguments_are_warnings_for_it_is_not_what_trains(builder: Foreign) -> None:
+    found = builder.measure(network("compact", num_feats=8), 4)
+    assert isinstance(found, NetworkFingerprint)
+    assert [(f.code, f.severity, f.fix) for f in found.findings] == [
+        ("network-argument-unknown", "warning", "Did you mean 'num_feat'?")
+    ]
