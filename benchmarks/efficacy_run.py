@@ -10,7 +10,7 @@ import torch
 from efficacy_losses import LOSS_SETS, raw_losses
 from efficacy_measures import CLASSIFIER_BATCH, high_frequency_energy, psnr, ssim, told_apart
 from efficacy_methods import METHODS
-from efficacy_methods.task import Task
+from efficacy_methods.task import Method, Task
 from small_networks import Discriminator, Features, seeded
 from small_photographs import Crops, Photographs, shrink
 from torch import Tensor
@@ -74,9 +74,11 @@ def one_run(setting: Setting, photographs: Photographs, device: torch.device) ->
 
 
 class Training:
-    """Networks, optimisers and crops of one run, all from its seed."""
+    """Networks, optimisers and crops of one run, all from its seed. `method` stands in for the one that is set."""
 
-    def __init__(self, setting: Setting, photographs: Photographs, device: torch.device) -> None:
+    def __init__(
+        self, setting: Setting, photographs: Photographs, device: torch.device, method: Method | None = None
+    ) -> None:
         self.setting, self.photographs, self.device = setting, photographs, device
         loss_set = LOSS_SETS[setting.losses]
         self.wrong, self.weights = loss_set.wrong, loss_set.scaled(setting.factor)
@@ -90,7 +92,7 @@ class Training:
             self.weights, loss_set.types, loss_set.shares, f"paragonsr2_{setting.variant}", setting.scale,
             setting.batch, setting.steps,
         )  # fmt: skip
-        self.objective = METHODS[setting.method](task)
+        self.objective = (method or METHODS[setting.method])(task)
         self.seen: list[tuple[float, float, float]] = []
         self.wrong_shares: list[float] = []
         self.times: list[float] = []
@@ -101,7 +103,7 @@ class Training:
     def step(self, iteration: int) -> None:
         high = self.crops.draw().to(self.device)
         started = self.clock()
-        output = self.network(shrink(high, self.setting.scale))
+        output = self.enlarge(shrink(high, self.setting.scale))
         if self.discriminator:
             self.discriminator.requires_grad_(False)
         raw = raw_losses(list(self.weights), output, high, self.features, self.discriminator)
@@ -111,11 +113,18 @@ class Training:
             self.wrong_shares.append(self.share_of_wrong(raw, output))
             started += self.clock() - paused  # looking at the shares is the benchmark's, not the method's
         self.optimizer.zero_grad()
-        total.backward()
-        self.optimizer.step()
+        self.descend(total)
         self.times.append(self.clock() - started)
         if self.discriminator:
             self.train_discriminator(output.detach(), high)
+
+    def enlarge(self, low: Tensor) -> Tensor:
+        output: Tensor = self.network(low)
+        return output
+
+    def descend(self, total: Tensor) -> None:
+        total.backward()
+        self.optimizer.step()
 
     def train_discriminator(self, fake: Tensor, real: Tensor) -> None:
         assert self.discriminator

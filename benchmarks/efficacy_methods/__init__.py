@@ -6,7 +6,6 @@ the network's output; what it returns is minimised. Another method is one file a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import MappingProxyType
 
 from efficacy_methods.autocal import autocal, autocal_shares
@@ -16,9 +15,9 @@ from efficacy_methods.existing import ExistingRule
 from efficacy_methods.gradnorm import GradNorm
 from efficacy_methods.softadapt import SoftAdapt
 from efficacy_methods.static import static
-from efficacy_methods.task import Objective, Task
+from efficacy_methods.task import Method
 
-METHODS: MappingProxyType[str, Callable[[Task], Objective]] = MappingProxyType(
+METHODS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "static": static,
         "autocal": autocal,

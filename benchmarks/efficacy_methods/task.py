@@ -25,6 +25,9 @@ class Task:
     steps: int
 
 
+Method = Callable[[Task], Objective]
+
+
 def weighted(raw: Raw, weights: Mapping[str, float], multipliers: Mapping[str, float] | None = None) -> Tensor:
     """sum_i w_i m_i L_i"""
     return torch.stack([(multipliers or {}).get(name, 1.0) * weights[name] * loss for name, loss in raw.items()]).sum()
