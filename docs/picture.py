@@ -1,0 +1,37 @@
+"""Draws a terminal, as an SVG, out of a real run of autocal: `python docs/picture.py` writes docs/calibrate.svg."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = ("calibrate", "sample_configs/automatic.yml", "--dry-run")
+WIDTH = 100  # columns
+
+
+def main() -> None:
+    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    console.print(Text.assemble(("$ ", "bold green"), f"autocal {' '.join(COMMAND)}"))
+    console.print(Text.from_ansi(told(COMMAND)))
+    svg = console.export_svg(title="autocal", unique_id="autocal")
+    svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # nothing is fetched from elsewhere
+    (ROOT / "docs" / "calibrate.svg").write_text(svg, encoding="utf-8")
+
+
+def told(arguments: tuple[str, ...]) -> str:
+    """What the command writes on both streams into a terminal with colours."""
+    environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "autocal_cli", *arguments]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, timeout=120)
+    return (ran.stdout + ran.stderr).decode("utf-8").replace("\r\n", "\n").rstrip()
+
+
+if __name__ == "__main__":
+    main()
