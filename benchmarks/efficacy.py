@@ -2,7 +2,8 @@
 
 ParagonSR2 learns to enlarge photographs (AdamW, low resolution by area averaging) with three sets of losses, the weight
 of the last loss of each right (x1) or wrong by a factor. Methods: see efficacy_methods/. Each run reports PSNR, SSIM,
-the energy at high frequencies beside the original's ("detail"), how often a fresh classifier tells enlarged crops from
+LPIPS where its weights are installed (lpips_weights.py; smaller is better), the energy at high frequencies beside the
+original's ("detail"), how often a fresh classifier tells enlarged crops from
 real ones ("told apart", adversarial sets only), and the time of a step. Photographs held out are never learnt from.
 
     python benchmarks/efficacy.py --small FOLDER       ends in about 20 minutes on 2 cores

@@ -1,7 +1,4 @@
-"""What the efficacy benchmark looks at in a trained network's images.
-
-LPIPS is not among it: its backbone's weights have to be downloaded.
-"""
+"""What the efficacy benchmark looks at in a trained network's images; LPIPS stands in lpips_weights.py."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from efficacy_losses import LOSS_SETS, raw_losses
 from efficacy_measures import CLASSIFIER_BATCH, high_frequency_energy, psnr, ssim, told_apart
 from efficacy_methods import METHODS
 from efficacy_methods.task import Method, Task
+from lpips_weights import lpips, lpips_weights
 from small_networks import Discriminator, Features, seeded
 from small_photographs import Crops, Photographs, shrink
 from torch import Tensor
@@ -49,6 +50,7 @@ class Outcome:
     psnr: float
     ssim: float
     high_frequency: float  # energy beside the original's
+    lpips: float  # nan where its weights are not at hand (lpips_weights.py)
     told_apart: float  # accuracy of a fresh classifier; nan without an adversarial loss
     wrong_share: float  # share of the pull that the loss with the wrong weight has
     diverged: bool
@@ -66,11 +68,12 @@ def one_run(setting: Setting, photographs: Photographs, device: torch.device) ->
         if iteration in evaluated:
             training.measure()
             if not math.isfinite(training.seen[-1][0]):
-                return Outcome(*[math.nan] * 5, diverged=True, step_ms=training.step_ms())
+                return Outcome(*[math.nan] * 6, diverged=True, step_ms=training.step_ms())
     found = [sum(values) / len(values) for values in zip(*training.seen, strict=True)]
     judged = training.told_apart() if LOSS_SETS[setting.losses].adversarial else math.nan
     share = sum(training.wrong_shares) / len(training.wrong_shares)
-    return Outcome(found[0], found[1], found[2], judged, share, found[0] < untrained[0], training.step_ms())
+    diverged, seen = found[0] < untrained[0], (found[0], found[1], found[2])
+    return Outcome(*seen, training.lpips(), judged, share, diverged, training.step_ms())
 
 
 class Training:
@@ -152,6 +155,18 @@ class Training:
             energies[1] += high_frequency_energy(high, scale)
         mean_psnr, mean_ssim = (sum(values) / len(found) for values in zip(*found, strict=True))
         self.seen.append((mean_psnr, mean_ssim, energies[0] / energies[1]))
+
+    def lpips(self) -> float:
+        """Mean over the held-out photographs, at the end of the run; nan without the weights for it."""
+        weights = lpips_weights()
+        if weights is None:
+            return math.nan
+        scale, found = self.setting.scale, []
+        for photograph in self.photographs.held_out:
+            high = centre(photograph, VIEW // scale * scale).to(self.device)
+            with torch.no_grad():
+                found.append(lpips(self.network(shrink(high, scale)).clamp(0.0, 1.0), high, weights))
+        return sum(found) / len(found)
 
     def told_apart(self) -> float:
         unseen = [(photograph[0] * 255.0).byte() for photograph in self.photographs.held_out]

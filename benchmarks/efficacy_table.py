@@ -129,6 +129,7 @@ def number(value: float, digits: int) -> str:
 
 MEASURES: Mapping[str, Measure] = {
     "SSIM": lambda outcome: outcome.ssim,
+    "LPIPS": lambda outcome: outcome.lpips,
     "detail": lambda outcome: outcome.high_frequency,
     "told apart": lambda outcome: outcome.told_apart,
     "ms": lambda outcome: outcome.step_ms,

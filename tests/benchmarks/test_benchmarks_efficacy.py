@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 
 import efficacy
 import efficacy_measures
+import numpy as np
 import pytest
 import torch
 from efficacy_losses import LOSS_SETS, ms_ssim
@@ -19,12 +21,13 @@ from efficacy_methods.task import Task
 from efficacy_plan import SMALL, Outcomes, changed
 from efficacy_run import Outcome, Setting, one_run
 from efficacy_table import Group, groups, markdown, where_autocal_loses
+from lpips_weights import lpips, read_weights
 from small_photographs import Photographs
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 SETTING = Setting("l1+feature+gan", "nano", 2, "static", 1.0, 0, steps=5, low_side=16, batch=2)
-OUTCOME = Outcome(29.0, 0.9, 0.2, 0.7, 0.3, False, 12.0)
+OUTCOME = Outcome(29.0, 0.9, 0.2, 0.1, 0.7, 0.3, False, 12.0)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,33 @@ def test_measures_of_images_whose_answer_is_known():
     blurred = F.avg_pool2d(F.pad(checks, (1, 1, 1, 1), mode="reflect"), 3, 1)  # leaves a ninth of it
     assert high_frequency_energy(flat, 2) == 0.0
     assert high_frequency_energy(checks, 2) / high_frequency_energy(blurred, 2) == pytest.approx(81.0, rel=1e-3)
+
+
+def weights_of_one_channel() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Five layers that hand on the mean of the channels: what LPIPS makes of them can be said beforehand."""
+    first, later = torch.full((1, 3, 11, 11), 1 / 363), torch.ones(1, 1, 1, 1)
+    return [(kernel, torch.ones(1), torch.ones(1, 1, 1, 1)) for kernel in (first, later, later, later, later)]
+
+
+def test_lpips_of_equal_images_is_nothing_and_of_one_channel_too():
+    image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
+    weights = weights_of_one_channel()
+    assert lpips(image, image, weights) == 0.0
+    assert lpips(image, 1.0 - image, weights) == pytest.approx(0.0, abs=1e-6)  # all features of length 1 are alike
+
+
+def test_weights_are_read_from_arrays_and_nothing_else(tmp_path):
+    arrays = {"AlexNet_0": {}, **{f"NetLinLayer_{k}": {} for k in range(5)}}
+    for k in range(5):
+        kernel = np.full((1, 1, 1, 2), k, dtype=np.float32)
+        arrays["AlexNet_0"][f"Conv_{k}"] = {"kernel": kernel, "bias": np.zeros(2, np.float32)}
+        arrays[f"NetLinLayer_{k}"]["Conv_0"] = {"kernel": np.ones((1, 1, 2, 1), np.float32)}
+    path = tmp_path / "weights.ckpt"
+    path.write_bytes(pickle.dumps(arrays, protocol=3).replace(b"numpy._core", b"numpy.core"))
+    assert [tuple(kernel.shape) for kernel, _, _ in read_weights(path)] == [(2, 1, 1, 1)] * 5
+    path.write_bytes(pickle.dumps(print, protocol=3))
+    with pytest.raises(pickle.UnpicklingError, match="should not stand in a file of arrays"):
+        read_weights(path)
 
 
 def test_outcomes_are_kept_and_a_torn_row_is_made_again(tmp_path):
