@@ -59,6 +59,11 @@ class ProbeFingerprint:
     unmeasured: tuple[Unmeasured, ...] = ()
 
     @property
+    def adversarial(self) -> bool:
+        """Whether a discriminator with random weights judged: its loss then has the share of the first steps alone."""
+        return any(loss.kind == "adversarial" for loss in self.losses)
+
+    @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """Label and type of every loss, measured or not."""
         return tuple(sorted((loss.label, loss.type) for loss in (*self.losses, *self.unmeasured)))
