@@ -93,9 +93,7 @@ def _ruled(name: str, first: Step, signals: Mapping[str, Signal], presets: Prese
     return trail
 
 
-def _settled(
-    name: str, trail: list[Step], total_iter: int | None, overrides: Overrides, presets: Presets
-) -> Parameter:
+def _settled(name: str, trail: list[Step], total_iter: int | None, overrides: Overrides, presets: Presets) -> Parameter:
     """One parameter within its bounds, or as the user wrote it."""
     trail += _bounded(name, trail[-1].after, presets.bounds[name], total_iter, presets.bounds_source)
     trail += _rounded(name, trail[-1].after)

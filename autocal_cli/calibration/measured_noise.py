@@ -5,7 +5,7 @@ over probes with weight 0.3, G_base its mean over the probes within the baseline
 log G between batches of the training's size, independent from probe to probe,
 
     s_smooth = s sqrt(0.3 / (2 - 0.3))            adaptation_threshold = 2 s_smooth, of the loss that scatters most
-    s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= adaptation_threshold / 4
+    s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= threshold / 4
 
 The noise of a batch of n crops is 1 / sqrt(n) of that of one. The noise of the value, which is shown beside, does not
 enter: only where the scheduler cannot probe do values move a loss, and then those of the squared losses alone.

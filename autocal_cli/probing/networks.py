@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.network.discriminators import KINDS, arguments_of
-from autocal_cli.network.paragonsr2_builder import BuiltInParagonSR2
+from autocal_cli.network.families import FAMILIES
 from autocal_cli.probing.discriminators import CLASSES
 from autocal_cli.probing.measure import Enlarge
 from autocal_cli.probing.weights import WeightsError, load_weights
@@ -45,12 +45,12 @@ def start_network(network: NetworkOptions | None, scale: int, weights: Path | No
     A network that autocal has not itself is stood in for by bicubic enlargement, which is about what a network that has
     learnt to enlarge, and no more, puts out. `weights` is the checkpoint that the config starts from, if it is here.
     """
-    builder = BuiltInParagonSR2()
-    if network is None or not builder.knows(network.type):
+    family = next((family for family in FAMILIES if network and family.knows(network.type)), None)
+    if network is None or family is None:
         named = f"autocal has no {network.type}" if network else "the config names no network"
         return Started(lambda low: _bicubic(low, scale), STAND_IN, f"{named}: {STAND_IN} stands in for it")
     with seeded(seed):
-        built = builder.build(network, scale, device="cpu")
+        built = family.build(network, scale, device="cpu")
     if weights is None:
         return Started(built, "initial weights")
     try:

@@ -82,7 +82,9 @@ def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
         if not term.active:
             continue
         own = term.table.removesuffix("_opt") if term.table else term.type.lower().removesuffix("loss")
-        twins = sum(label == own or label.startswith(f"{own}_") and label[len(own) + 1 :].isdigit() for label in found)
+        twins = sum(
+            label == own or (label.startswith(f"{own}_") and label[len(own) + 1 :].isdigit()) for label in found
+        )
         found[f"{own}_{twins + 1}" if twins else own] = term
     return found
 

@@ -10,9 +10,12 @@ from autocal_cli.calibration.resolved import recorded_probe
 from autocal_cli.config.record import TrainingConfig
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.record import ProbeFingerprint, labelled, names_of, weighed
+from autocal_cli.workflow.measure import with_config_weights
 from autocal_cli.workflow.probe_images import probe_images
 
+CountCallback = Callable[[int, int], None]
 Findings = tuple[Finding, ...]
 
 
@@ -23,18 +26,21 @@ class ProbeOptions:
     batches: int | None = None
     folders: tuple[Path, ...] = ()
     seed: int = 0
-    on_progress: Callable[[int, int], None] | None = None
+    on_progress: CountCallback | None = None
 
 
 def measure_losses(
-    config: TrainingConfig, network: NetworkFingerprint, options: ProbeOptions
+    config: TrainingConfig,
+    network: NetworkFingerprint,
+    options: ProbeOptions | None = None,
+    sources: NetworkSources | None = None,
 ) -> tuple[ProbeFingerprint | None, Findings]:
     """A new probe where one is asked for, else the recorded one while it is of the same losses and network.
 
     Gradients and noise do not depend on the weights, so a recorded probe tells the shares of those that the config has
     now. Where nothing can be measured, a finding says why.
     """
-    if options.batches is None:
+    if options is None or options.batches is None:
         return _recorded(config, network)
     from autocal_cli.probing.probe import Plan, probe  # torch takes a second: only here
 
@@ -44,7 +50,9 @@ def measure_losses(
         return None, (_failed(config, error.message.rstrip("."), error.fix),)
     if not images:
         return None, (_failed(config, "none of the training images is here", "Name them with --hr DIR."),)
-    probed = probe(config, network, images, Plan(options.batches, options.seed), options.on_progress)
+    weights = with_config_weights(config, sources or NetworkSources()).weights
+    plan = Plan(options.batches, options.seed, weights)
+    probed = probe(config, network, images, plan, options.on_progress)
     if probed.fingerprint is None:
         return None, (_failed(config, probed.why_not or "", None),)
     return probed.fingerprint, tuple(_about(config, options.batches, probed.fingerprint, probed.instead))

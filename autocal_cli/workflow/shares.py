@@ -1,9 +1,13 @@
-"""`--suggest-weights l1=0.6,gan=0.1`: shares of the pull by the label of a loss, from the command line."""
+"""`--suggest-weights l1=0.6,gan=0.1`: shares of the pull, from the command line, and the weights that give them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autocal_cli.calibration.schema import SHARE
+from autocal_cli.calibration.suggested_weights import suggested_weights
 from autocal_cli.errors import AutocalError
+from autocal_cli.probing.record import ProbeFingerprint
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -21,6 +25,15 @@ def parse_shares(text: str) -> dict[str, float]:
             raise AutocalError(message, fix="For example: --suggest-weights l1=0.6,gan=0.1")
         shares[label] = share
     return shares
+
+
+def suggest(probe: ProbeFingerprint | None, shares: Mapping[str, float] | None) -> dict[str, float] | None:
+    """Weights by label; None where none are asked for. Raises AutocalError where nothing was probed."""
+    if shares is None:
+        return None
+    if probe is None or not probe.losses:
+        raise AutocalError("--suggest-weights needs what a probe measures, and there is none.", fix="Add --probe 20.")
+    return suggested_weights(probe.losses, shares)
 
 
 def _number(text: str) -> float | None:
