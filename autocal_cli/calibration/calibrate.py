@@ -55,8 +55,8 @@ def calibrate(
     parameters: dict[str, Parameter] = {}
     for name in PARAMETERS:  # the threshold before the baseline, which depends on it
         trail = _ruled(name, first_steps[name], signals, presets)
-        threshold = parameters.get("adaptation_threshold")
-        trail += noise_steps(name, trail[-1].after, probe, threshold and threshold.value, config)
+        threshold = parameters["adaptation_threshold"].value if name == "baseline_iterations" else None
+        trail += noise_steps(name, trail[-1].after, probe, threshold, config)
         parameters[name] = _settled(name, trail, total_iter, overrides, presets)
     return Calibration(
         network=network,

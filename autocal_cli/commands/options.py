@@ -66,9 +66,7 @@ SuggestOption = Annotated[
         "l1=0.6,gan=0.1.",
     ),
 ]
-SeedOption = Annotated[
-    int, typer.Option("--seed", help="Seed of the order in which images are sampled, and of a probe.")
-]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order of the images that are sampled or probed.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
 ]

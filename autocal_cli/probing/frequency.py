@@ -38,6 +38,7 @@ def focal_frequency(
         focus = torch.log(focus + 1.0) if log_matrix else focus
         largest = focus.amax() if batch_matrix else focus.amax((-2, -1), keepdim=True)
         focus = torch.nan_to_num(focus / largest).clamp(0.0, 1.0)
-        return FOCAL_FACTOR * (focus * squared).mean()
+        value: Tensor = FOCAL_FACTOR * (focus * squared).mean()
+        return value
 
     return loss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -67,10 +68,10 @@ def _adversarial(term: LossTerm, discriminator: nn.Module | str) -> Measured:
     return lambda output, _target: judge(discriminator(output))
 
 
-def _accepted(term: LossTerm, build: Callable[..., object]) -> dict[str, object]:
+def _accepted(term: LossTerm, build: Callable[..., object]) -> dict[str, Any]:
     """The config's arguments that the loss takes. Raises UnknownLossError for one that would change the loss."""
     parameters = inspect.signature(build).parameters
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     for name, value in term.arguments.items():
         if name in parameters:
             default = parameters[name].default

@@ -91,4 +91,4 @@ def macs_of_image(discriminator: nn.Module | str, crop: int) -> float:
         return 0.0
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         discriminator(torch.zeros(2, 3, crop, crop))
-    return counter.get_total_flops() / 2 / 2
+    return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images

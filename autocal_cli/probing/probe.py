@@ -18,8 +18,8 @@ from autocal_cli.probing.record import ProbeFingerprint, Unmeasured, labelled, w
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
 # Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays within a minute
-# on a CPU: 20 batches with a U-Net that judges crops of 96 pixels came to some 70 billion a second on one busy core.
-MOST_MACS = 2.0e12
+# on a CPU: nano against a U-Net on crops of 96 pixels came to some 27 billion a second on one core of a busy server.
+MOST_MACS = 1.0e12
 
 
 @dataclass(frozen=True, slots=True)

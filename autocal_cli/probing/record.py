@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from autocal_cli.config.record import LossTerm, TrainingConfig
 
@@ -66,7 +67,8 @@ class ProbeFingerprint:
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
         """Label and type of every loss, measured or not."""
-        return tuple(sorted((loss.label, loss.type) for loss in (*self.losses, *self.unmeasured)))
+        measured = [(loss.label, loss.type) for loss in self.losses]
+        return tuple(sorted([*measured, *((loss.label, loss.type) for loss in self.unmeasured)]))
 
 
 def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
@@ -82,11 +84,13 @@ def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
         if not term.active:
             continue
         own = term.table.removesuffix("_opt") if term.table else term.type.lower().removesuffix("loss")
-        twins = sum(
-            label == own or (label.startswith(f"{own}_") and label[len(own) + 1 :].isdigit()) for label in found
-        )
-        found[f"{own}_{twins + 1}" if twins else own] = term
+        found[next(label for label in _labels(own) if label not in found)] = term
     return found
+
+
+def _labels(own: str) -> Iterator[str]:
+    yield own
+    yield from (f"{own}_{number}" for number in count(2))
 
 
 def names_of(config: TrainingConfig) -> tuple[tuple[str, str], ...]:

@@ -40,15 +40,15 @@ def explain_file(
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
     edited = (_edited(holder, path, block),) if holder.touched else ()
-    asked = options.folders or options.skip or options.batches or (sources and sources != NetworkSources())
-    asked = asked or (probing and probing.batches)
+    asked = bool(options.folders or options.skip or options.batches or (probing and probing.batches))
+    asked = asked or sources not in (None, NetworkSources())
     unheard = (_unheard(path),) if asked else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 
 
 def _unheard(path: Path) -> Finding:
     message = (
-        "A resolved config is told from its record, so naming images or a trainer, or a probe, changes nothing here."
+        "A resolved config is told from its record, so naming images or a trainer, or probing, changes nothing here."
     )
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 
