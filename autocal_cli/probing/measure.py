@@ -38,13 +38,15 @@ def probe_losses(
 ) -> tuple[LossProbe, ...]:
     """What each of `losses` (by label) does to the network's output. `terms` are the config's losses by label.
 
-    A loss whose value or gradient is not finite anywhere has a value or gradient of nan.
+    A loss whose value or gradient is not finite anywhere has a mean that is not; no batches give no probes.
     """
     seen = {label: _Seen() for label in losses}
+    count = 0
     for low, high in batches:
         with torch.no_grad():
             output = network(low)
         output.requires_grad_()  # what pulls at the output is asked for, not what moves the network
+        count += 1
         values = [loss(output, high) for loss in losses.values()]
         norms = gradient_norms(values, output).tolist()
         for found, value, norm in zip(seen.values(), values, norms, strict=True):
@@ -52,7 +54,7 @@ def probe_losses(
             found.gradients.append(norm)
         if on_batch:
             on_batch()
-    measured = [_summary(label, terms[label], found) for label, found in seen.items()]
+    measured = [_summary(label, terms[label], found) for label, found in seen.items()] if count else []
     return weighed(measured, {loss.label: loss.weight for loss in measured})
 
 

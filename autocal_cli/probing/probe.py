@@ -18,7 +18,7 @@ from autocal_cli.probing.record import ProbeFingerprint, Unmeasured, labelled, w
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
 # Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays within a minute
-# on a CPU: nano against a U-Net on crops of 96 pixels came to some 27 billion a second on one core of a busy server.
+# on a CPU: nano against a U-Net on crops of 96 pixels then took 19 seconds of one core of a server.
 MOST_MACS = 1.0e12
 
 
