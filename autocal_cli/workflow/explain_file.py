@@ -48,7 +48,8 @@ def explain_file(
 
 def _unheard(path: Path) -> Finding:
     message = (
-        "A resolved config is told from its record, so naming images or a trainer, or probing, changes nothing here."
+        "A resolved config is told from its record: options on images (--hr, --no-dataset, --batches), on who builds "
+        "the network (--trainer, --network, --weights) and on a probe (--probe) change nothing here."
     )
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 

@@ -184,7 +184,7 @@ def test_calibrate_json_keeps_its_contract(autocal, config):
     assert told["format_version"] == 1
     assert set(told["network"]) == {
         "type", "variant", "parameters", "macs_per_pixel", "match",
-        "axis", "position", "macs_span", "discriminator",
+        "axis", "position", "macs_span", "discriminator", "builder", "asked_before",
     }  # fmt: skip
     assert (told["network"]["variant"], told["network"]["parameters"], told["network"]["match"]) == (
         "nano",
@@ -352,9 +352,9 @@ def test_what_changes_during_a_long_scan_is_not_overwritten(autocal, config, tmp
     victim = config if changed == "config" else out
     measure = calibrate_file.measure_network
 
-    def measure_while_somebody_writes(training_config):
+    def measure_while_somebody_writes(*given):
         victim.write_text("train: {total_iter: 7}  # just now\n", "utf-8")
-        return measure(training_config)
+        return measure(*given)
 
     monkeypatch.setattr(calibrate_file, "measure_network", measure_while_somebody_writes)
     ran = autocal("calibrate", config, *(["--in-place"] if changed == "config" else ["-o", out]))

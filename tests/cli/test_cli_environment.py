@@ -120,7 +120,7 @@ def test_a_reader_that_has_gone_away_is_no_trouble(config):
         (["calibrate", "train.yml", "--json", "-o", "-"], "--json and -o - cannot be used together."),
         (["calibrate", "train.yml", "--json", "--diff"], "--json and --diff cannot be used together."),
         (["explain", "train.yml", "other.yml"], "other.yml"),
-        (["analyze-dataset"], "Missing argument 'PATH...'. See autocal analyze-dataset --help."),
+        (["analyze-dataset"], "No images are named. Give PATH, or the training's --config FILE."),
         (["analyze-dataset", "hr", "--workers", "0"], "--workers"),
         (["calibrat"], "No such command 'calibrat'."),
     ],

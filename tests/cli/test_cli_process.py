@@ -38,10 +38,10 @@ import os, signal, sys
 from autocal_cli.cli import main
 from autocal_cli.dataset import measure
 read = measure.read_image
-def read_and_interrupt(path, **options):
+def read_and_interrupt(path, *options):
     if path.name == "150.png":
         os.kill(os.getpid(), signal.SIGINT)
-    return read(path, **options)
+    return read(path, *options)
 measure.read_image = read_and_interrupt
 sys.argv = ["autocal", *sys.argv[1:]]
 main()

@@ -146,7 +146,7 @@ def test_manual_mode_is_checked_but_not_touched(tmp_path):
     run = calibrate_file(path, {}, DatasetOptions(skip=True))
     assert run.after == run.before == path.read_bytes()
     assert list(run.calibration.parameters) == ["momentum"]
-    assert [finding.code for finding in run.findings] == ["block-left-alone", "unknown-key"]
+    assert [finding.code for finding in run.findings] == ["block-left-alone", "misspelt-key"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""Outcomes of the efficacy benchmark as tables: means over seeds with their interval, and what a wrong weight costs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from efficacy_run import Outcome, Setting
+from scipy.stats import t as student
+
+Rows = Mapping[Setting, Outcome]
+Measure = Callable[[Outcome], float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mean over the seeds that did not diverge, half of its 95% interval, and how many of how many seeds diverged."""
+
+    mean: float
+    half_width: float
+    diverged: int
+    runs: int
+
+    def __str__(self) -> str:
+        lost = f" ({self.diverged} of {self.runs} diverged)" if self.diverged else ""
+        return ("-" if math.isnan(self.mean) else f"{self.mean:.2f}") + lost
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one loss set, variant and scale, by method and factor."""
+
+    losses: str
+    variant: str
+    scale: int
+    rows: Rows
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(setting.method for setting in self.rows))
+
+    @property
+    def factors(self) -> list[float]:
+        return sorted({setting.factor for setting in self.rows})
+
+    def outcomes(self, method: str, factor: float) -> list[Outcome]:
+        return [outcome for s, outcome in self.rows.items() if s.method == method and s.factor == factor]
+
+    def cell(self, method: str, factor: float, measure: Measure) -> Cell:
+        runs = self.outcomes(method, factor)
+        values = [measure(run) for run in runs if not run.diverged]
+        mean = statistics.mean(values) if values else math.nan
+        return Cell(mean, self.half_width(measure, len(values)), sum(run.diverged for run in runs), len(runs))
+
+    def half_width(self, measure: Measure, seeds: int) -> float:
+        """Of the 95% interval of a mean of so many seeds; the deviation is pooled over all cells of the group.
+
+        t(0.975, n - k) s / sqrt(seeds), s^2 the mean of the cells' variances weighted by their degrees of freedom.
+        """
+        squares, freedom = 0.0, 0
+        for method in self.methods:
+            for factor in self.factors:
+                values = [measure(run) for run in self.outcomes(method, factor) if not run.diverged]
+                if len(values) > 1:
+                    squares += statistics.variance(values) * (len(values) - 1)
+                    freedom += len(values) - 1
+        if not (freedom and seeds):
+            return math.nan
+        return float(student.ppf(0.975, freedom)) * math.sqrt(squares / freedom / seeds)
+
+    def spread(self, method: str, measure: Measure) -> float:
+        """Largest less smallest mean over the factors; nan where all runs of a factor diverged."""
+        means = [self.cell(method, factor, measure).mean for factor in self.factors]
+        return max(means) - min(means) if not any(map(math.isnan, means)) else math.nan
+
+    def lost(self, method: str, factor: float) -> float:
+        """(static at x1 - method) / (static at x1 - static), in dB of PSNR; nan where static loses nothing to speak of.
+
+        Below the half width of the difference of two means nothing was lost that could be told from the seeds' noise.
+        """
+        right = self.cell("static", 1.0, psnr).mean
+        static_loss = right - self.cell("static", factor, psnr).mean
+        noise = math.sqrt(2) * self.half_width(psnr, len(self.outcomes("static", factor)))
+        if factor == 1.0 or not static_loss > noise:
+            return math.nan
+        return (right - self.cell(method, factor, psnr).mean) / static_loss
+
+
+def psnr(outcome: Outcome) -> float:
+    return outcome.psnr
+
+
+def groups(rows: Rows) -> list[Group]:
+    keys = dict.fromkeys((s.losses, s.variant, s.scale) for s in rows)
+    return [
+        Group(*key, {s: outcome for s, outcome in rows.items() if (s.losses, s.variant, s.scale) == key})
+        for key in keys
+    ]
+
+
+def markdown(group: Group) -> str:
+    """The table of one group: PSNR by factor, then what the other measures say at x1 and at the largest factor."""
+    factors = group.factors
+    high = factors[-1]
+    head = ["method", *(f"PSNR x{factor:g}" for factor in factors), "spread", f"lost x{high:g}"]
+    for name in MEASURES:
+        head += [f"{name} x1", f"{name} x{high:g}"]
+    lines = [head, *(row(group, method, factors) for method in group.methods)]
+    width = group.half_width(psnr, max(s.seed for s in group.rows) + 1)
+    rule = "|" + "---|" * len(head)
+    body = ["| " + " | ".join(line) + " |" for line in lines]
+    title = f"**{group.losses}**, {group.variant} at x{group.scale}; 95% interval of a mean PSNR: +-{width:.2f} dB"
+    return "\n".join([title, "", body[0], rule, *body[1:]])
+
+
+def row(group: Group, method: str, factors: Sequence[float]) -> list[str]:
+    cells = [str(group.cell(method, factor, psnr)) for factor in factors]
+    found = [method, *cells, number(group.spread(method, psnr), 2), number(group.lost(method, factors[-1]), 2)]
+    for measure in MEASURES.values():
+        found += [number(group.cell(method, factor, measure).mean, 3) for factor in (1.0, factors[-1])]
+    return found
+
+
+def number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+MEASURES: Mapping[str, Measure] = {
+    "SSIM": lambda outcome: outcome.ssim,
+    "detail": lambda outcome: outcome.high_frequency,
+    "told apart": lambda outcome: outcome.told_apart,
+    "ms": lambda outcome: outcome.step_ms,
+}
+
+
+def where_autocal_loses(found: Sequence[Group], method: str = "autocal") -> list[str]:
+    """In words: every cell in which another method has a PSNR that is higher by more than the noise of the seeds."""
+    lines = []
+    for group in found:
+        for factor in group.factors:
+            own = group.cell(method, factor, psnr)
+            noise = math.sqrt(2) * own.half_width
+            better = {
+                other: group.cell(other, factor, psnr).mean - own.mean
+                for other in group.methods
+                if other != method and group.cell(other, factor, psnr).mean - own.mean > noise
+            }
+            if better:
+                named = ", ".join(f"{other} by {gain:.2f} dB" for other, gain in better.items())
+                lines.append(f"{group.losses}, {group.variant} x{group.scale}, weight x{factor:g}: {named}")
+    return lines
