@@ -11,7 +11,7 @@ FOCAL_FACTOR = 50.0  # traiNNer-redux multiplies the published loss by this, so 
 
 
 def fft_l1() -> PairLoss:
-    """mean |Re(X - Y)| and |Im(X - Y)|, transforms of real images and without norm, as in traiNNer-redux and neosr."""
+    """mean |Re(X - Y)| and |Im(X - Y)|, transforms of real images and without norm, as in traiNNer-redux."""
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
         return torch.view_as_real(torch.fft.rfft2(x - y)).abs().mean()

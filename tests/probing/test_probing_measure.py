@@ -93,9 +93,7 @@ def test_losses_are_labelled_by_table_or_type():
 
 
 def demo(low: bool = True) -> list[Images]:
-    return [
-        Images(path, DEMO / "lr_x2" / path.name if low else None) for path in sorted((DEMO / "hr").glob("*.png"))
-    ]
+    return [Images(path, DEMO / "lr_x2" / path.name if low else None) for path in sorted((DEMO / "hr").glob("*.png"))]
 
 
 def probed(text: str = CONFIG, seed: int = 0, count: int = 3, images: list[Images] | None = None, **plan: object):
