@@ -22,7 +22,7 @@ Enlarge = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class _Seen:
+class Series:
     """Of one loss: its values and its gradient norms, a batch each."""
 
     values: list[float] = field(default_factory=list)
@@ -34,13 +34,15 @@ def probe_losses(
     network: Enlarge,
     losses: Mapping[str, Measured],
     terms: Mapping[str, LossTerm],
-    on_batch: Callable[[], None] | None = None,
+    on_output: Callable[[Tensor, Tensor], None] | None = None,
 ) -> tuple[LossProbe, ...]:
     """What each of `losses` (by label) does to the network's output. `terms` are the config's losses by label.
 
+    `on_output` is given every batch's output and target.
+
     A loss whose value or gradient is not finite anywhere has a mean that is not; no batches give no probes.
     """
-    seen = {label: _Seen() for label in losses}
+    seen = {label: Series() for label in losses}
     count = 0
     for low, high in batches:
         with torch.no_grad():
@@ -48,17 +50,18 @@ def probe_losses(
         output.requires_grad_()  # what pulls at the output is asked for, not what moves the network
         count += 1
         values = [loss(output, high) for loss in losses.values()]
-        norms = gradient_norms(values, output).tolist()
+        norms = gradient_norms(values, output).tolist() if values else []
         for found, value, norm in zip(seen.values(), values, norms, strict=True):
             found.values.append(value.item())
             found.gradients.append(norm)
-        if on_batch:
-            on_batch()
-    measured = [_summary(label, terms[label], found) for label, found in seen.items()] if count else []
+        if on_output:
+            on_output(output.detach(), high)
+    measured = [summary(label, terms[label], found) for label, found in seen.items()] if count else []
     return weighed(measured, {loss.label: loss.weight for loss in measured})
 
 
-def _summary(label: str, term: LossTerm, found: _Seen) -> LossProbe:
+def summary(label: str, term: LossTerm, found: Series) -> LossProbe:
+    """What a series amounts to; its share is not known yet."""
     return LossProbe(
         label=label,
         type=term.type,

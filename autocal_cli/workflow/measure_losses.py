@@ -10,7 +10,7 @@ from autocal_cli.calibration.resolved import recorded_probe
 from autocal_cli.config.record import TrainingConfig
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.network.sources import NetworkSources
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.probing.record import ProbeFingerprint, labelled, names_of, weighed
 from autocal_cli.workflow.measure import with_config_weights
 from autocal_cli.workflow.probe_images import probe_images
@@ -50,8 +50,8 @@ def measure_losses(
         return None, (_failed(config, error.message.rstrip("."), error.fix),)
     if not images:
         return None, (_failed(config, "none of the training images is here", "Name them with --hr DIR."),)
-    weights = with_config_weights(config, sources or NetworkSources()).weights
-    plan = Plan(options.batches, options.seed, weights)
+    known = with_config_weights(config, sources or NetworkSources())
+    plan = Plan(options.batches, options.seed, known.weights, find_checkout(known.trainer))
     probed = probe(config, network, images, plan, options.on_progress)
     if probed.fingerprint is None:
         return None, (_failed(config, probed.why_not or "", None),)
