@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from autocal_cli.calibration.measured_noise import noise_steps
 from autocal_cli.calibration.overrides import Overrides, read_overrides
 from autocal_cli.calibration.placement import place
+from autocal_cli.calibration.probe_findings import probe_findings
 from autocal_cli.calibration.record import (
     PARAMETERS,
     WHOLE_NUMBERS,
@@ -24,6 +26,7 @@ from autocal_cli.config.record import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.probing.record import ProbeFingerprint
 
 TOTAL_ITERATIONS: KeyPath = ("training_config", "total_iterations")
 DATASET_INFO: KeyPath = ("training_config", "dataset_info")
@@ -35,11 +38,13 @@ def calibrate(
     dataset: DatasetFingerprint | None,
     presets: Presets,
     settings: Mapping[KeyPath, Value] | None = None,
+    probe: ProbeFingerprint | None = None,
 ) -> Calibration:
-    """Chooses every parameter: preset, then rules, then bounds, then what the user wrote, which wins.
+    """Chooses every parameter: preset, rules, measured noise, bounds, and then what the user wrote, which wins.
 
     `dataset` is None when nothing was measured: the neutral complexity 0.5 then stands in, and the trail says so.
-    `settings` are values by key path from the command line; they count as hand-written. Raises AutocalError for a
+    `settings` are values by key path from the command line; they count as hand-written. `probe` is what `--probe`
+    measured of the losses. Raises AutocalError for a
     hand-written value that its key does not accept.
     """
     overrides = read_overrides(config.block, settings or {}, presets)
@@ -47,9 +52,12 @@ def calibrate(
     placement, first_steps, place_findings = place(network, presets)
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
-    parameters = {
-        name: _choose(name, first_steps[name], signals, total_iter, overrides, presets) for name in PARAMETERS
-    }
+    parameters: dict[str, Parameter] = {}
+    for name in PARAMETERS:  # the threshold before the baseline, which depends on it
+        trail = _ruled(name, first_steps[name], signals, presets)
+        threshold = parameters["adaptation_threshold"].value if name == "baseline_iterations" else None
+        trail += noise_steps(name, trail[-1].after, probe, threshold, config)
+        parameters[name] = _settled(name, trail, total_iter, overrides, presets)
     return Calibration(
         network=network,
         placement=placement,
@@ -61,7 +69,14 @@ def calibrate(
         total_iter=total_iter,
         manual=overrides.values,
         presets_version=presets.version,
-        findings=(*_about_networks(network), *place_findings, *length_findings, *overrides.findings),
+        findings=(
+            *_about_networks(network),
+            *place_findings,
+            *length_findings,
+            *overrides.findings,
+            *probe_findings(probe, config),
+        ),
+        probe=probe,
     )
 
 
@@ -69,19 +84,17 @@ def _about_networks(network: NetworkFingerprint) -> tuple[Finding, ...]:
     return (*network.findings, *(network.discriminator.findings if network.discriminator else ()))
 
 
-def _choose(
-    name: str,
-    first: Step,
-    signals: Mapping[str, Signal],
-    total_iter: int | None,
-    overrides: Overrides,
-    presets: Presets,
-) -> Parameter:
-    """One parameter, from its preset to its value."""
+def _ruled(name: str, first: Step, signals: Mapping[str, Signal], presets: Presets) -> list[Step]:
+    """One parameter, from its preset through its rules."""
     trail = [_tidied_preset(name, first)]
     for rule in presets.rules:
         if rule.parameter == name and (step := apply_rule(rule, trail[-1].after, signals[rule.signal])):
             trail.append(step)
+    return trail
+
+
+def _settled(name: str, trail: list[Step], total_iter: int | None, overrides: Overrides, presets: Presets) -> Parameter:
+    """One parameter within its bounds, or as the user wrote it."""
     trail += _bounded(name, trail[-1].after, presets.bounds[name], total_iter, presets.bounds_source)
     trail += _rounded(name, trail[-1].after)
     if (name,) in overrides.values:

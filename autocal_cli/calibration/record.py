@@ -10,6 +10,7 @@ from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.probing.record import ProbeFingerprint
 
 Number = int | float
 
@@ -156,3 +157,4 @@ class Calibration:
     manual: Mapping[KeyPath, Value]
     presets_version: str
     findings: tuple[Finding, ...]
+    probe: ProbeFingerprint | None = None

@@ -37,6 +37,7 @@ RECORD_SCHEMA: dict[str, Value] = {
         "text_sha256": {"description": "SHA-256 of the config without the record.", "type": "string"},
         "network": {"description": "What was measured of the network.", "type": "object"},
         "dataset": _nullable("object", "What was measured of the training images."),
+        "probe": {"description": "What --probe measured of the losses.", "type": "object"},
         "wrote": {"description": "The values that autocal wrote.", "type": "object"},
         "trail": {
             "description": "By parameter: the steps that led to its value.",

@@ -11,6 +11,7 @@ from typing import Any
 
 from autocal_cli.calibration.calibrate import DATASET_INFO, TOTAL_ITERATIONS
 from autocal_cli.calibration.overrides import leaves, record_in, same_value
+from autocal_cli.calibration.probe_entry import probe_entry, probe_from
 from autocal_cli.calibration.record import (
     PARAMETERS,
     Calibration,
@@ -26,6 +27,7 @@ from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.probing.record import ProbeFingerprint
 from autocal_cli.version import __version__
 
 MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
@@ -75,6 +77,7 @@ def record_of(calibration: Calibration, digest: str) -> dict[str, Value]:
         "text_sha256": digest,
         "network": _network_entry(calibration),
         "dataset": _dataset_entry(calibration.dataset) if calibration.dataset else None,
+        **({"probe": probe_entry(calibration.probe)} if calibration.probe else {}),
         "wrote": wrote,
         "trail": {
             name: [_step_entry(step) for step in parameter.trail] for name, parameter in calibration.parameters.items()
@@ -101,6 +104,15 @@ def recorded_dataset(block: SchedulingBlock | None) -> DatasetFingerprint | None
         return _dataset_from(entry)
 
 
+def recorded_probe(block: SchedulingBlock | None) -> ProbeFingerprint | None:
+    """What a probe measured, by a block's record, or None. Raises AutocalError when the record is damaged."""
+    entry = (record_in(block) or {}).get("probe")
+    if block is None or not isinstance(entry, dict):
+        return None
+    with _damage_reported(block):
+        return probe_from(entry)
+
+
 def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]) -> Calibration:
     """The Calibration as its record tells it, with what is `manual` in the block now on top. Computes nothing anew.
 
@@ -125,6 +137,7 @@ def recorded_calibration(block: SchedulingBlock, manual: Mapping[KeyPath, Value]
             "manual": manual,
             "presets_version": record["presets"],
             "findings": (),
+            "probe": probe_from(record["probe"]) if "probe" in record else None,
         }
         return restored(Calibration, told)
 

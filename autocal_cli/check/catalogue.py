@@ -12,7 +12,20 @@ from functools import cache
 from autocal_cli.errors import AutocalError, Finding, Severity
 from autocal_cli.packaged import preset_text
 
-FAMILIES = ("block", "values", "numbers", "losses", "run", "network", "trainer", "dataset", "files", "logs", "commands")
+FAMILIES = (
+    "block",
+    "values",
+    "numbers",
+    "losses",
+    "run",
+    "network",
+    "trainer",
+    "dataset",
+    "files",
+    "logs",
+    "probe",
+    "commands",
+)
 
 
 @dataclass(frozen=True, slots=True)

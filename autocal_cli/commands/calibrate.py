@@ -17,14 +17,17 @@ from autocal_cli.commands.options import (
     NoCacheOption,
     NoDatasetOption,
     OwnNetworkOption,
+    ProbeOption,
     QuietOption,
     SeedOption,
+    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
     dataset_options,
     exit_with,
     network_sources,
+    probe_options,
     refuse_together,
 )
 
@@ -54,6 +57,8 @@ def calibrate(
     weights: WeightsOption = None,
     seed: SeedOption = 0,
     batches: BatchesOption = None,
+    probe: ProbeOption = None,
+    suggest_weights: SuggestOption = None,
     trainer_kind: TrainerKindOption = None,
     target: Annotated[
         Target,
@@ -83,12 +88,13 @@ def calibrate(
     from autocal_cli.report.as_json import calibration_json, dump
     from autocal_cli.report.differences import unified_diff
     from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.progress import calibration_progress
     from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
     from autocal_cli.workflow.calibrate_file import calibrate_file
     from autocal_cli.workflow.destination import check_destination, write_result
     from autocal_cli.workflow.holder import sidecar_of
     from autocal_cli.workflow.settings import parse_settings
+    from autocal_cli.workflow.shares import parse_shares, suggest
 
     refuse_together(("--in-place", in_place), ("-o", out is not None), ("--sidecar", sidecar))
     refuse_together(("--sidecar", sidecar), ("--target native", target is Target.native))
@@ -97,19 +103,22 @@ def calibrate(
     if sidecar:
         place = sidecar_of(config)
     by_hand = parse_settings(settings or [])
+    shares = parse_shares(suggest_weights) if suggest_weights else None
     if place and not in_place:
         check_destination(place, place if sidecar else config, force or sidecar)
     sources = network_sources(trainer, network, weights)
-    with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
-        run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar, sources)
+    with calibration_progress(quiet) as (on_scan, on_probe):
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
+        probing = probe_options(probe, options, on_probe)
+        run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar, sources, probing)
+    suggested = suggest(run.calibration.probe, shares)
 
     if place and not dry_run:
         write_result(place, run.holder, run.before, run.after, force)
     if not quiet:
-        show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
+        show(calibration_view(run.calibration, suggested), *findings_view(run.findings), stderr=True)
     if as_json:
-        write(dump(calibration_json(run.calibration, run.findings)).encode())
+        write(dump(calibration_json(run.calibration, run.findings, suggested=suggested)).encode())
     elif diff:
         write(unified_diff(run.before, run.after, str(run.holder), str(place or config)).encode())
     elif place is None and not dry_run:

@@ -12,8 +12,10 @@ from autocal_cli.commands.options import (
     NoDatasetOption,
     OwnNetworkOption,
     ParameterOption,
+    ProbeOption,
     QuietOption,
     SeedOption,
+    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
@@ -21,6 +23,7 @@ from autocal_cli.commands.options import (
     dataset_options,
     exit_with,
     network_sources,
+    probe_options,
 )
 
 
@@ -36,6 +39,8 @@ def explain(
     weights: WeightsOption = None,
     seed: SeedOption = 0,
     batches: BatchesOption = None,
+    probe: ProbeOption = None,
+    suggest_weights: SuggestOption = None,
     trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -46,19 +51,23 @@ def explain(
     """
     from autocal_cli.report.as_json import calibration_json, dump
     from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import scan_progress
+    from autocal_cli.report.progress import calibration_progress
     from autocal_cli.report.terminal import explanation_view, findings_view
     from autocal_cli.workflow.explain_file import explain_file
+    from autocal_cli.workflow.shares import parse_shares, suggest
 
     check_parameter(parameter)
+    shares = parse_shares(suggest_weights) if suggest_weights else None
     sources = network_sources(trainer, network, weights)
-    with scan_progress(quiet) as advance:
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, advance, batches)
-        calibration, findings = explain_file(config, options, trainer_kind, sources)
+    with calibration_progress(quiet) as (on_scan, on_probe):
+        options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
+        probing = probe_options(probe, options, on_probe)
+        calibration, findings = explain_file(config, options, trainer_kind, sources, probing)
+    suggested = suggest(calibration.probe, shares)
     if as_json:
-        write(dump(calibration_json(calibration, findings, parameter)).encode())
+        write(dump(calibration_json(calibration, findings, parameter, suggested)).encode())
     else:
-        show(explanation_view(calibration, parameter))
+        show(explanation_view(calibration, parameter, suggested))
     if not quiet:
         show(*findings_view(findings), stderr=True)
     exit_with(findings)

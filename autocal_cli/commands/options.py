@@ -13,6 +13,7 @@ from autocal_cli.errors import AutocalError, Finding
 if TYPE_CHECKING:
     from autocal_cli.network.sources import NetworkSources
     from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
+    from autocal_cli.workflow.measure_losses import CountCallback, ProbeOptions
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A training config (YAML or TOML).", show_default=False)
@@ -46,7 +47,26 @@ BatchesOption = Annotated[
         help="Measure as many random training crops as N optimiser steps read, drawn by --seed, not by the trainer's.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order in which images are sampled.")]
+ProbeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--probe",
+        metavar="N",
+        min=1,
+        help="Measure every loss on N batches of the training's crops, 20 for example: its noise, its gradient at the "
+        "network's output, and its share of the pull.",
+    ),
+]
+SuggestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--suggest-weights",
+        metavar="SHARES",
+        help="After a probe, print the weights that would give the losses these shares of the pull, e.g. "
+        "l1=0.6,gan=0.1.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order of the images that are sampled or probed.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
 ]
@@ -108,6 +128,13 @@ def dataset_options(
         batches=batches,
         on_progress=on_progress,
     )
+
+
+def probe_options(probe: int | None, options: DatasetOptions, on_progress: CountCallback | None) -> ProbeOptions:
+    """A probe takes the folders and the seed that the scan has."""
+    from autocal_cli.workflow.measure_losses import ProbeOptions
+
+    return ProbeOptions(probe, options.folders, options.seed, on_progress)
 
 
 def check_parameter(name: str | None) -> None:

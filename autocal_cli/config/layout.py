@@ -194,7 +194,10 @@ def _loss(document: ConfigDocument, node: MappingNode, table: str | None = None)
     weights = [_number_at(document, node, key) for key in ("loss_weight", "perceptual_weight")]  # BasicSR has the other
     weight = next((stated for stated in weights if stated is not None), 1.0)
     style_weight = (_number_at(document, node, "style_weight") or 0.0) if table else 0.0
-    return LossTerm(type_name, loss_kind(type_name), weight, document.place(node.start), table, style_weight)
+    arguments = read_value(document, node)
+    assert isinstance(arguments, dict)
+    place = document.place(node.start)
+    return LossTerm(type_name, loss_kind(type_name), weight, place, table, style_weight, arguments)
 
 
 def _number_at(document: ConfigDocument, mapping: MappingNode, key: str) -> float | None:

@@ -20,7 +20,7 @@ class LossTerm:
 
     `type` as written, `kind` as in `config.losses`, `weight` as configured (dimensionless). `table` is the key under
     which it stands where the losses are no list (`pixel_opt`); `style_weight` weighs the second value that BasicSR's
-    perceptual loss returns.
+    perceptual loss returns. `arguments` are all its keys as written.
     """
 
     type: str
@@ -29,6 +29,7 @@ class LossTerm:
     place: Place
     table: str | None = None
     style_weight: float = 0.0
+    arguments: Mapping[str, Value] = field(default_factory=dict, hash=False)
 
     @property
     def active(self) -> bool:

@@ -93,6 +93,14 @@ def read_size(path: ImageSource) -> tuple[int, int]:
         return image.size
 
 
+def read_rgb(source: ImageSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The whole image, upright, as 8-bit RGB. Raises for what cannot be read, or has more than `max_pixels`."""
+    with open_image(source) as file, _identify(file, os.fspath(source)) as image:
+        _check_size(image.size, max_pixels)
+        require_plausible(image, file)
+        return to_rgb(image)
+
+
 def _read(source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
     name = printable(source)
     with open_image(source) as opened:

@@ -40,8 +40,8 @@ class Family(Protocol):
     def in_chans(self, network: NetworkOptions) -> int:
         """Channels of the image that the network takes."""
 
-    def build(self, network: NetworkOptions, scale: int) -> nn.Module:
-        """The network on the meta device: no memory, no weights. `network` has passed `check`.
+    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
+        """The network; on the meta device, with no memory and no weights. `network` has passed `check`.
 
         Raises AutocalError where the network is not made for `scale`.
         """

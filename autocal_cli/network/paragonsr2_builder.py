@@ -52,7 +52,7 @@ class BuiltInParagonSR2:
         assert isinstance(chans, int)
         return chans
 
-    def build(self, network: NetworkOptions, scale: int) -> nn.Module:
+    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
         if not ARGUMENTS["scale"].accepts(scale):
             raise AutocalError(
                 f"the network {network.type} is made for scale {ARGUMENTS['scale'].expected}. Found scale {scale}.",
@@ -64,7 +64,7 @@ class BuiltInParagonSR2:
         arguments: dict[str, object] = {name: v for name, v in network.arguments.items() if name in known}
         arguments["scale"] = scale
         try:
-            with torch.device("meta"):
+            with torch.device(device):
                 if variant is not None:
                     return _variant(variant, **arguments)
                 return (SecondParagonSR2 if is_second(network) else ParagonSR2)(**arguments)  # type: ignore[arg-type]

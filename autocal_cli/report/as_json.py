@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from autocal_cli.calibration.probe_entry import probe_entry
 from autocal_cli.calibration.record import Calibration, Parameter, Step
 from autocal_cli.config.record import Value
 from autocal_cli.dataset.record import DatasetFingerprint
@@ -15,9 +16,15 @@ FORMAT_VERSION = 1
 
 
 def calibration_json(
-    calibration: Calibration, findings: Iterable[Finding], only: str | None = None
+    calibration: Calibration,
+    findings: Iterable[Finding],
+    only: str | None = None,
+    suggested: Mapping[str, float] | None = None,
 ) -> dict[str, Value]:
-    """A calibration with the trail of every parameter (or of the one named)."""
+    """A calibration with the trail of every parameter (or of the one named).
+
+    `suggested` are the weights by loss that would give the shares asked for.
+    """
     network = calibration.network
     return {
         "format_version": FORMAT_VERSION,
@@ -35,6 +42,8 @@ def calibration_json(
             "discriminator": _discriminator(network.discriminator),
         },
         "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
+        "probe": probe_entry(calibration.probe) if calibration.probe else None,
+        **({"suggested_weights": dict(suggested)} if suggested else {}),
         "parameters": {
             name: _parameter(parameter) for name, parameter in calibration.parameters.items() if only in (None, name)
         },

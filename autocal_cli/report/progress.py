@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 @contextmanager
 def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None]:
     """Yields the callback that moves the bar; None when nothing is to be shown, as where there is no terminal."""
+    with calibration_progress(quiet) as (advance, _):
+        yield advance
+
+
+@contextmanager
+def calibration_progress(
+    quiet: bool,
+) -> Iterator[tuple[Callable[[ScanProgress], None] | None, Callable[[int, int], None] | None]]:
+    """As `scan_progress`, with a second callback that moves the same bar by batches of a probe: done, and in all."""
     target = console(stderr=True)
     if quiet or not target.is_terminal:
-        yield None
+        yield None, None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
@@ -35,8 +44,12 @@ def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None
         bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
         bar.start()  # not before there is something to show
 
+    def advance_probe(done: int, total: int) -> None:
+        bar.update(task, description="probing", completed=done, total=total, sure="")
+        bar.start()
+
     try:
-        yield advance
+        yield advance, advance_probe
     finally:
         bar.stop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -16,6 +16,7 @@ from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.report.axis_drawing import axis_drawing
 from autocal_cli.report.output import one_line, shows_blocks
+from autocal_cli.report.probe_terminal import probe_view, suggestion_view
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
@@ -25,8 +26,8 @@ METRIC_LABELS = {
 }
 
 
-def calibration_view(calibration: Calibration) -> RenderableType:
-    """The summary of `calibrate`: network, dataset, and every parameter beside its preset."""
+def calibration_view(calibration: Calibration, suggested: Mapping[str, float] | None = None) -> RenderableType:
+    """The summary of `calibrate`: network, dataset, losses, and every parameter beside its preset."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("parameter", no_wrap=True)
     table.add_column("preset", justify="right", no_wrap=True)
@@ -35,7 +36,7 @@ def calibration_view(calibration: Calibration) -> RenderableType:
     for name, parameter in calibration.parameters.items():
         table.add_row(name, f"{parameter.trail[0].after:.4g}", number(parameter.value), _by(parameter))
     parameters: list[RenderableType] = [Text(), table] if calibration.parameters else []
-    return Group(*heading(calibration), *parameters)
+    return Group(*heading(calibration), *_losses(calibration, suggested), *parameters)
 
 
 def _by(parameter: Parameter) -> str:
@@ -50,9 +51,11 @@ def _counts(step: Step) -> bool:
     return step.before != step.after and step.code != "rounding"
 
 
-def explanation_view(calibration: Calibration, only: str | None = None) -> RenderableType:
+def explanation_view(
+    calibration: Calibration, only: str | None = None, suggested: Mapping[str, float] | None = None
+) -> RenderableType:
     """The trail of every parameter, or of the one named, step by step."""
-    parts: list[RenderableType] = list(heading(calibration))
+    parts: list[RenderableType] = [*heading(calibration), *_losses(calibration, suggested)]
     for name, parameter in calibration.parameters.items():
         if only in (None, name):
             parts += [Text(), Text.assemble((name, "bold"), " = ", (number(parameter.value), "bold")), trail(parameter)]
@@ -104,6 +107,14 @@ def _rival(calibration: Calibration) -> list[RenderableType]:
         told = f"{rival.parameters:,} parameters"
         told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
     return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
+
+
+def _losses(calibration: Calibration, suggested: Mapping[str, float] | None) -> list[RenderableType]:
+    """What a probe measured, where there was one, and the weights that would give the shares asked for."""
+    if calibration.probe is None:
+        return []
+    parts = [probe_view(calibration.probe)]
+    return [*parts, suggestion_view(calibration.probe, suggested)] if suggested else parts
 
 
 def _seen(calibration: Calibration) -> str:

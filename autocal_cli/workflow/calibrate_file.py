@@ -20,6 +20,7 @@ from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.block_findings import about_block
 from autocal_cli.workflow.holder import Holder, read_sidecar
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.measure_losses import ProbeOptions, measure_losses
 from autocal_cli.workflow.resolve import Target, resolve
 
 
@@ -47,13 +48,14 @@ def calibrate_file(
     target: Target = "runtime",
     sidecar: bool = False,
     sources: NetworkSources | None = None,
+    probing: ProbeOptions | None = None,
 ) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
     `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
     own shape does not tell it. `target` says whose scheduler the block is for; with `sidecar` the block stands in the
-    sidecar, and the config stays as it is. `sources` is where the network may come from besides
-    autocal. Nothing is written. Raises AutocalError.
+    sidecar, and the config stays as it is. `sources` is where the network may come from besides autocal, `probing`
+    what to measure of the losses. Nothing is written. Raises AutocalError.
     """
     raw = read_bytes(path)
     document = parse_document(raw, str(path))
@@ -63,14 +65,19 @@ def calibrate_file(
     config = replace(config, block=holder.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(path, holder, calibrate(config, measure_network(config, sources), None, presets), config)
+        network = measure_network(config, sources)
+        probe, probe_findings = measure_losses(config, network, probing, sources)
+        told = calibrate(config, network, None, presets, probe=probe)
+        return _left_alone(path, holder, told, config, probe_findings)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
     dataset, dataset_findings = measure_dataset(config, by_hand, options)
+    probe, probe_findings = measure_losses(config, network, probing, sources)
     resolved, calibration = resolve(
-        holder.document, config, network, dataset, presets, settings, holder.layout, target, holder.config_text
+        holder.document, config, network, dataset, presets, settings, holder.layout, target, holder.config_text, probe
     )
-    findings = (*about_block(config, layout, holder, target), *dataset_findings, *calibration.findings)
+    about = about_block(config, layout, holder, target)
+    findings = (*about, *dataset_findings, *probe_findings, *calibration.findings)
     return CalibrationRun(path, holder.path, holder.raw or b"", resolved.encode(resolved.text), calibration, findings)
 
 
@@ -85,7 +92,9 @@ def _layout(document: ConfigDocument, trainer_kind: str | None, target: Target) 
     return layout
 
 
-def _left_alone(path: Path, holder: Holder, calibration: Calibration, config: TrainingConfig) -> CalibrationRun:
+def _left_alone(
+    path: Path, holder: Holder, calibration: Calibration, config: TrainingConfig, about_probe: tuple[Finding, ...]
+) -> CalibrationRun:
     """The block is the user's: it has been checked, and only what it says itself is told."""
     by_hand = {name: parameter for name, parameter in calibration.parameters.items() if parameter.manual}
     finding = Finding(
@@ -97,4 +106,4 @@ def _left_alone(path: Path, holder: Holder, calibration: Calibration, config: Tr
     )
     raw = holder.raw or b""
     told = replace(calibration, parameters=by_hand)
-    return CalibrationRun(path, holder.path, raw, raw, told, (finding, *calibration.findings))
+    return CalibrationRun(path, holder.path, raw, raw, told, (finding, *about_probe, *calibration.findings))

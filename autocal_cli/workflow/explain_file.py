@@ -19,29 +19,37 @@ from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.calibrate_file import calibrate_file
 from autocal_cli.workflow.holder import Holder, find_holder
 from autocal_cli.workflow.measure import DatasetOptions
+from autocal_cli.workflow.measure_losses import ProbeOptions
 
 
 def explain_file(
-    path: Path, options: DatasetOptions, trainer_kind: str | None = None, sources: NetworkSources | None = None
+    path: Path,
+    options: DatasetOptions,
+    trainer_kind: str | None = None,
+    sources: NetworkSources | None = None,
+    probing: ProbeOptions | None = None,
 ) -> tuple[Calibration, tuple[Finding, ...]]:
     """The calibration of a config or its sidecar, with every value's trail, and the findings. Raises AutocalError."""
     document = parse_document(read_bytes(path), str(path))
     holder = find_holder(path, document, recognise_trainer(document, trainer_kind))
     block = read_block(holder.document, holder.layout)
     if block is None or not has_record(block):
-        run = calibrate_file(path, {}, options, trainer_kind, sidecar=holder.path != path, sources=sources)
+        run = calibrate_file(
+            path, {}, options, trainer_kind, sidecar=holder.path != path, sources=sources, probing=probing
+        )
         return run.calibration, run.findings
     overrides = read_overrides(block, {}, load_presets())
     edited = (_edited(holder, path, block),) if holder.touched else ()
-    asked = options.folders or options.skip or options.batches or (sources and sources != NetworkSources())
+    asked = bool(options.folders or options.skip or options.batches or (probing and probing.batches))
+    asked = asked or sources not in (None, NetworkSources())
     unheard = (_unheard(path),) if asked else ()
     return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
 
 
 def _unheard(path: Path) -> Finding:
     message = (
-        "A resolved config is told from its record: options on images (--hr, --no-dataset, --batches) and on who "
-        "builds the network (--trainer, --network, --weights) change nothing here."
+        "A resolved config is told from its record: options on images (--hr, --no-dataset, --batches), on who builds "
+        "the network (--trainer, --network, --weights) and on a probe (--probe) change nothing here."
     )
     return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
 

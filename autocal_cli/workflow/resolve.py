@@ -20,6 +20,7 @@ from autocal_cli.config.verify import verify_patch
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.errors import VerificationError
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.probing.record import ProbeFingerprint
 from autocal_cli.workflow.holder import Holder
 from autocal_cli.workflow.native import without_marker, write_native_block
 
@@ -36,6 +37,7 @@ def resolve(
     layout: TrainerLayout | None = None,
     target: Target = "runtime",
     config_text: str = "",
+    probe: ProbeFingerprint | None = None,
 ) -> tuple[ConfigDocument, Calibration]:
     """Calibrates, and writes the result into the document's text; nothing else in it changes.
 
@@ -43,11 +45,11 @@ def resolve(
     AutocalError for what the user must mend, VerificationError when the output is not what was meant (our fault).
     """
     layout = layout or recognise_trainer(document)
-    calibration = calibrate(config, network, dataset, presets, settings)
+    calibration = calibrate(config, network, dataset, presets, settings, probe)
     resolved = _written(document, config, calibration, layout, target, config_text)
     # (d) of the verification: calibrating the output again gives the same bytes, without the settings too.
     again_config = replace(config, block=Holder(Path(document.path), resolved, layout).block)
-    again_calibration = calibrate(again_config, network, dataset, presets)
+    again_calibration = calibrate(again_config, network, dataset, presets, probe=probe)
     again = _written(resolved, again_config, again_calibration, layout, target, config_text)
     if again.text != resolved.text:
         raise VerificationError("Calibrating the output again would change it.")

@@ -180,7 +180,7 @@ def test_quiet_says_nothing(autocal, config):
 
 def test_calibrate_json_keeps_its_contract(autocal, config):
     told = json.loads(autocal("calibrate", config, "--json").out)
-    assert set(told) == {"format_version", "network", "dataset", "parameters", "findings"}
+    assert set(told) == {"format_version", "network", "dataset", "probe", "parameters", "findings"}
     assert told["format_version"] == 1
     assert set(told["network"]) == {
         "type", "variant", "parameters", "macs_per_pixel", "match",

@@ -153,8 +153,8 @@ def has_shape(found, shape):
 def test_the_json_of_a_calibration_is_the_contract():
     finding = Finding("a-code", "info", "What.", None, Place("train.yml", 3))
     told = json.loads(dump(calibration_json(calibration(BY_HAND), [finding])))
-    assert list(told) == ["format_version", "network", "dataset", "parameters", "findings"]
-    assert (told["format_version"], told["dataset"]) == (1, None)
+    assert list(told) == ["format_version", "network", "dataset", "probe", "parameters", "findings"]
+    assert (told["format_version"], told["dataset"], told["probe"]) == (1, None, None)
     has_shape(told["network"], NETWORK)
     assert len(told["parameters"]) == 6
     for parameter in told["parameters"].values():

@@ -25,3 +25,4 @@ class Registry:
 
 
 ARCH_REGISTRY = Registry()
+LOSS_REGISTRY = Registry()

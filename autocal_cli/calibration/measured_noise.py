@@ -1,0 +1,88 @@
+"""Steps from measured noise: how far a loss's pull scatters from batch to batch says what a change of it means.
+
+The drift of the scheduler follows r = log(G_base / G), G the gradient of a loss at the network's output: G smoothed
+over probes with weight 0.3, G_base its mean over the probes within the baseline. With s the standard deviation of
+log G between batches of the training's size, independent from probe to probe,
+
+    s_smooth = s sqrt(0.3 / (2 - 0.3))            adaptation_threshold = 2 s_smooth, of the loss that scatters most
+    s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= threshold / 4
+
+The noise of a batch of n crops is 1 / sqrt(n) of that of one. The noise of the value, which is shown beside, does not
+enter: only where the scheduler cannot probe do values move a loss, and then those of the squared losses alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from autocal_cli.calibration.record import Number, Step
+from autocal_cli.config.record import TrainingConfig
+from autocal_cli.probing.record import LossProbe, ProbeFingerprint
+
+PROBE_MEMORY = 0.3  # the runtime's weight of a new probe (runtime/track.py; a test holds both to each other)
+DEVIATIONS = 2.0  # of the smoothed noise, that make a threshold; chosen, untested
+BASE_SHARE = 0.25  # of the threshold, to which the baseline is known; chosen, untested
+LEAST_BATCHES = 8  # below, a deviation is known to worse than a quarter; chosen, untested
+LONGEST = 10_000  # steps of a baseline that are looked at; the bounds of baseline_iterations lie far below
+
+# (up to this step, every so many steps): the runtime's probes, without and with an adversarial loss
+# (runtime/schedule.py; a test holds both to each other).
+PROBES = ((10, 1), (100, 5), (1000, 25), (LONGEST, 100))
+PROBES_ADVERSARIAL = ((10, 1), (100, 5), (1000, 10), (LONGEST, 25))
+
+
+def noise_steps(
+    name: str, before: Number, probe: ProbeFingerprint | None, threshold: Number | None, config: TrainingConfig
+) -> list[Step]:
+    """What the measured noise says of a parameter: one step, or none. `threshold` is the one already chosen."""
+    noisiest = _noisiest(probe.losses) if probe and probe.batches >= LEAST_BATCHES else None
+    if probe is None or noisiest is None:
+        return []
+    noise = step_noise(noisiest, probe)
+    source = f"measured: --probe {probe.batches}"
+    told = f"The gradient of {noisiest.label} scatters by {noise:.2g} (log) between steps"
+    if name == "adaptation_threshold":
+        after = _short(DEVIATIONS * smoothed(noise))
+        margin = _short(after / math.sqrt(2 * (probe.batches - 1)), 2)  # standard error of a deviation
+        return [Step("probe-threshold", source, before, after, f"{told}: {DEVIATIONS:g} deviations, smoothed.", margin)]
+    if name == "baseline_iterations" and threshold:
+        steps = baseline_for(noise, BASE_SHARE * threshold, config.adversarial)
+        reason = f"{told}; its baseline is then known to a quarter of adaptation_threshold."
+        return [Step("probe-baseline", source, before, steps, reason)]
+    return []
+
+
+def _noisiest(losses: Sequence[LossProbe]) -> LossProbe | None:
+    """The loss whose gradient scatters most, of those that drift: an adversarial one never does."""
+    drifting = [loss for loss in losses if loss.kind != "adversarial" and loss.gradient_noise]
+    return max(drifting, key=lambda loss: loss.gradient_noise or 0.0, default=None)
+
+
+def step_noise(loss: LossProbe, probe: ProbeFingerprint) -> float:
+    """Standard deviation of log G between steps of the training, which may see more crops than a batch of the probe."""
+    return (loss.gradient_noise or 0.0) * math.sqrt(probe.images / (probe.batch_size or probe.images))
+
+
+def smoothed(noise: float, weight: float = PROBE_MEMORY) -> float:
+    """The deviation of an exponential mean of independent values: s sqrt(w / (2 - w)).
+
+    With w = 1 - momentum that is s sqrt((1 - momentum) / (1 + momentum)).
+    """
+    return noise * math.sqrt(weight / (2.0 - weight))
+
+
+def baseline_for(noise: float, within: float, adversarial: bool) -> int:
+    """The fewest steps whose probes have a mean known to `within` (one deviation): noise / sqrt(probes) <= within."""
+    wanted = (noise / within) ** 2
+    probes = 0
+    timetable = PROBES_ADVERSARIAL if adversarial else PROBES
+    for step in range(1, LONGEST + 1):
+        probes += step % next(every for until, every in timetable if step <= until) == 0
+        if probes >= wanted:
+            return step
+    return LONGEST
+
+
+def _short(value: float, digits: int = 5) -> float:
+    return float(f"{value:.{digits}g}")

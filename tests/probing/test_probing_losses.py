@@ -1,0 +1,180 @@
+"""The losses that a probe knows: values and gradients worked out by hand, and what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from autocal_cli.config.losses import loss_kind
+from autocal_cli.config.record import LossTerm
+from autocal_cli.errors import Place
+from autocal_cli.network.discriminators import COUNTS
+from autocal_cli.network.structure import count_parameters
+from autocal_cli.probing import adversarial, frequency, pixel, ssim
+from autocal_cli.probing.discriminators import CLASSES
+from autocal_cli.probing.known import UnknownLossError, build_loss
+from autocal_cli.runtime.probe import gradient_norms
+
+
+def term(type: str, weight: float = 1.0, **arguments: object) -> LossTerm:
+    return LossTerm(type, loss_kind(type), weight, Place(""), arguments={"type": type, **arguments})  # type: ignore[arg-type]
+
+
+def image(*values: float) -> torch.Tensor:
+    """One grey image of 1 x n."""
+    return torch.tensor(values).view(1, 1, 1, -1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "gradient"),
+    [
+        (pixel.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
+        (pixel.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
+        (pixel.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
+        (pixel.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
+    ],
+)
+def test_pixel_losses_of_two_pixels(loss, value, gradient):
+    x, y = image(0.8, 0.1).requires_grad_(), image(0.5, 0.5)
+    found = loss(x, y)
+    found.backward()
+    assert found.item() == pytest.approx(value, rel=1e-5)
+    assert x.grad.flatten().tolist() == pytest.approx(gradient, rel=1e-5)
+
+
+def test_the_l1_of_a_spectrum_counts_real_and_imaginary_parts():
+    # d = 0.3, -0.1: the transform of a line of two is (0.2, 0.4), both real
+    assert frequency.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
+
+
+def test_the_focal_loss_weighs_each_frequency_by_its_size():
+    # d = 0.3, -0.1: orthonormal (0.2, 0.4) / sqrt 2, of squares 0.02, 0.08; weights 1/2 and 1
+    x = image(0.8, 0.4).requires_grad_()
+    found = frequency.focal_frequency()(x, image(0.5, 0.5))
+    assert found.item() == pytest.approx(50 * (0.01 + 0.08) / 2, rel=1e-5)
+    (gradient,) = torch.autograd.grad(found, x)
+    # 50/2 (w_0 |X_0|^2 + w_1 |X_1|^2): d/dx = 25 (w_0 (x_0 + x_1) +- w_1 (x_0 - x_1))
+    assert gradient.flatten().tolist() == pytest.approx([25 * (0.1 + 0.4), 25 * (0.1 - 0.4)], rel=1e-4)
+
+
+def test_equal_images_have_no_focal_loss_and_no_nan():
+    same = torch.full((2, 3, 8, 8), 0.5, requires_grad=True)
+    found = frequency.focal_frequency()(same, same.detach())
+    assert found.item() == 0.0
+    assert torch.isfinite(torch.autograd.grad(found, same)[0]).all()
+
+
+def test_ssim_of_flat_images_is_their_luminance_term():
+    x, y = torch.full((2, 3, 192, 192), 0.4), torch.full((2, 3, 192, 192), 0.6)
+    luminance = (2 * 0.4 * 0.6 + ssim.C1) / (0.4**2 + 0.6**2 + ssim.C1)
+    assert ssim.ssim()(x, y).item() == pytest.approx(1 - luminance, rel=1e-3)
+    assert ssim.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
+
+
+def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
+    torch.manual_seed(0)
+    y = 0.5 + 0.1 * torch.randn(1, 1, 192, 192)
+    x = 0.5 + 0.5 * (y - 0.5)
+    variances = [0.1**2 / 4**scale for scale in range(5)]  # of noise, whose means of 2x2 have a quarter
+    contrasts = [(2 * 0.5 * s + ssim.C2) / (1.25 * s + ssim.C2) for s in variances]
+    assert ssim.ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - contrasts[0], abs=0.01)
+    index = math.prod(contrast**b for contrast, b in zip(contrasts, ssim.EXPONENTS, strict=True))
+    assert ssim.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
+
+
+@pytest.mark.parametrize("is_prod", [True, False])
+def test_ms_ssim_of_an_image_with_itself_is_zero_and_of_noise_near_one(is_prod):
+    torch.manual_seed(1)
+    x, y = torch.rand(2, 3, 96, 96), torch.rand(2, 3, 96, 96)
+    loss = ssim.ms_ssim(is_prod=is_prod)
+    assert loss(x, x).item() == pytest.approx(0.0, abs=1e-4)
+    assert loss(x, y).item() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("gan_type", "value", "slope"),
+    [
+        ("vanilla", math.log(1 + math.exp(-2.0)), -1 / (1 + math.exp(2.0))),
+        ("wgan_softplus", math.log(1 + math.exp(-2.0)), -1 / (1 + math.exp(2.0))),
+        ("lsgan", 1.0, 2.0),
+        ("wgan", -2.0, -1.0),
+        ("hinge", -2.0, -1.0),
+    ],
+)
+def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, value, slope):
+    judged = torch.full((4, 1), 2.0, requires_grad=True)
+    found = adversarial.generator_loss(gan_type)(judged)
+    found.backward()
+    assert found.item() == pytest.approx(value, rel=1e-5)
+    assert judged.grad.sum().item() == pytest.approx(slope, rel=1e-5)
+
+
+def test_an_adversarial_loss_is_measured_through_its_discriminator():
+    judge = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+    nn.init.constant_(judge[1].weight, 0.5)
+    output = torch.ones(2, 1, 2, 2, requires_grad=True)
+    loss = build_loss(term("ganloss", gan_type="wgan"), judge)(output, output)
+    # -mean D: each pixel of each image has 0.5 / 2 of it, so an image's gradient has the norm 0.25 sqrt 4
+    assert loss.item() == pytest.approx(-2.0)
+    assert gradient_norms([loss], output).item() == pytest.approx(0.5)
+
+
+def test_the_gradient_norm_of_a_mean_l1_follows_from_the_sizes_alone():
+    x, y = torch.rand(4, 3, 8, 8, requires_grad=True), torch.rand(4, 3, 8, 8)
+    pixels = 3 * 8 * 8
+    assert gradient_norms([pixel.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [
+        (term("perceptualloss"), "pretrained weights"),
+        (term("wonderloss"), "not known here"),
+        (term("l1loss", -1.0), "negative weight"),
+        (term("l1loss", reduction="sum"), "reduction"),
+        (term("mssimloss", wonder=3), "wonder"),
+        (term("charbonnierloss", eps="small"), "eps"),
+        (term("ganloss", gan_type="magic"), "magic"),
+        (term("ganloss"), "no discriminator"),
+    ],
+)
+def test_a_loss_that_cannot_be_built_says_why(loss, why):
+    with pytest.raises(UnknownLossError, match=why):
+        build_loss(loss, nn.Identity() if "gan_type" in loss.arguments else "there is no discriminator")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        term("L1Loss", loss_weight=1.0, reduction="mean"),
+        term("charbonnierloss", eps=1),  # a whole number is a number
+        term("mssimloss", test_y_channel=False, color_space="yiq"),
+        term("ffloss", alpha=0.5, ave_spectrum=False),
+        term("fftloss"),
+        term("huberloss", delta=0.1),
+        term("mseloss"),
+        term("ssimloss"),
+    ],
+)
+def test_what_trainers_write_is_built(loss):
+    x, y = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    assert build_loss(loss, "none")(x, y).item() > 0.0
+
+
+@pytest.mark.parametrize(
+    ("type", "arguments", "side"),
+    [
+        ("unetdiscriminatorsn", {}, 32),
+        ("unetdiscriminatorsn", {"num_in_ch": 1, "num_feat": 16, "skip_connection": False}, 32),
+        ("vggstylediscriminator", {"num_feat": 16}, 128),
+        ("vggstylediscriminator", {"num_feat": 8, "input_size": 256}, 256),
+    ],
+)
+def test_discriminators_have_the_parameters_that_are_counted_and_judge(type, arguments, side):
+    built = CLASSES[type](**arguments)
+    assert count_parameters(built) == COUNTS[type](**arguments)
+    judged = built(torch.rand(2, arguments.get("num_in_ch", 3), side, side))
+    assert judged.shape == ((2, 1, side, side) if type.startswith("unet") else (2, 1))
