@@ -35,6 +35,7 @@ app = typer.Typer(
     help="Sets the loss schedule of a super-resolution training, explains every number, and rewrites the config "
     "without disturbing a byte of the rest.",
     add_completion=False,
+    rich_markup_mode="markdown",  # in the other mode rich swallows what stands in [brackets]
     pretty_exceptions_enable=False,
 )
 
@@ -76,7 +77,8 @@ def main() -> None:
         code = complain(str(error), 2)
     except UsageError as error:
         command = f" See {error.ctx.command_path} --help." if error.ctx else ""
-        code = complain(f"{error.format_message().rstrip('.')}.{command}", 2)
+        said = error.format_message().replace("Value error, ", "").rstrip(".")  # typer's words for a choice
+        code = complain(f"{said}{'' if said.endswith('?') else '.'}{command}", 2)
     except OSError as error:  # the system refuses a path: too long, not allowed, disk gone
         named = f"{error.filename}: " if error.filename else ""
         code = complain(f"{named}{error.strerror or error}.", 2)
