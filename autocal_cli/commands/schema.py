@@ -10,7 +10,10 @@ import typer
 
 def schema(
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write the schema here.", show_default=False)
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Write the schema here; - is standard output.", show_default=False
+        ),
     ] = None,
     config: Annotated[
         bool, typer.Option("--config", help="The schema of a whole config, with the block under train.")
@@ -33,7 +36,7 @@ def schema(
     from autocal_cli.workflow.schema_file import write_schema
 
     text = dump(json_schema(load_presets(), config, strict))
-    if out:
+    if out and str(out) != "-":
         write_schema(out.expanduser(), text, force)
     else:
         write(text.encode())

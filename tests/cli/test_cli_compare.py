@@ -252,7 +252,7 @@ def test_the_schema_is_one_and_goes_where_it_is_asked(autocal, tmp_path, options
     assert autocal("schema", *options, "-o", out).out == b""
     schema = json.loads(out.read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
-    assert out.read_bytes() == autocal("schema", *options).out
+    assert out.read_bytes() == autocal("schema", *options).out == autocal("schema", *options, "-o", "-").out
     assert autocal("schema", "-o", out).code == 0  # its own file is replaced
 
 
