@@ -13,7 +13,8 @@ from autocal_cli.check.record import Checked
 from autocal_cli.check.values import crossed
 from autocal_cli.config.document import MappingNode, SequenceNode
 from autocal_cli.config.record import BLOCK_KEY
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.errors import AutocalError, Finding, Place
 
 
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
@@ -39,9 +40,18 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
 
 def block_rejected(checked: Checked) -> Iterator[Finding]:
     if checked.block is not None and not checked.layout.accepts_block:
-        message = f"{checked.layout.trainer} refuses a config with `{BLOCK_KEY}`: it knows no such key."
-        fix = "Start it with `autocal run train.py -opt CONFIG`, which keeps the block from its parser."
-        yield Finding("block-rejected", "error", message, fix, checked.block.place)
+        yield rejected(checked.layout, checked.block.place)
+
+
+def rejected(layout: TrainerLayout, place: Place) -> Finding:
+    """A warning and no error, since two ways of starting such a trainer work."""
+    message = f"{layout.trainer} by itself refuses a config with a `{BLOCK_KEY}` block: it is a key unknown to it."
+    fix = (
+        "Two ways work: start it with `autocal run`, which keeps the block from it; or calibrate with --sidecar, "
+        "which leaves the config as it is and writes the block beside it, where `autocal run` finds it. If it "
+        "is the fork's config, say so: --trainer-kind traiNNer-redux-fork."
+    )
+    return Finding("block-rejected", "warning", message, fix, place)
 
 
 def block_disabled(checked: Checked) -> Iterator[Finding]:

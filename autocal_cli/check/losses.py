@@ -121,11 +121,12 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     adversarial = next((loss for loss in _active(checked) if loss.kind == ADVERSARIAL), None)
     if adversarial is None:
         return
-    for path, what in ((("network_d",), "discriminator"), (("train", "optim_d"), "optimiser for the discriminator")):
+    for path, what in (
+        (("network_d",), "a discriminator"),
+        (("train", "optim_d"), "an optimiser for the discriminator"),
+    ):
         if not _present(checked, path):
-            message = (
-                f"{adversarial.type} needs a {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
-            )
+            message = f"{adversarial.type} needs {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
             fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
             yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
 

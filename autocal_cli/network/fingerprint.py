@@ -90,7 +90,7 @@ def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Seque
     asked = ", ".join(builder.name for builder in builders)
     return Finding(
         code="network-unknown",
-        severity="warning",
+        severity="warning" if near else "info",  # of a network that is no mistake, network-not-measured says the rest
         message=f"no builder here knows the network {network.type} (asked: {asked}), so its parameters and MACs are "
         "not known.",
         fix=f"Did you mean {near!r}?" if near else cures[0],

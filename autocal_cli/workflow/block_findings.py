@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autocal_cli.check.block import rejected
 from autocal_cli.config.reading import lookup
 from autocal_cli.config.record import BLOCK_KEY, TrainingConfig
 from autocal_cli.config.trainers import FORK, FORK_MARKS, TrainerLayout
@@ -41,13 +42,7 @@ def _reception(config: TrainingConfig, layout: TrainerLayout) -> Finding | None:
     """What the unmodified trainer makes of a config with the block in it, where that is not what the block says."""
     place = config.block.place if config.block else config.place
     if layout.on_block == "rejects":
-        message = f"{layout.trainer} by itself refuses a config with a `{BLOCK_KEY}` block: it is a key unknown to it."
-        fix = (
-            "Two ways work: start it with `autocal run`, which keeps the block from it; or calibrate with --sidecar, "
-            "which leaves the config as it is and writes the block beside it, where `autocal run` finds it. If it "
-            "is the fork's config, say so: --trainer-kind traiNNer-redux-fork."
-        )
-        return Finding("block-rejected", "warning", message, fix, place)
+        return rejected(layout, place)
     if layout.on_block == "ignores":
         message = f"{layout.trainer} by itself takes no notice of the block."
         fix = (

@@ -46,6 +46,20 @@ def test_what_the_source_can_mend_the_catalogue_calls_fixable() -> None:
     assert set(REMEDIES) == {rule.code for rule in RULES.values() if rule.fixable}
 
 
+def test_the_source_says_a_code_with_the_severity_of_the_catalogue_wherever_it_is_said() -> None:
+    told = {
+        (code.value, severity.value)
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        for named in [{keyword.arg: keyword.value for keyword in node.keywords}]
+        for code, severity in [[*node.args, named.get("code"), named.get("severity")][:2]]
+        if isinstance(code, ast.Constant) and isinstance(severity, ast.Constant)
+    }
+    assert len(told) > 50
+    assert {(code, severity) for code, severity in told if RULES[code].severity != severity} == set()
+
+
 @pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.code)
 def test_the_bad_example_has_the_finding_where_it_says(rule: Rule, checked) -> None:
     found = [finding for finding in checked(rule.bad, rule.trainer) if finding.code == rule.code]
