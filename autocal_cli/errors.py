@@ -51,6 +51,6 @@ class AutocalError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
+        where = f"{self.place}: " if self.place and self.place.path else ""
         cure = f" {self.fix}" if self.fix else ""
         return f"{where}{self.message}{cure}"

@@ -63,6 +63,7 @@ def check(
     from autocal_cli.workflow.check_files import CheckOptions, check_files
     from autocal_cli.workflow.find_configs import find_configs
 
+    refuse_together(("--json", as_json), (f"--format {output}", output is Format.github))
     output = Format.json if as_json else output
     if (fix or diff) and any(str(path) == "-" for path in configs):
         raise AutocalError("Standard input cannot be mended.", fix="Name the file.")

@@ -17,7 +17,7 @@ from autocal_cli.commands.options import (
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A training config (YAML).", show_default=False)],
+    a: Annotated[Path, typer.Argument(metavar="A", help="A training config (YAML or TOML).", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
     parameter: ParameterOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what does not differ.")] = False,

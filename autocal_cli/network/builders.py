@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Protocol
 
 from autocal_cli.config.record import NetworkOptions
+from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.built_in import BuiltIn
 from autocal_cli.network.checkpoint_builder import Checkpoint
 from autocal_cli.network.foreign import own_callable, spandrel, trainer
@@ -43,6 +44,8 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
     Raises AutocalError where a source that the user named is not what it should be.
     """
     checkout = find_checkout(sources.trainer)
+    if sources.weights is not None and sources.weights_required and not sources.weights.is_file():
+        raise AutocalError("There is no such checkpoint.", place=Place(str(sources.weights)), fix="Mend --weights.")
     asked: list[Builder] = []
     with ExitStack() as stack:
         if sources.own is not None:
