@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import RenderableType
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +18,7 @@ from autocal_cli.report.sparkline import sparkline
 from autocal_cli.report.terminal import METRIC_LABELS, interval, of_how_many
 
 _SPARKS = 10  # characters of a histogram
+_WIDEST = 200  # columns, more than the table of metrics ever takes
 LABELS = {**METRIC_LABELS, OVERALL: "overall complexity", NATIVE: "native sharpness"}
 
 
@@ -25,7 +29,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
     """
     dataset = report.fingerprint
     return [
-        _metrics(report, blocks),
+        _Metrics(report, blocks),
         Text(),
         Text(one_line(counts(dataset))),
         Text(f"{dataset.seconds:.1f} s on {dataset.device}; 0.5 is an ordinary photograph", style="dim"),
@@ -50,10 +54,24 @@ def about_sharpness(sharpness: NativeSharpness) -> str:
     return f"native sharpness: share of edges in unscaled crops of {sharpness.crop}; bars end at {FULL_SCALE:g}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    """The table of metrics; where it does not fit, its histograms go, before a number is cut short."""
+
+    report: DatasetReport
+    blocks: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        table = _metrics(self.report, self.blocks)
+        if console.measure(table, options=options.update(width=_WIDEST)).maximum > options.max_width:
+            table.columns.pop()
+        yield table
+
+
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
     dataset = report.fingerprint
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
+    table.add_column("metric", overflow="fold")
     for column in ("score", "95% interval", "p5", "median", "p95"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("0 to 1", no_wrap=True)

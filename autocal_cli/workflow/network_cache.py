@@ -39,7 +39,19 @@ def _measure(network: NetworkOptions, scale: int | None) -> Outcome:
         fingerprint = fingerprint_network(network, scale)
         return fingerprint, fingerprint.findings
     except AutocalError as error:
-        return None, _rejections(network, scale, error)
+        findings = _rejections(network, scale, error)
+        return _as_registered(network, scale), findings
+
+
+def _as_registered(network: NetworkOptions, scale: int | None) -> NetworkFingerprint | None:
+    """What a fixed variant is whatever its arguments say, so that one of them hides no other mistake in the config."""
+    from autocal_cli.network.fingerprint import fingerprint_network
+
+    try:
+        found = fingerprint_network(replace(network, arguments={}), scale)
+    except AutocalError:  # the scale itself
+        return None
+    return found if found.variant else None
 
 
 def _rejections(network: NetworkOptions, scale: int | None, first: AutocalError) -> tuple[Finding, ...]:

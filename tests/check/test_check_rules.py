@@ -207,3 +207,27 @@ def test_where_the_network_is_not_looked_at_any_preset_will_do(checked) -> None:
     assert codes(checked(text, network=False)) == []
     (finding,) = checked(text.replace("0.005", "0.5"), network=False)
     assert "any preset, nano to xl," in finding.message
+
+
+BEFORE = """\
+scale: 2
+network_g:
+  type: {type}
+  num_fea: 12
+train:
+  total_iter: 40000
+  losses:
+    - {{type: l1loss, loss_weight: 1.0}}
+    - {{type: mssimloss, loss_weight: 0.5}}
+  dynamic_loss_scheduling: {{momentum: 0.95, adaptation_rate: 0.005, max_weight: 100.0, baseline_iterations: 200}}
+"""
+
+
+def test_an_argument_that_a_fixed_variant_refuses_hides_no_other_mistake(checked) -> None:
+    codes = [finding.code for finding in checked(BEFORE.format(type="paragonsr2_nano"))]
+    assert codes == ["network-rejected", *4 * ["value-unsupported"]]
+
+
+def test_a_class_with_a_wrong_argument_is_not_taken_for_its_default(checked) -> None:
+    text = BEFORE.format(type="ParagonSR2").replace("num_fea: 12", "num_feat: many")
+    assert [finding.code for finding in checked(text)] == ["network-rejected"]

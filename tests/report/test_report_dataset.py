@@ -135,6 +135,13 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width):
     assert not any("…" in line for line in lines)
 
 
+@pytest.mark.parametrize(("width", "drawn"), [(60, False), (72, False), (80, True), (100, True)])
+def test_the_histograms_go_before_a_number_is_cut_short(width, drawn):
+    head, first = rendered(*dataset_view(report()), width=width).splitlines()[:2]
+    assert ("0 to 1" in head) is drawn
+    assert f"{report().fingerprint.metrics['texture_variance'].score:.3f}" in first
+
+
 def test_a_terminal_without_blocks_gets_ascii():
     assert rendered(*dataset_view(report(), blocks=False)).isascii()
 
