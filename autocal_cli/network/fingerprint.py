@@ -77,7 +77,7 @@ def recognise_family(found: NetworkFingerprint, network: NetworkOptions, scale: 
 def _failures(network: NetworkOptions, passed: Sequence[Passed]) -> tuple[Finding, ...]:
     fix = "Its own error tells more when the trainer is started without autocal."
     return tuple(
-        Finding("network-not-built", "warning", f"{who.builder} {who.reason}.", fix, network.place)
+        Finding("network-not-built", "warning", f"{who.builder} {who.reason}.", who.cure or fix, network.place)
         for who in passed
         if who.failed
     )

@@ -18,13 +18,19 @@ from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_type
 class Foreign:
     """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error.
 
-    `known` are its types, in lower case, where they are known without asking it.
+    `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails.
     """
 
     def __init__(
-        self, name: str, process: ForeignProcess, strict: bool = True, known: tuple[str, ...] | None = None
+        self,
+        name: str,
+        process: ForeignProcess,
+        strict: bool = True,
+        known: tuple[str, ...] | None = None,
+        cure: str | None = None,
     ) -> None:
         self.name = name
+        self._cure = cure
         self._known = known
         self._process = process
         self._strict = strict
@@ -34,7 +40,7 @@ class Foreign:
             return Passed(self.name, f"has no {network.type}")
         unusable = self._process.open()
         if unusable is not None:
-            return Passed(self.name, f"cannot be used: {unusable}", failed=True)
+            return Passed(self.name, f"cannot be used: {unusable}", failed=True, cure=self._cure)
         replies = {
             reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
         }
@@ -42,7 +48,8 @@ class Foreign:
             trouble = self.trouble()
             return Passed(self.name, f"has no {network.type}{f'; {trouble}' if trouble else ''}", bool(trouble))
         if "built" not in replies:
-            return Passed(self.name, f"could not build {network.type}: {replies['failed']['reason']}", failed=True)
+            reason = f"could not build {network.type}: {replies['failed']['reason']}"
+            return Passed(self.name, reason, failed=True, cure=self._cure)
         return self._fingerprint(network, scale, replies)
 
     def types(self) -> tuple[str, ...]:
@@ -137,4 +144,5 @@ def own_callable(named: str) -> Foreign:
     module, colon, name = named.partition(":")
     if not (module and colon and name):
         raise AutocalError(f"--network should be module:callable. Found {named}.", fix="For example my_archs:MyNet.")
-    return Foreign(named, ForeignProcess({"source": "own", "callable": named}))
+    cure = "Mend what --network names, or leave it out: so long as it fails, another builder speaks."
+    return Foreign(named, ForeignProcess({"source": "own", "callable": named}), cure=cure)

@@ -195,6 +195,15 @@ def test_the_next_builder_speaks_and_the_first_ones_trouble_is_told(archs: Forei
     assert [finding.code for finding in found.findings] == ["network-not-built"]
 
 
+def test_a_callable_that_cannot_be_imported_is_told_with_what_to_do_about_it() -> None:
+    with builders_for(NetworkSources(own="no_such_module:net")) as builders:
+        found = ask(builders, network("paragonsr2_tiny"), 4)
+    (finding,) = found.findings
+    assert (found.builder, finding.code) == ("built-in", "network-not-built")
+    assert finding.fix is not None
+    assert "--network" in finding.fix
+
+
 def test_a_callable_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_archs.py").write_text(
         "from torch import nn\n\n\ndef mine(dim, upscale):\n    return nn.Conv2d(3, dim * upscale, 1)\n",
