@@ -17,6 +17,7 @@ import yaml
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.run_trainer import config_argument, read_source, run_trainer
 
+once = pytest.mark.xdist_group("whole run")  # one worker, so that it is made once
 TRAINER = Path(__file__).parents[1] / "trainer"
 BLOCK = {"auto_calibrate": False, "baseline_iterations": 5, "adaptation_threshold": 0.001}
 PLAIN = {
@@ -76,6 +77,7 @@ def state(folder, iteration):
     return torch.load(folder / "experiments" / "run" / "training_states" / f"{iteration}.autocal", weights_only=True)
 
 
+@once
 def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(trained, tmp_path):
     text = "# mine\n" + config_with(BLOCK)
     assert (trained.returncode, trained.stderr) == (0, "")
@@ -90,6 +92,7 @@ def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(trained, tm
     assert state(tmp_path, 20)["iteration"] == 20
 
 
+@once
 @pytest.mark.usefixtures("trained")
 def test_a_resumed_run_ends_as_the_uninterrupted_one(run, tmp_path):
     whole, losses = state(tmp_path, 20), logged(tmp_path, "l_g_gan")
@@ -104,6 +107,7 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(run, tmp_path):
         assert torch.equal(column, resumed["scheduler"]["engine"]["tracks"][name])
 
 
+@once
 @pytest.mark.usefixtures("trained")
 def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
     for path in (tmp_path / "experiments" / "run" / "training_states").glob("*.autocal"):
