@@ -12,7 +12,6 @@ from torch import multiprocessing
 
 from autocal_cli.runtime.schedule import probe_due
 
-
 pytestmark = pytest.mark.xdist_group("runtime ranks")  # one worker, so that the processes are started once
 
 
