@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 	$(BIN)/autocal calibrate sample_configs/automatic.yml -o .demo/resolved.yml --diff --force
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from autocal_cli.dataset.device import pick_device
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.lookahead import default_workers, look_ahead
 from autocal_cli.dataset.measure import measure
-from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.metric_numbers import METRIC_VERSION
 from autocal_cli.dataset.record import METRIC_NAMES
 from autocal_cli.dataset.reference import QUANTILES, parse_reference
 from autocal_cli.dataset.sampling import Values

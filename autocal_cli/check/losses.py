@@ -89,7 +89,7 @@ def shares_of_nothing(checked: Checked) -> Iterator[Finding]:
                 fix = f"Known: {', '.join(sorted(known)) or 'none'}."
                 yield Finding("share-of-nothing", "warning", message, fix, checked.at(key, name))
     for name, kind in _mapping(checked, "kinds").items():
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             message = f"`kinds.{name}` is {kind!r}, which is no kind of loss."
             yield Finding(
                 "share-of-nothing", "warning", message, f"Known: {', '.join(KINDS)}.", checked.at("kinds", name)

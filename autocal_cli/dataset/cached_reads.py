@@ -15,7 +15,7 @@ from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
 from autocal_cli.dataset.file_table import ListedFile
 from autocal_cli.dataset.lookahead import look_ahead
-from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.metric_numbers import METRIC_VERSION
 from autocal_cli.dataset.record import FileIssue
 from autocal_cli.dataset.report_record import ImageFacts
 from autocal_cli.dataset.source import ImageSource

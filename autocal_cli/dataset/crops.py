@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from autocal_cli.dataset.lookahead import look_ahead
-from autocal_cli.dataset.metrics import WINDOW
+from autocal_cli.dataset.metric_numbers import WINDOW
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.metrics import (
+from autocal_cli.dataset.metric_numbers import (
     COLOUR_BITS,
     EDGE_THRESHOLD,
     FIXED_POINT,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.metric_numbers import METRIC_VERSION
 from autocal_cli.dataset.record import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.packaged import preset_text

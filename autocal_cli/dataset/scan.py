@@ -20,7 +20,7 @@ from autocal_cli.dataset.device_blocks import measured
 from autocal_cli.dataset.listing import Listing, list_images
 from autocal_cli.dataset.lookahead import default_workers
 from autocal_cli.dataset.measure import BATCH_SIZE, read_measured
-from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.metric_numbers import METRIC_VERSION
 from autocal_cli.dataset.ranks import Ranks, all_ranks
 from autocal_cli.dataset.record import DatasetFingerprint, FileIssue, TrainingCrops
 from autocal_cli.dataset.sample import Goal, MeasuredCallback, Sample, ScanProgress

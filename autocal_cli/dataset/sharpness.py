@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.metrics import WINDOW
+from autocal_cli.dataset.metric_numbers import WINDOW
 from autocal_cli.dataset.metrics_cpu import native_edge_share_of_one
 from autocal_cli.dataset.report_record import NativeSharpness
 from autocal_cli.dataset.sampling import Tally

@@ -1,14 +1,13 @@
-"""The builder of the families that autocal has itself: in this process, in milliseconds, with their variants."""
+"""The builder of the families that autocal has itself: in milliseconds, without torch, with their variants."""
 
 from __future__ import annotations
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import Finding
 from autocal_cli.network.families import FAMILIES, Family
-from autocal_cli.network.macs import macs_per_pixel
+from autocal_cli.network.layers import Sizes
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.scale import choose_scale
-from autocal_cli.network.structure import count_parameters, structure_hash
 
 DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
 
@@ -35,31 +34,29 @@ class BuiltIn:
 def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
     findings = family.check(network)
     built_scale, about_scale = choose_scale(network, scale, family.default_scale)
-    built = family.build(network, built_scale)
-    parameters, structure = count_parameters(built), structure_hash(built)
+    sizes = family.sizes(network, built_scale)
     registered = family.variant(network.type)
     return NetworkFingerprint(
         type=network.type,
         family=family.family(network.type),
-        variant=registered or recognise(parameters, structure, network, built_scale, family),
+        variant=registered or recognise(sizes, network, built_scale, family),
         scale=built_scale,
-        parameters=parameters,
-        macs_per_pixel=round(macs_per_pixel(built, family.in_chans(network)), 1),
+        parameters=sizes.parameters,
+        macs_per_pixel=round(sizes.macs_per_pixel, 1),
         builder=family.name,
-        structure=structure,
+        structure=sizes.structure,
         findings=(
             *findings,
             *about_scale,
-            *(_modified(network, registered, parameters, built_scale, family) if registered else ()),
+            *(_modified(network, registered, sizes.parameters, built_scale, family) if registered else ()),
         ),
     )
 
 
-def recognise(parameters: int, structure: str, network: NetworkOptions, scale: int, family: Family) -> str | None:
+def recognise(sizes: Sizes, network: NetworkOptions, scale: int, family: Family) -> str | None:
     """The variant of the network's family that has this structure at this scale, if one has."""
     for variant in family.variants(network.type):
-        candidate = family.build_variant(network.type, variant, scale)
-        if count_parameters(candidate) == parameters and structure_hash(candidate) == structure:
+        if family.variant_sizes(variant, scale).structure == sizes.structure:
             return variant
     return None
 
@@ -67,7 +64,7 @@ def recognise(parameters: int, structure: str, network: NetworkOptions, scale: i
 def _modified(
     network: NetworkOptions, variant: str, parameters: int, scale: int, family: Family
 ) -> tuple[Finding, ...]:
-    usual = count_parameters(family.build_variant(network.type, variant, scale))
+    usual = family.variant_sizes(variant, scale).parameters
     if abs(parameters - usual) <= DEVIATION * usual:
         return ()
     return (

@@ -1,4 +1,4 @@
-"""The architecture families that autocal builds itself, in this process, with all their variants.
+"""The architecture families whose sizes autocal knows by itself, without torch, with all their variants.
 
 Another family is one file and one row of FAMILIES.
 """
@@ -6,13 +6,15 @@ Another family is one file and one row of FAMILIES.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol
-
-from torch import nn
+from typing import TYPE_CHECKING, Protocol
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import Finding
+from autocal_cli.network.layers import Sizes
 from autocal_cli.network.paragonsr2_builder import BuiltInParagonSR2
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Family(Protocol):
@@ -37,21 +39,24 @@ class Family(Protocol):
     def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
         """Findings about the arguments of a type. Raises AutocalError where they cannot stand."""
 
-    def in_chans(self, network: NetworkOptions) -> int:
-        """Channels of the image that the network takes."""
-
-    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
-        """The network; on the meta device, with no memory and no weights. `network` has passed `check`.
+    def sizes(self, network: NetworkOptions, scale: int) -> Sizes:
+        """The sizes of the network, every argument in force. `network` has passed `check`.
 
         Raises AutocalError where the network is not made for `scale`.
         """
 
+    def in_chans(self, network: NetworkOptions) -> int:
+        """Channels of the image that the network takes."""
+
+    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
+        """The network itself, of just these sizes; needs torch. Raises as `sizes` does."""
+
     def variants(self, type: str) -> Collection[str]:
         """The variants of a type's family, smallest first."""
 
-    def build_variant(self, type: str, variant: str, scale: int) -> nn.Module:
-        """A variant of the family with its default switches, on the meta device."""
+    def variant_sizes(self, variant: str, scale: int) -> Sizes:
+        """Those of a variant of the family with its default switches."""
 
 
-# In order: the first that knows the type builds it.
+# In order: the first that knows the type measures it.
 FAMILIES: tuple[Family, ...] = (BuiltInParagonSR2(),)

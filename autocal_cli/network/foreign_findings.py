@@ -8,7 +8,7 @@ from typing import Any
 from autocal_cli.config.record import NetworkOptions, Value
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import in_words, nearest, place_of
-from autocal_cli.network.macs import SIDE
+from autocal_cli.network.layers import SIDE
 from autocal_cli.network.scale import mismatch
 
 KIND_WORDS = {

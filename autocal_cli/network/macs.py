@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-SIDE = 64  # pixels; window attention makes the cost a pixel depend on the size, so one size is fixed
+from autocal_cli.network.layers import SIDE
+
 # What else is tried, in order, where a network refuses that: multiples of windows of 6 to 16, least sizes, fixed ones.
 OTHER_SIDES = (48, 56, 60, 72, 96, 128, 256)
 FRAMES = (5, 3, 7, 2)  # of a clip, where a network takes clips; chosen, untested
@@ -35,14 +36,6 @@ class Count:
     frames: int | None
     device: str
     enlargement: float | None
-
-
-def macs_per_pixel(network: nn.Module, in_chans: int = 3) -> float:
-    """MACs per input pixel of one (1, in_chans, 64, 64) image, with gradients enabled.
-
-    `network` must be on the meta device: there the counter sees every kind of attention, and nothing is computed.
-    """
-    return _forward(network, (1, in_chans, SIDE, SIDE), "meta").macs_per_pixel
 
 
 def count_macs(

@@ -13,6 +13,7 @@ from autocal_cli.network.kinds import SWITCH, Kind, mapping_of, number, one_of, 
 
 SCALES = (2, 3, 4, 8)
 DEFAULT_SCALE = 4
+WINDOW = 32  # pixels a side, of the attention's windows
 
 BLOCK_ARGUMENTS: Mapping[str, Kind] = MappingProxyType(
     {

@@ -17,9 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from autocal_cli.network.paragonsr2_arguments import DEFAULT_SCALE
 from autocal_cli.network.paragonsr2_base import ClassicalUpsampler
-from autocal_cli.network.paragonsr2_second_arguments import ACCEPTED, ARGUMENTS, VARIANTS
-from autocal_cli.network.paragonsr2_second_blocks import SQUEEZE, photo_block, pro_block, realtime_block, stream_block
-from autocal_cli.network.shifted_windows import HEADS
+from autocal_cli.network.paragonsr2_second_arguments import ACCEPTED, ARGUMENTS, VARIANTS, check_width
+from autocal_cli.network.paragonsr2_second_blocks import photo_block, pro_block, realtime_block, stream_block
 
 
 class SecondParagonSR2(nn.Module):
@@ -62,7 +61,7 @@ class SecondParagonSR2(nn.Module):
             if not kind.accepts(given[name]):
                 raise ValueError(f"{name} should be {kind.expected}. Found {given[name]!r}")
         attends = attention_mode is not None and not export_safe
-        _check_width(variant, num_feat, attends)
+        check_width(variant, num_feat, attends)
         super().__init__()
 
         def block(index: int) -> nn.Module:
@@ -98,13 +97,6 @@ class SecondParagonSR2(nn.Module):
         detail: Tensor = self.conv_out(self.shuffle(self.conv_wide(self.conv_fuse(features))))
         base: Tensor = self.base(x)
         return base + self.gain * detail
-
-
-def _check_width(variant: str, num_feat: int, attends: bool) -> None:
-    if variant in ("photo", "pro") and attends and num_feat % HEADS:
-        raise ValueError(f"num_feat should be a multiple of {HEADS}, one part for each head. Found {num_feat}")
-    if variant == "pro" and num_feat < SQUEEZE:
-        raise ValueError(f"num_feat should be {SQUEEZE} or more with pro blocks. Found {num_feat}")
 
 
 def build_second_variant(name: str, scale: int = DEFAULT_SCALE, **switches: Any) -> SecondParagonSR2:

@@ -12,6 +12,10 @@ from typing import Any
 from autocal_cli.network.kinds import SWITCH, Kind, number, one_of, whole
 from autocal_cli.network.paragonsr2_arguments import SCALES
 
+EXPANSION = 2  # width of a block's inside, as a multiple of its channels
+HEADS = 4  # of the attention
+TOKENS, TOKEN_CHANNELS = 64, 16  # of a pro block's dictionary
+SQUEEZE = 16  # the channel gate's bottleneck is this many times narrower
 BLOCKS = ("realtime", "stream", "photo", "pro")
 _BACKENDS = (None, "sdpa", "flex")
 
@@ -55,3 +59,11 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 ACCEPTED = tuple(name for name in ARGUMENTS if name not in FIXED)
+
+
+def check_width(variant: str, num_feat: int, attends: bool) -> None:
+    """Raises ValueError where blocks of this kind cannot be that wide."""
+    if variant in ("photo", "pro") and attends and num_feat % HEADS:
+        raise ValueError(f"num_feat should be a multiple of {HEADS}, one part for each head. Found {num_feat}")
+    if variant == "pro" and num_feat < SQUEEZE:
+        raise ValueError(f"num_feat should be {SQUEEZE} or more with pro blocks. Found {num_feat}")

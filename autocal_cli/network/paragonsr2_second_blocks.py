@@ -8,11 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.network.paragonsr2_blocks import ChannelNorm
+from autocal_cli.network.paragonsr2_second_arguments import EXPANSION, SQUEEZE, TOKEN_CHANNELS, TOKENS
 from autocal_cli.network.shifted_windows import ShiftedWindows
-
-EXPANSION = 2  # width of a block's inside, as a multiple of its channels
-TOKENS, TOKEN_CHANNELS = 64, 16  # of a pro block's dictionary
-SQUEEZE = 16  # the channel gate's bottleneck is this many times narrower
 
 
 class ChannelScale(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-HEADS = 4  # as in the second generation
+from autocal_cli.network.paragonsr2_second_arguments import HEADS
 
 
 class ShiftedWindows(nn.Module):

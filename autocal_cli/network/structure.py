@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+from typing import TYPE_CHECKING
 
-from torch import nn
+from autocal_cli.network.layers import hash_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -18,5 +21,4 @@ def count_parameters(network: nn.Module) -> int:
 
 def structure_hash(network: nn.Module) -> str:
     """SHA-256 (hex) over the names and shapes of all parameters, in order of name."""
-    lines = sorted(f"{name} {tuple(parameter.shape)}" for name, parameter in network.named_parameters())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hash_of((name, tuple(parameter.shape)) for name, parameter in network.named_parameters())

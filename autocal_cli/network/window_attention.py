@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-WINDOW = 32  # pixels a side, as in the first generation
+from autocal_cli.network.paragonsr2_arguments import WINDOW
 
 
 class WindowAttention(nn.Module):

@@ -7,9 +7,7 @@ import pytest
 from autocal_cli.calibration.record import PARAMETERS, Presets
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import Place
-from autocal_cli.network.families import FAMILIES
-from autocal_cli.network.macs import macs_per_pixel
-from autocal_cli.network.structure import count_parameters
+from autocal_cli.network.fingerprint import fingerprint_network
 
 # The guide's table; adaptation_threshold and min_weight: the implementation that it describes.
 TABLE = {
@@ -43,10 +41,9 @@ def test_there_are_no_other_presets_and_they_stand_in_order_of_size(presets: Pre
 def test_a_presets_sizes_are_those_of_the_network_itself(variant: str, presets: Presets) -> None:
     preset = next(preset for preset in presets.presets if preset.variant == variant)
     network = NetworkOptions(f"paragonsr2_{variant}", {}, Place("train.yml"), {})
-    builder = next(builder for builder in FAMILIES if builder.knows(network.type))
-    built = {scale: builder.build(network, scale) for scale in (2, 3, 4, 8)}
-    assert preset.parameters == {scale: count_parameters(module) for scale, module in built.items()}
-    assert preset.macs_per_pixel == {scale: round(macs_per_pixel(module), 1) for scale, module in built.items()}
+    found = {scale: fingerprint_network(network, scale) for scale in (2, 3, 4, 8)}
+    assert preset.parameters == {scale: one.parameters for scale, one in found.items()}
+    assert preset.macs_per_pixel == {scale: one.macs_per_pixel for scale, one in found.items()}
 
 
 def test_every_number_has_a_source(presets: Presets) -> None:

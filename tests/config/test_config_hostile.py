@@ -128,7 +128,7 @@ def test_cost_grows_with_the_length_whatever_the_shape(presets):
         HEAD + TRAIN + "datasets:\n{}",
     ]
     for shape in shapes:
-        text = shape.replace("{}", "".join(f"  k{number}: {{a: 1}}\n" for number in range(10_000)))
-        started = time.monotonic()
+        text = shape.replace("{}", "".join(f"  k{number}: {{a: 1}}\n" for number in range(3000)))
+        started = time.process_time()
         edited(text.encode(), presets)
-        assert time.monotonic() - started < 10, shape
+        assert time.process_time() - started < 4, shape

@@ -44,7 +44,7 @@ def outside(text):
     return repr((data, train))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_only_the_block_changes_and_a_second_time_nothing_does(case):
     text = case[0].replace("sched", BLOCK_KEY).replace("total_iter", "x")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import subprocess
 import sys
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autocal_cli.cli import main
 from autocal_cli.dataset.ranks import Ranks
 
 
@@ -52,15 +53,30 @@ def folder(tmp_path_factory):
     return folder
 
 
-def analyzed(folder, *options, ranks=1):
-    starter = [sys.executable, "-m"]
-    if ranks > 1:
-        starter = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "-m"]
-    command = [*starter, "autocal_cli", "analyze-dataset", str(folder), "--json", "--quiet", *options]
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, env={**os.environ})
-    told = json.loads(ran.stdout) if ran.returncode == 0 else {}
-    told.pop("seconds", None)
-    return ran, told
+def by_two(folder, *options):
+    """What two processes say, started by torchrun."""
+    starter = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "autocal_cli"]
+    command = [*starter, "analyze-dataset", str(folder), "--json", "--quiet", *options]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
+
+
+def by_one(folder, *options):
+    """What this process says."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "argv", ["autocal", "analyze-dataset", str(folder), "--json", "--quiet", *options])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    out.flush()
+    assert not ended.value.code
+    return out.buffer.getvalue().decode()
+
+
+def numbers(text):
+    told = json.loads(text)
+    del told["seconds"]
+    return told
 
 
 OF_BATCHES = ("--batches", "10", "--batch-size", "20", "--crop", "16")
@@ -68,10 +84,9 @@ OF_BATCHES = ("--batches", "10", "--batch-size", "20", "--crop", "16")
 
 @pytest.mark.parametrize("options", [("--all",), ("--images", "100", "--seed", "3"), OF_BATCHES])
 def test_two_ranks_tell_what_one_does(folder, options):
-    _, alone = analyzed(folder, *options)
-    ran, together = analyzed(folder, *options, ranks=2)
+    alone, ran = numbers(by_one(folder, *options)), by_two(folder, *options)
     assert ran.returncode == 0
-    assert together == alone
+    assert numbers(ran.stdout) == alone
     assert alone["native_sharpness"]["mean"] > 0
     if options == OF_BATCHES:  # 151 files and 49 of them again, one of which cannot be read, twice
         assert (alone["images"]["read"], alone["crops"]) == (150, {"count": 198, "side": 16})
@@ -84,7 +99,7 @@ def errors(ran):
 
 
 def test_what_is_wrong_ends_all_ranks_and_is_told_by_each_once(tmp_path):
-    ran, _ = analyzed(tmp_path / "missing", ranks=2)
+    ran = by_two(tmp_path / "missing")
     assert ran.returncode != 0
     told = errors(ran)
     assert 1 <= len(told) == len(set(told)) <= 2  # torchrun may end one before it has spoken

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.metric_numbers import METRIC_VERSION
 from autocal_cli.dataset.record import DatasetFingerprint
 from autocal_cli.dataset.sample import ScanProgress
 from autocal_cli.dataset.scan import scan

@@ -19,6 +19,8 @@ from autocal_cli.network.foreign_process import ForeignProcess
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
 
+pytestmark = pytest.mark.xdist_group("foreign networks")  # one worker, so that their processes are started once
+
 SAME_SCALE = "Write the same scale in both places, or remove it from the network plain."
 TRAINER = Path(__file__).parents[1] / "trainer"
 PLAIN = 16 * (3 * 9 + 1) + 48 * (16 * 9 + 1)  # two 3x3 convolutions with biases: 3 -> 16 -> 48

@@ -10,13 +10,13 @@ import torch
 from autocal_cli.config.record import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import fingerprint_network
-from autocal_cli.network.macs import macs_per_pixel
+from autocal_cli.network.layers import sizes_of
 from autocal_cli.network.paragonsr2_second import SecondParagonSR2, build_second_variant
 from autocal_cli.network.paragonsr2_second_arguments import ACCEPTED, ARGUMENTS, VARIANTS
 from autocal_cli.network.paragonsr2_second_blocks import GatedMixer, InvertedBottleneck, SlimChannelGate
+from autocal_cli.network.paragonsr2_second_layers import second_layers
 from autocal_cli.network.record import NetworkFingerprint
 from autocal_cli.network.shifted_windows import ShiftedWindows
-from autocal_cli.network.structure import count_parameters
 
 # Measured on the trainer's second generation: all parameters, and GMAC of a 64x64 input.
 SIZES = [
@@ -60,9 +60,8 @@ def test_sizes_are_those_of_the_trainers_networks(variant: str, scale: int, para
     ],
 )
 def test_structural_switches(arguments: dict[str, Value], parameters: int, macs: int) -> None:
-    network = SecondParagonSR2(2, **arguments)  # type: ignore[arg-type]
-    assert count_parameters(network) == parameters
-    assert macs_per_pixel(network.to("meta")) * 64 * 64 == macs
+    sizes = sizes_of(second_layers(2, **arguments))  # type: ignore[arg-type]
+    assert (sizes.parameters, sizes.macs_per_pixel * 64 * 64) == (parameters, macs)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

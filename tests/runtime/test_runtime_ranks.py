@@ -12,12 +12,22 @@ from torch import multiprocessing
 
 from autocal_cli.runtime.schedule import probe_due
 
+pytestmark = pytest.mark.xdist_group("runtime ranks")  # one worker, so that the processes are started once
+
+
+def method() -> str:
+    """Ranks that are forked from a process which has torch already, where that can be; importing it takes seconds."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return "spawn"
+    multiprocessing.set_forkserver_preload(["torch.nn.parallel", "torch._dynamo"])
+    return "forkserver"
+
 
 @pytest.fixture(scope="module", params=[2, 3])
 def told(request, tmp_path_factory):
     """What each rank tells of its run."""
     folder, world = tmp_path_factory.mktemp("ranks"), request.param
-    multiprocessing.spawn(run_rank, (world, str(folder)), nprocs=world)
+    multiprocessing.start_processes(run_rank, (world, str(folder)), nprocs=world, start_method=method())
     return [torch.load(folder / f"{rank}.pt") for rank in range(world)]
 
 

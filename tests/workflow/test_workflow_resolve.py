@@ -73,7 +73,7 @@ def block_text(values: dict[str, Value], flow: bool, indent: int, comment: bool)
     final=st.booleans(),
     set_too=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_only_the_block_changes_and_only_once(
     values: dict[str, Value], flow: bool, comment: bool, newline: str, final: bool, set_too: bool
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ import torch
 import yaml
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.run_trainer import config_argument, read_source
+from autocal_cli.workflow.run_trainer import config_argument, read_source, run_trainer
 
+once = pytest.mark.xdist_group("whole run")  # one worker, so that it is made once
 TRAINER = Path(__file__).parents[1] / "trainer"
 BLOCK = {"auto_calibrate": False, "baseline_iterations": 5, "adaptation_threshold": 0.001}
 PLAIN = {
@@ -46,6 +49,25 @@ def run(tmp_path):
     return start
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    """What a whole run of the resolved block leaves behind; made once, read by several."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "train.yml").write_text("# mine\n" + config_with(BLOCK), "utf-8")
+    command = [sys.executable, "-m", "autocal_cli", "run", str(TRAINER / "train.py"), "-opt", "train.yml"]
+    environment = {**os.environ, "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", env=environment)
+    return folder, ran
+
+
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    """The same, to be changed."""
+    folder, ran = trained_once
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return ran
+
+
 def logged(folder, name):
     text = (folder / "experiments" / "run" / "train.log").read_text("utf-8")
     return [float(value) for value in re.findall(rf" {name}: (\S+)", text)]
@@ -55,10 +77,10 @@ def state(folder, iteration):
     return torch.load(folder / "experiments" / "run" / "training_states" / f"{iteration}.autocal", weights_only=True)
 
 
-def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(run, tmp_path):
+@once
+def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(trained, tmp_path):
     text = "# mine\n" + config_with(BLOCK)
-    ran = run(text)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (trained.returncode, trained.stderr) == (0, "")
     assert (tmp_path / "train.yml").read_text("utf-8") == text
     root = tmp_path / "experiments" / "run"
     assert (root / "train.autocal.yml").read_text("utf-8") == text
@@ -70,22 +92,24 @@ def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(run, tmp_pa
     assert state(tmp_path, 20)["iteration"] == 20
 
 
+@once
+@pytest.mark.usefixtures("trained")
 def test_a_resumed_run_ends_as_the_uninterrupted_one(run, tmp_path):
-    run(config_with(BLOCK))
-    whole, trained = state(tmp_path, 20), logged(tmp_path, "l_g_gan")
+    whole, losses = state(tmp_path, 20), logged(tmp_path, "l_g_gan")
     for iteration in (15, 20):
         for path in (tmp_path / "experiments" / "run" / "training_states").glob(f"{iteration}.*"):
             path.unlink()
     (tmp_path / "experiments" / "run" / "train.log").unlink()
     assert run(config_with(BLOCK), "--auto_resume").returncode == 0
     resumed = state(tmp_path, 20)
-    assert logged(tmp_path, "l_g_gan") == trained[10:]
+    assert logged(tmp_path, "l_g_gan") == losses[10:]
     for name, column in whole["scheduler"]["engine"]["tracks"].items():
         assert torch.equal(column, resumed["scheduler"]["engine"]["tracks"][name])
 
 
+@once
+@pytest.mark.usefixtures("trained")
 def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
-    run(config_with(BLOCK))
     for path in (tmp_path / "experiments" / "run" / "training_states").glob("*.autocal"):
         path.unlink()
     assert run(config_with(BLOCK), "--auto_resume").returncode == 0
@@ -180,17 +204,21 @@ def test_the_trainer_exits_as_it_would_alone(run):
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        (None, "autocal: train.yml: There is no `dynamic_loss_scheduling` block"),
-        ({"auto_calibrate": False, "momentum": 7}, "autocal: train.yml:11:15: `momentum` should be"),
-        ({"ceilings": {"adversarial": 2}}, "autocal: train.yml:11:20: `ceilings.adversarial` should be a share"),
-        ({"kinds": ["gan"]}, "autocal: train.yml:11:5: `kinds` should be a mapping"),
-        ({"gradient_shares": {"a": 0.9, "b": 0.2}}, "autocal: train.yml:11:7: `gradient_shares` should add up"),
+        (None, "train.yml: There is no `dynamic_loss_scheduling` block"),
+        ({"auto_calibrate": False, "momentum": 7}, "train.yml:11:15: `momentum` should be"),
+        ({"ceilings": {"adversarial": 2}}, "train.yml:11:20: `ceilings.adversarial` should be a share"),
+        ({"kinds": ["gan"]}, "train.yml:11:5: `kinds` should be a mapping"),
+        ({"gradient_shares": {"a": 0.9, "b": 0.2}}, "train.yml:11:7: `gradient_shares` should add up"),
     ],
 )
-def test_an_unusable_block_stops_before_the_trainer_starts(run, tmp_path, block, said):
-    ran = run(config_with(block))
-    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
-    assert said in ran.stderr
+def test_an_unusable_block_stops_before_the_trainer_starts(tmp_path, monkeypatch, block, said):
+    """In this process; a mistake in a sidecar (above) shows what the command makes of it."""
+    (tmp_path / "train.yml").write_text(config_with(block), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with warnings.catch_warnings(), pytest.raises(AutocalError) as raised:
+        run_trainer(TRAINER / "train.py", ["-opt", "train.yml"], False, say=print)
+    assert str(raised.value).startswith(said)
     assert not (tmp_path / "experiments").exists()
 
 
