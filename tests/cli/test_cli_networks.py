@@ -99,4 +99,4 @@ def test_weights_serve_where_nothing_builds_the_network(autocal, config_alone, t
     assert json.loads(autocal("explain", config_alone, "--no-dataset", "--json", "-q").out)["network"] == network
     gone = autocal("explain", config_alone, "--no-dataset", "--weights", tmp_path / "gone.pth")
     assert gone.code == 2
-    assert "no parameters can be read from this checkpoint" in gone.err
+    assert "There is no such checkpoint." in gone.err
