@@ -1,4 +1,4 @@
-"""The losses of published recipes, in our own code: perceptual, MS-SSIM of the luma, HSLuv, adversarial.
+"""The losses of published recipes that `calibrate --probe` does not know: perceptual, HSLuv, relativistic adversarial.
 
 Each gives the raw loss, without its weight, of images (B, 3, H, W) in about 0..1.
 """
@@ -9,14 +9,9 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from efficacy_losses import ssim_parts
 from recipe_vgg import STAND_IN, Vgg
 from torch import Tensor
 
-# Wang et al. 2003, table 1: the weights of the five levels of MS-SSIM
-LEVELS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-LUMA = (0.299, 0.587, 0.114)
-WINDOW = 11
 ROUND = 1e-12  # of the Charbonnier criterion: so small that it is L1 but for its differentiability at 0
 
 # sRGB (IEC 61966-2-1, D65) from XYZ, and the constants of CIE L*u*v*, as hsluv.org's specification gives them
@@ -42,22 +37,6 @@ def perceptual(vgg: Vgg, output: Tensor, high: Tensor, layers: Mapping[str, floa
 
 def _named(layers: Mapping[str, float]) -> dict[str, float]:
     return {STAND_IN.get(name, name): weight for name, weight in layers.items()}
-
-
-def luma_ms_ssim(output: Tensor, high: Tensor) -> Tensor:
-    """1 - MS-SSIM of the luma over five levels, contrast and structure alone: prod_j cs_j^w_j (Wang et al. 2003).
-
-    A level that is smaller than the window is padded with zeros, as traiNNer-redux does.
-    """
-    weights = output.new_tensor(LUMA)[:, None, None]
-    one, other = ((image.clamp(0.0, 1.0) * weights).sum(1, keepdim=True) for image in (output, high))
-    value = output.new_ones(len(output))
-    for weight in LEVELS:
-        pad = [WINDOW // 2] * 4 if one.shape[-1] < WINDOW else [0] * 4
-        _, contrast = ssim_parts(F.pad(one, pad), F.pad(other, pad), WINDOW)
-        value = value * F.relu(contrast).mean((1, 2, 3)).clamp_min(1e-6) ** weight
-        one, other = F.avg_pool2d(one, 2), F.avg_pool2d(other, 2)
-    return 1.0 - value.mean()
 
 
 def hsluv_loss(output: Tensor, high: Tensor) -> Tensor:

