@@ -182,7 +182,7 @@ def cells(found: Sequence[Row], settled: Sequence[Row]) -> str:
     late = statistics.median(row.share for row in settled if row.step > 0.8 * last)
     first = statistics.median(row.share for row in found if row.step <= EVERY)
     numbers = (statistics.median(values), quantile(values, 0.05), quantile(values, 0.95), values[-1], first, late)
-    return " | ".join(f"{number:.3f}" for number in numbers) + f" | {last}, {len({row.seed for row in settled})}"
+    return " | ".join(f"{number:.3%}" for number in numbers) + f" | {last}, {len({row.seed for row in settled})}"
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
