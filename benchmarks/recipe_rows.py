@@ -44,7 +44,7 @@ RECIPES = MappingProxyType(
             {"l1": 0.01, "perceptual": 1.0, "gan": 0.005}, LAST_LAYER, "vgg", relativistic=False, rate=1e-4,
         ),
         "traiNNer-redux": Recipe(
-            "the-database/traiNNer-redux, options/train/*/*_gan.yml, the losses that are on",
+            "the-database/traiNNer-redux, options/_templates/train/*/*_gan.yml, the losses that are on",
             {"msssim": 0.5, "perceptual": 0.01, "hsluv": 1.0, "gan": 0.1}, FIVE_LAYERS, "unet",
             relativistic=False, rate=2e-4,
         ),
