@@ -23,7 +23,8 @@ from torch.nn import functional as F  # noqa: N812
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of images in -1..1
 # Stride and padding of AlexNet's convolutions, and whether a pooling stands before them.
 LAYERS = ((4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False))
-ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype"), ("numpy.core.multiarray", "_reconstruct")}
+RECONSTRUCT = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")}  # numpy 1 and 2
+ARRAYS = {("numpy", "ndarray"), ("numpy", "dtype"), *RECONSTRUCT}
 
 Weights = list[tuple[Tensor, Tensor, Tensor]]  # kernel, bias, weight of each channel, by layer
 

@@ -27,6 +27,20 @@ def test_sane_shares_are_left_exactly_alone(engine):
     assert all(set(step.values()) == {1.0} for step in feed(new(engine), [row] * 150))
 
 
+# Shares in published recipes (benchmarks/RESULTS.md): medians; traiNNer-redux's with its highest adversarial share
+@pytest.mark.parametrize(
+    "pulls",
+    [
+        {"l1": 0.00065, "perceptual": 0.99904, "gan": 0.00029},
+        {"l1": 0.00001, "perceptual": 0.9885, "gan": 0.0115},
+        {"mssim": 0.12, "perceptual": 0.72, "hsluv": 0.11, "gan": 0.05},
+    ],
+)
+def test_published_recipes_are_left_exactly_alone(engine, pulls):
+    row = {**dict.fromkeys(pulls, 0.1), **{f"{name}!": pull for name, pull in pulls.items()}}
+    assert all(set(step.values()) == {1.0} for step in feed(new(engine, dict.fromkeys(pulls, 1.0)), [row] * 12))
+
+
 def test_min_weight_is_the_floor_of_the_guard(engine):
     row = {"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1e6}
     for floor in (1e-3, 1e-2):

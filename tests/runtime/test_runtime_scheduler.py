@@ -171,7 +171,7 @@ def test_settings_of_a_resolved_block_are_its_own():
     assert settings.ceilings["adversarial"] == 0.35
     assert SchedulerSettings.from_block({**resolved, "ceilings": {"adversarial": 0.2}}).ceilings == {
         "adversarial": 0.2,
-        "perceptual": 0.9,
+        "perceptual": 1.0,
     }
 
 
