@@ -193,7 +193,11 @@ def _listed(value: Any) -> Value:
 def _placement_from(entry: Mapping[str, Any]) -> Placement:
     """Records of before the axis was drawn lack the last three keys."""
     told = {key: entry[name] for key, name in _PLACEMENT_KEYS.items() if name in entry}
-    return restored(Placement, {key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
+    placement = restored(Placement, {key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
+    places = (placement.position, *(placement.macs_span or ()))
+    if any(place is not None and not 0 <= place <= len(placement.axis) - 1 for place in places):
+        raise ValueError("a place outside of the axis")
+    return placement
 
 
 def _dataset_entry(dataset: DatasetFingerprint) -> dict[str, Value]:

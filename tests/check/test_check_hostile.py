@@ -93,6 +93,7 @@ HEAD = "scale: 2\ntrain:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_we
         "  base: &b {momentum: 2}\n  dynamic_loss_scheduling: {<<: *b}\n",
         "  dynamic_loss_scheduling: !!python/object/apply:os.system [true]\n",
         "  dynamic_loss_scheduling: {? [1, 2] : 3}\n",
+        "  dynamic_loss_scheduling: {kinds: {x: []}}\n",
         "  dynamic_loss_scheduling: {momentum: !!float fast}\n",
         "  dynamic_loss_scheduling: {1: 2, true: 3, ~: 4}\n",
         "a: &a [x, x, x, x, x, x, x, x, x]\n"
