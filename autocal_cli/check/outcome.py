@@ -13,7 +13,7 @@ from autocal_cli.errors import AutocalError, Finding
 class CheckedFile:
     """One config: its findings, or the `error` for which it could not be read.
 
-    `path` is None for standard input; `checked` is what the checks saw.
+    `path` is None for standard input; `checked` is what the checks saw. A `sidecar` holds the block of another config.
     """
 
     name: str
@@ -21,6 +21,7 @@ class CheckedFile:
     findings: tuple[Finding, ...] = ()
     error: AutocalError | None = None
     checked: Checked | None = None
+    sidecar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

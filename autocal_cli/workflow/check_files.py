@@ -19,8 +19,10 @@ from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.workflow.check_roots import check_roots
 from autocal_cli.workflow.find_configs import Candidate, speaks_of_training
+from autocal_cli.workflow.holder import read_sidecar, sidecar_of
 from autocal_cli.workflow.network_cache import NetworkCache
 
+OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
 
 
@@ -52,11 +54,30 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
     """
     presets, networks = load_presets(), NetworkCache()
     files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
-    return CheckRun(tuple(file for file in files if file), sum(file is None for file in files))
+    found = [one for file in files if file for one in (file, check_sidecar(file, options)) if one]
+    return CheckRun(tuple(found), sum(file is None for file in files))
+
+
+def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | None:
+    """The sidecar of a checked config, looked at as that config's block; None where there is none to look at."""
+    checked, sidecar = file.checked, sidecar_of(file.path) if file.path else None
+    if checked is None or sidecar is None or file.path is None or sidecar == file.path or not sidecar.exists():
+        return None
+    try:
+        holder = read_sidecar(file.path, checked.document, checked.layout)
+        config = replace(checked.config, block=holder.block)
+    except AutocalError as error:
+        return CheckedFile(str(sidecar), sidecar, error=error, sidecar=True)
+    held = replace(checked, document=holder.document, layout=holder.layout, config=config, problems=())
+    found = in_order(check(held))
+    own = [one for one in found if one.place and one.place.path == str(sidecar) and one.code not in OF_CONFIGS_ALONE]
+    return CheckedFile(str(sidecar), sidecar, chosen(own, options.select, options.ignore), None, held, sidecar=True)
 
 
 def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
     """A checked config with everything mended that can be, checked again; None where nothing can. Writes nothing."""
+    if file.sidecar:  # a part of a config, which cannot be read again by itself
+        return None
     before, checked, findings, mended = file.checked, file.checked, file.findings, 0
     networks = NetworkCache()
     for _ in range(ROUNDS):

@@ -235,3 +235,41 @@ def test_what_calibrate_makes_of_the_corpus_has_no_mistake_in_its_block(corpus: 
     assert len(data["files"]) == len(sample) >= 9
     codes = {finding["code"] for file in data["files"] for finding in file["findings"]}
     assert codes <= {"unknown-key"}
+
+
+REDUX = """scale: 2
+network_g: {type: paragonsr2_nano}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+"""
+
+
+def test_a_sidecar_is_checked_with_its_config_and_left_as_it_is(autocal, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.yml").write_text(REDUX, encoding="utf-8")
+    assert autocal("calibrate", "train.yml", "--sidecar", "--no-dataset", "-q").code == 0
+    clean = autocal("check", "train.yml")
+    assert (clean.code, clean.out) == (0, b"")
+    sidecar = Path("train.autocal.yml")
+    sidecar.write_text(
+        "dynamic_loss_scheduling:\n  enabled: true\n  momentum: 0.99\n  max_wieght: 5.0\n", encoding="utf-8"
+    )
+    before = sidecar.read_bytes()
+    ran = autocal("check", "train.yml", "--fix", "--json")
+    config, beside = json.loads(ran.out)["files"]
+    assert config["findings"] == []
+    assert [(one["code"], one["line"]) for one in beside["findings"]] == [("value-unsupported", 3), ("misspelt-key", 4)]
+    assert ran.code == 1
+    assert sidecar.read_bytes() == before
+
+
+def test_a_sidecar_that_cannot_be_read_is_told(autocal, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.yml").write_text(REDUX, encoding="utf-8")
+    Path("train.autocal.yml").write_text("other: {}\n", encoding="utf-8")
+    ran = autocal("check", "train.yml")
+    assert ran.code == 2
+    assert "train.autocal.yml: The sidecar holds no `dynamic_loss_scheduling` mapping." in ran.err
