@@ -18,7 +18,7 @@ from autocal_cli.config.record import KeyPath, LossTerm, TrainingConfig, Value
 
 SAME_EFFECT = 1e-3  # relative; trails hold five significant digits, also of a momentum close to 1
 
-Origin = Literal["record", "calibrated", "by hand"]
+Origin = Literal["record", "native", "calibrated", "by hand"]
 Section = Literal["network", "run", "losses", "dataset", "parameters", "phases", "stability", "block"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 Facts = dict[tuple[Section, str], Value]
@@ -28,7 +28,7 @@ Facts = dict[tuple[Section, str], Value]
 class Schedule:
     """One side: a config and its schedule, which its record tells, or which was calibrated for the comparison.
 
-    By hand, `calibration.parameters` holds only those that stand in the block.
+    By hand, and of a `native` block, `calibration.parameters` holds only those that stand in it.
     """
 
     path: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from autocal_cli.calibration.calibrate import DATASET_INFO, calibrate
 from autocal_cli.calibration.comparison import Difference, Schedule, compare
 from autocal_cli.calibration.overrides import read_overrides, wholly_manual
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Calibration, Presets
+from autocal_cli.calibration.record import Calibration, Presets, Step
 from autocal_cli.calibration.resolved import has_record
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_block, read_training_config
@@ -21,6 +22,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.workflow.explain_file import explain_file
 from autocal_cli.workflow.holder import find_holder
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.native import touched_since_marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tupl
         told, findings = explain_file(path, DatasetOptions())
         return Schedule(str(path), "record", config, told), findings
     network = measure_network(config)
+    if touched_since_marked(holder.document, holder.layout) is not None:
+        bare = replace(config, block=read_block(holder.document, holder.layout))
+        native = _by_hand_alone(calibrate(bare, network, None, presets), _as_native)
+        return Schedule(str(path), "native", config, native), _telling(native.findings, config)
     if wholly_manual(config.block):
         by_hand = _by_hand_alone(calibrate(config, network, None, presets))
         return Schedule(str(path), "by hand", config, by_hand), _telling(by_hand.findings, config)
@@ -63,14 +69,18 @@ def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tupl
     )
 
 
-def _by_hand_alone(calibration: Calibration) -> Calibration:
-    """Nothing was chosen: of each parameter the step by hand is all there is."""
+def _by_hand_alone(calibration: Calibration, told: Callable[[Step], Step] = lambda step: step) -> Calibration:
+    """Nothing was chosen: of each parameter the step by hand is all there is, as `told` tells it."""
     parameters = {
-        name: replace(parameter, trail=(replace(parameter.trail[-1], before=None),))
+        name: replace(parameter, trail=(told(replace(parameter.trail[-1], before=None)),))
         for name, parameter in calibration.parameters.items()
         if parameter.manual
     }
     return replace(calibration, parameters=parameters)
+
+
+def _as_native(step: Step) -> Step:
+    return replace(step, code="native", source="--target native", reason="Written for the fork's own scheduler.")
 
 
 def _telling(findings: tuple[Finding, ...], config: TrainingConfig) -> tuple[Finding, ...]:

@@ -270,3 +270,14 @@ def test_the_schema_replaces_no_file_of_others(autocal, tmp_path, content):
 def test_the_schema_goes_to_no_folder(autocal, tmp_path):
     assert autocal("schema", "-o", tmp_path).code == 2
     assert autocal("schema", "-o", tmp_path / "none" / "schema.json").code == 2
+
+
+def test_a_block_written_for_the_forks_scheduler_has_the_values_that_stand_in_it(autocal, config, tmp_path):
+    native, resolved = tmp_path / "native.yml", tmp_path / "resolved.yml"
+    assert autocal("calibrate", config, "--target", "native", "-o", native).code == 0
+    assert autocal("calibrate", config, "-o", resolved).code == 0
+    told = json.loads(autocal("diff", native, resolved, "--json", "--all").out)
+    assert told["a"]["origin"] == "native"
+    parameters = {one["name"]: one for one in told["values"] if one["section"] == "parameters"}
+    assert parameters["momentum"]["a"] == parameters["momentum"]["b"] != 0.85
+    assert "written with --target native" in autocal("diff", native, resolved).out.decode()
