@@ -148,6 +148,16 @@ def test_a_share_near_all_or_nothing_is_said_at_its_loss(weights, findings):
     assert told(weights) == findings
 
 
+@pytest.mark.parametrize(("kind", "severity"), [("adversarial", "warning"), ("perceptual", "info")])
+def test_beside_a_dominant_perceptual_loss_shares_are_a_notice_as_in_published_recipes(kind, severity):
+    weights = {**WEIGHTS, "gan": 100.0}
+    losses = [replace(loss, kind=kind) if loss.label == "gan" else loss for loss in a_probe().losses]
+    probe = replace(a_probe(), losses=weighed(tuple(losses), weights))
+    found = probe_findings(probe, a_config(gan=100.0))
+    assert {finding.severity for finding in found} == {severity}
+    assert len(found) == 3
+
+
 def test_a_loss_that_is_alone_has_all_of_the_pull_and_that_is_no_finding():
     probe = a_probe()
     alone = replace(probe, losses=weighed(probe.losses[:1], WEIGHTS))
