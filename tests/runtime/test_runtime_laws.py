@@ -58,7 +58,7 @@ def test_the_order_of_losses_does_not_matter(rows, engine, order):
 
 
 @settings(max_examples=15, deadline=None)
-@given(engines, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(0.01, 0.3))
+@given(engines, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(0.01, 0.18))
 def test_constant_losses_with_sane_weights_never_move(engine, value, gradient, share):
     """The adversarial loss has a share below its ceiling: not one multiplier leaves 1, not by one bit."""
     pull = share / (1.0 - share) * gradient
@@ -75,7 +75,7 @@ def test_a_share_above_its_ceiling_is_brought_to_it_and_held(engine, weight, see
     weights = {"pixel": 1.0, "mse": 0.5, "gan": weight}
     for row, multipliers in zip(rows, feed(new(engine, weights, min_weight=1e-6), rows), strict=True):
         pull = {name: weights[name] * multipliers[name] * row[name + "!"] for name in weights}
-        assert pull["gan"] / sum(pull.values()) <= 0.35 * 1.2
+        assert pull["gan"] / sum(pull.values()) <= 0.2 * 1.25
 
 
 QUIET = {"max_weight": 10.0, "cusum_h": 1e9, "spike_z": 1e9}
