@@ -57,9 +57,12 @@ class Outcome:
     step_ms: float
 
 
-def one_run(setting: Setting, photographs: Photographs, device: torch.device) -> Outcome:
-    """Trains and measures. `diverged`: no longer finite, or worse in PSNR than before the first step."""
-    training = Training(setting, photographs, device)
+def one_run(setting: Setting, photographs: Photographs, device: torch.device, method: Method | None = None) -> Outcome:
+    """Trains and measures, with the method that is set, or `method` in its place.
+
+    `diverged`: no longer finite, or worse in PSNR than before the first step.
+    """
+    training = Training(setting, photographs, device, method)
     training.measure()  # before the first step
     untrained = training.seen.pop()
     evaluated = {round(setting.steps * (LATE + (1 - LATE) * n / EVALUATIONS)) for n in range(1, EVALUATIONS + 1)}

@@ -137,12 +137,15 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def where_autocal_loses(found: Sequence[Group], method: str = "autocal") -> list[str]:
-    """In words: every cell in which another method has a PSNR that is higher by more than the noise of the seeds."""
+    """In words: every cell in which another method has a PSNR that is higher by more than the noise of the seeds.
+
+    One seed tells no noise: then every higher PSNR is named.
+    """
     lines = []
     for group in found:
         for factor in group.factors:
             own = group.cell(method, factor, psnr)
-            noise = math.sqrt(2) * own.half_width
+            noise = 0.0 if math.isnan(own.half_width) else math.sqrt(2) * own.half_width
             better = {
                 other: group.cell(other, factor, psnr).mean - own.mean
                 for other in group.methods
