@@ -16,7 +16,7 @@ from autocal_cli.commands.options import (
     TrainerKindOption,
     refuse_together,
 )
-from autocal_cli.errors import AutocalError
+from autocal_cli.errors import AutocalError, Place
 
 if TYPE_CHECKING:
     from autocal_cli.check.outcome import CheckRun
@@ -92,13 +92,16 @@ def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
     """The run as it is after mending, with every file written."""
     from autocal_cli.check.outcome import CheckRun
     from autocal_cli.commands.voice import say
-    from autocal_cli.config.storage import replace_file
+    from autocal_cli.config.storage import read_bytes, replace_file
     from autocal_cli.workflow.check_files import mend_file
 
     files = []
     for file in run.files:
         mended = mend_file(file, options)
         if mended is not None and file.path is not None:
+            if read_bytes(file.path) != mended.before:
+                message = "The config changed while it was checked, so it was not mended."
+                raise AutocalError(message, place=Place(file.name), fix="Check it again.")
             replace_file(file.path, mended.after)
             if not quiet:
                 say(f"{file.name}: {mended.mended} mended.")

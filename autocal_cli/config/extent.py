@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair, ScalarNode, SequenceNode
+from autocal_cli.config.edits import Edit
 from autocal_cli.errors import AutocalError
 
 
@@ -65,3 +68,10 @@ def behind_deeper_comments(document: ConfigDocument, after: int, column: int) ->
             break
         position = below
     return after
+
+
+def lines_below(document: ConfigDocument, after: int, lines: Sequence[str]) -> Edit:
+    """Inserts whole lines below the line that holds the character before `after`, also where that one has no end."""
+    offset, newline = next_line(document.text, after), document.newline
+    ended = document.text.endswith("\n", 0, offset)
+    return Edit(offset, offset, "".join(line + newline if ended else newline + line for line in lines))

@@ -11,7 +11,14 @@ from collections.abc import Collection, Mapping
 from autocal_cli.config.comments import comments_between
 from autocal_cli.config.document import AliasNode, ConfigDocument, MappingNode, Node, Pair, ScalarNode
 from autocal_cli.config.edits import Edit, Patch
-from autocal_cli.config.extent import behind_deeper_comments, colon_end, last_node, last_token_end, next_line
+from autocal_cli.config.extent import (
+    behind_deeper_comments,
+    colon_end,
+    last_node,
+    last_token_end,
+    lines_below,
+    next_line,
+)
 from autocal_cli.config.reading import read_scalar, read_value, same_data
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.render import render_body, render_flow, render_pairs
@@ -151,13 +158,7 @@ class _Planner:
                 raise AutocalError(message, place=self.document.place(node.start), fix="End its last line.")
 
     def _insert_lines(self, after: int, lines: list[str]) -> None:
-        """Inserts whole lines below the line that holds the character before `after`."""
-        text, newline = self.document.text, self.document.newline
-        offset = next_line(text, after)
-        if text.endswith("\n", 0, offset):
-            self.edits.append(Edit(offset, offset, "".join(line + newline for line in lines)))
-        else:
-            self.edits.append(Edit(offset, offset, "".join(newline + line for line in lines)))
+        self.edits.append(lines_below(self.document, after, lines))
 
     def _replace_value(self, mapping: MappingNode, pair: Pair, level: int, value: Value) -> None:
         """Replaces whatever follows `key:` up to its last token; comments in between move to lines of their own."""

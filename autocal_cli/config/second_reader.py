@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
@@ -18,11 +19,11 @@ from autocal_cli.config.extent import last_token_end
 from autocal_cli.config.record import Value
 
 
-def other_readings(document: ConfigDocument, pair: Pair, flow: bool) -> dict[str, object]:
+def other_readings(document: ConfigDocument, pair: Pair, flow: bool) -> dict[str, Any]:
     """The value of a pair by reader's name; `flow` is whether it stands between braces.
 
     The pair has to stand by itself: no alias, no anchor from elsewhere. What a reader refuses to read has the error as
-    its value, which equals nothing.
+    its value, which is the same as nothing.
     """
     column = pair.key.start - document.line_start(pair.key.start)
     text = document.text[pair.key.start : last_token_end(document, pair)]
@@ -30,12 +31,19 @@ def other_readings(document: ConfigDocument, pair: Pair, flow: bool) -> dict[str
     return {name: _only_value(read, text) for name, read in _READERS.items()}
 
 
-def _only_value(read: Callable[[str], object], text: str) -> object:
+def _only_value(read: Callable[[str], object], text: str) -> Any:
     try:
         mapping = read(text)
     except (YAMLError, yaml.YAMLError, ValueError) as error:
         return error
-    return next(iter(mapping.values())) if isinstance(mapping, Mapping) and len(mapping) == 1 else mapping
+    return _with_text_keys(next(iter(mapping.values()))) if isinstance(mapping, dict) and len(mapping) == 1 else mapping
+
+
+def _with_text_keys(value: Any) -> Value:
+    """As autocal reads data: `8: x` is under "8"."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _read_1_1(text: str) -> object:
@@ -49,16 +57,3 @@ def _read_1_2(text: str) -> object:
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {"PyYAML": _read_1_1, "ruamel.yaml": _read_1_2}
-
-
-def same(found: object, value: Value) -> bool:
-    """Equal in value, exact type and order, all the way down; nan is nan. (Keys count as text: `8: x` is under "8".)"""
-    if isinstance(value, dict):
-        return (
-            isinstance(found, Mapping)
-            and [str(key) for key in found] == list(value)
-            and all(same(item, value[str(key)]) for key, item in found.items())
-        )
-    if isinstance(value, list):
-        return isinstance(found, list) and len(found) == len(value) and all(map(same, found, value))
-    return type(found) is type(value) and repr(found) == repr(value)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, Pair
 from autocal_cli.config.edits import Edit, Patch
-from autocal_cli.config.extent import next_line
+from autocal_cli.config.extent import lines_below, next_line
 from autocal_cli.config.reading import read_value, same_data
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.toml_document import TomlDocument, statements_below
@@ -221,9 +221,4 @@ class _Planner:
             after = end
 
     def _insert_lines(self, after: int, lines: list[str]) -> None:
-        text, newline = self.document.text, self.document.newline
-        offset = next_line(text, after)
-        if text.endswith("\n", 0, offset):
-            self.edits.append(Edit(offset, offset, "".join(line + newline for line in lines)))
-        else:
-            self.edits.append(Edit(offset, offset, "".join(newline + line for line in lines)))
+        self.edits.append(lines_below(self.document, after, lines))

@@ -10,6 +10,7 @@ from typing import Any
 import tomlkit
 
 from autocal_cli.config.document import ConfigDocument, MappingNode, Node, SequenceNode, TypedScalarNode
+from autocal_cli.config.reading import same_data
 from autocal_cli.config.record import KeyPath, Value
 from autocal_cli.config.toml_document import TomlDocument
 from autocal_cli.errors import VerificationError
@@ -29,7 +30,7 @@ def verify_toml(before: ConfigDocument, after: ConfigDocument, values: Mapping[K
         ("tomlkit", tomlkit.parse(after.text).unwrap()),
     ):
         for path, value in values.items():
-            if repr(_at(data, path)) != repr(value):
+            if not same_data(_at(data, path), value):
                 raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} with {reader}.")
     lost = _comments(before) - _comments(after)
     if lost:

@@ -16,9 +16,9 @@ from autocal_cli.config.document import (
     parse_document,
 )
 from autocal_cli.config.edits import Patch, inverse, splice
-from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.reading import lookup, read_value, same_data
 from autocal_cli.config.record import KeyPath, Value
-from autocal_cli.config.second_reader import other_readings, same
+from autocal_cli.config.second_reader import other_readings
 from autocal_cli.config.toml_verify import verify_toml
 from autocal_cli.errors import AutocalError, VerificationError
 
@@ -58,13 +58,13 @@ def verify_patch(
 def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> None:
     pair, name = lookup(after, path), ".".join(path)
     for version in ("1.1", "1.2"):
-        if pair is None or repr(read_value(after, pair.value, version)) != repr(value):
+        if pair is None or not same_data(read_value(after, pair.value, version), value):
             raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
     assert pair is not None
     owner = lookup(after, path[:-1])
     flow = owner is not None and isinstance(owner.value, MappingNode) and owner.value.flow
     for reader, found in other_readings(after, pair, flow or after.root.flow).items():
-        if not same(found, value):
+        if not same_data(found, value):
             raise VerificationError(f"`{name}` should read back as {value!r}, and {reader} reads {found!r}.")
 
 

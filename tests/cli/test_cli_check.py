@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.workflow import check_files
 
 CASES = Path(__file__).parent.parent / "cases_check"
 RESOLVED = Path(__file__).parent.parent / "cases"
@@ -273,3 +274,20 @@ def test_a_sidecar_that_cannot_be_read_is_told(autocal, tmp_path, monkeypatch) -
     ran = autocal("check", "train.yml")
     assert ran.code == 2
     assert "train.autocal.yml: The sidecar holds no `dynamic_loss_scheduling` mapping." in ran.err
+
+
+def test_what_changes_while_it_is_checked_is_not_mended(autocal, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "train.yml"
+    path.write_text(REDUX.replace("0.5", "5e-1"), encoding="utf-8")
+    mend_file = check_files.mend_file
+
+    def mend_while_somebody_writes(*given):
+        found = mend_file(*given)
+        path.write_text("train: {total_iter: 7}  # just now\n", encoding="utf-8")
+        return found
+
+    monkeypatch.setattr(check_files, "mend_file", mend_while_somebody_writes)
+    ran = autocal("check", path, "--fix")
+    assert ran.code == 2
+    assert "The config changed while it was checked, so it was not mended. Check it again." in ran.err
+    assert path.read_text(encoding="utf-8") == "train: {total_iter: 7}  # just now\n"
