@@ -21,8 +21,8 @@ from autocal_cli.probing.trainer_losses import trainer_series
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
-# Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays about a minute on
-# a CPU. At twice as many, nano against a U-Net took 76 to 79 s of one core; at this many it was not timed as a whole.
+# Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays about a minute
+# on a CPU. At twice as many, nano against a U-Net took 76 to 79 s of one core; at this many it was not timed whole.
 MOST_MACS = 1.0e12
 
 Output = tuple[Tensor, Tensor]  # of a batch: what the network puts out, and the target
