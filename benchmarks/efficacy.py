@@ -8,6 +8,7 @@ real ones ("told apart", adversarial sets only), and the time of a step. Photogr
 
     python benchmarks/efficacy.py --small FOLDER       ends in about 20 minutes on 2 cores
     python benchmarks/efficacy.py --full FOLDER        for a GPU: three networks, two scales, five factors, five seeds
+    python benchmarks/efficacy.py --small FOLDER --vary drift       the scheduler's own numbers, changed one by one
 
 Finished runs are kept in OUT/runs.csv, and a run that is there is not made again: interrupt it and go on whenever you
 like. OUT also gets table.md, a PNG a table, and efficacy.html.
@@ -26,9 +27,10 @@ from pathlib import Path
 import torch
 from efficacy_losses import LOSS_SETS
 from efficacy_methods import METHODS
+from efficacy_methods.variations import FAMILIES
 from efficacy_page import page, plot
 from efficacy_plan import FULL, SMALL, Outcomes, Plan, changed
-from efficacy_run import Outcome, Setting, one_run
+from efficacy_run import Outcome, Setting, bicubic, one_run
 from efficacy_table import groups, markdown, where_autocal_loses
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from small_photographs import Photographs, load_photographs
@@ -46,7 +48,7 @@ def main() -> None:
         for setting, outcome in made(missing, plan, arguments):
             outcomes.add(setting, outcome)
             progress.advance(task)
-    report(outcomes, plan, arguments.out)
+    report(outcomes, plan, arguments.folder, arguments.out)
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -56,7 +58,9 @@ def parsed_arguments() -> argparse.Namespace:
     size.add_argument("--small", action="store_const", dest="plan", const=SMALL, help="for a CPU")
     size.add_argument("--full", action="store_const", dest="plan", const=FULL, help="for a GPU")
     parser.add_argument("--losses", nargs="+", choices=list(LOSS_SETS))
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS))
+    methods = parser.add_mutually_exclusive_group()
+    methods.add_argument("--methods", nargs="+", choices=list(METHODS))
+    methods.add_argument("--vary", nargs="+", choices=list(FAMILIES), help="in place of other methods")
     parser.add_argument("--variants", nargs="+", metavar="VARIANT", help="of ParagonSR2: nano, micro, tiny, ...")
     parser.add_argument("--scales", nargs="+", type=int, metavar="N")
     parser.add_argument("--factors", nargs="+", type=float, metavar="X", help="by which the weight is wrong")
@@ -69,6 +73,9 @@ def parsed_arguments() -> argparse.Namespace:
 
 
 def planned(arguments: argparse.Namespace) -> Plan:
+    if arguments.vary:
+        varied = (name for family in arguments.vary for name in FAMILIES[family])
+        arguments.methods = ["static", "autocal", *varied]
     names = ("losses", "methods", "variants", "scales", "factors", "seeds", "steps")
     return changed(arguments.plan, **{name: getattr(arguments, name) for name in names})
 
@@ -104,18 +111,24 @@ class Worker:
     @classmethod
     def run(cls, setting: Setting) -> Outcome:
         if setting.scale not in cls.photographs:
-            found = load_photographs(cls.folder, setting.scale)
-            cls.photographs[setting.scale] = replace(found, held_out=found.held_out[: cls.held_out])
+            cls.photographs[setting.scale] = photographs_of(cls.folder, setting.scale, cls.held_out)
         return one_run(setting, cls.photographs[setting.scale], cls.device)
 
 
-def report(outcomes: Outcomes, plan: Plan, out: Path) -> None:
+def photographs_of(folder: Path, scale: int, held_out: int) -> Photographs:
+    """Those to learn from, and the first `held_out` of those that are held out."""
+    found = load_photographs(folder, scale)
+    return replace(found, held_out=found.held_out[:held_out])
+
+
+def report(outcomes: Outcomes, plan: Plan, folder: Path, out: Path) -> None:
     """The tables on standard output and in files, of the runs of this plan alone."""
     wanted = plan.settings()
     found = groups({setting: outcomes.rows[setting] for setting in wanted if setting in outcomes.rows})
     loses = where_autocal_loses(found) or ["nowhere by more than the noise of the seeds"]
-    lost = "Where autocal's default has the lower PSNR:\n\n- " + "\n- ".join(loses)
-    text = "\n\n".join([*map(markdown, found), lost])
+    lost = "Where another method is better than autocal's default:\n\n- " + "\n- ".join(loses)
+    scales = {group.scale: bicubic(photographs_of(folder, group.scale, plan.held_out), group.scale) for group in found}
+    text = "\n\n".join([*(markdown(group, scales[group.scale]) for group in found), lost])
     pictures = [plot(group) for group in found]
     for group, picture in zip(found, pictures, strict=True):
         name = f"{group.losses.replace('+', '-')}-{group.variant}-x{group.scale}.png"

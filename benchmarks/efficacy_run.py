@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from efficacy_losses import LOSS_SETS, raw_losses
-from efficacy_measures import CLASSIFIER_BATCH, high_frequency_energy, psnr, ssim, told_apart
-from efficacy_methods import METHODS
-from efficacy_methods.task import Method, Task
+from efficacy_measures import CLASSIFIER_BATCH, Enlarge, high_frequency_energy, psnr, ssim, told_apart
+from efficacy_methods import ALL
+from efficacy_methods.task import Task
 from lpips_weights import lpips, lpips_weights
 from small_networks import Discriminator, Features, seeded
 from small_photographs import Crops, Photographs, shrink
@@ -57,12 +58,12 @@ class Outcome:
     step_ms: float
 
 
-def one_run(setting: Setting, photographs: Photographs, device: torch.device, method: Method | None = None) -> Outcome:
-    """Trains and measures, with the method that is set, or `method` in its place.
+def one_run(setting: Setting, photographs: Photographs, device: torch.device) -> Outcome:
+    """Trains and measures.
 
     `diverged`: no longer finite, or worse in PSNR than before the first step.
     """
-    training = Training(setting, photographs, device, method)
+    training = Training(setting, photographs, device)
     training.measure()  # before the first step
     untrained = training.seen.pop()
     evaluated = {round(setting.steps * (LATE + (1 - LATE) * n / EVALUATIONS)) for n in range(1, EVALUATIONS + 1)}
@@ -80,11 +81,9 @@ def one_run(setting: Setting, photographs: Photographs, device: torch.device, me
 
 
 class Training:
-    """Networks, optimisers and crops of one run, all from its seed. `method` stands in for the one that is set."""
+    """Networks, optimisers and crops of one run, all from its seed."""
 
-    def __init__(
-        self, setting: Setting, photographs: Photographs, device: torch.device, method: Method | None = None
-    ) -> None:
+    def __init__(self, setting: Setting, photographs: Photographs, device: torch.device) -> None:
         self.setting, self.photographs, self.device = setting, photographs, device
         loss_set = LOSS_SETS[setting.losses]
         self.wrong, self.weights = loss_set.wrong, loss_set.scaled(setting.factor)
@@ -98,7 +97,7 @@ class Training:
             self.weights, loss_set.types, loss_set.shares, f"paragonsr2_{setting.variant}", setting.scale,
             setting.batch, setting.steps,
         )  # fmt: skip
-        self.objective = (method or METHODS[setting.method])(task)
+        self.objective = ALL[setting.method](task)
         self.seen: list[tuple[float, float, float]] = []
         self.wrong_shares: list[float] = []
         self.times: list[float] = []
@@ -146,30 +145,11 @@ class Training:
         pulls = gradient_norms(list(raw.values()), output) * output.new_tensor(list(self.weights.values()))
         return shares(pulls)[list(raw).index(self.wrong)].item()
 
-    @torch.no_grad()
     def measure(self) -> None:
-        """PSNR (dB), SSIM, and high-frequency energy beside the original's, over the held-out photographs."""
-        scale, found, energies = self.setting.scale, [], [0.0, 0.0]
-        for photograph in self.photographs.held_out:
-            high = centre(photograph, VIEW // scale * scale).to(self.device)
-            output = self.network(shrink(high, scale)).clamp(0.0, 1.0)
-            found.append((psnr(output, high, 2 * scale), ssim(output, high)))
-            energies[0] += high_frequency_energy(output, scale)
-            energies[1] += high_frequency_energy(high, scale)
-        mean_psnr, mean_ssim = (sum(values) / len(found) for values in zip(*found, strict=True))
-        self.seen.append((mean_psnr, mean_ssim, energies[0] / energies[1]))
+        self.seen.append(fidelity(self.network, self.photographs, self.setting.scale, self.device))
 
     def lpips(self) -> float:
-        """Mean over the held-out photographs, at the end of the run; nan without the weights for it."""
-        weights = lpips_weights()
-        if weights is None:
-            return math.nan
-        scale, found = self.setting.scale, []
-        for photograph in self.photographs.held_out:
-            high = centre(photograph, VIEW // scale * scale).to(self.device)
-            with torch.no_grad():
-                found.append(lpips(self.network(shrink(high, scale)).clamp(0.0, 1.0), high, weights))
-        return sum(found) / len(found)
+        return mean_lpips(self.network, self.photographs, self.setting.scale, self.device)
 
     def told_apart(self) -> float:
         unseen = [(photograph[0] * 255.0).byte() for photograph in self.photographs.held_out]
@@ -189,6 +169,50 @@ class Training:
     def step_ms(self) -> float:
         """Median over the steps, network and losses, without the discriminator's own step."""
         return sorted(self.times)[len(self.times) // 2] * 1e3
+
+
+def pairs(
+    enlarge: Enlarge, photographs: Photographs, scale: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every held-out photograph's centre, made small and enlarged again, beside itself: (1, 3, H, W) in 0..1 each."""
+    for photograph in photographs.held_out:
+        high = centre(photograph, VIEW // scale * scale).to(device)
+        yield enlarge(shrink(high, scale)).clamp(0.0, 1.0), high
+
+
+@torch.no_grad()
+def fidelity(
+    enlarge: Enlarge, photographs: Photographs, scale: int, device: torch.device
+) -> tuple[float, float, float]:
+    """PSNR (dB), SSIM, and high-frequency energy beside the original's, over the held-out photographs."""
+    found, energies = [], [0.0, 0.0]
+    for output, high in pairs(enlarge, photographs, scale, device):
+        found.append((psnr(output, high, 2 * scale), ssim(output, high)))
+        energies[0] += high_frequency_energy(output, scale)
+        energies[1] += high_frequency_energy(high, scale)
+    mean_psnr, mean_ssim = (sum(values) / len(found) for values in zip(*found, strict=True))
+    return mean_psnr, mean_ssim, energies[0] / energies[1]
+
+
+@torch.no_grad()
+def mean_lpips(enlarge: Enlarge, photographs: Photographs, scale: int, device: torch.device) -> float:
+    """Mean over the held-out photographs; nan without the weights for it."""
+    weights = lpips_weights()
+    if weights is None:
+        return math.nan
+    found = [lpips(output, high, weights) for output, high in pairs(enlarge, photographs, scale, device)]
+    return sum(found) / len(found)
+
+
+def bicubic(photographs: Photographs, scale: int) -> Outcome:
+    """What enlarging without any network gives on the held-out photographs."""
+
+    def enlarge(low: Tensor) -> Tensor:
+        return F.interpolate(low, scale_factor=scale, mode="bicubic")
+
+    cpu = torch.device("cpu")
+    found, distance = fidelity(enlarge, photographs, scale, cpu), mean_lpips(enlarge, photographs, scale, cpu)
+    return Outcome(*found, distance, math.nan, math.nan, diverged=False, step_ms=math.nan)
 
 
 def optimizer_of(network: torch.nn.Module) -> torch.optim.Optimizer:

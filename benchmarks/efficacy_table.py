@@ -92,6 +92,38 @@ def psnr(outcome: Outcome) -> float:
     return outcome.psnr
 
 
+@dataclass(frozen=True)
+class Quality:
+    """A measure of quality. `better` takes two of its values and says by how much the first is the better one."""
+
+    of: Measure
+    better: Callable[[float, float], float]
+
+    def half_width(self, group: Group, seeds: int) -> float:
+        return group.half_width(self.of, seeds)
+
+
+def higher(one: float, other: float) -> float:
+    return one - other
+
+
+def lower(one: float, other: float) -> float:
+    return other - one
+
+
+def nearer_to_one(one: float, other: float) -> float:
+    return abs(1.0 - other) - abs(1.0 - one)
+
+
+QUALITIES: Mapping[str, Quality] = {
+    "PSNR": Quality(psnr, higher),
+    "SSIM": Quality(lambda outcome: outcome.ssim, higher),
+    "LPIPS": Quality(lambda outcome: outcome.lpips, lower),
+    "detail": Quality(lambda outcome: outcome.high_frequency, nearer_to_one),
+    "told apart": Quality(lambda outcome: outcome.told_apart, lower),
+}
+
+
 def groups(rows: Rows) -> list[Group]:
     keys = dict.fromkeys((s.losses, s.variant, s.scale) for s in rows)
     return [
@@ -100,19 +132,25 @@ def groups(rows: Rows) -> list[Group]:
     ]
 
 
-def markdown(group: Group) -> str:
-    """The table of one group: PSNR by factor, then what the other measures say at x1 and at the largest factor."""
+def markdown(group: Group, bicubic: Outcome) -> str:
+    """The table of one group: PSNR by factor, then what the other measures say at x1 and at the largest factor.
+
+    `bicubic`: the same photographs, enlarged without any network.
+    """
     factors = group.factors
     high = factors[-1]
     head = ["method", *(f"PSNR x{factor:g}" for factor in factors), "spread", f"lost x{high:g}"]
     for name in MEASURES:
         head += [f"{name} x1", f"{name} x{high:g}"]
     lines = [head, *(row(group, method, factors) for method in group.methods)]
-    width = group.half_width(psnr, max(s.seed for s in group.rows) + 1)
+    seeds = max(s.seed for s in group.rows) + 1
     rule = "|" + "---|" * len(head)
     body = ["| " + " | ".join(line) + " |" for line in lines]
-    title = f"**{group.losses}**, {group.variant} at x{group.scale}; 95% interval of a mean PSNR: +-{width:.2f} dB"
-    return "\n".join([title, "", body[0], rule, *body[1:]])
+    beside = ", ".join(f"{name} {number(quality.of(bicubic), 3)}" for name, quality in QUALITIES.items())
+    noise = ", ".join(f"{name} ±{number(q.half_width(group, seeds), 3)}" for name, q in QUALITIES.items())
+    title = f"**{group.losses}**, {group.variant} at x{group.scale}"
+    notes = f"Bicubic: {beside}. Interval (95%) of a mean: {noise}."
+    return "\n".join([f"{title}. {notes}", "", body[0], rule, *body[1:]])
 
 
 def row(group: Group, method: str, factors: Sequence[float]) -> list[str]:
@@ -128,30 +166,32 @@ def number(value: float, digits: int) -> str:
 
 
 MEASURES: Mapping[str, Measure] = {
-    "SSIM": lambda outcome: outcome.ssim,
-    "LPIPS": lambda outcome: outcome.lpips,
-    "detail": lambda outcome: outcome.high_frequency,
-    "told apart": lambda outcome: outcome.told_apart,
+    **{name: quality.of for name, quality in QUALITIES.items() if quality.of is not psnr},
     "ms": lambda outcome: outcome.step_ms,
 }
 
 
 def where_autocal_loses(found: Sequence[Group], method: str = "autocal") -> list[str]:
-    """In words: every cell in which another method has a PSNR that is higher by more than the noise of the seeds.
+    """In words: every cell and measure in which another method is better by more than the noise of the seeds.
 
-    One seed tells no noise: then every higher PSNR is named.
+    One seed tells no noise: then every better mean is named. With so many cells some lie beyond the noise by chance.
     """
     lines = []
     for group in found:
         for factor in group.factors:
-            own = group.cell(method, factor, psnr)
-            noise = 0.0 if math.isnan(own.half_width) else math.sqrt(2) * own.half_width
-            better = {
-                other: group.cell(other, factor, psnr).mean - own.mean
-                for other in group.methods
-                if other != method and group.cell(other, factor, psnr).mean - own.mean > noise
-            }
-            if better:
-                named = ", ".join(f"{other} by {gain:.2f} dB" for other, gain in better.items())
-                lines.append(f"{group.losses}, {group.variant} x{group.scale}, weight x{factor:g}: {named}")
+            for name, quality in QUALITIES.items():
+                if better := _better(group, factor, quality, method):
+                    place = f"{group.losses}, {group.variant} x{group.scale}, weight x{factor:g}"
+                    lines.append(f"{place}, {name}: " + ", ".join(better))
     return lines
+
+
+def _better(group: Group, factor: float, quality: Quality, method: str) -> list[str]:
+    own = group.cell(method, factor, quality.of)
+    noise = 0.0 if math.isnan(own.half_width) else math.sqrt(2) * own.half_width
+    others = {other: group.cell(other, factor, quality.of).mean for other in group.methods if other != method}
+    return [
+        f"{other} {mean:.3f} (autocal {own.mean:.3f})"
+        for other, mean in others.items()
+        if quality.better(mean, own.mean) > noise
+    ]

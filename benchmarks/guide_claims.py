@@ -20,24 +20,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from efficacy_methods import METHODS
-from efficacy_methods.autocal import scheduler
-from efficacy_methods.task import Method, Objective, Task
+from efficacy_methods.variations import GUIDE
 from efficacy_run import Setting, Training
 from small_photographs import Photographs, load_photographs
 from torch import Tensor
 
-BEFORE = {"momentum": 0.95, "adaptation_rate": 0.005, "max_weight": 100.0, "baseline_iterations": 200}
 EVERY = 250  # steps between two evaluations
 FIRST = 1000  # iterations after which the document saw a degradation
 GROWTH = 20  # steps; 2,000 is torch's own, which would take a run of 40,000 to show
-
-
-def warned_of(task: Task) -> Objective:
-    return scheduler(task, BEFORE).total
-
-
-COMPARED = {"static": METHODS["static"], "the block warned of": warned_of, "calibrated": METHODS["autocal"]}
+COMPARED = {"static": "static", "the block warned of": GUIDE, "calibrated": "autocal"}  # method by name of its row
 
 
 def main() -> None:
@@ -60,14 +51,14 @@ def print_traces(photographs: Photographs, arguments: argparse.Namespace) -> Non
     print("|---|---|---|---|---|---|")
     for factor in arguments.factors:
         for name, method in COMPARED.items():
-            settings = [setting(factor, seed, arguments.steps) for seed in range(arguments.seeds)]
-            traces = [trace(Training(one, photographs, torch.device("cpu"), method)) for one in settings]
+            settings = [setting(method, factor, seed, arguments.steps) for seed in range(arguments.seeds)]
+            traces = [trace(Training(one, photographs, torch.device("cpu"))) for one in settings]
             print(f"x{factor:g} {name}: {traces}", file=sys.stderr, flush=True)
             print(f"| x{factor:g} | {name} | " + " | ".join(cells(traces)) + " |", flush=True)
 
 
-def setting(factor: float, seed: int, steps: int) -> Setting:
-    return Setting("l1+feature+gan", "nano", 2, "static", factor, seed, steps, low_side=16, batch=8)
+def setting(method: str, factor: float, seed: int, steps: int) -> Setting:
+    return Setting("l1+feature+gan", "nano", 2, method, factor, seed, steps, low_side=16, batch=8)
 
 
 def trace(training: Training) -> dict[int, float]:
@@ -96,8 +87,8 @@ def cell(values: list[float]) -> str:
 class ScaledTraining(Training):
     """The network under float16 autocast, its gradients scaled. `scales` are those after each step."""
 
-    def __init__(self, setting: Setting, photographs: Photographs, method: Method) -> None:
-        super().__init__(setting, photographs, torch.device("cpu"), method)
+    def __init__(self, setting: Setting, photographs: Photographs) -> None:
+        super().__init__(setting, photographs, torch.device("cpu"))
         self.scaler = torch.amp.GradScaler("cpu", growth_interval=GROWTH)
         self.scales: list[float] = []
 
@@ -118,7 +109,7 @@ def print_loss_scale(photographs: Photographs, arguments: argparse.Namespace) ->
     print("|---|---|---|---|---|---|")
     for factor in arguments.factors:
         for name, method in COMPARED.items():
-            training = ScaledTraining(setting(factor, 0, arguments.steps), photographs, method)
+            training = ScaledTraining(setting(method, factor, 0, arguments.steps), photographs)
             for iteration in range(1, arguments.steps + 1):
                 training.step(iteration)
             late = training.scales[arguments.steps // 2 :]

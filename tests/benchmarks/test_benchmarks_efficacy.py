@@ -18,13 +18,18 @@ from efficacy_methods.dwa import balanced
 from efficacy_methods.existing import BASELINE, RATE, ExistingRule
 from efficacy_methods.softadapt import adapted
 from efficacy_methods.task import Task
+from efficacy_methods.variations import VARIATIONS
 from efficacy_plan import SMALL, Outcomes, changed
-from efficacy_run import Outcome, Setting, one_run
+from efficacy_run import Outcome, Setting, bicubic, one_run
 from efficacy_table import Group, groups, markdown, where_autocal_loses
 from lpips_weights import lpips, read_weights
+from PIL import Image
 from small_photographs import Photographs
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from autocal_cli.runtime import host_engine, schedule
+from autocal_cli.runtime import scheduler as scheduler_module
 
 SETTING = Setting("l1+feature+gan", "nano", 2, "static", 1.0, 0, steps=5, low_side=16, batch=2)
 OUTCOME = Outcome(29.0, 0.9, 0.2, 0.1, 0.7, 0.3, False, 12.0)
@@ -180,8 +185,58 @@ def test_the_table_says_what_a_wrong_weight_costs_and_where_autocal_loses():
     assert math.isnan(table.lost("autocal", 1.0))
     # t(0.975, 6) = 2.447; each cell has the deviation 0.1 sqrt(2)
     assert table.half_width(lambda outcome: outcome.psnr, 2) == pytest.approx(2.447 * 0.1, rel=1e-3)
-    assert where_autocal_loses([table]) == ["l1+feature+gan, nano x2, weight x1: DWA by 1.00 dB"]
-    assert "| static | 30.00 | 28.00 | 2.00 | 1.00 |" in markdown(table)
+    expected = "l1+feature+gan, nano x2, weight x1, PSNR: DWA 31.000 (autocal 30.000)"
+    assert where_autocal_loses([table]) == [expected]
+    shown = markdown(table, replace(OUTCOME, psnr=28.5))
+    assert "| static | 30.00 | 28.00 | 2.00 | 1.00 |" in shown
+    assert "Bicubic: PSNR 28.500" in shown
+    assert "PSNR ±0.245" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"lpips": 0.05}, "LPIPS: DWA 0.050 (autocal 0.100)"),
+        ({"high_frequency": 0.5}, "detail: DWA 0.500 (autocal 0.200)"),
+        ({"high_frequency": 1.9}, None),  # too much of it, and farther from 1
+        ({"told_apart": 0.6}, "told apart: DWA 0.600 (autocal 0.700)"),
+        ({"ssim": 0.8}, None),
+    ],
+)
+def test_every_measure_knows_which_way_is_better(change, expected):
+    rows = {replace(SETTING, method="autocal"): OUTCOME, replace(SETTING, method="DWA"): replace(OUTCOME, **change)}
+    place = "l1+feature+gan, nano x2, weight x1, "
+    assert where_autocal_loses(groups(rows)) == ([place + expected] if expected else [])
+
+
+@pytest.mark.parametrize("name", list(VARIATIONS))
+def test_every_variation_of_the_defaults_leaves_the_defaults_as_they_were(name):
+    before = schedule.PROBES_ADVERSARIAL, scheduler_module.GUARD_SLEW, host_engine.drift_signal
+    method = VARIATIONS[name](task({"a": 1.0, "b": 1.0}))
+    output = torch.ones(2, 3, 4, 4, requires_grad=True)
+    totals = [method(two_losses(output), iteration, output).item() for iteration in range(1, 8)]
+    assert totals == pytest.approx([11.0 * 96.0] * 7)  # nothing moves yet, so nothing is scaled
+    assert (schedule.PROBES_ADVERSARIAL, scheduler_module.GUARD_SLEW, host_engine.drift_signal) == before
+
+
+@pytest.mark.parametrize(("name", "sign"), [("free", -1), ("free, exponent -1", 1), ("no drift", 0)])
+def test_the_drift_goes_with_the_gradient_or_against_it(name, sign):
+    """After the baseline the second loss pulls twice as hard: the drift takes from it what it gained, or adds to it."""
+    method = VARIATIONS[name](task({"a": 1.0, "b": 1.0}))
+    output = torch.ones(2, 3, 4, 4, requires_grad=True)
+    for iteration in range(1, 61):
+        method(two_losses(output), iteration, output)
+    for iteration in range(61, 90):
+        raw = {"a": output.sum(), "b": 20.0 * output.sum()}
+        total = method(raw, iteration, output).item()
+    difference = total / 96.0 - 21.0
+    assert abs(difference) < 1e-3 if sign == 0 else math.copysign(1.0, difference) == sign
+
+
+def test_bicubic_is_measured_as_the_networks_are(photographs):
+    found = bicubic(photographs, 2)
+    assert 5.0 < found.psnr < 15.0  # noise
+    assert 0.0 < found.high_frequency < 1.0
 
 
 def test_the_report_writes_its_tables_pictures_and_page(tmp_path):
@@ -189,7 +244,10 @@ def test_the_report_writes_its_tables_pictures_and_page(tmp_path):
     for setting, outcome in group().rows.items():
         outcomes.add(setting, outcome)
     plan = changed(SMALL, methods=["static", "autocal", "DWA"], factors=[1.0, 100.0], losses=["l1+feature+gan"])
-    efficacy.report(outcomes, replace(plan, steps=5, batch=2), tmp_path)
+    for number in range(2):
+        noise = np.random.default_rng(number).integers(256, size=(64, 70, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    efficacy.report(outcomes, replace(plan, steps=5, batch=2), tmp_path, tmp_path)
     assert (tmp_path / "l1-feature-gan-nano-x2.png").read_bytes().startswith(b"\x89PNG")
     assert "lost x100" in (tmp_path / "table.md").read_text(encoding="utf-8")
     assert "data:image/png;base64," in (tmp_path / "efficacy.html").read_text(encoding="utf-8")
