@@ -35,7 +35,7 @@ def attach(
     Args:
         losses: the generator's loss modules by label. A plain function is exchanged in the mapping for one that is
             scaled, so the mapping must be mutable then.
-        block: a `dynamic_loss_scheduling` block.
+        block: a `dynamic_loss_scheduling` block. One that says `enabled: false` attaches nothing.
         total_iter: length of the run in optimiser steps.
         optimizer: the generator's; its steps are counted. Without it set `Attachment.iteration` at every step, or let
             every further call of a loss count as a step.
@@ -73,7 +73,8 @@ class Attachment:
         self._waiting: dict[str, Tensor] = {}  # losses of this step that came before the output was known
         self._within = 0  # attached losses in whose forward we are, so that a loss within a loss is scaled once
         self._undo: list[Callable[[], None]] = []
-        self._hook_all(losses)
+        if scheduler.settings.enabled:
+            self._hook_all(losses)
         if optimizer is not None:
             self._undo.append(optimizer.register_step_post_hook(self._optimizer_stepped).remove)
 

@@ -151,7 +151,8 @@ class DynamicLossScheduler:
 
     def probes_next(self) -> bool:
         """Whether the gradients are to be measured in the step that would begin now: by schedule, or a loss is new."""
-        return self._newcomers or probe_due(self._steps + 1, self._adversarial)
+        due = self._newcomers or probe_due(self._steps + 1, self._adversarial)
+        return due and self.settings.enabled
 
     def begin(self, iteration: int, probing: bool, norms: Mapping[str, Tensor] | None) -> None:
         """Closes the step before with the values added to it, and sets the multipliers of the new one.
@@ -161,6 +162,9 @@ class DynamicLossScheduler:
             probing: whether gradients were to be measured, on all ranks alike.
             norms: the norms found (0-dim, see probe.py) by name; None where nothing could be probed on this rank.
         """
+        if not self.settings.enabled:
+            self._iteration = iteration
+            return
         rows = self._in_rows(norms).to(self._device) if norms else None
         means = self._values.means(len(self._index))
         means, rows = average_over_ranks(means, rows, len(self._index), probing, self._device)
@@ -177,7 +181,8 @@ class DynamicLossScheduler:
 
     def add(self, named: Mapping[str, Tensor]) -> None:
         """Adds the raw values of one forward pass to the step; the losses were met."""
-        self._values.add(named, self._index)
+        if self.settings.enabled:
+            self._values.add(named, self._index)
 
     def describe_losses(self) -> list[LossDescription]:
         """What is known of every configured loss."""

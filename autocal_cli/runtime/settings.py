@@ -23,7 +23,7 @@ class SchedulerSettings:
     """Everything that the scheduler needs to know; the names are those of the block.
 
     `ceilings` by kind of loss (1: none) and `gradient_shares` by label are shares of the pull, 0..1; `kinds` overrides
-    the kind of a loss by its label. `phases` end at shares of total_iter.
+    the kind of a loss by its label. `phases` end at shares of total_iter. Not `enabled`: every multiplier stays 1.
     """
 
     momentum: float
@@ -41,6 +41,7 @@ class SchedulerSettings:
     ceilings: Mapping[str, float] = field(default_factory=dict)
     gradient_shares: Mapping[str, float] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
+    enabled: bool = True
 
     @classmethod
     def from_block(cls, block: Mapping[str, Any], total_iter: int | None = None) -> SchedulerSettings:
@@ -68,6 +69,7 @@ class SchedulerSettings:
             ceilings={**default_ceilings(), **read_shares(given, "ceilings")},
             gradient_shares=read_shares(given, "gradient_shares"),
             kinds={label: str(kind) for label, kind in by_loss(given, "kinds").items()},
+            enabled=block.get("enabled") is not False,
         )
 
 

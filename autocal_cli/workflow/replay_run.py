@@ -33,7 +33,7 @@ def replay_run(logs: Path, config_path: Path, on_progress: OnProgress | None = N
     block = _resolved_block(config)
     overrides = read_overrides(block, {}, load_presets())  # a wrong value shows with its place
     total_iter = config.total_iter or _stated_total(block)
-    settings = SchedulerSettings.from_block(block.values, total_iter)
+    settings = SchedulerSettings.from_block({**block.values, "enabled": True}, total_iter)
     log, log_findings = read_logs(logs)
     losses = match_losses(config.losses, log.labels)
     if not losses:

@@ -411,3 +411,13 @@ def test_no_value_is_read_on_a_device():
         total = losses["l_g_l1"](output, torch.zeros(2, 4, device="meta")) + losses["l_g_gan"](2.0 * output, True)
         total.backward()
         assert total.device.type == "meta"
+
+
+def test_nothing_is_attached_where_the_block_is_switched_off():
+    losses = {"l1": L1Loss(), "gan": GANLoss(1e6), "plain": lambda output, target: (output - target).abs().mean()}
+    plain = losses["plain"]
+    attachment = attach(losses, {**BLOCK, "enabled": False}, 100)
+    assert losses["plain"] is plain
+    assert not any(loss._forward_hooks for loss in losses.values() if isinstance(loss, nn.Module))
+    attachment.load_state_dict(attachment.state_dict())
+    attachment.detach()

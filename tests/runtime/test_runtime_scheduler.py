@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from runtime_runs import feed, new, noisy
+from runtime_runs import BLOCK, feed, new, noisy
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
@@ -182,8 +182,23 @@ def test_settings_of_an_unresolved_block_are_calibrated_with_a_warning():
     assert settings.baseline_iterations >= 1
 
 
+def test_a_block_that_is_switched_off_leaves_every_loss_as_it_is(engine):
+    off = DynamicLossScheduler.from_config({**BLOCK, "enabled": False}, {"pixel": 1.0, "gan": 1.0}, 200, engine=engine)
+    output = torch.ones(2, 3, 4, 4, requires_grad=True)
+    for iteration in range(1, 40):
+        raw = {"pixel": output.sum(), "gan": 1e6 * output.sum()}  # on, the guard would act at once
+        assert {name: float(value) for name, value in off(raw, iteration, output).items()} == {"pixel": 1.0, "gan": 1.0}
+    assert off.total(raw, iteration, output).item() == pytest.approx(96.0 * (1.0 + 1e6))
+    assert off.get_monitoring_stats()["multipliers"] == {"pixel": 1.0, "gan": 1.0}
+    assert off.events() == []
+    on = DynamicLossScheduler.from_config(BLOCK, {"pixel": 1.0, "gan": 1.0}, 200, engine=engine)
+    on.load_state_dict(off.state_dict())
+    assert float(on(raw, 40, output)["gan"]) < 0.01  # taken up where it is switched on
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"momentum": 1.5}, {"ceilings": {"gan": 2}}, {"gradient_shares": {"a": 0.6, "b": 0.6}}]
+    "wrong",
+    [{"momentum": 1.5}, {"enabled": "yes"}, {"ceilings": {"gan": 2}}, {"gradient_shares": {"a": 0.6, "b": 0.6}}],
 )
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(AutocalError):
