@@ -53,10 +53,9 @@ def calibrate(
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters: dict[str, Parameter] = {}
-    for name in PARAMETERS:  # the threshold before the baseline, which depends on it
+    for name in PARAMETERS:
         trail = _ruled(name, first_steps[name], signals, presets)
-        threshold = parameters["adaptation_threshold"].value if name == "baseline_iterations" else None
-        trail += noise_steps(name, trail[-1].after, probe, threshold, config)
+        trail += noise_steps(name, trail[-1].after, probe, config)
         parameters[name] = _settled(name, trail, total_iter, overrides, presets)
     return Calibration(
         network=network,

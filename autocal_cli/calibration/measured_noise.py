@@ -5,7 +5,12 @@ over probes with weight 0.3, G_base its mean over the probes within the baseline
 log G between batches of the training's size, independent from probe to probe,
 
     s_smooth = s sqrt(0.3 / (2 - 0.3))            adaptation_threshold = 2 s_smooth, of the loss that scatters most
-    s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= threshold / 4
+    s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= 0.1, never fewer than
+                                                  without the measurement
+
+An error of the baseline stays in the multiplier for the whole run; a tenth of a weight is nothing that a training
+notices (benchmarks/RESULTS.md). Little noise is no reason for a short baseline: it is measured on the untrained
+network, and says nothing of how fast the gradients change in the first steps.
 
 The noise of a batch of n crops is 1 / sqrt(n) of that of one. The noise of the value, which is shown beside, does not
 enter: only where the scheduler cannot probe do values move a loss, and then those of the squared losses alone.
@@ -22,7 +27,7 @@ from autocal_cli.probing.record import LossProbe, ProbeFingerprint
 
 PROBE_MEMORY = 0.3  # the runtime's weight of a new probe (runtime/track.py; a test holds both to each other)
 DEVIATIONS = 2.0  # of the smoothed noise, that make a threshold; chosen, untested
-BASE_SHARE = 0.25  # of the threshold, to which the baseline is known; chosen, untested
+BASE_ERROR = 0.1  # of the logarithm, to which the baseline is known; chosen, untested
 LEAST_BATCHES = 8  # below, a deviation is known to worse than a quarter; chosen, untested
 LONGEST = 10_000  # steps of a baseline that are looked at; the bounds of baseline_iterations lie far below
 
@@ -32,10 +37,8 @@ PROBES = ((10, 1), (100, 5), (1000, 25), (LONGEST, 100))
 PROBES_ADVERSARIAL = ((10, 1), (100, 5), (1000, 10), (LONGEST, 25))
 
 
-def noise_steps(
-    name: str, before: Number, probe: ProbeFingerprint | None, threshold: Number | None, config: TrainingConfig
-) -> list[Step]:
-    """What the measured noise says of a parameter: one step, or none. `threshold` is the one already chosen."""
+def noise_steps(name: str, before: Number, probe: ProbeFingerprint | None, config: TrainingConfig) -> list[Step]:
+    """What the measured noise says of a parameter: one step, or none."""
     noisiest = _noisiest(probe.losses) if probe and probe.batches >= LEAST_BATCHES else None
     if probe is None or noisiest is None:
         return []
@@ -46,10 +49,11 @@ def noise_steps(
         after = _short(DEVIATIONS * smoothed(noise))
         margin = _short(after / math.sqrt(2 * (probe.batches - 1)), 2)  # standard error of a deviation
         return [Step("probe-threshold", source, before, after, f"{told}: {DEVIATIONS:g} deviations, smoothed.", margin)]
-    if name == "baseline_iterations" and threshold:
-        steps = baseline_for(noise, BASE_SHARE * threshold, config.adversarial)
-        reason = f"{told}; its baseline is then known to a quarter of adaptation_threshold."
-        return [Step("probe-baseline", source, before, steps, reason)]
+    if name == "baseline_iterations":
+        steps = baseline_for(noise, BASE_ERROR, config.adversarial)
+        kept = "" if steps > before else ": the baseline is long enough"
+        reason = f"{told}; the probes of {steps:,} steps know its mean to {BASE_ERROR:.0%}{kept}."
+        return [Step("probe-baseline", source, before, max(before, steps), reason)]
     return []
 
 

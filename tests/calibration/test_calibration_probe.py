@@ -53,16 +53,23 @@ def chosen(probe: ProbeFingerprint | None, settings=None):
     return calibrate(a_config(), NETWORK, None, load_presets(), settings, probe)
 
 
-def test_noise_sets_the_threshold_and_the_threshold_the_baseline():
-    parameters = chosen(a_probe()).parameters
-    # 2 x 0.2 sqrt(0.3 / 1.7) of MS-SSIM; the adversarial loss scatters more, but never drifts
-    assert parameters["adaptation_threshold"].value == pytest.approx(0.4 * math.sqrt(0.3 / 1.7), rel=5e-3)
-    # (0.2 / (0.168 / 4))^2 = 22.7 probes: 10 in the first 10 steps, then one every 5
-    assert parameters["baseline_iterations"].value == 75
+def test_noise_sets_the_threshold_and_the_baseline():
+    parameters = chosen(a_probe(mssim=0.45)).parameters
+    # 2 x 0.45 sqrt(0.3 / 1.7) of MS-SSIM; the adversarial loss scatters more, but never drifts
+    assert parameters["adaptation_threshold"].value == pytest.approx(0.9 * math.sqrt(0.3 / 1.7), rel=5e-3)
+    # (0.45 / 0.1)^2 = 20.3 probes: 10 in the first 10 steps, then one every 5
+    assert parameters["baseline_iterations"].value == 65
     steps = [parameters[name].trail for name in ("adaptation_threshold", "baseline_iterations")]
     measured = [step for trail in steps for step in trail if step.code.startswith("probe-")]
     assert [step.source for step in measured] == ["measured: --probe 20"] * 2
-    assert "mssim scatters by 0.2" in measured[0].reason
+    assert "mssim scatters by 0.45" in measured[0].reason
+
+
+def test_little_noise_never_shortens_the_baseline():
+    """The noise is that of the untrained network: it cannot say how fast gradients change in the first steps."""
+    found, without = (chosen(probe).parameters["baseline_iterations"] for probe in (a_probe(mssim=0.01), None))
+    assert found.value == without.value
+    assert "the baseline is long enough" in next(s for s in found.trail if s.code == "probe-baseline").reason
 
 
 @pytest.mark.parametrize(
@@ -89,9 +96,6 @@ def test_what_is_written_by_hand_wins_over_what_was_measured():
     settings = {("adaptation_threshold",): 0.3, ("baseline_iterations",): 33}
     parameters = chosen(a_probe(), settings).parameters
     assert (parameters["adaptation_threshold"].value, parameters["baseline_iterations"].value) == (0.3, 33)
-    # a threshold by hand is what the baseline is measured against: (0.2 / (0.3 / 4))^2 = 7.1 probes
-    only = chosen(a_probe(), {("adaptation_threshold",): 0.3}).parameters
-    assert only["baseline_iterations"].value == 8
 
 
 @pytest.mark.parametrize(
