@@ -15,6 +15,8 @@ help:
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@# spandrel alone, for its tests: torchvision, which it names and two of its networks need, comes with CUDA
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'spandrel==0.4.2' einops safetensors
 	@touch $@
 
 demo: $(INSTALLED)

@@ -22,7 +22,7 @@ from autocal_cli.probing.trainer_losses import trainer_series
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
 # Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays about a minute
-# on a CPU. At twice as many, nano against a U-Net took 76 to 79 s of one core; at this many it was not timed whole.
+# on a CPU: nano against a U-Net took 27 s of one core, and 31 s on a machine with as many other jobs as cores.
 MOST_MACS = 1.0e12
 
 Output = tuple[Tensor, Tensor]  # of a batch: what the network puts out, and the target
@@ -66,27 +66,20 @@ def probe(
     if not losses and not theirs:
         return Probed(None, _nothing(refused))
     size = _images(config.batch_size, plan.batches, _cost(network, crop // scale, discriminator, crop))
-    outputs: list[Output] = []
-
-    def on_output(output: Tensor, target: Tensor) -> None:
-        outputs.append((output if theirs else output[:0], target if theirs else target[:0]))
-        if on_progress:
-            on_progress(len(outputs), plan.batches)
-
+    outputs = _Outputs(plan.batches, kept=bool(theirs), on_progress=on_progress)
     with seeded(plan.seed):
         drawn = batches(images, plan.batches, size, crop, scale, plan.seed)
-        measured = {
-            loss.label: loss for loss in probe_losses(drawn, started.enlarge, losses, terms, on_output=on_output)
-        }
-    if not outputs:
-        return Probed(None, f"no images could be read from which crops of {crop} pixels can be taken")
+        found = probe_losses(drawn, started.enlarge, losses, terms, on_output=outputs.add)
+        measured = {loss.label: loss for loss in found}
+    if not outputs.seen:
+        return Probed(None, _no_crops(images, crop, scale))
     if theirs and plan.checkout:
-        measured |= _of_trainer(plan.checkout, theirs, outputs, refused)
+        measured |= _of_trainer(plan.checkout, theirs, outputs.pairs, refused)
     usual = _finite(measured, refused)
     if not usual:
         return Probed(None, _nothing(refused))
     fingerprint = ProbeFingerprint(
-        batches=len(outputs),
+        batches=outputs.seen,
         images=size,
         batch_size=config.batch_size,
         crop=crop,
@@ -98,6 +91,28 @@ def probe(
         unmeasured=tuple(Unmeasured(label, terms[label].type, refused[label]) for label in terms if label in refused),
     )
     return Probed(fingerprint, instead=started.instead)
+
+
+class _Outputs:
+    """Counts batches as they pass, and keeps what the network made of them where it is needed again."""
+
+    def __init__(self, expected: int, kept: bool, on_progress: Callable[[int, int], None] | None) -> None:
+        self.pairs: list[Output] = []
+        self.seen = 0
+        self._expected, self._kept, self._on_progress = expected, kept, on_progress
+
+    def add(self, output: Tensor, target: Tensor) -> None:
+        self.seen += 1
+        if self._kept:
+            self.pairs.append((output, target))
+        if self._on_progress:
+            self._on_progress(self.seen, self._expected)
+
+
+def _no_crops(images: Sequence[Images], crop: int, scale: int) -> str:
+    if any(pair.low for pair in images):
+        return f"in no pair could both images be read, hold a crop of {crop} pixels, and differ in size by {scale}"
+    return f"no images could be read from which crops of {crop} pixels can be taken"
 
 
 def _build(terms: Mapping[str, LossTerm], discriminator: nn.Module | str) -> tuple[dict[str, Measured], dict[str, str]]:

@@ -127,6 +127,12 @@ def test_without_images_the_calibration_goes_on_without_a_probe(autocal, train):
     assert b"probe" not in ran.out
 
 
+def test_pairs_of_one_size_are_told_from_images_that_cannot_be_read(autocal, train):
+    train.write_text(CONFIG.replace("demo/lr_x2", "demo/hr"), encoding="utf-8")
+    ran = autocal("calibrate", train, "--no-dataset", "--probe", 8)
+    assert "in no pair could both images be read, hold a crop of 32 pixels, and differ in size by 2" in ran.err
+
+
 def test_a_block_in_manual_mode_is_probed_and_left_alone(autocal, train):
     manual = CONFIG + "  dynamic_loss_scheduling: {auto_calibrate: false, momentum: 0.9}\n"
     train.write_text(manual, encoding="utf-8")

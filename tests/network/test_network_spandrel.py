@@ -1,13 +1,18 @@
-"""spandrel's networks by name. The table is always checked; what is built needs spandrel (torchvision isn't needed)."""
+"""spandrel's networks by name. The table is always checked; what is built needs spandrel (torchvision isn't needed).
+
+Large networks take a minute together: they are built where AUTOCAL_ALL_NETWORKS is set.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import Place
+from autocal_cli.network import foreign
 from autocal_cli.network.built_in import BuiltIn
 from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.foreign import Foreign, spandrel
@@ -69,6 +74,21 @@ AS_THE_TRAINER_HAS_THEM = {
     "ultracompact": 325_488,
 }
 
+# With more parameters than this, or slow to count for another reason.
+LARGE = 5_000_000
+SLOW = {"atd_light", "craft", "dat_light", "dctlsa", "grl_s", "grl_t", "kbnet_l", "rcan_l"}
+
+
+def _fast_first(types: Iterable[str]) -> list[object]:
+    """Types as parameters of a test; the slow ones are skipped unless all are asked for."""
+    all_asked = "AUTOCAL_ALL_NETWORKS" in os.environ
+    skip = pytest.mark.skip(reason="large; AUTOCAL_ALL_NETWORKS=1 builds it")
+    return [pytest.param(type, marks=[] if all_asked or not _is_slow(type) else [skip]) for type in types]
+
+
+def _is_slow(type: str) -> bool:
+    return type in SLOW or AS_THE_TRAINER_HAS_THEM.get(type, 0) > LARGE
+
 
 def network(type: str, **arguments: int) -> NetworkOptions:
     return NetworkOptions(type, arguments, Place("train.yml", 3, 1), {})
@@ -87,8 +107,8 @@ def test_no_name_is_known_twice() -> None:
     assert not set(spandrel_types()) & {type.lower() for type in BuiltIn().types()}
 
 
-@pytest.mark.skipif(spandrel_installed(), reason="spandrel is installed")
-def test_without_spandrel_it_is_said_what_would_help() -> None:
+def test_without_spandrel_it_is_said_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "spandrel_installed", lambda: False)
     found = fingerprint_network(network("SwinIR_S"), 2)
     (finding,) = found.findings
     assert finding.fix == "pip install 'autocal-cli[spandrel]' (spandrel has SwinIR_S)."
@@ -96,7 +116,7 @@ def test_without_spandrel_it_is_said_what_would_help() -> None:
 
 
 @needs_spandrel
-@pytest.mark.parametrize("type", AS_THE_TRAINER_HAS_THEM)
+@pytest.mark.parametrize("type", _fast_first(AS_THE_TRAINER_HAS_THEM))
 def test_parameters_are_those_of_the_trainers_network(builder: Foreign, type: str) -> None:
     found = builder.measure(network(type), 4)
     assert isinstance(found, NetworkFingerprint), found
@@ -106,7 +126,7 @@ def test_parameters_are_those_of_the_trainers_network(builder: Foreign, type: st
 
 
 @needs_spandrel
-@pytest.mark.parametrize("type", sorted(set(spandrel_types()) - set(AS_THE_TRAINER_HAS_THEM)))
+@pytest.mark.parametrize("type", _fast_first(sorted(set(spandrel_types()) - set(AS_THE_TRAINER_HAS_THEM))))
 def test_every_other_type_is_built(builder: Foreign, type: str) -> None:
     found = builder.measure(network(type), None)
     assert isinstance(found, NetworkFingerprint), found
