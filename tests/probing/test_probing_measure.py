@@ -138,7 +138,7 @@ def test_what_is_not_known_is_named_and_the_rest_is_measured():
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"gt_size: 32": "gt_size: 4096"}, "crops of 4096 pixels"),
+        ({"gt_size: 32": "gt_size: 4096"}, "a crop of 4096 pixels"),
         ({"l1loss": "wonderloss", "mssimloss": "otherloss"}, "none of the losses"),
     ],
 )
