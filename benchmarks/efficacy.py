@@ -28,10 +28,10 @@ import torch
 from efficacy_losses import LOSS_SETS
 from efficacy_methods import METHODS
 from efficacy_methods.variations import FAMILIES
-from efficacy_page import page, plot
+from efficacy_page import REMARKS, Shown, page, plot
 from efficacy_plan import FULL, SMALL, Outcomes, Plan, changed
 from efficacy_run import Outcome, Setting, bicubic, one_run
-from efficacy_table import groups, markdown, where_autocal_loses
+from efficacy_table import groups, markdown, table, where_autocal_loses
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from small_photographs import Photographs, load_photographs
 
@@ -126,15 +126,15 @@ def report(outcomes: Outcomes, plan: Plan, folder: Path, out: Path) -> None:
     wanted = plan.settings()
     found = groups({setting: outcomes.rows[setting] for setting in wanted if setting in outcomes.rows})
     loses = where_autocal_loses(found) or ["nowhere by more than the noise of the seeds"]
-    lost = "Where another method is better than autocal's default:\n\n- " + "\n- ".join(loses)
     scales = {group.scale: bicubic(photographs_of(folder, group.scale, plan.held_out), group.scale) for group in found}
-    text = "\n\n".join([*(markdown(group, scales[group.scale]) for group in found), lost])
-    pictures = [plot(group) for group in found]
-    for group, picture in zip(found, pictures, strict=True):
+    shown = [Shown(group.title, plot(group), table(group, scales[group.scale])) for group in found]
+    for group, drawn in zip(found, shown, strict=True):
         name = f"{group.losses.replace('+', '-')}-{group.variant}-x{group.scale}.png"
-        (out / name).write_bytes(picture)
+        (out / name).write_bytes(drawn.picture)
+    remarks = "\n".join([f"{REMARKS}:", "", *(f"- {line}" for line in loses)])
+    text = "\n\n".join([*(markdown(drawn.title, drawn.cells) for drawn in shown), remarks])
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
-    (out / "efficacy.html").write_text(page(text, pictures), encoding="utf-8")
+    (out / "efficacy.html").write_text(page(shown, loses), encoding="utf-8")
     print(text)
 
 

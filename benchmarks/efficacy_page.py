@@ -7,16 +7,21 @@ import html
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 from efficacy_table import Group, psnr
 from matplotlib.figure import Figure
 
 mpl.use("Agg")
+REMARKS = "Where another method is better than autocal's default"
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-pre { overflow-x: auto; font-size: 12px; } img { max-width: 100%; background: white; }
+img { max-width: 100%; background: white; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: 0.15rem 0.5rem; text-align: right; border-bottom: 1px solid #8884; }
+th:first-child, td:first-child { text-align: left; } tr.own { font-weight: 600; }
 """
 
 
@@ -43,13 +48,39 @@ def plot(group: Group) -> bytes:
     return stream.getvalue()
 
 
-def page(text: str, pictures: Sequence[bytes]) -> str:
-    """One self-contained page."""
-    shown = "".join(
-        f'<p><img alt="PSNR by method" src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}"></p>'
-        for picture in pictures
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of one group."""
+
+    title: str
+    picture: bytes
+    cells: Sequence[Sequence[str]]
+
+
+def page(groups: Sequence[Shown], remarks: Sequence[str]) -> str:
+    """One self-contained page: each group's plot and table, and a list of remarks."""
+    sections = "".join(
+        f"<h2>{html.escape(group.title)}</h2>"
+        f'<p><img alt="PSNR by method" src="{_inlined(group.picture)}"></p>'
+        f'<div class="scroll">{_table(group.cells)}</div>'
+        for group in groups
     )
+    listed = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>autocal: efficacy</title>'
-        f"<style>{STYLE}</style></head><body><h1>Efficacy</h1>{shown}<pre>{html.escape(text)}</pre></body></html>\n"
+        f"<style>{STYLE}</style></head><body><h1>Efficacy</h1>{sections}"
+        f"<h2>{REMARKS}</h2><ul>{listed}</ul></body></html>\n"
     )
+
+
+def _inlined(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def _table(cells: Sequence[Sequence[str]]) -> str:
+    head, *body = cells
+    rows = [f"<tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in head)}</tr>"]
+    for line in body:
+        own = ' class="own"' if line[0] == "autocal" else ""
+        rows.append(f"<tr{own}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in line)}</tr>")
+    return f"<table>{''.join(rows)}</table>"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from efficacy_run import Outcome, Setting
 from scipy.stats import t as student
 
+SEEDS_ENOUGH = 4  # for the deviation of a method's own
+
 Rows = Mapping[Setting, Outcome]
 Measure = Callable[[Outcome], float]
 
@@ -25,7 +27,8 @@ class Cell:
 
     def __str__(self) -> str:
         lost = f" ({self.diverged} of {self.runs} diverged)" if self.diverged else ""
-        return ("-" if math.isnan(self.mean) else f"{self.mean:.2f}") + lost
+        width = "" if math.isnan(self.half_width) else f" {interval(self.half_width, 2)}"
+        return ("-" if math.isnan(self.mean) else f"{self.mean:.2f}{width}") + lost
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ class Group:
     def factors(self) -> list[float]:
         return sorted({setting.factor for setting in self.rows})
 
+    @property
+    def seeds(self) -> int:
+        return len({setting.seed for setting in self.rows})
+
+    @property
+    def title(self) -> str:
+        return f"{self.losses}, {self.variant} at x{self.scale}"
+
     def outcomes(self, method: str, factor: float) -> list[Outcome]:
         return [outcome for s, outcome in self.rows.items() if s.method == method and s.factor == factor]
 
@@ -52,23 +63,17 @@ class Group:
         runs = self.outcomes(method, factor)
         values = [measure(run) for run in runs if not run.diverged]
         mean = statistics.mean(values) if values else math.nan
-        return Cell(mean, self.half_width(measure, len(values)), sum(run.diverged for run in runs), len(runs))
+        pooled = self.half_width(measure, factor, len(values))
+        half_width = half_of_interval([values]) if len(values) >= SEEDS_ENOUGH else pooled
+        return Cell(mean, half_width, sum(run.diverged for run in runs), len(runs))
 
-    def half_width(self, measure: Measure, seeds: int) -> float:
-        """Of the 95% interval of a mean of so many seeds; the deviation is pooled over all cells of the group.
+    def half_width(self, measure: Measure, factor: float, seeds: int | None = None) -> float:
+        """Of the 95% interval of a mean of so many seeds; the deviation is pooled over the methods at this factor.
 
-        t(0.975, n - k) s / sqrt(seeds), s^2 the mean of the cells' variances weighted by their degrees of freedom.
+        Where a method has seeds enough of its own, `cell` goes by those alone: methods scatter differently.
         """
-        squares, freedom = 0.0, 0
-        for method in self.methods:
-            for factor in self.factors:
-                values = [measure(run) for run in self.outcomes(method, factor) if not run.diverged]
-                if len(values) > 1:
-                    squares += statistics.variance(values) * (len(values) - 1)
-                    freedom += len(values) - 1
-        if not (freedom and seeds):
-            return math.nan
-        return float(student.ppf(0.975, freedom)) * math.sqrt(squares / freedom / seeds)
+        runs = [[measure(run) for run in self.outcomes(m, factor) if not run.diverged] for m in self.methods]
+        return half_of_interval(runs, self.seeds if seeds is None else seeds)
 
     def spread(self, method: str, measure: Measure) -> float:
         """Largest less smallest mean over the factors; nan where all runs of a factor diverged."""
@@ -80,12 +85,30 @@ class Group:
 
         Below the half width of the difference of two means nothing was lost that could be told from the seeds' noise.
         """
-        right = self.cell("static", 1.0, psnr).mean
-        static_loss = right - self.cell("static", factor, psnr).mean
-        noise = math.sqrt(2) * self.half_width(psnr, len(self.outcomes("static", factor)))
-        if factor == 1.0 or not static_loss > noise:
+        right, wrong = self.cell("static", 1.0, psnr), self.cell("static", factor, psnr)
+        static_loss = right.mean - wrong.mean
+        if factor == 1.0 or not static_loss > noise_between(right, wrong):
             return math.nan
-        return (right - self.cell(method, factor, psnr).mean) / static_loss
+        return (right.mean - self.cell(method, factor, psnr).mean) / static_loss
+
+
+def half_of_interval(samples: Sequence[Sequence[float]], seeds: int | None = None) -> float:
+    """t(0.975, n - k) s / sqrt(seeds): s^2 pooled over the k samples (n values); `seeds`: those of the first sample.
+
+    nan where no sample has two values.
+    """
+    known = [values for values in samples if len(values) > 1]
+    freedom = sum(len(values) - 1 for values in known)
+    seeds = len(samples[0]) if seeds is None else seeds
+    if not (freedom and seeds):
+        return math.nan
+    squares = sum(statistics.variance(values) * (len(values) - 1) for values in known)
+    return float(student.ppf(0.975, freedom)) * math.sqrt(squares / freedom / seeds)
+
+
+def noise_between(one: Cell, other: Cell) -> float:
+    """The difference of two means that their seeds explain; 0 where one seed tells no noise."""
+    return sum(0.0 if math.isnan(cell.half_width) else cell.half_width**2 for cell in (one, other)) ** 0.5
 
 
 def psnr(outcome: Outcome) -> float:
@@ -98,9 +121,6 @@ class Quality:
 
     of: Measure
     better: Callable[[float, float], float]
-
-    def half_width(self, group: Group, seeds: int) -> float:
-        return group.half_width(self.of, seeds)
 
 
 def higher(one: float, other: float) -> float:
@@ -132,25 +152,21 @@ def groups(rows: Rows) -> list[Group]:
     ]
 
 
-def markdown(group: Group, bicubic: Outcome) -> str:
-    """The table of one group: PSNR by factor, then what the other measures say at x1 and at the largest factor.
+def table(group: Group, bicubic: Outcome) -> list[list[str]]:
+    """Rows of cells, the head first: PSNR by factor, then what the other measures say at x1 and at the largest factor.
 
-    `bicubic`: the same photographs, enlarged without any network.
+    `bicubic`: the same photographs, enlarged without any network. Behind PSNR and in the last row: half of the 95%
+    interval of a mean.
     """
-    factors = group.factors
-    high = factors[-1]
+    factors, high = group.factors, group.factors[-1]
+    ends = (1.0, high)
     head = ["method", *(f"PSNR x{factor:g}" for factor in factors), "spread", f"lost x{high:g}"]
-    for name in MEASURES:
-        head += [f"{name} x1", f"{name} x{high:g}"]
-    lines = [head, *(row(group, method, factors) for method in group.methods)]
-    seeds = max(s.seed for s in group.rows) + 1
-    rule = "|" + "---|" * len(head)
-    body = ["| " + " | ".join(line) + " |" for line in lines]
-    beside = ", ".join(f"{name} {number(quality.of(bicubic), 3)}" for name, quality in QUALITIES.items())
-    noise = ", ".join(f"{name} ±{number(q.half_width(group, seeds), 3)}" for name, q in QUALITIES.items())
-    title = f"**{group.losses}**, {group.variant} at x{group.scale}"
-    notes = f"Bicubic: {beside}. Interval (95%) of a mean: {noise}."
-    return "\n".join([f"{title}. {notes}", "", body[0], rule, *body[1:]])
+    head += [f"{name} x{factor:g}" for name in MEASURES for factor in ends]
+    beside = ["bicubic", *[number(bicubic.psnr, 2)] * len(factors), "-", "-"]
+    beside += [number(measure(bicubic), 3) for measure in MEASURES.values() for _ in ends]
+    widths = ["95%", *["-"] * (len(factors) + 2)]
+    widths += [interval(group.half_width(measure, factor), 3) for measure in MEASURES.values() for factor in ends]
+    return [head, *(row(group, method, factors) for method in group.methods), beside, widths]
 
 
 def row(group: Group, method: str, factors: Sequence[float]) -> list[str]:
@@ -159,6 +175,15 @@ def row(group: Group, method: str, factors: Sequence[float]) -> list[str]:
     for measure in MEASURES.values():
         found += [number(group.cell(method, factor, measure).mean, 3) for factor in (1.0, factors[-1])]
     return found
+
+
+def markdown(title: str, cells: Sequence[Sequence[str]]) -> str:
+    head, *body = ("| " + " | ".join(line) + " |" for line in cells)
+    return "\n".join([f"**{title}**", "", head, "|" + "---|" * len(cells[0]), *body])
+
+
+def interval(half_width: float, digits: int) -> str:
+    return "-" if math.isnan(half_width) else f"±{half_width:.{digits}f}"
 
 
 def number(value: float, digits: int) -> str:
@@ -188,10 +213,9 @@ def where_autocal_loses(found: Sequence[Group], method: str = "autocal") -> list
 
 def _better(group: Group, factor: float, quality: Quality, method: str) -> list[str]:
     own = group.cell(method, factor, quality.of)
-    noise = 0.0 if math.isnan(own.half_width) else math.sqrt(2) * own.half_width
-    others = {other: group.cell(other, factor, quality.of).mean for other in group.methods if other != method}
+    others = {other: group.cell(other, factor, quality.of) for other in group.methods if other != method}
     return [
-        f"{other} {mean:.3f} (autocal {own.mean:.3f})"
-        for other, mean in others.items()
-        if quality.better(mean, own.mean) > noise
+        f"{other} {cell.mean:.3f} (autocal {own.mean:.3f})"
+        for other, cell in others.items()
+        if quality.better(cell.mean, own.mean) > noise_between(own, cell)
     ]

@@ -21,7 +21,8 @@ from efficacy_methods.task import Task
 from efficacy_methods.variations import VARIATIONS
 from efficacy_plan import SMALL, Outcomes, changed
 from efficacy_run import Outcome, Setting, bicubic, one_run
-from efficacy_table import Group, groups, markdown, where_autocal_loses
+from efficacy_table import Group, groups, markdown, noise_between, table, where_autocal_loses
+from efficacy_table import psnr as psnr_of
 from lpips_weights import lpips, read_weights
 from PIL import Image
 from small_photographs import Photographs
@@ -178,19 +179,32 @@ def group() -> Group:
 
 
 def test_the_table_says_what_a_wrong_weight_costs_and_where_autocal_loses():
-    table = group()
-    assert table.cell("static", 1.0, lambda outcome: outcome.psnr).mean == pytest.approx(30.0)
-    assert table.spread("static", lambda outcome: outcome.psnr) == pytest.approx(2.0)
-    assert table.lost("autocal", 100.0) == pytest.approx(0.25)
-    assert math.isnan(table.lost("autocal", 1.0))
-    # t(0.975, 6) = 2.447; each cell has the deviation 0.1 sqrt(2)
-    assert table.half_width(lambda outcome: outcome.psnr, 2) == pytest.approx(2.447 * 0.1, rel=1e-3)
+    found = group()
+    assert found.cell("static", 1.0, lambda outcome: outcome.psnr).mean == pytest.approx(30.0)
+    assert found.spread("static", lambda outcome: outcome.psnr) == pytest.approx(2.0)
+    assert found.lost("autocal", 100.0) == pytest.approx(0.25)
+    assert math.isnan(found.lost("autocal", 1.0))
+    # t(0.975, 3) = 3.182; each of three methods has the deviation 0.1 sqrt(2)
+    assert found.half_width(lambda outcome: outcome.psnr, 1.0) == pytest.approx(3.182 * 0.1, rel=1e-3)
     expected = "l1+feature+gan, nano x2, weight x1, PSNR: DWA 31.000 (autocal 30.000)"
-    assert where_autocal_loses([table]) == [expected]
-    shown = markdown(table, replace(OUTCOME, psnr=28.5))
-    assert "| static | 30.00 | 28.00 | 2.00 | 1.00 |" in shown
-    assert "Bicubic: PSNR 28.500" in shown
-    assert "PSNR ±0.245" in shown
+    assert where_autocal_loses([found]) == [expected]
+    shown = markdown(found.title, table(found, replace(OUTCOME, psnr=28.5)))
+    assert "| static | 30.00 ±0.32 | 28.00 ±0.32 | 2.00 | 1.00 |" in shown
+    assert "| bicubic | 28.50 | 28.50 | - | - |" in shown
+    assert "| 95% | - | - | - | - | ±0.000 |" in shown
+
+
+def test_with_seeds_enough_a_method_is_judged_by_its_own_scatter():
+    rows = {}
+    for seed in range(4):
+        for method, swing in (("autocal", 0.01), ("static", 1.0)):
+            outcome = replace(OUTCOME, psnr=30.0 + swing * (-1) ** seed)
+            rows[replace(SETTING, method=method, seed=seed)] = outcome
+    calm, wild = (groups(rows)[0].cell(method, 1.0, psnr_of) for method in ("autocal", "static"))
+    # t(0.975, 3) = 3.182; the deviation of +-x, four times, is 2x / sqrt(3)
+    assert calm.half_width == pytest.approx(3.182 * 0.02 / math.sqrt(3) / 2, rel=1e-3)
+    assert wild.half_width == pytest.approx(100 * calm.half_width)
+    assert noise_between(calm, wild) == pytest.approx(wild.half_width, rel=1e-3)
 
 
 @pytest.mark.parametrize(
