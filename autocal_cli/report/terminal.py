@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -78,14 +78,22 @@ def heading(calibration: Calibration) -> list[RenderableType]:
         Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
         Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
         *_builder(calibration),
-        *(
-            Padding(Text(line, no_wrap=True, overflow="crop"), (0, 0, 0, 9))
-            for line in axis_drawing(placement, shows_blocks())
-        ),
+        Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)),
         *_rival(calibration),
         Text.assemble(("dataset  ", "bold"), overall),
         Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
     ]
+
+
+class WholeOrNot:
+    """Lines of a drawing, or nothing where the terminal is too narrow for one of them: the words say the same."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = [Text(line, no_wrap=True) for line in lines]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if all(line.cell_len <= options.max_width for line in self.lines):
+            yield from self.lines
 
 
 def _builder(calibration: Calibration) -> list[RenderableType]:

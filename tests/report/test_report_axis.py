@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from autocal_cli.calibration.record import Placement
 from autocal_cli.report.axis_drawing import axis_drawing
+from autocal_cli.report.terminal import WholeOrNot
 
 NAMES = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
 POSITION = st.floats(0, 7)
@@ -50,3 +54,13 @@ def test_it_fits_into_80_columns_with_one_mark_and_ascii_stays_ascii(
     assert all(len(line) + 9 <= 80 for line in lines)
     assert sum(line.count("●" if blocks else "#") for line in lines) == 1
     assert blocks or all(line.isascii() for line in lines)
+
+
+@pytest.mark.parametrize(("width", "drawn"), [(69, True), (68, False), (30, False)])
+def test_the_drawing_stands_whole_or_not_at_all(width, drawn):
+    lines = axis_drawing(placed(2.5, (2.0, 3.0)), blocks=True)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(WholeOrNot(lines))
+    shown = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) == 69
+    assert [line.rstrip() for line in shown] == ([line.rstrip() for line in lines] if drawn else [])
