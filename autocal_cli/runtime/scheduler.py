@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from autocal_cli.runtime.accumulate import StepValues
 from autocal_cli.runtime.components import components, like, named_parts
-from autocal_cli.runtime.device_engine import DeviceEngine
 from autocal_cli.runtime.events import Event
-from autocal_cli.runtime.guard import Guard, shares
 from autocal_cli.runtime.host_engine import HostEngine
-from autocal_cli.runtime.losses import ADVERSARIAL, LossDescription, describe_losses
+from autocal_cli.runtime.losses import LossDescription, describe_losses
 from autocal_cli.runtime.monitor import Monitor
 from autocal_cli.runtime.probe import can_probe, gradient_norms
-from autocal_cli.runtime.ranks import any_rank, average_over_ranks
+from autocal_cli.runtime.ranks import any_rank
 from autocal_cli.runtime.roster import Roster
+from autocal_cli.runtime.rows import Choice, Rows
 from autocal_cli.runtime.schedule import AT_ONCE_UNTIL, phase_at, probe_due
 from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.track import Knobs, knobs_for
@@ -27,7 +24,6 @@ from autocal_cli.runtime.track import Knobs, knobs_for
 GUARD_SLEW = 0.05  # the most by which a guard changes in a step, in log-weight, once the first probes are over
 STATE_VERSION = 1
 
-Engine = HostEngine | DeviceEngine
 RawLosses = Mapping[str, Any]  # label -> raw loss (weight taken out): a 0-dim tensor, or a mapping or tuple of them
 
 
@@ -54,16 +50,12 @@ class DynamicLossScheduler:
         0.5699...
     """
 
-    _values: StepValues
-    _guard: Guard | None  # kept: a copy from the host would wait for the device
-    _coefficients: Tensor | None  # (L,) weights times multipliers
-
     def __init__(
         self,
         losses: Mapping[str, Any],
         settings: SchedulerSettings,
         total_iter: int | None = None,
-        engine: Literal["auto", "host", "device"] = "auto",
+        engine: Choice = "auto",
     ) -> None:
         self.settings = settings
         self.total_iter = total_iter
@@ -88,13 +80,11 @@ class DynamicLossScheduler:
     def reset(self) -> None:
         """Back to the first step: all multipliers 1, nothing remembered."""
         self._saved: Mapping[str, Any] | None = None  # a loaded state, until the first call tells the device
-        self._index: dict[str, int] = {}  # name of a loss -> its row
-        self._use(torch.device("cpu"))
+        self._rows = self._rows_on(torch.device("cpu"))
         self._steps = 0
         self._newcomers = False  # whether a loss was met since the last step began
         self._iteration: int | None = None
         self._scale: Any = None
-        self._by_name: dict[str, Tensor] = {}
         self._monitor = Monitor()
 
     def __call__(self, raw_losses: RawLosses, current_iter: int, output: Tensor | None = None) -> dict[str, Any]:
@@ -107,9 +97,10 @@ class DynamicLossScheduler:
                 probing = self.probes_next()
                 self.begin(current_iter, probing, self._probe(named, output) if probing else None)
             self.add(named)
-        if len(named) == len(raw_losses) and self._by_name.keys() == raw_losses.keys():
-            return dict(self._by_name)
-        return {label: like(label, value, self._by_name) for label, value in raw_losses.items()}
+        by_name = self._rows.by_name
+        if len(named) == len(raw_losses) and by_name.keys() == raw_losses.keys():
+            return dict(by_name)
+        return {label: like(label, value, by_name) for label, value in raw_losses.items()}
 
     def total(self, raw_losses: RawLosses, current_iter: int, output: Tensor | None = None) -> Tensor:
         """The objective, sum_i w_i m_i L_i: a 0-dim tensor for `backward`. Raises ValueError without any loss."""
@@ -117,14 +108,8 @@ class DynamicLossScheduler:
         named = named_parts(raw_losses)
         if not named:
             raise ValueError("There is no loss to add up.")
-        if self._coefficients is None:  # w_i m_i, kept as long as no multiplier changes
-            self._coefficients = self._weights * torch.stack(list(self._by_name.values()))
-        coefficients = self._coefficients
-        if list(named) != list(self._index):
-            each = coefficients.unbind()
-            coefficients = torch.stack([each[self._index[name]] for name in named])
         values = torch.stack([part if part.dim() == 0 else part.reshape(()) for part in named.values()])
-        return (values * coefficients).sum()
+        return (values * self._rows.coefficients(list(named))).sum()
 
     def found_inf(self, raw_losses: RawLosses) -> Tensor:
         """1.0 where a raw loss of this step is not finite on any rank, else 0.0, for fused optimisers' `found_inf`.
@@ -142,16 +127,15 @@ class DynamicLossScheduler:
     def meet(self, named: Mapping[str, Tensor]) -> None:
         """Makes room for losses not met before, follows the losses to their device, and takes up a loaded state."""
         device = next(iter(named.values())).device
-        if self._saved is not None or not self._index or device != self._device:
+        if self._saved is not None or not self._rows.index or device != self._rows.device:
             self._move_to(device)
-        if new := [name for name in named if name not in self._index]:
-            self._make_room(new)
+        if new := [name for name in named if name not in self._rows.index]:
+            self._rows.add(new)
             self._newcomers = True
-            self._refresh()
 
     def probes_next(self) -> bool:
         """Whether the gradients are to be measured in the step that would begin now: by schedule, or a loss is new."""
-        due = self._newcomers or probe_due(self._steps + 1, self._adversarial)
+        due = self._newcomers or probe_due(self._steps + 1, self._rows.adversarial)
         return due and self.settings.enabled
 
     def begin(self, iteration: int, probing: bool, norms: Mapping[str, Tensor] | None) -> None:
@@ -165,24 +149,22 @@ class DynamicLossScheduler:
         if not self.settings.enabled:
             self._iteration = iteration
             return
-        rows = self._in_rows(norms).to(self._device) if norms else None
-        means = self._values.means(len(self._index))
-        means, rows = average_over_ranks(means, rows, len(self._index), probing, self._device)
+        rows = self._rows
+        means, probed = rows.close_step(norms, probing)
         if means is not None and self._iteration is not None:
             self._watch_scale(self._iteration)
             slew = None if self._steps <= AT_ONCE_UNTIL else GUARD_SLEW
-            self._engine.advance(means, self._iteration, self._knobs(), self.settings.freeze_steps, slew)
+            rows.engine.advance(means, self._iteration, self._knobs(), self.settings.freeze_steps, slew)
         self._iteration, self._newcomers = iteration, False
         self._steps += 1
-        if rows is not None:
-            self._take_probe(rows)
-        self._values = StepValues(self._on_host)
-        self._refresh()
+        if probed is not None:
+            rows.take_probe(probed, self._knobs(), at_once=self._steps <= AT_ONCE_UNTIL)
+        rows.refresh()
 
     def add(self, named: Mapping[str, Tensor]) -> None:
         """Adds the raw values of one forward pass to the step; the losses were met."""
         if self.settings.enabled:
-            self._values.add(named, self._index)
+            self._rows.observe(named)
 
     def describe_losses(self) -> list[LossDescription]:
         """What is known of every configured loss."""
@@ -194,41 +176,19 @@ class DynamicLossScheduler:
 
     def multiplier(self, name: str) -> Tensor:
         """The multiplier of a loss that was met."""
-        return self._by_name[name]
+        return self._rows.by_name[name]
 
-    def _use(self, device: torch.device) -> None:
-        """An empty engine on a device."""
-        floor = math.log(self.settings.min_weight)
-        self._device = device
-        self._on_host = self._choice == "host" or (self._choice == "auto" and device.type == "cpu")
-        self._engine: Engine = HostEngine(floor) if self._on_host else DeviceEngine(device, floor)
-        self._values = StepValues(self._on_host)
-        self._guard = None
-        self._coefficients = None
-        self._adversarial = False  # whether a loss is
-        self._log_multipliers: Any = None
-        self._index = {}
+    def _rows_on(self, device: torch.device) -> Rows:
+        return Rows(self._roster, self.settings.min_weight, device, self._choice)
 
     def _move_to(self, device: torch.device) -> None:
-        state = self._saved or (self.state_dict() if self._index else None)
+        state = self._saved or (self.state_dict() if self._rows.index else None)
         self._saved = None
-        self._use(device)
+        self._rows = self._rows_on(device)
         if state:
-            self._restore(state)
-
-    def _make_room(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._index[name] = len(self._index)
-            self._engine.add(self._roster.describe(name))
-        self._guard = None
-        self._log_multipliers = None
-        self._adversarial = any(loss.kind == ADVERSARIAL for loss in self._engine.losses)
-        self._weights = torch.tensor([loss.weight for loss in self._engine.losses]).to(self._device)
-
-    def _in_rows(self, norms: Mapping[str, Tensor]) -> Tensor:
-        """(L,) float32, 0 for a loss that has no norm."""
-        none = next(iter(norms.values())).new_zeros((), dtype=torch.float32)
-        return torch.stack([norms.get(name, none) for name in self._index])
+            self._rows.load(state)
+            self._steps, self._iteration, self._newcomers = state["steps"], state["iteration"], state["newcomers"]
+            self._scale = None if state["scale"] is None else state["scale"].to(device)
 
     def _probe(self, named: Mapping[str, Tensor], output: Tensor | None) -> dict[str, Tensor] | None:
         """Gradient norms by name; None where nothing can be probed."""
@@ -244,25 +204,6 @@ class DynamicLossScheduler:
         message = "the network's output is not known, so the losses are judged by their values alone"
         self._roster.say("output", message)
 
-    def _take_probe(self, norms: Tensor) -> None:
-        engine = self._engine
-        engine.take_probe(norms, self._knobs())
-        if self._guard is None:
-            self._guard = self._roster.guard(engine.losses, engine.floor).to(norms.device)
-        engine.set_goals(self._guard.goals(engine.pulls()), at_once=self._steps <= AT_ONCE_UNTIL)
-
-    def _refresh(self) -> None:
-        """Makes the multiplier tensors anew where a multiplier changed."""
-        logs = self._engine.log_multipliers()
-        if isinstance(logs, list):
-            if logs == self._log_multipliers:
-                return
-            multipliers = torch.tensor([math.exp(log) for log in logs], device=self._device)
-        else:
-            multipliers = torch.exp(logs)
-        self._by_name = dict(zip(self._index, multipliers.unbind(), strict=True))
-        self._log_multipliers, self._coefficients = logs, None
-
     def _watch_scale(self, iteration: int) -> None:
         """Tells the engine when the loss scale of GradScaler went down."""
         scale = getattr(self.grad_scaler, "_scale", None)
@@ -271,10 +212,11 @@ class DynamicLossScheduler:
         before, self._scale = self._scale, scale.clone()
         if before is None:
             return
-        if isinstance(self._engine, HostEngine):
-            self._engine.take_scale(bool(scale < before), iteration, self.settings.freeze_steps)
+        engine = self._rows.engine
+        if isinstance(engine, HostEngine):
+            engine.take_scale(bool(scale < before), iteration, self.settings.freeze_steps)
         else:
-            self._engine.take_scale(scale < before, iteration, self.settings.freeze_steps)
+            engine.take_scale(scale < before, iteration, self.settings.freeze_steps)
 
     def _knobs(self) -> Knobs:
         phase = phase_at(self.settings.phases, self._iteration or 0, self.total_iter)
@@ -287,7 +229,7 @@ class DynamicLossScheduler:
 
     def get_current_weights(self) -> dict[str, Tensor]:
         """The multipliers by loss (components as `label/key`), 0-dim tensors on the losses' device. Nothing is read."""
-        return dict(self._by_name)
+        return dict(self._rows.by_name)
 
     def get_monitoring_stats(self) -> dict[str, Any]:
         """Multipliers, shares of the pull, phase and number of events, for a log.
@@ -295,7 +237,8 @@ class DynamicLossScheduler:
         On the CPU as of now. Elsewhere the numbers are as of the last call whose copy has arrived, so that nothing
         waits; before the first there are none.
         """
-        names, read = self._monitor.read(list(self._index), self._numbers) if self._index else ([], [])
+        rows = self._rows
+        names, read = self._monitor.read(list(rows.index), rows.numbers) if rows.index else ([], [])
         by_name = dict(zip(names, read, strict=False))
         return {
             "iteration": self._iteration,
@@ -306,17 +249,9 @@ class DynamicLossScheduler:
             "events": int(read[-1]) if read else 0,
         }
 
-    def _numbers(self) -> Tensor:
-        """(2 L + 1,) multipliers, shares of the pull, number of events."""
-        engine = self._engine
-        logs, pull = torch.as_tensor(engine.log_multipliers()), engine.pulls()
-        now = pull * torch.exp(torch.as_tensor(engine.guards()).to(pull))
-        counted = torch.as_tensor(engine.logged).reshape(1)
-        return torch.cat([torch.exp(logs).float(), shares(now).float(), counted.float()])
-
     def events(self) -> list[Event]:
         """The newest 256 corrections of this process, oldest first. On an accelerator this waits for the device."""
-        return self._engine.read_events()
+        return self._rows.engine.read_events()
 
     # -- checkpoints ----------------------------------------------------------------------------------------------
 
@@ -327,13 +262,11 @@ class DynamicLossScheduler:
         return {
             "version": STATE_VERSION,
             "configured": list(self._roster.configured),
-            "losses": list(self._index),
             "steps": self._steps,
             "iteration": self._iteration,
             "newcomers": self._newcomers,
-            "engine": self._engine.state() if self._index else None,
-            "values": self._values.state(),
             "scale": self._scale,
+            **self._rows.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -348,12 +281,3 @@ class DynamicLossScheduler:
         if state["engine"] is not None:
             self._roster.compare(state)
             self._saved = dict(state)
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        rows = {name: row for row, name in enumerate(state["losses"]) if not self._roster.is_gone(name, state)}
-        self._make_room(rows)
-        self._engine.load(state["engine"], list(rows.values()))
-        self._values = StepValues.from_state(state["values"], list(rows.values()), self._on_host, self._device)
-        self._steps, self._iteration, self._newcomers = state["steps"], state["iteration"], state["newcomers"]
-        self._scale = None if state["scale"] is None else state["scale"].to(self._device)
-        self._refresh()

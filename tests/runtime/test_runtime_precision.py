@@ -94,7 +94,7 @@ def test_a_compiled_step_is_compiled_once(engine):
 def test_the_update_compiles_as_one_graph():
     scheduler = new("device")
     feed(scheduler, noisy(30, probed=True))
-    eager = scheduler._engine
+    eager = scheduler._rows.engine
     compiled = copy.deepcopy(eager)
     knobs = scheduler._knobs()
 
