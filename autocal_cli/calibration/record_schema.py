@@ -34,6 +34,7 @@ RECORD_SCHEMA: dict[str, Value] = {
         },
         "tool": {"description": "The autocal that wrote the record.", "type": "string"},
         "presets": {"description": "The version of the presets, rules, phases and stability.", "type": "string"},
+        "trainer": {"description": "The trainer that the config was taken for.", "type": "string"},
         "text_sha256": {"description": "SHA-256 of the config without the record.", "type": "string"},
         "network": {"description": "What was measured of the network.", "type": "object"},
         "dataset": _nullable("object", "What was measured of the training images."),

@@ -64,8 +64,8 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
     return block
 
 
-def record_of(calibration: Calibration, digest: str) -> dict[str, Value]:
-    """The record of one calibration. `digest` is a SHA-256 over the resolved file without the record."""
+def record_of(calibration: Calibration, digest: str, trainer: str) -> dict[str, Value]:
+    """The record of one calibration for a trainer. `digest` is a SHA-256 over the resolved file without the record."""
     wrote: dict[str, Value] = {}
     for path, value in leaves(resolved_values(calibration)):
         if path not in calibration.manual:
@@ -74,6 +74,7 @@ def record_of(calibration: Calibration, digest: str) -> dict[str, Value]:
         "record_version": RECORD_VERSION,
         "tool": f"autocal {__version__}",
         "presets": calibration.presets_version,
+        "trainer": trainer,
         "text_sha256": digest,
         "network": _network_entry(calibration),
         "dataset": _dataset_entry(calibration.dataset) if calibration.dataset else None,

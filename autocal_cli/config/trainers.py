@@ -68,7 +68,6 @@ TRAINERS: tuple[TrainerLayout, ...] = (REDUX, FORK, BASICSR, REAL_ESRGAN, NEOSR)
 
 # Options that the fork declares and traiNNer-redux refuses (their redux_options.py, compared in November 2026).
 FORK_MARKS: tuple[KeyPath, ...] = (
-    FORK.block,
     ("train", "training_automations"),
     ("auto_vram_management",),
     ("enable_sequences",),
@@ -76,16 +75,20 @@ FORK_MARKS: tuple[KeyPath, ...] = (
     ("p_clean",),
     ("webp_prob",),
 )
+# Where the record of a calibration names the trainer that the config was taken for.
+RECORDED: KeyPath = (*FORK.block, "calibration", "trainer")
 
 
 def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> TrainerLayout:
     """The layout of the trainer that a config is written for: `kind` where it is given, else by the file's own shape.
 
     TOML is neosr's. `model_type: RealESR...` is Real-ESRGAN's, and any other `...Model` BasicSR's: their registries
-    hold classes of such names, and traiNNer-redux knows no `model_type`. The fork's own options mark the fork. Without
-    any of these, an `io_backend` and no list of losses mark BasicSR, whose older files lack `model_type`; all else is
-    traiNNer-redux, the strictest. Raises AutocalError where `kind` is no trainer that is
-    known, or one that reads another language.
+    hold classes of such names, and traiNNer-redux knows no `model_type`. The fork's own options mark the fork. Then
+    counts what the record of a calibration says, since the block that autocal writes must not make a config the
+    fork's; a block without a record does. Without any of these, an `io_backend` and no list of losses mark BasicSR,
+    whose older files lack `model_type`; all else is traiNNer-redux, the strictest.
+
+    Raises AutocalError where `kind` is no trainer that is known, or one that reads another language.
     """
     if kind is not None:
         return _fitting(trainer_named(kind), document)
@@ -95,6 +98,11 @@ def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> Trai
     if model_type.endswith("Model"):
         return REAL_ESRGAN if model_type.startswith("RealESR") else BASICSR
     if any(lookup(document, path) is not None for path in FORK_MARKS):
+        return FORK
+    recorded = _text_at(document, RECORDED)
+    if any(layout.trainer == recorded for layout in TRAINERS if layout.language == document.language):
+        return trainer_named(recorded)
+    if lookup(document, FORK.block) is not None:
         return FORK
     if lookup(document, ("datasets", "train", "io_backend")) and lookup(document, REDUX.losses) is None:
         return BASICSR

@@ -74,7 +74,7 @@ def write_block(
 ) -> ConfigDocument:
     """The document with the calibration in its block: first the values, then the record, each step verified."""
     settled = _patched(document, layout.block, resolved_values(calibration))
-    record = record_of(calibration, text_digest(settled, layout, config_text))
+    record = record_of(calibration, text_digest(settled, layout, config_text), layout.trainer)
     return _patched(settled, layout.block, {RECORD_KEY: record})
 
 

@@ -98,7 +98,7 @@ FAMILIES: Mapping[str, Mapping[str, Method]] = MappingProxyType(
     {
         "ceilings": {
             f"ceiling {ceiling:g}": by_block({"ceilings": {"adversarial": ceiling}})
-            for ceiling in (0.75, 0.5, 0.35, 0.1, 0.05)
+            for ceiling in (0.75, 0.5, 0.35, 0.2, 0.05)
         },
         "probes": {
             "probe 5, 5": probed(5, 5),

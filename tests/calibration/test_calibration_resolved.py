@@ -32,7 +32,7 @@ Block = Callable[..., SchedulingBlock]
 
 
 def written(calibration: Calibration) -> dict[str, Value]:
-    return {**resolved_values(calibration), "calibration": record_of(calibration, "f" * 64)}
+    return {**resolved_values(calibration), "calibration": record_of(calibration, "f" * 64, "BasicSR")}
 
 
 @given(
@@ -73,7 +73,7 @@ def test_what_was_recorded_is_what_was_calibrated(
     assert (found.network, found.placement) == (replace(made.network, findings=()), made.placement)
     assert (found.dataset_info, found.phases, found.stability) == (made.dataset_info, made.phases, made.stability)
     assert (found.total_iter, found.manual, found.presets_version) == (total_iter, made.manual, presets.version)
-    assert record_of(found, "f" * 64) == record_of(made, "f" * 64)
+    assert record_of(found, "f" * 64, "BasicSR") == record_of(made, "f" * 64, "BasicSR")
     assert resolved_values(found) == resolved_values(made)
 
 
@@ -90,7 +90,7 @@ def test_a_recorded_dataset_is_written_again_as_it_was(
 def test_the_record_lists_what_autocal_wrote_and_not_what_the_user_did(
     calibrated: Callable[..., Calibration],
 ) -> None:
-    wrote = record_of(calibrated(values={"enabled": True, "momentum": 0.8}), "")["wrote"]
+    wrote = record_of(calibrated(values={"enabled": True, "momentum": 0.8}), "", "BasicSR")["wrote"]
     assert isinstance(wrote, dict)
     assert {"enabled", "momentum"}.isdisjoint(wrote)
     assert wrote["adaptation_rate"] == 0.015

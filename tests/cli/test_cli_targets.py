@@ -340,3 +340,24 @@ def test_diff_takes_the_block_from_a_sidecar(autocal, vanilla, tmp_path):
     ran = autocal("diff", vanilla, other, "--json")
     assert ran.code == 0
     assert (json.loads(ran.out)["a"]["origin"], json.loads(ran.out)["b"]["origin"]) == ("record", "record")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rejected"), [(None, True), ("traiNNer-redux", True), ("traiNNer-redux-fork", False), ("BasicSR", False)]
+)
+def test_the_output_is_taken_for_the_trainer_that_it_was_made_for(autocal, tmp_path, kind, rejected):
+    """The block that autocal itself writes must not make a config of the fork out of another trainer's."""
+    config = tmp_path / "train.yml"
+    config.write_text(
+        "scale: 2\nnetwork_g: {type: paragonsr2_nano}\ntrain:\n  total_iter: 40000\n  grad_clip_max_norm: 1.0\n"
+        "  losses:\n    - {type: l1loss, loss_weight: 1.0}\n",
+        encoding="utf-8",
+    )
+    told = () if kind is None else ("--trainer-kind", kind)
+    assert autocal("calibrate", config, "--no-dataset", "-o", tmp_path / "resolved.yml", *told).code == 0
+    found = autocal("check", tmp_path / "resolved.yml", "--no-dataset", "--json")
+    codes = {finding["code"] for file in json.loads(found.out)["files"] for finding in file["findings"]}
+    assert ("block-rejected" in codes) is rejected
+    assert ("grad-clip-unknown" in codes) is not rejected  # only upstream has grad_clip_max_norm
+    again = autocal("calibrate", tmp_path / "resolved.yml", "--no-dataset")
+    assert again.out == (tmp_path / "resolved.yml").read_bytes()

@@ -15,6 +15,13 @@ from autocal_cli.errors import AutocalError
 
 LOSS_LIST = "losses: [{type: l1loss}]"
 LOSS_TABLE = "pixel_opt: {type: L1Loss}"
+
+
+def recorded(trainer: str) -> str:
+    """A block in which a calibration says for which trainer it was."""
+    return f"{{calibration: {{trainer: {trainer}}}}}"
+
+
 IO_BACKEND = "datasets: {train: {io_backend: {type: disk}}}"
 
 
@@ -39,6 +46,13 @@ IO_BACKEND = "datasets: {train: {io_backend: {type: disk}}}"
         (f"model_type: RealESRGANModel\ntrain: {{{LOSS_TABLE}}}", "Real-ESRGAN"),
         (f"model_type: RealESRNetModel\nl1_gt_usm: true\ntrain: {{{LOSS_TABLE}}}", "Real-ESRGAN"),
         (f"model_type: RealESRGANModel\ntrain: {{{LOSS_TABLE}, dynamic_loss_scheduling: {{}}}}", "Real-ESRGAN"),
+        (f"train: {{{LOSS_LIST}, dynamic_loss_scheduling: {recorded('traiNNer-redux')}}}", "traiNNer-redux"),
+        (f"train: {{{LOSS_TABLE}, dynamic_loss_scheduling: {recorded('BasicSR')}}}", "BasicSR"),
+        (f"train: {{{LOSS_LIST}, dynamic_loss_scheduling: {recorded('traiNNer-redux-fork')}}}", "traiNNer-redux-fork"),
+        (f"train: {{{LOSS_LIST}, dynamic_loss_scheduling: {recorded('nobody')}}}", "traiNNer-redux-fork"),
+        (f"train: {{{LOSS_LIST}, dynamic_loss_scheduling: {recorded('neosr')}}}", "traiNNer-redux-fork"),  # not TOML
+        (f"train: {{{LOSS_LIST}, dynamic_loss_scheduling: {recorded('[BasicSR]')}}}", "traiNNer-redux-fork"),
+        (f"webp_prob: 1\ntrain: {{dynamic_loss_scheduling: {recorded('traiNNer-redux')}}}", "traiNNer-redux-fork"),
     ],
 )
 def test_a_config_tells_its_trainer(text, trainer):

@@ -52,7 +52,7 @@ def test_one_multiplier_a_label_from_the_first_step():
     assert weights["l_g_gan"] < 0.1
     stats = scheduler.get_monitoring_stats()
     assert stats["enabled"] is True
-    assert stats["shares"]["l_g_gan"] == pytest.approx(0.2, rel=1e-4)
+    assert stats["shares"]["l_g_gan"] == pytest.approx(0.1, rel=1e-4)
     assert all(isinstance(weight, float) for weight in stats["current_weights"].values())
     assert stats["current_weights"].keys() == weights.keys()
 

@@ -13,17 +13,20 @@ from autocal_cli.calibration.record import Phase
 from autocal_cli.runtime.guard import guard_goals, share_goals, shares
 from autocal_cli.runtime.probe import gradient_norms
 from autocal_cli.runtime.schedule import phase_at, probe_due
+from autocal_cli.runtime.settings import default_ceilings
+
+CEILING = default_ceilings()["adversarial"]
 
 
 def test_a_share_above_its_ceiling_comes_down_at_the_first_probe(engine):
     losses = {"pixel": 1.0, "gan": 5.0}
     first = feed(new(engine, losses), [{"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0}])[0]
     assert first["pixel"] == 1.0
-    assert 5.0 * first["gan"] / (1.0 + 5.0 * first["gan"]) == pytest.approx(0.2, rel=1e-5)
+    assert 5.0 * first["gan"] / (1.0 + 5.0 * first["gan"]) == pytest.approx(CEILING, rel=1e-5)
 
 
 def test_sane_shares_are_left_exactly_alone(engine):
-    row = {"pixel": 0.1, "mse": 0.02, "gan": 0.7, "pixel!": 1.0, "mse!": 0.5, "gan!": 3.0}
+    row = {"pixel": 0.1, "mse": 0.02, "gan": 0.7, "pixel!": 1.0, "mse!": 0.5, "gan!": 1.0}
     assert all(set(step.values()) == {1.0} for step in feed(new(engine), [row] * 150))
 
 
@@ -48,14 +51,16 @@ def test_min_weight_is_the_floor_of_the_guard(engine):
 
 
 def test_a_ceiling_holds_for_all_losses_of_a_kind_together(engine):
-    """Two adversarial losses, one of them in two components: together they have 0.2, in the proportion they had."""
+    """Two adversarial losses, one of them in two components: together they have its share, in proportion."""
     losses = {"l1": 1.0, "gan": 2.0, "r3gan": 2.0}
     output = torch.ones(1, 2, requires_grad=True)
     scheduler = new(engine, losses)
     pull = output.sum()
     scheduler({"l1": pull, "gan": {"a": pull, "b": 3.0 * pull}, "r3gan": pull}, 1, output)
     shares = scheduler.get_monitoring_stats()["shares"]
-    assert shares == pytest.approx({"l1": 0.8, "gan/a": 0.04, "gan/b": 0.12, "r3gan": 0.04}, rel=1e-4)
+    assert shares == pytest.approx(
+        {"l1": 1.0 - CEILING, "gan/a": 0.2 * CEILING, "gan/b": 0.6 * CEILING, "r3gan": 0.2 * CEILING}, rel=1e-4
+    )
 
 
 def test_later_the_guard_slews(engine):
@@ -69,13 +74,13 @@ def test_a_loss_that_joins_late_is_guarded_at_once(engine):
     """As an adversarial loss with a start_iter: probed when it comes, and brought to its ceiling with that probe."""
     before, after = {"pixel": 0.1, "pixel!": 1.0}, {"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0}
     steps = feed(new(engine, {"pixel": 1.0, "gan": 5.0}), [before] * 302 + [after] * 3)
-    assert [step["gan"] for step in steps[302:]] == pytest.approx([0.2 / 0.8 / 5.0] * 3, rel=1e-5)
+    assert [step["gan"] for step in steps[302:]] == pytest.approx([CEILING / (1.0 - CEILING) / 5.0] * 3, rel=1e-5)
 
 
 def test_the_guard_does_not_lag_behind_a_gradient_that_grows(engine):
     rows = [{"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 1.0 if step < 120 else 2.0} for step in range(149)]
     gan = feed(new(engine, {"pixel": 1.0, "gan": 0.5}), rows)[-1]["gan"]
-    assert 0.5 * 2.0 * gan / (1.0 + 0.5 * 2.0 * gan) == pytest.approx(0.2, rel=1e-5)
+    assert 0.5 * 2.0 * gan / (1.0 + 0.5 * 2.0 * gan) == pytest.approx(CEILING, rel=1e-5)
 
 
 def test_gradient_shares_hold_in_both_directions(engine):

@@ -10,6 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_runs import BLOCK, LOSSES, feed, new, noisy
 
+from autocal_cli.runtime.settings import default_ceilings
+
+CEILING = default_ceilings()["adversarial"]
+
 ODD = [math.nan, math.inf, -math.inf, 0.0, -0.3, 1e-30, 1e30]
 runs = st.builds(
     lambda seed, odd, probed, trend: [
@@ -58,7 +62,7 @@ def test_the_order_of_losses_does_not_matter(rows, engine, order):
 
 
 @settings(max_examples=15, deadline=None)
-@given(engines, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(0.01, 0.18))
+@given(engines, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.floats(0.01, 0.9 * CEILING))
 def test_constant_losses_with_sane_weights_never_move(engine, value, gradient, share):
     """The adversarial loss has a share below its ceiling: not one multiplier leaves 1, not by one bit."""
     pull = share / (1.0 - share) * gradient
@@ -75,7 +79,7 @@ def test_a_share_above_its_ceiling_is_brought_to_it_and_held(engine, weight, see
     weights = {"pixel": 1.0, "mse": 0.5, "gan": weight}
     for row, multipliers in zip(rows, feed(new(engine, weights, min_weight=1e-6), rows), strict=True):
         pull = {name: weights[name] * multipliers[name] * row[name + "!"] for name in weights}
-        assert pull["gan"] / sum(pull.values()) <= 0.2 * 1.25
+        assert pull["gan"] / sum(pull.values()) <= CEILING * 1.25
 
 
 QUIET = {"max_weight": 10.0, "cusum_h": 1e9, "spike_z": 1e9}
@@ -133,7 +137,8 @@ def test_every_number_of_the_stability_guard_matters(engine, name, value):
 
 
 @pytest.mark.parametrize(
-    "change", [{"ceilings": {"adversarial": 0.1}}, {"kinds": {"gan": "pixel"}}, {"gradient_shares": {"gan": 0.2}}]
+    "change",
+    [{"ceilings": {"adversarial": 0.5 * CEILING}}, {"kinds": {"gan": "pixel"}}, {"gradient_shares": {"gan": 0.2}}],
 )
 def test_every_number_of_the_guard_matters(engine, change):
     row = {"pixel": 0.1, "gan": 0.7, "pixel!": 1.0, "gan!": 3.0}

@@ -168,7 +168,7 @@ def test_settings_of_a_resolved_block_are_its_own():
     settings = SchedulerSettings.from_block(resolved)
     assert (settings.momentum, settings.max_weight, settings.freeze_steps) == (0.8, 5.0, 7)
     assert (settings.phases[0].until, settings.phases[0].rate, settings.phases[0].range) == (0.2, 0.3, 0.4)
-    assert settings.ceilings["adversarial"] == 0.2
+    assert settings.ceilings["adversarial"] == 0.1
     assert SchedulerSettings.from_block({**resolved, "ceilings": {"adversarial": 0.2}}).ceilings == {
         "adversarial": 0.2,
         "perceptual": 1.0,

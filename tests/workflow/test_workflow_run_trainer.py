@@ -88,7 +88,7 @@ def test_a_strict_trainer_is_scheduled_and_its_config_stays_as_it_is(trained, tm
     assert "autocal: scheduling l_g_l1 (pixel), l_g_gan (adversarial)." in (root / "train.log").read_text("utf-8")
     assert logged(tmp_path, "loss_multipliers/l_g_gan")[0] == 1.0
     assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.2
-    assert logged(tmp_path, "loss_shares/l_g_gan")[-1] == pytest.approx(0.2, rel=1e-3)
+    assert logged(tmp_path, "loss_shares/l_g_gan")[-1] == pytest.approx(0.1, rel=1e-3)
     assert state(tmp_path, 20)["iteration"] == 20
 
 
