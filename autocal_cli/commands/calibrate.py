@@ -91,7 +91,7 @@ def calibrate(
     from autocal_cli.report.progress import calibration_progress
     from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
     from autocal_cli.workflow.calibrate_file import calibrate_file
-    from autocal_cli.workflow.destination import check_destination, write_result
+    from autocal_cli.workflow.destination import check_destination, check_sidecar_beside, write_result
     from autocal_cli.workflow.holder import sidecar_of
     from autocal_cli.workflow.settings import parse_settings
     from autocal_cli.workflow.shares import parse_shares, suggest
@@ -106,6 +106,8 @@ def calibrate(
     shares = parse_shares(suggest_weights) if suggest_weights else None
     if place and not in_place:
         check_destination(place, place if sidecar else config, force or sidecar)
+    if place and not sidecar and target is Target.runtime:
+        check_sidecar_beside(place)
     sources = network_sources(trainer, network, weights)
     with calibration_progress(quiet) as (on_scan, on_probe):
         options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)

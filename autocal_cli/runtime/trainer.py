@@ -72,7 +72,7 @@ def schedule_models(
             ScheduledModel(model, shape, block, total_iter)
             on_built(model)
         elif unscheduled is None:
-            raise AutocalError(reason, fix="--allow-unscheduled trains without the scheduler.")
+            raise AutocalError(reason, fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.")
         else:
             unscheduled(reason)
         return model
@@ -89,7 +89,7 @@ def _models_of(shape: TrainerShape) -> Any:
         raise AutocalError(message, fix="Start it without autocal to see what it lacks.") from None
     if not callable(getattr(models, "build_model", None)):
         message = f"{shape.package}.models has no build_model, so this {shape.name} is not of a shape known here."
-        raise AutocalError(message, fix="--allow-unscheduled trains without the scheduler.")
+        raise AutocalError(message, fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.")
     return models
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from autocal_cli.calibration.record import Presets
 from autocal_cli.check.block import rejected
+from autocal_cli.check.record import Checked
+from autocal_cli.check.values import unsupported_values
 from autocal_cli.config.reading import lookup
 from autocal_cli.config.record import BLOCK_KEY, TrainingConfig
 from autocal_cli.config.trainers import FORK, FORK_MARKS, TrainerLayout
 from autocal_cli.errors import Finding
-from autocal_cli.workflow.holder import Holder, sidecar_of
+from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.workflow.holder import Holder
 from autocal_cli.workflow.resolve import Target
 
 
@@ -17,11 +21,15 @@ def about_block(config: TrainingConfig, layout: TrainerLayout, holder: Holder, t
     found = [_added(config, in_sidecar), _disabled(config)]
     if not in_sidecar:
         found.append(_reception(config, layout) or _fork(config, layout, holder, target))
-    sidecar = sidecar_of(holder.path)
-    if not in_sidecar and target == "runtime" and sidecar.exists() and sidecar != holder.path:
-        message = f"There is a sidecar {sidecar.name} too, and `autocal run` takes the block from one place only."
-        found.append(Finding("block-and-sidecar", "warning", message, "Remove one.", config.place))
     return tuple(finding for finding in found if finding)
+
+
+def about_values(
+    config: TrainingConfig, holder: Holder, network: NetworkFingerprint, presets: Presets
+) -> tuple[Finding, ...]:
+    """Hand-written values, not seen by a calibration yet, that the network's preset does not support."""
+    seen = Checked(holder.document, holder.layout, config, (), presets, network)
+    return tuple(unsupported_values(seen))
 
 
 def _added(config: TrainingConfig, in_sidecar: bool) -> Finding | None:

@@ -17,7 +17,7 @@ from autocal_cli.config.storage import read_bytes
 from autocal_cli.config.trainers import FORK, REDUX, TrainerLayout, recognise_trainer
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.block_findings import about_block
+from autocal_cli.workflow.block_findings import about_block, about_values
 from autocal_cli.workflow.holder import Holder, read_sidecar
 from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.measure_losses import ProbeOptions, measure_losses
@@ -76,7 +76,7 @@ def calibrate_file(
     resolved, calibration = resolve(
         holder.document, config, network, dataset, presets, settings, holder.layout, target, holder.config_text, probe
     )
-    about = about_block(config, layout, holder, target)
+    about = (*about_block(config, layout, holder, target), *about_values(config, holder, network, presets))
     findings = (*about, *dataset_findings, *probe_findings, *calibration.findings)
     return CalibrationRun(path, holder.path, holder.raw or b"", resolved.encode(resolved.text), calibration, findings)
 

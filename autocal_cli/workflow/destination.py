@@ -10,7 +10,7 @@ from autocal_cli.config.storage import read_bytes, replace_file
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.replay.drawing import GENERATOR, check_drawing
-from autocal_cli.workflow.holder import Holder
+from autocal_cli.workflow.holder import Holder, sidecar_of
 
 _DRAWN = (b"\x89PNG\r\n", b"<!DOCTYPE html>")  # how a picture and a page begin
 
@@ -36,6 +36,14 @@ def check_destination(out: Path, source: Path, force: bool) -> None:
         message = "The file was edited by hand since autocal wrote it."
         fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
         raise AutocalError(message, place=place, fix=fix)
+
+
+def check_sidecar_beside(out: Path) -> None:
+    """Raises AutocalError where a config that is to hold the block has a sidecar with one."""
+    sidecar = sidecar_of(out)
+    if sidecar != out and sidecar.exists():
+        message = f"There is a sidecar {sidecar.name} beside it: with a block in both, neither would count."
+        raise AutocalError(message, place=Place(str(out)), fix="Use --sidecar, or remove the sidecar first.")
 
 
 def drawing_destinations(

@@ -104,7 +104,7 @@ def _marked(document: ConfigDocument, layout: TrainerLayout, wrote: Mapping[str,
     if indent.strip(" "):
         return bare
     said = " ".join(f"{key}={write_scalar(value)}" for key, value in wrote.items())  # type: ignore[arg-type]
-    comment = f"# autocal {__version__} wrote: {said}; text {_digest(bare)}"
+    comment = f"# autocal {__version__} wrote: {said or 'nothing'}; text {_digest(bare)}"
     return _edited(bare, Edit(start, start, f"{indent}{comment}{bare.newline}"))
 
 

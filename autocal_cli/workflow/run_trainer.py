@@ -167,7 +167,11 @@ def find_trainer(script: Path) -> TrainerShape:
             return shape
     known = " and ".join(shape.name for shape in TRAINERS)
     message = f"This is no trainer of a shape known here ({known})."
-    raise AutocalError(message, place=Place(str(script)), fix="--allow-unscheduled starts it without the scheduler.")
+    raise AutocalError(
+        message,
+        place=Place(str(script)),
+        fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.",
+    )
 
 
 def _keep_original(model: Any, source: Source) -> None:

@@ -241,10 +241,17 @@ def test_a_sidecar_that_holds_no_block_is_refused(autocal, vanilla, tmp_path):
     assert "train.autocal.yml: The sidecar holds no `dynamic_loss_scheduling` mapping." in ran.err
 
 
-def test_a_block_beside_a_sidecar_is_said(autocal, vanilla):
+def test_a_block_beside_a_sidecar_is_refused_before_it_is_written(autocal, vanilla, tmp_path):
+    before = vanilla.read_bytes()
     autocal("calibrate", vanilla, "--sidecar")
-    ran = autocal("calibrate", vanilla, "--in-place")
-    assert "warning block-and-sidecar: There is a sidecar train.autocal.yml too" in ran.err
+    for out in (("--in-place",), ("--in-place", "--dry-run"), ("-o", vanilla, "--force")):
+        ran = autocal("calibrate", vanilla, *out)
+        assert ran.code == 2
+        assert "There is a sidecar train.autocal.yml beside it: with a block in both, neither would count." in ran.err
+    assert vanilla.read_bytes() == before
+    assert autocal("calibrate", vanilla, "-o", tmp_path / "other.yml").code == 0  # which has no sidecar
+    autocal("calibrate", vanilla)
+    vanilla.write_bytes((tmp_path / "other.yml").read_bytes())
     ran = autocal("explain", vanilla)
     assert ran.code == 2
     assert "Both this config and train.autocal.yml hold a `dynamic_loss_scheduling` block. Remove one." in ran.err
