@@ -65,14 +65,16 @@ def _unknown(
 
 def lacking_in_words(network: NetworkOptions, lacking: Mapping[str, Any]) -> str:
     """Why a builder that knows the network cannot follow its arguments: one clause."""
-    clauses = [_clause(name, values, lacking["takes"]) for name, values in lacking["arguments"]]
+    free = [name for name in lacking["takes"] if name not in network.arguments]
+    clauses = [_clause(name, values, free) for name, values in lacking["arguments"]]
     return f"has {network.type}, but {' and '.join(clauses)}"
 
 
-def _clause(name: str, values: Sequence[Value], takes: Sequence[str]) -> str:
+def _clause(name: str, values: Sequence[Value], free: Sequence[str]) -> str:
     if values:
-        return f"only with {name} {' or '.join(in_words(value) for value in values)}"
-    near = nearest(name, takes)
+        shown = (repr(value) if isinstance(value, str) else in_words(value) for value in values)
+        return f"only with {name} {' or '.join(shown)}"
+    near = nearest(name, free)
     return f"not its argument {name!r}" + (f" (did you mean {near!r}?)" if near else "")
 
 
