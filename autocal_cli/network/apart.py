@@ -50,7 +50,10 @@ def main() -> None:
 
 
 def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
-    """Answers `unknown`; or `signature`, `built`, then `counted` or `uncounted`. Raises what a constructor does."""
+    """Answers `unknown`; `lacking`; or `signature`, `built`, then `counted` or `uncounted`.
+
+    Raises what a constructor does.
+    """
     from autocal_cli.network.construct import construct, on_cpu
     from autocal_cli.network.macs import Count, count_macs
     from autocal_cli.network.signature import describe
@@ -60,9 +63,14 @@ def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> 
     if target is None:
         reply("unknown")
         return
-    arguments = target.arguments(job["arguments"], job["scale"])
     described = describe(target.call)
+    lacking = target.lacking(job["arguments"], described["accepted"])
+    if lacking:
+        reply("lacking", arguments=lacking, takes=target.names.takes(described["accepted"]))
+        return
+    arguments = target.arguments(job["arguments"], job["scale"])
     reply("signature", **described, scale=arguments.get(target.scale_argument))
+    arguments = target.unshuffled(arguments)
     built = construct(target.call, arguments, described)
     network = built.network
     reply(

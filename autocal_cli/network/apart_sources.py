@@ -8,31 +8,46 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from autocal_cli.network.spandrel_arguments import TrainerNames
 from autocal_cli.network.spandrel_types import spandrel_types
 from autocal_cli.network.trainer_import import bare_package, import_architectures, look_up, registries_of
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A constructor. The config's scale is handed over as `scale_argument`, if `hands_scale`; `fixed` are defaults."""
+    """A constructor. The config's scale is handed over as `scale_argument`, if `hands_scale`; `fixed` are defaults.
+
+    `names` is set where the constructor is not the trainer's own: what the trainer calls its arguments.
+    """
 
     call: Callable[..., Any]
     scale_argument: str = "scale"
     hands_scale: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    names: TrainerNames | None = None
+
+    def lacking(self, given: Mapping[str, Any], accepted: Collection[str]) -> list[tuple[str, list[Any]]]:
+        """The arguments that make it another network than the trainer's: see `TrainerNames.lacking`."""
+        return [] if self.names is None else list(self.names.lacking(given, (*accepted, "scale")))
 
     def arguments(self, given: Mapping[str, Any], scale: int | None) -> dict[str, Any]:
-        arguments = {**self.fixed, **given}
+        arguments = {**self.fixed, **(given if self.names is None else self.names.translated(given))}
         if self.scale_argument != "scale" and "scale" in arguments:
             arguments[self.scale_argument] = arguments.pop("scale")
         if self.hands_scale and scale is not None:
             arguments[self.scale_argument] = scale
         return arguments
+
+    def unshuffled(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`arguments` as the constructor wants them where the trainer unshuffles pixels first."""
+        if self.names is None or self.names.unshuffled is None:
+            return arguments
+        return self.names.unshuffled.applied(arguments, self.scale_argument)
 
 
 class Source(Protocol):
@@ -108,4 +123,5 @@ class SpandrelSource:
             return None
         package = importlib.import_module(f"spandrel.architectures.{known.package}")
         call = getattr(package, known.class_name)
-        return Target(call, known.scale_argument or "scale", known.scale_argument is not None, known.arguments)
+        enlarges = known.scale_argument is not None
+        return Target(call, known.scale_argument or "scale", enlarges, known.arguments, known.names)

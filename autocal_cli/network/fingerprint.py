@@ -10,7 +10,7 @@ from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.arguments import nearest
 from autocal_cli.network.builders import Builder, builders_for
 from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
@@ -84,16 +84,21 @@ def _failures(network: NetworkOptions, passed: Sequence[Passed]) -> tuple[Findin
 
 
 def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Sequence[Passed]) -> Finding:
+    for who in passed:
+        if who.cure:  # it has the network: the name is right
+            message = (
+                f"no builder here can measure the network {network.type}, so its parameters and MACs are not known: "
+                f"{who.builder} {who.reason}."
+            )
+            return Finding("network-unknown", "info", message, who.cure, network.place)
     near = nearest(network.type, [type for builder in builders for type in builder.types()], TYPE_RESEMBLANCE)
-    cures = [who.cure for who in passed if who.cure]
-    cures += ["Name the trainer with --trainer DIR, or a checkpoint of the network with --weights FILE."]
     asked = ", ".join(builder.name for builder in builders)
     return Finding(
         code="network-unknown",
         severity="warning" if near else "info",  # of a network that is no mistake, network-not-measured says the rest
         message=f"no builder here knows the network {network.type} (asked: {asked}), so its parameters and MACs are "
         "not known.",
-        fix=f"Did you mean {near!r}?" if near else cures[0],
+        fix=f"Did you mean {near!r}?" if near else NAME_ANOTHER,
         place=network.place,
     )
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from autocal_cli.config.record import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.foreign_findings import argument_findings, count_findings
+from autocal_cli.network.foreign_findings import argument_findings, count_findings, lacking_in_words
 from autocal_cli.network.foreign_process import ForeignProcess
-from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.sources import Checkout
 from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
 
 
 class Foreign:
     """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error.
+
+    What is not what trains says nothing against a config: a network that it cannot follow it doesn't measure.
 
     `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails.
     """
@@ -47,9 +49,11 @@ class Foreign:
         if "unknown" in replies:
             trouble = self.trouble()
             return Passed(self.name, f"has no {network.type}{f'; {trouble}' if trouble else ''}", bool(trouble))
+        if "lacking" in replies:
+            return Passed(self.name, lacking_in_words(network, replies["lacking"]), cure=NAME_ANOTHER)
         if "built" not in replies:
             reason = f"could not build {network.type}: {replies['failed']['reason']}"
-            return Passed(self.name, reason, failed=True, cure=self._cure)
+            return Passed(self.name, reason, failed=self._strict, cure=self._cure)
         return self._fingerprint(network, scale, replies)
 
     def types(self) -> tuple[str, ...]:
@@ -78,7 +82,7 @@ class Foreign:
     ) -> NetworkFingerprint:
         built, counted = replies["built"], replies.get("counted")
         findings: tuple[Finding, ...] = (
-            *argument_findings(network, self.name, replies["signature"], built, self._strict),
+            *(argument_findings(network, self.name, replies["signature"], built) if self._strict else ()),
             *count_findings(network, scale, replies),
         )
         own = replies["signature"]["scale"]
@@ -136,7 +140,8 @@ def spandrel() -> Foreign | Absent:
     """spandrel, if it is installed."""
     if not spandrel_installed():
         return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types())
-    return Foreign("spandrel", ForeignProcess({"source": "spandrel"}), strict=False, known=tuple(spandrel_types()))
+    process, known = ForeignProcess({"source": "spandrel"}), tuple(spandrel_types())
+    return Foreign("spandrel", process, strict=False, known=known, cure=NAME_ANOTHER)
 
 
 def own_callable(named: str) -> Foreign:

@@ -27,17 +27,16 @@ def argument_findings(
     builder: str,
     signature: Mapping[str, Any],
     built: Mapping[str, Any],
-    strict: bool,
 ) -> Iterator[Finding]:
     """Arguments that the constructor refused, let fall or takes as another type."""
     accepted = dict.fromkeys([*signature["accepted"], *(built["inner"] if signature["swallows"] else ())])
     free = [name for name in accepted if name not in network.arguments]
     for name in built["rejected"]:
         if name in network.arguments:
-            yield _unknown(network, builder, name, free, "error" if strict else "warning", "and refuses it")
+            yield _unknown(network, builder, name, free, "error", "and refuses it")
         else:
             message = f"{builder} hands the config's scale to {network.type}, which doesn't take {name!r}."
-            yield Finding("network-scale-refused", "error" if strict else "warning", message, None, network.place)
+            yield Finding("network-scale-refused", "error", message, None, network.place)
     for name in built["swallowed"]:
         if name in network.arguments:
             yield _unknown(network, builder, name, free, "warning", "and ignores it")
@@ -62,6 +61,21 @@ def _unknown(
         fix=f"Did you mean {near!r}?" if near else f"Remove it.{takes}",
         place=place_of(network, name),
     )
+
+
+def lacking_in_words(network: NetworkOptions, lacking: Mapping[str, Any]) -> str:
+    """Why a builder that knows the network cannot follow its arguments: one clause."""
+    free = [name for name in lacking["takes"] if name not in network.arguments]
+    clauses = [_clause(name, values, free) for name, values in lacking["arguments"]]
+    return f"has {network.type}, but {' and '.join(clauses)}"
+
+
+def _clause(name: str, values: Sequence[Value], free: Sequence[str]) -> str:
+    if values:
+        shown = (repr(value) if isinstance(value, str) else in_words(value) for value in values)
+        return f"only with {name} {' or '.join(shown)}"
+    near = nearest(name, free)
+    return f"not its argument {name!r}" + (f" (did you mean {near!r}?)" if near else "")
 
 
 def _words(kind: str | Sequence[Any]) -> list[str]:

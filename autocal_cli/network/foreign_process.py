@@ -22,6 +22,7 @@ NETWORK_LIMIT = 30.0  # seconds for one network, built and counted; chosen: 20 w
 MOST_SKIPPED = 5  # parts that hang or end the process as they are imported; chosen, untested
 MEMORY_LIMIT = 2 * 1024**3  # bytes over what the imports took
 WATCH_EVERY = 0.1  # seconds
+LAST = ("unknown", "lacking", "counted", "uncounted", "failed")  # events of `apart`, after which it waits
 
 Reply = dict[str, Any]
 
@@ -86,7 +87,7 @@ class ForeignProcess:
             self._skip[part] = f"importing it {reason}"
 
     def measure(self, type: str, arguments: Mapping[str, Any], scale: int | None) -> Iterator[Reply]:
-        """The replies of `apart.measure` as they come; the last is `unknown`, `counted`, `uncounted` or `failed`."""
+        """The replies of `apart.measure` as they come; the last is one of `LAST`."""
         unusable = self.open()
         if self._process is None:
             yield {"event": "failed", "reason": f"cannot be used: {unusable}"}
@@ -99,7 +100,7 @@ class ForeignProcess:
             except ProcessEndedError as ended:
                 reply = {"event": "failed", "reason": f"it {ended}"}
             yield reply
-            if reply["event"] in ("unknown", "counted", "uncounted", "failed"):
+            if reply["event"] in LAST:
                 return
 
     def close(self) -> None:

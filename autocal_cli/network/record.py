@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from autocal_cli.errors import Finding
 
+NAME_ANOTHER = (
+    "Name the trainer with --trainer DIR or AUTOCAL_TRAINER, or a checkpoint of the network with --weights FILE."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:

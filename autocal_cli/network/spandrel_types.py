@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from autocal_cli.network.spandrel_arguments import TrainerNames, Unshuffled
 from autocal_cli.packaged import preset_text
 
 
@@ -20,18 +21,25 @@ class SpandrelType:
     class_name: str
     scale_argument: str | None
     arguments: Mapping[str, Any]
+    names: TrainerNames
 
 
 @cache
 def spandrel_types() -> Mapping[str, SpandrelType]:
     """By type in lower case."""
-    table = tomllib.loads(preset_text("spandrel.toml"))["types"]
-    return {name: _type(entry) for name, entry in table.items()}
+    table = tomllib.loads(preset_text("spandrel.toml"))
+    names = {of: _names(entry) for of, entry in table["names"].items()}
+    return {name: _type(entry, names.get(entry["class"], TrainerNames())) for name, entry in table["types"].items()}
 
 
-def _type(entry: Mapping[str, Any]) -> SpandrelType:
+def _type(entry: Mapping[str, Any], names: TrainerNames) -> SpandrelType:
     package, class_name = entry["class"].split(".")
-    return SpandrelType(package, class_name, entry.get("scale"), entry.get("with", {}))
+    return SpandrelType(package, class_name, entry.get("scale"), entry.get("with", {}), names)
+
+
+def _names(entry: Mapping[str, Any]) -> TrainerNames:
+    unshuffled = entry.get("unshuffled")
+    return TrainerNames(**{**entry, "unshuffled": Unshuffled(**unshuffled) if unshuffled else None})
 
 
 def spandrel_installed() -> bool:

@@ -127,9 +127,9 @@ def test_arguments_that_a_fixed_variant_drops(type: str, arguments: dict[str, Va
     [
         ("ParagonSR", "Did you mean 'ParagonSR2'?"),
         ("paragonsr2nano", "Did you mean 'paragonsr2_nano'?"),
-        ("paragonsr2_ultimate", "Name the trainer with --trainer DIR, or "),
-        ("paragonsr2_movie", "Name the trainer with --trainer DIR, or "),
-        ("MadeUpNet", "Name the trainer with --trainer DIR, or "),
+        ("paragonsr2_ultimate", "Name the trainer with --trainer DIR or "),
+        ("paragonsr2_movie", "Name the trainer with --trainer DIR or "),
+        ("MadeUpNet", "Name the trainer with --trainer DIR or "),
     ],
 )
 def test_an_unknown_type_is_said_and_never_guessed(type: str, fix: str) -> None:

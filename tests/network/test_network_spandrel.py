@@ -5,19 +5,24 @@ Large networks take a minute together: they are built where AUTOCAL_ALL_NETWORKS
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
-from autocal_cli.config.record import NetworkOptions
-from autocal_cli.errors import Place
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network import foreign
 from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.fingerprint import fingerprint_network
+from autocal_cli.network.fingerprint import ask, fingerprint_network
 from autocal_cli.network.foreign import Foreign, spandrel
 from autocal_cli.network.foreign_process import ForeignProcess
-from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.spandrel_arguments import TrainerNames
 from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
 
 needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")
@@ -90,7 +95,7 @@ def _is_slow(type: str) -> bool:
     return type in SLOW or AS_THE_TRAINER_HAS_THEM.get(type, 0) > LARGE
 
 
-def network(type: str, **arguments: int) -> NetworkOptions:
+def network(type: str, /, **arguments: Value) -> NetworkOptions:
     return NetworkOptions(type, arguments, Place("train.yml", 3, 1), {})
 
 
@@ -151,10 +156,130 @@ def test_the_scale_and_arguments_are_handed_over(builder: Foreign) -> None:
     assert found.parameters == 8 * 28 + 8 * 73 + 27 * 73 + 2 * 8
 
 
+BASICSR = {"num_in_ch": 3, "num_out_ch": 3}
+SIX_BLOCKS = {**BASICSR, "num_feat": 64, "num_block": 6, "num_grow_ch": 32}
+
+
 @needs_spandrel
-def test_unknown_arguments_are_warnings_for_it_is_not_what_trains(builder: Foreign) -> None:
-    found = builder.measure(network("compact", num_feats=8), 4)
-    assert isinstance(found, NetworkFingerprint)
-    assert [(f.code, f.severity, f.fix) for f in found.findings] == [
-        ("network-argument-unknown", "warning", "Did you mean 'num_feat'?")
-    ]
+@pytest.mark.parametrize(
+    ("type", "arguments", "scale", "parameters", "macs_per_pixel"),
+    [
+        # measured: BasicSR's constructors of a checkout, called with the same arguments
+        ("RRDBNet", SIX_BLOCKS, 4, 4_467_779, 5_706_432.0),
+        ("RRDBNet", {**BASICSR, "scale": 2}, 2, 16_703_171, 4_483_008.0),
+        ("RRDBNet", {**BASICSR, "scale": 1, "num_feat": 32}, 1, 9_601_315, 619_200.0),
+        ("RCAN", {**BASICSR, "upscale": 4}, 4, 12_614_915, 12_968_660.0),
+        ("RCAN", {**BASICSR, "upscale": 2, "num_feat": 32, "num_block": 3, "num_group": 2, "squeeze_factor": 8},
+         2, 179_227, 179_424.4),
+        ("SRVGGNetCompact", {**BASICSR, "num_conv": 32, "upscale": 2, "act_type": "prelu"}, 2, 1_192_524, 1_188_288.0),
+        # measured: the same of traiNNer-redux
+        ("esrgan_lite", {"use_pixel_unshuffle": True}, 4, 5_021_155, None),
+        ("esrgan_lite", {"use_pixel_unshuffle": True}, 2, 5_023_747, 1_333_728.0),
+        ("esrgan_lite", {}, 1, 5_034_115, 334_080.0),
+    ],
+)  # fmt: skip
+def test_arguments_have_the_trainers_names(
+    builder: Foreign, type: str, arguments: dict[str, Value], scale: int, parameters: int, macs_per_pixel: float | None
+) -> None:
+    found = builder.measure(network(type, **arguments), scale)
+    assert isinstance(found, NetworkFingerprint), found
+    assert (found.scale, found.parameters, found.findings) == (scale, parameters, ())
+    assert macs_per_pixel in (None, found.macs_per_pixel)
+
+
+@needs_spandrel
+@pytest.mark.parametrize(
+    ("type", "arguments", "but"),
+    [
+        ("compact", {"num_feats": 8}, "not its argument 'num_feats' (did you mean 'num_feat'?)"),
+        ("swinir_s", {"start_shuffle": 2}, "not its argument 'start_shuffle' (did you mean 'start_unshuffle'?)"),
+        ("realplksr", {"mystery": 1}, "not its argument 'mystery'"),
+        ("RRDBNet", {**SIX_BLOCKS, "num_grow_ch": 16}, "only with num_grow_ch 32"),
+        ("RRDBNet", {**SIX_BLOCKS, "num_blocks": 23}, "not its argument 'num_block'"),
+        ("realplksr", {"upsampler": "bilinear"}, "only with upsampler 'pixelshuffle' or 'dysample'"),
+        ("span", {"num_blocks": 5, "x": 1}, "only with num_blocks 6 and not its argument 'x'"),
+    ],
+)
+def test_what_it_cannot_follow_it_does_not_measure(
+    builder: Foreign, type: str, arguments: dict[str, Value], but: str
+) -> None:
+    assert builder.measure(network(type, **arguments), 4) == Passed(
+        "spandrel", f"has {type}, but {but}", cure=NAME_ANOTHER
+    )
+
+
+@needs_spandrel
+def test_what_it_cannot_build_speaks_against_no_config(builder: Foreign) -> None:
+    found = builder.measure(network("compact", num_feat="many"), 4)
+    assert isinstance(found, Passed)
+    assert not found.failed
+
+
+@needs_spandrel
+def test_the_one_finding_names_the_argument_and_the_trainer(builder: Foreign) -> None:
+    (finding,) = ask([BuiltIn(), builder], network("realplksr", mystery=1), 4).findings
+    assert (finding.code, finding.severity, finding.fix) == ("network-unknown", "info", NAME_ANOTHER)
+    assert finding.message == (
+        "no builder here can measure the network realplksr, so its parameters and MACs are not known: "
+        "spandrel has realplksr, but not its argument 'mystery'."
+    )
+
+
+@needs_spandrel
+@pytest.mark.parametrize(
+    ("type", "arguments", "without"),
+    [
+        ("realplksr_tiny", {"upsampler": "pixelshuffle", "layer_norm": True, "in_ch": 3}, {}),
+        ("mosr_t", {"upsampler": "pixelshuffle"}, {}),
+        ("compact", {"learn_residual": False}, {}),
+        ("drct", {"use_checkpoint": True}, {}),
+        ("span_s", {"num_blocks": 6}, {}),
+        ("RRDBNet", SIX_BLOCKS, {"num_blocks": 6}),
+    ],
+)
+def test_what_is_the_same_here_is_measured_the_same(
+    builder: Foreign, type: str, arguments: dict[str, Value], without: dict[str, Value]
+) -> None:
+    told, plain = (builder.measure(network(type, **given), 4) for given in (arguments, without))
+    assert isinstance(told, NetworkFingerprint), told
+    assert told == plain
+
+
+# The smallest type of each class whose arguments the trainers call otherwise.
+RENAMED = ["compact", "dat_light", "drct", "esrgan_lite", "mosr_t", "rcan", "realplksr_tiny", "span_s"]
+
+
+def test_every_class_with_other_names_is_looked_at() -> None:
+    renamed = {known.class_name for known in spandrel_types().values() if known.names != TrainerNames()}
+    assert renamed == {spandrel_types()[type].class_name for type in RENAMED}
+
+
+@needs_spandrel
+@pytest.mark.parametrize("type", RENAMED)
+def test_every_name_of_the_table_is_one_of_spandrels(builder: Foreign, type: str) -> None:
+    (signature, *_) = builder._process.measure(type, {}, 4)
+    accepted = set(signature["accepted"])
+    names = spandrel_types()[type].names
+    meant = [name for values in names.means.values() for means in values.values() for name in means]
+    unshuffled = [names.unshuffled.factor, names.unshuffled.channels] if names.unshuffled else []
+    assert {*names.renamed.values(), *names.defaults, *meant, *unshuffled} <= accepted
+    assert not {*names.renamed, *names.fixed, *names.inert} & accepted  # else they needn't stand there
+
+
+@needs_spandrel
+@pytest.mark.corpus
+def test_no_argument_of_a_real_config_stops_it(builder: Foreign, corpus: Path) -> None:
+    """What real option files say to a class of spandrel's is measured, and nothing is said of the arguments."""
+    networks = {}
+    for path in sorted((corpus / "configs").rglob("*.y*ml")):
+        with contextlib.suppress(AutocalError):  # no training config
+            network = read_training_config(
+                parse_document(path.read_bytes(), str(path)), tolerate=lambda *_: None
+            ).network
+            known = spandrel_types().get(network.type.lower()) if network else None
+            if network and network.arguments and known:
+                networks[known.class_name, *sorted(network.arguments)] = network
+    assert len(networks) >= 5
+    for found in (builder.measure(network, None) for network in networks.values()):
+        assert isinstance(found, NetworkFingerprint), found
+        assert found.findings == ()
