@@ -14,6 +14,8 @@ from autocal_cli.commands.options import (
     NoNetworkOption,
     QuietOption,
     TrainerKindOption,
+    TrainerOption,
+    network_sources,
     refuse_together,
 )
 from autocal_cli.errors import AutocalError, Place
@@ -47,6 +49,7 @@ def check(
     ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these. Repeatable.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without doubt.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")] = False,
+    trainer: TrainerOption = None,
     trainer_kind: TrainerKindOption = None,
     no_network: NoNetworkOption = False,
     no_dataset: NoImagesOption = False,
@@ -68,7 +71,10 @@ def check(
     if (fix or diff) and any(str(path) == "-" for path in configs):
         raise AutocalError("Standard input cannot be mended.", fix="Name the file.")
     refuse_together(("--diff", diff), ("--json or --format", output is not Format.text))
-    options = CheckOptions(not no_network, not no_dataset, trainer_kind, expand(select or []), expand(ignore or []))
+    refuse_together(("--trainer", trainer is not None), ("--no-network", no_network))
+    sources = network_sources(trainer, None, None)
+    chosen = expand(select or []), expand(ignore or [])
+    options = CheckOptions(not no_network, not no_dataset, trainer_kind, *chosen, sources)
     run = check_files(find_configs(configs), options)
     if diff:
         write(_differences(run, options).encode())
