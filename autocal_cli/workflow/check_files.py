@@ -23,7 +23,9 @@ from autocal_cli.workflow.find_configs import Candidate, speaks_of_training
 from autocal_cli.workflow.holder import read_sidecar, sidecar_of
 from autocal_cli.workflow.network_cache import NetworkCache
 
-OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
+OF_CONFIGS_ALONE = {  # a sidecar is kept from the trainer
+    "block-rejected", "block-misplaced", "scale-missing", "config-key-misspelt",
+}  # fmt: skip
 ROUNDS = 5  # what is mended may show what else can be
 
 
