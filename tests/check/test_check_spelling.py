@@ -115,8 +115,8 @@ def test_a_misspelt_loss_is_told_with_or_without_a_block(written: str, meant: st
     "type_name",
     [
         "l1loss", "MSELoss", "mssim_loss", "myownloss", "TVLoss", "kl_loss", "WeightedTVLoss", "HFENLoss",
-        "DINOPerceptualLoss", "ConvNeXtPerceptualLoss", "MultiScaleR3GANLoss", "LineDistillerLoss", "ModelAsLoss", "loss",
-        "", "l3loss",
+        "DINOPerceptualLoss", "ConvNeXtPerceptualLoss", "MultiScaleR3GANLoss", "LineDistillerLoss",
+        "ModelAsLoss", "loss", "", "l3loss",
     ],
 )  # fmt: skip
 def test_losses_that_are_no_slip_of_another(type_name: str) -> None:
