@@ -1,7 +1,7 @@
 """The entry point: which commands there are, and what exit code an error has. The commands stand in `commands`.
 
-Exit codes: 0 done; 1 findings of severity error, or what `--exit-code` asks for; 2 wrong usage or input that cannot
-be read; 130 interrupted.
+Exit codes: 0 done; 1 findings of severity error (of `check` also warnings), or what `--exit-code` asks for; 2 wrong
+usage or input that cannot be read; 130 interrupted.
 Heavy modules (torch, numpy, pillow, yaml) are imported inside the commands, so that `--help` answers at once.
 """
 

@@ -25,7 +25,8 @@ from autocal_cli.check.losses import (
 from autocal_cli.check.network import network_findings
 from autocal_cli.check.numbers import numbers_as_text
 from autocal_cli.check.record import Check, Checked
-from autocal_cli.check.run import length_findings
+from autocal_cli.check.run import length_findings, scale_missing
+from autocal_cli.check.spelling import misspelt_keys
 from autocal_cli.check.trainer import clipping_unknown, half_precision
 from autocal_cli.check.values import baseline_too_long, idle_parameters, unsupported_values, weights_crossed
 from autocal_cli.errors import Finding
@@ -54,6 +55,8 @@ CHECKS: tuple[Check, ...] = (
     discriminator_missing,
     discriminator_unused,
     length_findings,
+    scale_missing,
+    misspelt_keys,
     clipping_unknown,
     half_precision,
 )
@@ -65,7 +68,9 @@ def check(checked: Checked) -> tuple[Finding, ...]:
     told = {finding.place for finding in found if finding.code == "number-as-text"}
     # What reads `4e4` as text cannot read it as a count either: that is one mistake, and told already.
     problems = (problem for problem in checked.problems if problem.place not in told)
-    return in_order((*found, *problems))
+    cures = {finding.fix for finding in found if finding.code != "config-key-misspelt"}
+    spelt = (one for one in found if not (one.code == "config-key-misspelt" and one.fix in cures))  # told where missed
+    return in_order((*spelt, *problems))
 
 
 def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from autocal_cli.calibration.shares import by_loss
 from autocal_cli.check.record import Checked
+from autocal_cli.check.spelling import did_you_mean
 from autocal_cli.config.document import ScalarNode
-from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label
+from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label, nearest_type
 from autocal_cli.config.reading import lookup, read_scalar
 from autocal_cli.config.record import LossTerm
 from autocal_cli.errors import AutocalError, Finding, Place
@@ -24,7 +25,8 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
             return
         what = f"of {len(losses)} losses none has a weight other than 0" if losses else "there is no loss"
         message = f"Nothing is trained: {what}."
-        yield Finding("losses-none", "error", message, "Give at least one a weight above 0.", _home(checked))
+        fix = did_you_mean(checked, checked.layout.losses) or "Give at least one a weight above 0."
+        yield Finding("losses-none", "error", message, fix, _home(checked))
     elif off:
         names = ", ".join(loss.type for loss in off)
         message = f"{len(off)} of {len(losses)} losses have weight 0 and are skipped: {names}."
@@ -62,13 +64,14 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
 
 
 def unknown_kinds(checked: Checked) -> Iterator[Finding]:
-    """A loss of unknown kind is under no ceiling."""
+    """A loss of unknown kind is under no ceiling; where its type is misspelt, that is told without a block too."""
     kinds = _kinds(checked)
     for loss in _active(checked):
-        label = loss_label(loss.type)
-        if checked.active and loss.kind == UNKNOWN and label not in kinds:
+        label, near = loss_label(loss.type), nearest_type(loss.type)
+        if (checked.active or near) and loss.kind == UNKNOWN and label not in kinds:
             message = f"{loss.type} is of a kind that autocal does not know: the scheduler puts no ceiling on it."
             fix = f"If it is one of these, write `kinds: {{{label}: KIND}}`: {', '.join(KINDS)}."
+            fix = f"Did you mean {near}? It is written {loss.type} at line {loss.place.line}." if near else fix
             yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
 
 
@@ -127,7 +130,7 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     ):
         if not _present(checked, path):
             message = f"{adversarial.type} needs {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
-            fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
+            fix = did_you_mean(checked, path) or f"Add `{'.'.join(path)}`, or set the weight to 0."
             yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
 
 

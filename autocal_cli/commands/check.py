@@ -14,6 +14,8 @@ from autocal_cli.commands.options import (
     NoNetworkOption,
     QuietOption,
     TrainerKindOption,
+    TrainerOption,
+    network_sources,
     refuse_together,
 )
 from autocal_cli.errors import AutocalError, Place
@@ -47,6 +49,7 @@ def check(
     ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these. Repeatable.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without doubt.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")] = False,
+    trainer: TrainerOption = None,
     trainer_kind: TrainerKindOption = None,
     no_network: NoNetworkOption = False,
     no_dataset: NoImagesOption = False,
@@ -56,10 +59,10 @@ def check(
 ) -> None:
     """Report everything that is wrong in training configs: file:line:column, what, why, and the fix.
 
-    Exit code 0: nothing but notices; 1: findings; 2: a config could not be read. `autocal rule CODE` explains a code.
+    Exit code 0: nothing found, or notices (info) alone; 1: errors or warnings; 2: a config could not be read.
+    `autocal rule CODE` explains a code.
     """
     from autocal_cli.check.catalogue import expand
-    from autocal_cli.report.output import write
     from autocal_cli.workflow.check_files import CheckOptions, check_files
     from autocal_cli.workflow.find_configs import find_configs
 
@@ -68,10 +71,13 @@ def check(
     if (fix or diff) and any(str(path) == "-" for path in configs):
         raise AutocalError("Standard input cannot be mended.", fix="Name the file.")
     refuse_together(("--diff", diff), ("--json or --format", output is not Format.text))
-    options = CheckOptions(not no_network, not no_dataset, trainer_kind, expand(select or []), expand(ignore or []))
+    refuse_together(("--trainer", trainer is not None), ("--no-network", no_network))
+    sources = network_sources(trainer, None, None)
+    chosen = expand(select or []), expand(ignore or [])
+    options = CheckOptions(not no_network, not no_dataset, trainer_kind, *chosen, sources)
     run = check_files(find_configs(configs), options)
     if diff:
-        write(_differences(run, options).encode())
+        _show_differences(run, options, quiet)
     elif fix:
         run = _mend(run, options, quiet)
     if not diff:
@@ -80,12 +86,25 @@ def check(
         raise typer.Exit(run.exit_code)
 
 
-def _differences(run: CheckRun, options: CheckOptions) -> str:
+def _show_differences(run: CheckRun, options: CheckOptions, quiet: bool) -> None:
+    """What mending would change; where that is nothing, a line that says so."""
+    from autocal_cli.commands.voice import say
+    from autocal_cli.report.check_text import error_line, summary_line
     from autocal_cli.report.differences import unified_diff
+    from autocal_cli.report.output import show, write
     from autocal_cli.workflow.check_files import mend_file
 
     mended = [found for file in run.files if (found := mend_file(file, options))]
-    return "".join(unified_diff(one.before, one.after, one.file.name, one.file.name) for one in mended)
+    write("".join(unified_diff(one.before, one.after, one.file.name, one.file.name) for one in mended).encode())
+    show(*(error_line(file.error, file.name) for file in run.files if file.error), stderr=True)
+    count = len(run.findings)
+    if mended or quiet:
+        return
+    if count:
+        remain = "1 finding remains" if count == 1 else f"{count:,} findings remain"
+        say(f"Nothing here can be mended without doubt; {remain} (run without --diff to see them).")
+    else:
+        show(summary_line(run), stderr=True)
 
 
 def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.record import Presets
@@ -17,12 +17,15 @@ from autocal_cli.config.document import parse_document
 from autocal_cli.config.reading import lookup
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.check_roots import check_roots
 from autocal_cli.workflow.find_configs import Candidate, speaks_of_training
 from autocal_cli.workflow.holder import read_sidecar, sidecar_of
 from autocal_cli.workflow.network_cache import NetworkCache
 
-OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
+OF_CONFIGS_ALONE = {  # a sidecar is kept from the trainer
+    "block-rejected", "block-misplaced", "scale-missing", "config-key-misspelt",
+}  # fmt: skip
 ROUNDS = 5  # what is mended may show what else can be
 
 
@@ -38,22 +41,29 @@ class MendedFile:
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """What to look at, for which trainer (None: as the file's shape tells), and which codes to report."""
+    """What to look at, for which trainer (None: as the file's shape tells), and which codes to report.
+
+    `sources` are where networks come from besides autocal itself.
+    """
 
     network: bool = True
     dataset: bool = True
     trainer: str | None = None
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
+    sources: NetworkSources = field(default_factory=NetworkSources)
 
 
 def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> CheckRun:
     """Checks configs one by one; what is wrong with one keeps no other from being checked.
 
-    Raises AutocalError only for a trainer that is not known.
+    Raises AutocalError only for a trainer that is not known, or a checkout of one that is none.
     """
-    presets, networks = load_presets(), NetworkCache()
-    files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
+    if options.network:
+        find_checkout(options.sources.trainer)  # once, not as a finding on every network
+    presets = load_presets()
+    with NetworkCache(options.sources) as networks:
+        files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
     found = [one for file in files if file for one in (file, check_sidecar(file, options)) if one]
     return CheckRun(tuple(found), sum(file is None for file in files))
 
@@ -79,17 +89,17 @@ def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
     if file.sidecar:  # a part of a config, which cannot be read again by itself
         return None
     before, checked, findings, mended = file.checked, file.checked, file.findings, 0
-    networks = NetworkCache()
-    for _ in range(ROUNDS):
-        if checked is None:
-            return None
-        text, count = mend(checked, findings)
-        if not count:
-            break
-        mended += count
-        document = parse_document(checked.document.encode(text), file.name)
-        checked = read_checked(document, checked.layout, checked.presets)
-        checked, findings = _examined(checked, options, networks)
+    with NetworkCache(options.sources) as networks:
+        for _ in range(ROUNDS):
+            if checked is None:
+                return None
+            text, count = mend(checked, findings)
+            if not count:
+                break
+            mended += count
+            document = parse_document(checked.document.encode(text), file.name)
+            checked = read_checked(document, checked.layout, checked.presets)
+            checked, findings = _examined(checked, options, networks)
     if before is None or checked is None or not mended:
         return None
     again = replace(file, findings=findings, checked=checked)

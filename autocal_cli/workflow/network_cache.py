@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING, Self
 
 from autocal_cli.config.record import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
+
+if TYPE_CHECKING:
+    from autocal_cli.network.builders import Builder
 
 Outcome = tuple[NetworkFingerprint | None, tuple[Finding, ...]]
 
 
 class NetworkCache:
-    """Fingerprints by network options and scale, within one command."""
+    """Fingerprints by network options and scale, within one command. Foreign processes end with the `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: NetworkSources) -> None:
+        self._sources = sources
+        self._open = ExitStack()
+        self._builders: dict[int | None, tuple[Builder, ...]] = {}
         self._known: dict[str, Outcome] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
 
     def measure(self, config: TrainingConfig) -> Outcome:
         """The fingerprint of a config's network and what is to be said of it, with the places of this config.
@@ -27,41 +42,52 @@ class NetworkCache:
             return None, ()
         key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale))
         if key not in self._known:
-            self._known[key] = _measure(_nowhere(network), config.scale)
+            self._known[key] = _measure(self._builders_at(config.scale), _nowhere(network), config.scale)
         fingerprint, findings = self._known[key]
         return fingerprint, tuple(_placed(finding, network) for finding in findings)
 
+    def _builders_at(self, scale: int | None) -> tuple[Builder, ...]:
+        """By scale, since neosr's architectures read it as they are imported."""
+        from autocal_cli.network.builders import builders_for
 
-def _measure(network: NetworkOptions, scale: int | None) -> Outcome:
-    from autocal_cli.network.fingerprint import fingerprint_network  # torch takes a second: only here
+        if scale not in self._builders:
+            self._builders[scale] = self._open.enter_context(builders_for(self._sources, scale))
+        return self._builders[scale]
+
+
+def _measure(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:
+    from autocal_cli.network.fingerprint import ask
 
     try:
-        fingerprint = fingerprint_network(network, scale)
+        fingerprint = ask(builders, network, scale)
         return fingerprint, fingerprint.findings
     except AutocalError as error:
-        findings = _rejections(network, scale, error)
-        return _as_registered(network, scale), findings
+        return _as_registered(builders, network, scale), _rejections(builders, network, scale, error)
 
 
-def _as_registered(network: NetworkOptions, scale: int | None) -> NetworkFingerprint | None:
+def _as_registered(
+    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None
+) -> NetworkFingerprint | None:
     """What a fixed variant is whatever its arguments say, so that one of them hides no other mistake in the config."""
-    from autocal_cli.network.fingerprint import fingerprint_network
+    from autocal_cli.network.fingerprint import ask
 
     try:
-        found = fingerprint_network(replace(network, arguments={}), scale)
+        found = ask(builders, replace(network, arguments={}), scale)
     except AutocalError:  # the scale itself
         return None
     return found if found.variant else None
 
 
-def _rejections(network: NetworkOptions, scale: int | None, first: AutocalError) -> tuple[Finding, ...]:
+def _rejections(
+    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None, first: AutocalError
+) -> tuple[Finding, ...]:
     """What is to be said of each argument by itself; where that is nothing, what was refused in all."""
-    from autocal_cli.network.fingerprint import fingerprint_network
+    from autocal_cli.network.fingerprint import ask
 
     findings: list[Finding] = []
     for name, value in network.arguments.items():
         try:
-            alone = fingerprint_network(replace(network, arguments={name: value}), scale)
+            alone = ask(builders, replace(network, arguments={name: value}), scale)
             findings += (finding for finding in alone.findings if finding.code == "network-argument-unknown")
         except AutocalError as error:
             findings.append(_rejection(error))

@@ -151,6 +151,30 @@ def test_diff_shows_and_writes_nothing_fix_writes(folder: Path, autocal) -> None
     assert autocal("check", path, "--diff").out == b""
 
 
+def test_a_diff_that_is_empty_says_why(folder: Path, autocal) -> None:
+    path = folder / "clean.yml"
+    assert autocal("check", path, "--fix", "--diff").err == "1 config checked: nothing found.\n"
+    path.write_text(CLEAN.replace("scale: 2", ""), encoding="utf-8")
+    ran = autocal("check", path, "--fix", "--diff")
+    assert (ran.code, ran.out) == (1, b"")
+    remain = f"{len(json.loads(autocal('check', path, '--json').out)['files'][0]['findings'])} findings remain"
+    assert ran.err == f"autocal: Nothing here can be mended without doubt; {remain} (run without --diff to see them).\n"
+    assert autocal("check", path, "--diff", "--quiet").err == ""
+    wrong = autocal("check", folder / "deep" / "wrong.yaml", "--diff")
+    assert (wrong.code, wrong.err) == (1, "")
+    unread = autocal("check", "missing.yml", "--diff")
+    assert (unread.code, "cannot read: missing.yml: There is no such file." in unread.err) == (2, True)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("select", "code"), [("number-as-text", 1), ("scale-missing", 1), ("unknown-key", 0), ("loss-twice", 0)]
+)
+def test_errors_and_warnings_exit_with_1_and_notices_with_0(select: str, code: int, autocal) -> None:
+    Path("all.yml").write_text(WRONG.replace("scale: 2", "") + "    custom_param: 1\n", encoding="utf-8")
+    assert autocal("check", "all.yml", "--select", select).code == code
+
+
 def test_standard_input_is_not_mended(autocal) -> None:
     assert autocal("check", "-", "--fix").code == 2
 

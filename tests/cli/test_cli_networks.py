@@ -66,7 +66,7 @@ def test_networks_of_a_trainer(autocal):
 
 
 def test_a_folder_that_is_no_trainer(autocal, config, tmp_path):
-    for command in ("networks",), ("calibrate", config), ("explain", config):
+    for command in ("networks",), ("calibrate", config), ("explain", config), ("check", config):
         ran = autocal(*command, "--trainer", tmp_path)
         assert (ran.code, ran.out) == (2, b"")
         assert "is no checkout of a trainer known here (traiNNer-redux, neosr, BasicSR and forks of them)" in ran.err
@@ -85,6 +85,17 @@ def test_calibrate_measures_with_the_trainer_and_explain_tells_it(autocal, confi
     assert "measured by traiNNer-redux (--trainer)" in explained
     network = json.loads(autocal("explain", target, "--json", "-q").out)["network"]
     assert (network["builder"], network["asked_before"]) == ("traiNNer-redux (--trainer)", [])
+
+
+def test_check_measures_with_the_trainer(autocal, config_alone):
+    text = config_alone.read_text(encoding="utf-8").replace("type: paragonsr2_nano", "type: Plain\n  dims: 8")
+    config_alone.write_text(text, encoding="utf-8")
+    alone = autocal("check", config_alone, "--no-dataset", "--format", "github").out.decode()
+    assert ("title=network-unknown" in alone, "title=network-argument-unknown" in alone) == (True, False)
+    ran = autocal("check", config_alone, "--no-dataset", "--trainer", TRAINER, "--format", "github").out.decode()
+    assert ("title=network-unknown" in ran, "title=network-argument-unknown" in ran) == (False, True)
+    refused = autocal("check", config_alone, "--no-network", "--trainer", TRAINER)
+    assert (refused.code, "--trainer and --no-network cannot be used together" in refused.err) == (2, True)
 
 
 def test_weights_serve_where_nothing_builds_the_network(autocal, config_alone, tmp_path):

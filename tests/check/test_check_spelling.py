@@ -1,0 +1,130 @@
+"""What is missing and stands there misspelt, and names that are near to another and right."""
+
+from __future__ import annotations
+
+import pytest
+
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.check.checks import check
+from autocal_cli.check.read import read_checked
+from autocal_cli.config.document import parse_document
+from autocal_cli.config.losses import nearest_type
+from autocal_cli.config.trainers import recognise_trainer
+
+CONFIG = """\
+scale: 2
+network_g: {type: paragonsr2_nano}
+network_d: {type: dunet}
+datasets: {}
+train:
+  total_iter: 40000
+  optim_g: {lr: 0.0001}
+  optim_d: {lr: 0.0001}
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ganloss, loss_weight: 0.1}
+  dynamic_loss_scheduling:
+    ceilings: {perceptual: 0.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code", "line"),
+    [
+        ("total_iter", "total_itr", "length-unknown", 6),
+        ("total_iter", "total_iters", "length-unknown", 6),
+        ("losses", "loses", "losses-none", 9),
+        ("losses", "Losses", "losses-none", 9),
+        ("network_d", "netwrk_d", "discriminator-missing", 3),
+        ("optim_d", "optimd", "discriminator-missing", 8),
+        ("scale", "scal", "scale-missing", 1),
+        ("network_g", "networkg", "config-key-misspelt", 2),
+        ("datasets", "dataset", "config-key-misspelt", 4),
+        ("optim_g", "optim_G", "config-key-misspelt", 7),
+        ("dynamic_loss_scheduling", "dynamic_loss_sheduling", "config-key-misspelt", 12),
+    ],
+)
+def test_the_missing_key_is_found_under_its_wrong_name(right: str, wrong: str, code: str, line: int, checked) -> None:
+    found = checked(CONFIG.replace(f"{right}:", f"{wrong}:"), "traiNNer-redux-fork", network=False)
+    said = [finding.code for finding in found if finding.fix and finding.fix.startswith("Did you mean ")]
+    assert said == [code]  # and once only
+    fix = f"Did you mean `{right}`? It is written `{wrong}` at line {line}."
+    assert [finding.fix for finding in found if finding.code == code] == [fix]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("network_d:", "network_ae:"),
+        ("network_d:", "network_le:"),
+        ("optim_d:", "optim_ae:"),
+        ("optim_d:", "optim_x:"),
+        ("network_g:", "network_G:"),  # as older trainers write it
+        ("  total_iter:", "  tsa_iter: 5000\n  total_iter:"),
+        ("  total_iter:", "  total_itr: 5000\n  total_iter:"),  # the right one is there
+        ("  total_iter:", "  niter:"),
+        ("datasets:", "data:"),
+        ("scale: 2", "scale: 2\nscal: 2"),
+    ],
+)
+def test_names_that_are_right_or_not_missed(old: str, new: str, checked) -> None:
+    found = checked(CONFIG.replace(old, new, 1), "traiNNer-redux-fork", network=False)
+    assert [finding.fix for finding in found if "Did you mean" in (finding.fix or "")] == []
+
+
+def test_of_two_keys_that_are_equally_near_none_is_guessed(checked) -> None:
+    text = CONFIG.replace("  optim_g: {lr: 0.0001}\n", "").replace("optim_d:", "optm_:")
+    assert [one.fix for one in checked(text, network=False) if "Did you mean" in (one.fix or "")] == []
+
+
+@pytest.mark.parametrize(
+    ("scale", "trainer", "expected"),
+    [
+        ("", "traiNNer-redux", ["scale-missing"]),
+        ("", "traiNNer-redux-fork", ["scale-missing"]),
+        ("scale: ~\n", "traiNNer-redux", ["scale-missing"]),
+        ("scale: auto\n", "traiNNer-redux", ["scale-missing"]),
+        ("scale: 2\n", "traiNNer-redux", []),
+        ("scale: two\n", "traiNNer-redux", []),  # told as a count
+        ("scale: [2]\n", "traiNNer-redux", []),
+        ("", "BasicSR", []),
+        ("", "Real-ESRGAN", []),
+    ],
+)
+@pytest.mark.parametrize("own", ["", ", scale: 2"])
+def test_who_needs_a_scale(scale: str, trainer: str, expected: list[str], own: str, checked) -> None:
+    text = CONFIG.replace("scale: 2\n", scale).replace("paragonsr2_nano", f"paragonsr2_nano{own}")
+    assert [one.code for one in checked(text, trainer) if one.code == "scale-missing"] == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("mssimlos", "mssimloss"), ("percptualloss", "perceptualloss"), ("PerceptaulLoss", "perceptualloss"),
+        ("l1los", "l1loss"), ("charbonierloss", "charbonnierloss"), ("Contextual_Los", "contextualloss"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_loss_is_told_with_or_without_a_block(written: str, meant: str, checked) -> None:
+    for text in CONFIG, CONFIG[: CONFIG.index("  dynamic_loss")]:
+        found = checked(text.replace("l1loss", written), network=False)
+        fix = f"Did you mean {meant}? It is written {written} at line 10."
+        assert [one.fix for one in found if one.code == "loss-kind-unknown"] == [fix]
+
+
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        "l1loss", "MSELoss", "mssim_loss", "myownloss", "TVLoss", "kl_loss", "WeightedTVLoss", "HFENLoss",
+        "DINOPerceptualLoss", "ConvNeXtPerceptualLoss", "MultiScaleR3GANLoss", "LineDistillerLoss",
+        "ModelAsLoss", "loss", "", "l3loss",
+    ],
+)  # fmt: skip
+def test_losses_that_are_no_slip_of_another(type_name: str) -> None:
+    assert nearest_type(type_name) is None
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", ["scale-missing"]), ("scale = 4\n", [])])
+def test_neosr_needs_a_scale(text: str, expected: list[str]) -> None:
+    document = parse_document(f'{text}[train]\npixel_opt = {{type = "L1Loss"}}\n'.encode(), "train.toml")
+    found = check(read_checked(document, recognise_trainer(document), load_presets()))
+    assert [one.code for one in found if one.code == "scale-missing"] == expected
