@@ -12,6 +12,7 @@ from autocal_cli.network.builders import Builder, builders_for
 from autocal_cli.network.built_in import BuiltIn
 from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources
+from autocal_cli.network.spandrel_types import types_elsewhere
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
@@ -91,7 +92,8 @@ def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Seque
                 f"{who.builder} {who.reason}."
             )
             return Finding("network-unknown", "info", message, who.cure, network.place)
-    near = nearest(network.type, [type for builder in builders for type in builder.types()], TYPE_RESEMBLANCE)
+    known = () if network.type.lower() in types_elsewhere() else [t for builder in builders for t in builder.types()]
+    near = nearest(network.type, known, TYPE_RESEMBLANCE)
     asked = ", ".join(builder.name for builder in builders)
     return Finding(
         code="network-unknown",

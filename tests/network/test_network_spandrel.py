@@ -23,7 +23,7 @@ from autocal_cli.network.foreign import Foreign, spandrel
 from autocal_cli.network.foreign_process import ForeignProcess
 from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.spandrel_arguments import TrainerNames
-from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types
+from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types, types_elsewhere
 
 needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")
 
@@ -283,3 +283,10 @@ def test_no_argument_of_a_real_config_stops_it(builder: Foreign, corpus: Path) -
     for found in (builder.measure(network, None) for network in networks.values()):
         assert isinstance(found, NetworkFingerprint), found
         assert found.findings == ()
+
+
+def test_a_type_of_the_trainer_that_is_not_here_is_no_misspelt_one() -> None:
+    assert not types_elsewhere() & set(spandrel_types())
+    for name, severity in (("TSCUNet", "info"), ("mosrv2", "info"), ("sccunet", "warning")):
+        (finding,) = fingerprint_network(network(name), 2).findings
+        assert (finding.code, finding.severity) == ("network-unknown", severity)
