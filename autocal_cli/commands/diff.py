@@ -30,8 +30,8 @@ def diff(
 ) -> None:
     """Print what differs between the schedules of two configs: every value, and of each parameter the steps behind it.
 
-    A resolved config is told from its record, a block by hand as it stands; any other config is calibrated for the
-    comparison, without a look at its images unless --scan. Nothing is written.
+    A resolved config is told from its record, a block with `auto_calibrate: false` as it stands; any other config is
+    calibrated for the comparison, without a look at its images unless --scan. Nothing is written.
     """
     from autocal_cli.report.as_json import dump
     from autocal_cli.report.comparison_json import comparison_json
