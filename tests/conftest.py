@@ -20,6 +20,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["AUTOCAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(autouse=True)
+def _without_spandrel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on whether spandrel is installed: the tests that are marked so ask for it."""
+    if request.node.get_closest_marker("spandrel") is None:
+        monkeypatch.setattr("autocal_cli.network.foreign.spandrel_installed", lambda: False)
+
+
 # Where a change is judged (CI=true) the properties run on the same examples every time; elsewhere they explore.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)

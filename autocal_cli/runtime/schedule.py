@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from autocal_cli.calibration.record import Phase
 
-# (up to this step, every so many steps). Source: section 7 of the project's design.
+# (up to this step, every so many steps). Source: section 7 of the project's design. Measured (benchmarks/RESULTS.md,
+# "Probes and slew"): from step 100 on, every 5 to 25 steps cannot be told apart, every 100 are too few.
 PROBES = ((10, 1), (100, 5), (1000, 25), (math.inf, 100))
 # With an adversarial loss. While its discriminator learnt, its gradient grew 33-fold in 100 steps, which probes every
 # 25 steps saw too late (benchmarks/RESULTS.md). From step 1,000 on: chosen, so that probes stay cheap.

@@ -21,7 +21,9 @@ from autocal_cli.runtime.schedule import AT_ONCE_UNTIL, phase_at, probe_due
 from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.track import Knobs, knobs_for
 
-GUARD_SLEW = 0.05  # the most by which a guard changes in a step, in log-weight, once the first probes are over
+# The most by which a guard changes in a step, in log-weight, once the first probes are over. Measured
+# (benchmarks/RESULTS.md, "Probes and slew"): 0.05 and faster cannot be told apart, 0.01 is too slow.
+GUARD_SLEW = 0.05
 STATE_VERSION = 1
 
 RawLosses = Mapping[str, Any]  # label -> raw loss (weight taken out): a 0-dim tensor, or a mapping or tuple of them

@@ -25,6 +25,7 @@ from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.spandrel_arguments import TrainerNames
 from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types, types_elsewhere
 
+pytestmark = pytest.mark.spandrel
 needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")
 
 # Parameters at scale 4, as a checkout of traiNNer-redux builds its networks of the same names
@@ -80,7 +81,7 @@ AS_THE_TRAINER_HAS_THEM = {
 }
 
 # With more parameters than this, or slow to count for another reason.
-LARGE = 5_000_000
+LARGE = 2_000_000
 SLOW = {"atd_light", "craft", "dat_light", "dctlsa", "grl_s", "grl_t", "kbnet_l", "rcan_l"}
 
 
