@@ -25,7 +25,7 @@ from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.spandrel_arguments import TrainerNames
 from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types, types_elsewhere
 
-pytestmark = pytest.mark.spandrel
+pytestmark = [pytest.mark.spandrel, pytest.mark.xdist_group("spandrel")]  # one process of it for all
 needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")
 
 # Parameters at scale 4, as a checkout of traiNNer-redux builds its networks of the same names
