@@ -8,9 +8,10 @@ log G between batches of the training's size, independent from probe to probe,
     s_base   = s / sqrt(probes in the baseline)   baseline_iterations: the fewest with s_base <= 0.1, never fewer than
                                                   without the measurement
 
-An error of the baseline stays in the multiplier for the whole run; a tenth of a weight is nothing that a training
-notices (benchmarks/RESULTS.md). Little noise is no reason for a short baseline: it is measured on the untrained
-network, and says nothing of how fast the gradients change in the first steps.
+An error of the baseline stays in the multiplier for the whole run. That a tenth of a weight does no harm there is
+assumed: what was measured is that weights wrong by 100 hardly matter where no loss is adversarial
+(benchmarks/RESULTS.md), and adversarial losses never drift. Little noise is no reason for a short baseline: it is
+measured on the untrained network, and says nothing of how fast the gradients change in the first steps.
 
 The noise of a batch of n crops is 1 / sqrt(n) of that of one. The noise of the value, which is shown beside, does not
 enter: only where the scheduler cannot probe do values move a loss, and then those of the squared losses alone.

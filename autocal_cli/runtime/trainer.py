@@ -21,6 +21,9 @@ from torch import nn
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.attach import Attachment, attach
 
+# The fix where a trainer has another shape.
+UNSCHEDULED = "`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler."
+
 METHODS = ("optimize_parameters", "save_training_state", "resume_training", "get_current_log")
 STATE_SUFFIX = ".autocal"  # beside `<iteration>.state`; the trainers read every file that ends in `.state`
 
@@ -72,7 +75,7 @@ def schedule_models(
             ScheduledModel(model, shape, block, total_iter)
             on_built(model)
         elif unscheduled is None:
-            raise AutocalError(reason, fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.")
+            raise AutocalError(reason, fix=UNSCHEDULED)
         else:
             unscheduled(reason)
         return model
@@ -89,7 +92,7 @@ def _models_of(shape: TrainerShape) -> Any:
         raise AutocalError(message, fix="Start it without autocal to see what it lacks.") from None
     if not callable(getattr(models, "build_model", None)):
         message = f"{shape.package}.models has no build_model, so this {shape.name} is not of a shape known here."
-        raise AutocalError(message, fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.")
+        raise AutocalError(message, fix=UNSCHEDULED)
     return models
 
 

@@ -64,8 +64,7 @@ def _reception(config: TrainingConfig, layout: TrainerLayout) -> Finding | None:
 
 def _fork(config: TrainingConfig, layout: TrainerLayout, holder: Holder, target: Target) -> Finding | None:
     """The fork swallows what its scheduler raises. Said where the config uses options that only the fork has."""
-    others = (path for path in FORK_MARKS if path != layout.block)
-    if layout is not FORK or target == "native" or not any(lookup(holder.document, path) for path in others):
+    if layout is not FORK or target == "native" or not any(lookup(holder.document, path) for path in FORK_MARKS):
         return None
     message = "The fork's own scheduler takes the flat keys alone: with this block it would train unscheduled."
     fix = "Start it with `autocal run`, or swap the import (docs/runtime.md), or calibrate with --target native."

@@ -24,7 +24,7 @@ from autocal_cli.config.storage import read_bytes
 from autocal_cli.config.trainers import REDUX, recognise_trainer
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
-from autocal_cli.runtime.trainer import TRAINERS, TrainerShape, schedule_models
+from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, schedule_models
 from autocal_cli.workflow.holder import find_holder, sidecar_of
 
 
@@ -167,11 +167,7 @@ def find_trainer(script: Path) -> TrainerShape:
             return shape
     known = " and ".join(shape.name for shape in TRAINERS)
     message = f"This is no trainer of a shape known here ({known})."
-    raise AutocalError(
-        message,
-        place=Place(str(script)),
-        fix="`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler.",
-    )
+    raise AutocalError(message, place=Place(str(script)), fix=UNSCHEDULED)
 
 
 def _keep_original(model: Any, source: Source) -> None:
