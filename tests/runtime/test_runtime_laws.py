@@ -79,7 +79,8 @@ def test_a_share_above_its_ceiling_is_brought_to_it_and_held(engine, weight, see
     weights = {"pixel": 1.0, "mse": 0.5, "gan": weight}
     for row, multipliers in zip(rows, feed(new(engine, weights, min_weight=1e-6), rows), strict=True):
         pull = {name: weights[name] * multipliers[name] * row[name + "!"] for name in weights}
-        assert pull["gan"] / sum(pull.values()) <= CEILING * 1.35
+        # Probed and unprobed gradients differ by at most a third; beside the others that is the same at every ceiling.
+        assert pull["gan"] / (pull["pixel"] + pull["mse"]) <= CEILING / (1.0 - CEILING) * 4.0 / 3.0
 
 
 QUIET = {"max_weight": 10.0, "cusum_h": 1e9, "spike_z": 1e9}
