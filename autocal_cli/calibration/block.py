@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from autocal_cli.calibration.model import Presets
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
+from autocal_cli.config.model import RECORD_KEY as RECORD_KEY
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
-RECORD_KEY = "calibration"
 RUNTIME_KEYS = ("ceilings", "gradient_shares", "kinds")  # mappings by loss, for the scheduler alone; never calibrated
 RECORD_VERSION = 1
 
@@ -290,8 +290,7 @@ def wholly_manual(block: SchedulingBlock | None) -> bool:
 
 def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
     """The record that autocal left in a block, as it stands there, or None."""
-    record = block.values.get(RECORD_KEY) if block else None
-    return record if isinstance(record, dict) and "record_version" in record else None
+    return block.record if block else None
 
 
 def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:

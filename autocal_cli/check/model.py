@@ -19,7 +19,7 @@ from autocal_cli.calibration.block import (
     written_values,
 )
 from autocal_cli.calibration.model import Presets
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import ConfigFile
 from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
@@ -35,13 +35,20 @@ class Checked:
     of trying.
     """
 
-    document: ConfigDocument
-    layout: TrainerLayout
+    file: ConfigFile
     config: TrainingConfig
     problems: tuple[Finding, ...]
     presets: Presets
     network: NetworkFingerprint | None = None
     about_network: tuple[Finding, ...] = ()
+
+    @property
+    def document(self) -> ConfigDocument:
+        return self.file.document
+
+    @property
+    def layout(self) -> TrainerLayout:
+        return self.file.layout
 
     @property
     def block(self) -> SchedulingBlock | None:
@@ -166,12 +173,10 @@ class CheckRun:
 _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
 
 
-def read_checked(document: ConfigDocument, layout: TrainerLayout, presets: Presets) -> Checked:
+def read_checked(file: ConfigFile, presets: Presets) -> Checked:
     """Reads a config leniently. Raises AutocalError where it is no training config at all."""
-    problems: list[Finding] = []
-
-    def tolerate(code: str, error: AutocalError) -> None:
-        problems.append(Finding(code, "error", error.message, error.fix or _FIXES.get(code), error.place))
-
-    config = read_training_config(document, layout, tolerate)
-    return Checked(document, layout, config, tuple(dict.fromkeys(problems)), presets)
+    config, problems = file.reading
+    found = (
+        Finding(p.code, "error", p.error.message, p.error.fix or _FIXES.get(p.code), p.error.place) for p in problems
+    )
+    return Checked(file, config, tuple(dict.fromkeys(found)), presets)

@@ -7,7 +7,7 @@ are read whatever the trainer, since both stand in real folders of option files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from autocal_cli.config.losses import loss_kind
@@ -42,6 +42,14 @@ from autocal_cli.errors import AutocalError, Place
 
 Tolerate = Callable[[str, AutocalError], None]
 Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A part of a config that cannot be read: the code of the finding that tells it, and the error."""
+
+    code: str
+    error: AutocalError
 
 
 def read_training_config(

@@ -14,8 +14,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import record_of, resolved_values
 from autocal_cli.check.block import rejected, unsupported_values
 from autocal_cli.check.model import Checked
-from autocal_cli.config.files import parse_document, plan_patch, read_bytes, verify_patch
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import ConfigFile, open_config, plan_patch, verify_patch
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
 from autocal_cli.config.trainers import FORK, FORK_MARKS, REDUX, TrainerLayout, recognise_trainer
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
@@ -58,16 +57,31 @@ def calibrate_file(
 ) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
-    `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
-    own shape does not tell it. `target` says whose scheduler the block is for; with `sidecar` the block stands in the
-    sidecar, and the config stays as it is. `sources` is where the network may come from besides autocal, `probing`
-    what to measure of the losses. Nothing is written. Raises AutocalError.
+    `trainer_kind` names the trainer where the file's own shape does not tell it; a trainer's own scheduler (`target`
+    native) does so too. All else is as for `calibrate_config`. Raises AutocalError.
     """
-    raw = read_bytes(path)
-    document = parse_document(raw, str(path))
-    layout = _layout(document, trainer_kind, target)
-    config = read_training_config(document, layout)
-    holder = read_sidecar(path, document, layout) if sidecar else Holder(path, document, layout, raw=raw)
+    file = _for_target(open_config(path, trainer_kind=trainer_kind), trainer_kind, target)
+    return calibrate_config(file, settings, options, target, sidecar, sources, probing)
+
+
+def calibrate_config(
+    file: ConfigFile,
+    settings: Mapping[KeyPath, Value],
+    options: DatasetOptions,
+    target: Target = "runtime",
+    sidecar: bool = False,
+    sources: NetworkSources | None = None,
+    probing: ProbeOptions | None = None,
+) -> CalibrationRun:
+    """Measures an opened config's network and its images, and resolves its scheduling block.
+
+    `settings` are values by key path that count as written by hand. `target` says whose scheduler the block is for;
+    with `sidecar` the block stands in the sidecar, and the config stays as it is. `sources` is where the network may
+    come from besides autocal, `probing` what to measure of the losses. Nothing is written. Raises AutocalError.
+    """
+    path, layout = file.path, file.layout
+    config = file.training
+    holder = read_sidecar(file) if sidecar else Holder(file)
     config = replace(config, block=holder.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
@@ -84,18 +98,17 @@ def calibrate_file(
     )
     about = (*about_block(config, layout, holder, target), *about_values(config, holder, network, presets))
     findings = (*about, *dataset_findings, *probe_findings, *calibration.findings)
-    return CalibrationRun(path, holder.path, holder.raw or b"", resolved.encode(resolved.text), calibration, findings)
+    return CalibrationRun(path, holder.path, holder.raw, resolved.encode(resolved.text), calibration, findings)
 
 
-def _layout(document: ConfigDocument, trainer_kind: str | None, target: Target) -> TrainerLayout:
-    """The trainer's layout; `--target native` says by itself that what looks like traiNNer-redux is its fork."""
-    layout = recognise_trainer(document, trainer_kind)
-    if target == "native" and layout is REDUX and trainer_kind is None:
-        return FORK
-    if target == "native" and layout.on_block != "carries out":
-        message = f"{layout.trainer} has no scheduler of its own, which --target native writes the block for."
-        raise AutocalError(message, place=Place(document.path), fix="Leave out --target native.")
-    return layout
+def _for_target(file: ConfigFile, trainer_kind: str | None, target: Target) -> ConfigFile:
+    """`--target native` says by itself that what looks like a config of traiNNer-redux is one of its fork."""
+    if target == "native" and file.layout is REDUX and trainer_kind is None:
+        return replace(file, layout=FORK)
+    if target == "native" and file.layout.on_block != "carries out":
+        message = f"{file.layout.trainer} has no scheduler of its own, which --target native writes the block for."
+        raise AutocalError(message, place=Place(str(file.path)), fix="Leave out --target native.")
+    return file
 
 
 def _left_alone(
@@ -110,7 +123,7 @@ def _left_alone(
         "Write `auto_calibrate: true` to have it calibrated; values written by hand stay as they are.",
         config.block.place if config.block else None,
     )
-    raw = holder.raw or b""
+    raw = holder.raw
     told = replace(calibration, parameters=by_hand)
     return CalibrationRun(path, holder.path, raw, raw, told, (finding, *about_probe, *calibration.findings))
 
@@ -142,7 +155,7 @@ def resolve(
     calibration = calibrate(config, network, dataset, presets, settings, probe)
     resolved = _written(document, config, calibration, layout, target, config_text)
     # (d) of the verification: calibrating the output again gives the same bytes, without the settings too.
-    again_config = replace(config, block=Holder(Path(document.path), resolved, layout).block)
+    again_config = replace(config, block=Holder(ConfigFile(resolved, layout)).block)
     again_calibration = calibrate(again_config, network, dataset, presets, probe=probe)
     again = _written(resolved, again_config, again_calibration, layout, target, config_text)
     if again.text != resolved.text:
@@ -174,7 +187,7 @@ def write_block(
 
 def text_digest(document: ConfigDocument, layout: TrainerLayout = REDUX, config_text: str = "") -> str:
     """SHA-256 of a config's text without the record: it tells whether anybody touched the file since."""
-    return Holder(Path(document.path), document, layout, config_text).digest()
+    return Holder(ConfigFile(document, layout), config_text).digest()
 
 
 def _patched(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value]) -> ConfigDocument:
@@ -198,7 +211,7 @@ def about_values(
     config: TrainingConfig, holder: Holder, network: NetworkFingerprint, presets: Presets
 ) -> tuple[Finding, ...]:
     """Hand-written values, not seen by a calibration yet, that the network's preset does not support."""
-    seen = Checked(holder.document, holder.layout, config, (), presets, network)
+    seen = Checked(holder.file, config, (), presets, network)
     return tuple(unsupported_values(seen))
 
 

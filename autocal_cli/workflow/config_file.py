@@ -13,8 +13,7 @@ from autocal_cli.calibration.block import MODE_KEY, RECORD_KEY, RECORD_VERSION, 
 from autocal_cli.calibration.model import PARAMETERS, Calibration
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import recorded_digest, resolved_values
-from autocal_cli.config.files import parse_document, plan_patch, read_bytes, text_without, verify_patch
-from autocal_cli.config.loading import read_block
+from autocal_cli.config.files import ConfigFile, open_config, plan_patch, text_without, verify_patch
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
@@ -29,22 +28,37 @@ _EMPTY_SIDECAR = "# The loss schedule of {name}, kept beside it: `autocal run` f
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A file with a block: `document` is its text, `layout` where the block stands in it.
+    """The `file` that holds a config's block; its layout says where the block stands in it.
 
-    `config_text` is the text of the config that it is the sidecar of; empty where it is the config itself. `raw` are
-    the file's bytes; None where there is no such file yet.
+    `config_text` is the text of the config that it is the sidecar of; empty where it is the config itself. `exists` is
+    whether there is such a file yet.
     """
 
-    path: Path
-    document: ConfigDocument
-    layout: TrainerLayout
+    file: ConfigFile
     config_text: str = ""
-    raw: bytes | None = None
+    exists: bool = True
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def document(self) -> ConfigDocument:
+        return self.file.document
+
+    @property
+    def layout(self) -> TrainerLayout:
+        return self.file.layout
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file; empty where there is none yet."""
+        return self.file.raw if self.exists else b""
 
     @property
     def block(self) -> SchedulingBlock | None:
         """The block; what a `--target native` wrote counts as recorded. Raises AutocalError where it is unusable."""
-        block = read_block(self.document, self.layout)
+        block = self.file.block
         return with_marked_record(block, self.document, self.layout) if block else None
 
     def digest(self) -> str:
@@ -55,8 +69,7 @@ class Holder:
     @property
     def touched(self) -> bool | None:
         """Whether anybody touched the text since autocal wrote it; None where it did not."""
-        block = read_block(self.document, self.layout)
-        recorded = recorded_digest(block) if block else None
+        recorded = recorded_digest(self.file.block) if self.file.block else None
         if recorded is not None:
             return recorded != self.digest()
         return touched_since_marked(self.document, self.layout)
@@ -66,37 +79,33 @@ def sidecar_of(path: Path) -> Path:
     return path.with_suffix(SIDECAR_SUFFIX)
 
 
-def find_holder(path: Path, document: ConfigDocument, layout: TrainerLayout) -> Holder:
+def find_holder(config: ConfigFile) -> Holder:
     """The holder of an existing block. Raises AutocalError where both the config and a sidecar hold one."""
-    sidecar = sidecar_of(path)
-    if not sidecar.exists() or sidecar == path:
-        return Holder(path, document, layout)
-    _refuse_both(document, layout, sidecar)
-    return read_sidecar(path, document, layout)
+    sidecar = sidecar_of(config.path)
+    return read_sidecar(config) if sidecar.exists() and sidecar != config.path else Holder(config)
 
 
-def read_sidecar(path: Path, document: ConfigDocument, layout: TrainerLayout) -> Holder:
+def read_sidecar(config: ConfigFile) -> Holder:
     """The sidecar of a config, or, where there is none yet, one with an empty block.
 
     A sidecar holds the block at its top, or is a whole config with one. Raises AutocalError where it holds none, and
     where the config holds one too.
     """
-    _refuse_both(document, layout, sidecar_of(path))
-    sidecar = sidecar_of(path)
-    at_top = replace(layout, block=(BLOCK_KEY,))
+    sidecar = sidecar_of(config.path)
+    _refuse_both(config, sidecar)
+    at_top = replace(config.layout, block=(BLOCK_KEY,))
     if not sidecar.exists():
-        fresh = _EMPTY_SIDECAR.format(name=path.name, key=BLOCK_KEY).encode()
-        return Holder(sidecar, parse_document(fresh, str(sidecar)), at_top, document.text)
-    raw = read_bytes(sidecar)
-    held = parse_document(raw, str(sidecar))
-    for place in (at_top, layout):
-        if lookup(held, place.block) is not None:
-            return Holder(sidecar, held, place, document.text, raw)
+        fresh = _EMPTY_SIDECAR.format(name=config.path.name, key=BLOCK_KEY).encode()
+        return Holder(replace(open_config(sidecar, fresh), layout=at_top), config.text, exists=False)
+    held = open_config(sidecar)
+    for layout in (at_top, config.layout):
+        if lookup(held.document, layout.block) is not None:
+            return Holder(replace(held, layout=layout), config.text)
     raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(sidecar)))
 
 
-def _refuse_both(document: ConfigDocument, layout: TrainerLayout, sidecar: Path) -> None:
-    block = read_block(document, layout)
+def _refuse_both(config: ConfigFile, sidecar: Path) -> None:
+    block = config.block
     if block is None:
         return
     if sidecar.exists():

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.resolved import recorded_dataset
-from autocal_cli.config.files import parse_document, read_bytes
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import open_config
 from autocal_cli.config.model import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
@@ -203,7 +202,7 @@ def known_training(config: Path | None, crop: int | None, batch_size: int | None
     """Reads the config, where there is one. Raises AutocalError."""
     if config is None:
         return Training(None, crop, batch_size)
-    return Training(read_training_config(parse_document(read_bytes(config), str(config))), crop, batch_size)
+    return Training(open_config(config).training, crop, batch_size)
 
 
 def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, tuple[Finding, ...]]:

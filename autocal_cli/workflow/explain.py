@@ -12,14 +12,12 @@ from autocal_cli.calibration.comparison import Difference, Schedule, compare
 from autocal_cli.calibration.model import Calibration, Presets, Step
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import has_record, recorded_calibration
-from autocal_cli.config.files import parse_document, read_bytes
-from autocal_cli.config.loading import read_block, read_training_config
+from autocal_cli.config.files import open_config
 from autocal_cli.config.model import SchedulingBlock, TrainingConfig
-from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import Finding
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.calibrate import calibrate_file
+from autocal_cli.workflow.calibrate import calibrate_config
 from autocal_cli.workflow.config_file import Holder, find_holder, touched_since_marked
 from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.probe import ProbeOptions
@@ -33,20 +31,25 @@ def explain_file(
     probing: ProbeOptions | None = None,
 ) -> tuple[Calibration, tuple[Finding, ...]]:
     """The calibration of a config or its sidecar, with every value's trail, and the findings. Raises AutocalError."""
-    document = parse_document(read_bytes(path), str(path))
-    holder = find_holder(path, document, recognise_trainer(document, trainer_kind))
-    block = read_block(holder.document, holder.layout)
-    if block is None or not has_record(block):
-        run = calibrate_file(
-            path, {}, options, trainer_kind, sidecar=holder.path != path, sources=sources, probing=probing
-        )
+    file = open_config(path, trainer_kind=trainer_kind)
+    holder = find_holder(file)
+    if not has_record(holder.file.block):
+        sidecar = holder.path != path
+        run = calibrate_config(file, {}, options, sidecar=sidecar, sources=sources, probing=probing)
         return run.calibration, run.findings
-    overrides = read_overrides(block, {}, load_presets())
-    edited = (_edited(holder, path, block),) if holder.touched else ()
     asked = bool(options.folders or options.skip or options.batches or (probing and probing.batches))
     asked = asked or sources not in (None, NetworkSources())
     unheard = (_unheard(path),) if asked else ()
-    return recorded_calibration(block, overrides.values), (*unheard, *edited, *overrides.findings)
+    told, findings = _told_from_record(holder, path)
+    return told, (*unheard, *findings)
+
+
+def _told_from_record(holder: Holder, path: Path) -> tuple[Calibration, tuple[Finding, ...]]:
+    block = holder.file.block
+    assert block is not None
+    overrides = read_overrides(block, {}, load_presets())
+    edited = (_edited(holder, path, block),) if holder.touched else ()
+    return recorded_calibration(block, overrides.values), (*edited, *overrides.findings)
 
 
 def _unheard(path: Path) -> Finding:
@@ -87,15 +90,15 @@ def compare_files(a: Path, b: Path, options: DatasetOptions) -> Comparison:
 
 def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, tuple[Finding, ...]]:
     """One config's schedule: from its record, or as the block by hand has it, or calibrated now."""
-    document = parse_document(read_bytes(path), str(path))
-    holder = find_holder(path, document, recognise_trainer(document))
-    config = replace(read_training_config(document), block=holder.block)
-    if has_record(read_block(holder.document, holder.layout)):
-        told, findings = explain_file(path, DatasetOptions())
+    file = open_config(path)
+    holder = find_holder(file)
+    config = replace(file.training, block=holder.block)
+    if has_record(holder.file.block):
+        told, findings = _told_from_record(holder, path)
         return Schedule(str(path), "record", config, told), findings
     network = measure_network(config)
     if touched_since_marked(holder.document, holder.layout) is not None:
-        bare = replace(config, block=read_block(holder.document, holder.layout))
+        bare = replace(config, block=holder.file.block)
         native = _by_hand_alone(calibrate(bare, network, None, presets), _as_native)
         return Schedule(str(path), "native", config, native), _telling(native.findings, config)
     if wholly_manual(config.block):

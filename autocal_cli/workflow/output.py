@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from autocal_cli.calibration.json_schema import GENERATOR
-from autocal_cli.config.files import parse_document, read_bytes, replace_file
-from autocal_cli.config.trainers import recognise_trainer
+from autocal_cli.config.files import open_config, read_bytes, replace_file
 from autocal_cli.dataset.model import CSV_COLUMNS, PAGE_GENERATOR
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.config_file import Holder, sidecar_of
@@ -79,8 +78,7 @@ def _bears_record(path: Path) -> bool:
 
 def _touched(path: Path) -> bool | None:
     """Whether a config was edited since autocal wrote it; None where it did not."""
-    document = parse_document(read_bytes(path), str(path))
-    return Holder(path, document, recognise_trainer(document)).touched
+    return Holder(open_config(path)).touched
 
 
 # Where the page and the table of a scanned dataset may be written: never over what a person made.
