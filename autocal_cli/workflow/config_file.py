@@ -18,7 +18,7 @@ from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
 from autocal_cli.config.yaml.edit import Edit, Patch, splice
-from autocal_cli.config.yaml.scalars import read_plain, write_scalar
+from autocal_cli.config.yaml.scalars import read_core, write_scalar
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.version import __version__
 
@@ -163,7 +163,7 @@ def with_marked_record(block: SchedulingBlock, document: ConfigDocument, layout:
     if found is None or RECORD_KEY in block.values:
         return block
     pairs = (item.partition("=") for item in found["wrote"].split())
-    wrote: dict[str, Value] = {key: read_plain(text, "1.2") for key, _, text in pairs if key in WRITTEN_KEYS}
+    wrote: dict[str, Value] = {key: read_core(text) for key, _, text in pairs if key in WRITTEN_KEYS}
     record: dict[str, Value] = {"record_version": RECORD_VERSION, "wrote": wrote, "marker": True}
     return replace(block, values={**block.values, RECORD_KEY: record})
 
@@ -249,7 +249,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
             raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
         path = names[name]
         try:
-            settings[path], _ = check_value(path, read_plain(text, "1.2"), schema[path], None)
+            settings[path], _ = check_value(path, read_core(text), schema[path], None)
         except AutocalError as error:
             raise AutocalError(f"--set {pair}: {error.message}") from None
     return settings
