@@ -177,14 +177,15 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
     return value
 
 
-def read_value(document: ConfigDocument, node: Node) -> Value:
+def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -> Value:
     """The plain data of a whole subtree, aliases followed, merge keys applied, keys as text (`8: x` is under "8")."""
-    return _Reader(document).value(node, 0)
+    return _Reader(document, version).value(node, 0)
 
 
 class _Reader:
-    def __init__(self, document: ConfigDocument) -> None:
+    def __init__(self, document: ConfigDocument, version: Version) -> None:
         self.document = document
+        self.version = version
         self.nodes = 0
 
     def value(self, node: Node, depth: int) -> Value:
@@ -194,7 +195,7 @@ class _Reader:
         if isinstance(node, AliasNode):
             return self.value(self.document.follow(node), depth + 1)
         if isinstance(node, ScalarNode):
-            return read_scalar(self.document, node)
+            return read_scalar(self.document, node, self.version)
         if isinstance(node, SequenceNode):
             return [self.value(item, depth + 1) for item in node.items]
         assert isinstance(node, MappingNode)
