@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 
 from autocal_cli.config.loading import Problem, read_block, read_training_config
 from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
-from autocal_cli.config.toml import TomlDocument, parse_toml, plan_toml_patch, toml_text_without, verify_toml
+from autocal_cli.config.toml import parse_toml, plan_toml_patch, toml_text_without, verify_toml
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
 from autocal_cli.config.yaml.document import BOM, ConfigDocument
 from autocal_cli.config.yaml.edit import Patch, inverse, plan_yaml_patch, splice, yaml_text_without
@@ -132,7 +132,7 @@ def plan_patch(
     The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units`
     (first level) as a whole. Raises AutocalError where the place cannot be edited safely.
     """
-    plan = plan_toml_patch if isinstance(document, TomlDocument) else plan_yaml_patch
+    plan = plan_toml_patch if document.language == "toml" else plan_yaml_patch
     return plan(document, path, wanted, units)
 
 
@@ -142,7 +142,7 @@ def text_without(document: ConfigDocument, path: KeyPath) -> str:
     Inserting that pair and cutting it out again gives the same text, so that a hash of it tells whether anything else
     was touched.
     """
-    without = toml_text_without if isinstance(document, TomlDocument) else yaml_text_without
+    without = toml_text_without if document.language == "toml" else yaml_text_without
     return without(document, path)
 
 
@@ -161,7 +161,7 @@ def verify_patch(
         after = parse_document(before.encode(after_text), before.path)
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
-    if isinstance(after, TomlDocument):
+    if after.language == "toml":
         verify_toml(before, after, patch.values)
     else:
         verify_yaml(before, after, patch.values, dropped)

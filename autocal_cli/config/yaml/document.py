@@ -106,10 +106,9 @@ class ScalarNode(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TypedScalarNode(ScalarNode):
-    """A scalar whose text alone tells its type, as in TOML: `content` is its value, `text` how it is written."""
+    """A scalar whose text alone tells its type, as in TOML: `content` is its value."""
 
     content: Scalar
-    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
