@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,14 +53,19 @@ def test_what_torch_saves(tmp_path: Path, value: object) -> None:
     assert checkpoint_parameters(saved(tmp_path / "net.pth", value)) == PARAMETERS
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_every_protocol(tmp_path: Path, protocol: int) -> None:
-    assert checkpoint_parameters(saved(tmp_path / "net.pth", STATE, pickle_protocol=protocol)) == PARAMETERS
+def test_the_format_before_torch_1_6(tmp_path: Path) -> None:
+    path = saved(tmp_path / "net.pth", {"params": STATE}, _use_new_zipfile_serialization=False)
+    assert checkpoint_parameters(path) == PARAMETERS
 
 
 def test_tied_parameters_count_once(tmp_path: Path) -> None:
     shared = torch.ones(4, 5)
-    assert checkpoint_parameters(saved(tmp_path / "net.pth", {"a": shared, "b": shared, "c": shared[:2]})) == 20
+    for zipped in (True, False):
+        path = saved(
+            tmp_path / "net.pth", {"a": shared, "b": shared.detach(), "c": shared[:2]},
+            _use_new_zipfile_serialization=zipped,
+        )  # fmt: skip
+        assert checkpoint_parameters(path) == 20
 
 
 def test_the_count_is_that_of_the_built_network(tmp_path: Path) -> None:
@@ -76,9 +78,12 @@ class Trap:
         return (Path.touch, (Path("sprung"),))
 
 
-def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("zipped", [True, False])
+def test_nothing_but_tensors_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checkpoint_parameters(saved(tmp_path / "net.pth", {"params": STATE, "trap": Trap()})) == PARAMETERS
+    path = saved(tmp_path / "net.pth", {"params": STATE, "trap": Trap()}, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match="holds more than tensors"):
+        checkpoint_parameters(path)
     assert not Path("sprung").exists()
 
 
@@ -131,34 +136,25 @@ def rezipped(source: Path, target: Path, **changed: bytes | None) -> Path:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"data.pkl": b""}, "damaged"),
+        ({"data.pkl": b""}, "torch cannot load it"),
         ({"data.pkl": b"\x80\x02}."}, "it holds no state dict"),
-        ({"data.pkl": b"\x80\x02K\x01t."}, "damaged"),
+        ({"data.pkl": b"\x80\x02K\x01t."}, "torch cannot load it"),
         ({"data.pkl": b"not a pickle"}, "damaged"),
-        ({"data.pkl": None}, "without data.pkl"),
-        ({"0": None}, "not there"),
-        ({"0": b"\0"}, "not there"),
+        ({"data.pkl": None}, "torch cannot load it"),
+        ({"0": None}, "torch cannot load it"),
     ],
 )
 def test_damaged_archives(tmp_path: Path, changed: dict[str, bytes | None], said: str) -> None:
     whole = saved(tmp_path / "net.pth", {"a": torch.ones(64)})
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said) as caught:
         checkpoint_parameters(rezipped(whole, tmp_path / "changed.pth", **changed))
+    assert "\n" not in str(caught.value)
 
 
-class _Storage:
-    """A tensor of 64 values that claims to be larger."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (torch._utils._rebuild_tensor_v2, (1, 0, (10**9,), (1,), False, OrderedDict()))
-
-
-def test_a_tensor_without_a_storage(tmp_path: Path) -> None:
-    whole = saved(tmp_path / "net.pth", {"a": torch.ones(64)})
-    written = io.BytesIO()
-    pickle.Pickler(written, 2).dump({"a": _Storage()})
-    with pytest.raises(ValueError, match="its tensor 'a' is damaged"):
-        checkpoint_parameters(rezipped(whole, tmp_path / "changed.pth", **{"data.pkl": written.getvalue()}))
+def test_values_that_are_not_there(tmp_path: Path) -> None:
+    whole = saved(tmp_path / "net.pth", {"a": torch.ones(100_000)})
+    with pytest.raises(ValueError, match=r"claim 400,000 bytes that are not there|torch cannot load it"):
+        checkpoint_parameters(rezipped(whole, tmp_path / "changed.pth", **{"0": b"\0"}))
 
 
 @pytest.mark.parametrize(
@@ -166,8 +162,8 @@ def test_a_tensor_without_a_storage(tmp_path: Path) -> None:
     [
         (b"", "neither"),
         (b"hello, I am text", "neither"),
-        (b"PK\x03\x04 and no more", "damaged zip archive"),
-        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j", "before 1.6"),
+        (b"PK\x03\x04 and no more", "torch cannot load it"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j", "damaged|torch cannot load it"),
     ],
 )
 def test_files_of_other_kinds(tmp_path: Path, content: bytes, said: str) -> None:
@@ -175,11 +171,6 @@ def test_files_of_other_kinds(tmp_path: Path, content: bytes, said: str) -> None
     path.write_bytes(content)
     with pytest.raises(ValueError, match=said):
         checkpoint_parameters(path)
-
-
-def test_the_old_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"before 1\.6"):
-        checkpoint_parameters(saved(tmp_path / "net.pth", STATE, _use_new_zipfile_serialization=False))
 
 
 def test_a_checkpoint_speaks_last(tmp_path: Path) -> None:
