@@ -205,6 +205,7 @@ def plan_toml_patch(
         if edits:
             after = parse_toml(splice(document.text, edits), document.bom, document.path)
             verify_toml(document, after, values)
+            _editable(after)  # for the next patch
     except (VerificationError, TOMLKitError, AutocalError):  # scattered sections, comments on their way
         raise _unkeepable(document, "tomlkit cannot edit this block without touching what stands around it.") from None
     return Patch(edits, values)

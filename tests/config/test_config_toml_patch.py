@@ -175,7 +175,7 @@ def patched_or_refused(text, *given, **options):
             for above in ("[train]", "[train.dynamic_loss_scheduling]")
             for below in (f"{above[:-1]}.", above.replace("[train]", "[ train ."))
         )
-        assume(not scattered and "[{" not in text)  # which every comment of theirs holds
+        assume(not scattered and "[{" not in text)  # "[{" is in every comment of theirs
         raise
 
 
