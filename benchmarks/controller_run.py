@@ -15,7 +15,7 @@ from controller_training import Outcome, Setting, Training, load_photographs, sh
 from small_photographs import Photographs
 
 from autocal_cli.runtime import controller
-from autocal_cli.runtime.signals import fidelity, separation
+from autocal_cli.runtime.signals import errors, fidelity_of, separation
 
 NUMBERS = {
     "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04, "min_weight": 1e-6, "max_weight": 5.0,
@@ -39,7 +39,7 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
         low = shrink(high, setting.scale)
         output = training.network(low)
         raw = training.raw_losses(output, high)
-        f = fidelity(output, high, low).item()
+        f = fidelity_of(*(e.item() for e in errors(output, high, low, setting.scale)))
         weights = {**training.weights, "gan": training.weights["gan"] * multiplier}
         total = sum(weights[name] * loss for name, loss in raw.items())
         training.optimizer.zero_grad()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from autocal_cli.calibration.measured_noise import noise_steps
 from autocal_cli.calibration.overrides import Overrides, read_overrides
-from autocal_cli.calibration.placement import place
+from autocal_cli.calibration.placement import budget_step, place
 from autocal_cli.calibration.probe_findings import probe_findings
 from autocal_cli.calibration.record import (
     PARAMETERS,
@@ -50,6 +50,7 @@ def calibrate(
     overrides = read_overrides(config.block, settings or {}, presets)
     total_iter, length_findings = _run_length(config, overrides)
     placement, first_steps, place_findings = place(network, presets)
+    first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters: dict[str, Parameter] = {}
@@ -135,11 +136,11 @@ def _rounded(name: str, value: Number) -> list[Step]:
 
 
 def _phase(phase: Phase, overrides: Overrides) -> Phase:
-    until, rate, range = (
+    until, rate = (
         _by_hand(("phases", phase.name, key), value, overrides)
-        for key, value in (("until", phase.until), ("rate", phase.rate), ("range", phase.range))
+        for key, value in (("until", phase.until), ("rate", phase.rate))
     )
-    return Phase(phase.name, until, rate, range)
+    return Phase(phase.name, until, rate)
 
 
 def _by_hand(path: KeyPath, value: Number, overrides: Overrides) -> Number:

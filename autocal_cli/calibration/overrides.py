@@ -14,7 +14,6 @@ from autocal_cli.calibration.record import Presets
 from autocal_cli.calibration.schema import (
     RECORD_KEY,
     RECORD_VERSION,
-    RUNTIME_KEYS,
     block_schema,
     check_value,
     shown,
@@ -46,7 +45,7 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
-        if path[0] in (RECORD_KEY, *RUNTIME_KEYS):
+        if path[0] == RECORD_KEY:
             continue
         if path not in schema:
             refuse_wrong_shape(path, value, schema, place)

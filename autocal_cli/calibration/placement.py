@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from autocal_cli.calibration.axis import Axis, axis_at, gap, in_words, span_in_words
-from autocal_cli.calibration.record import PARAMETERS, Number, Placement, Preset, Presets, Step
+from autocal_cli.calibration.record import PRESET_PARAMETERS, Number, Placement, Preset, Presets, Step
 from autocal_cli.errors import Finding
 from autocal_cli.network.record import NetworkFingerprint
 
@@ -47,6 +47,14 @@ def place(network: NetworkFingerprint, presets: Presets) -> Placed:
     return placement, steps, (*findings, *_about_macs(network, placement))
 
 
+def budget_step(scale: int | None, presets: Presets) -> Step:
+    """The first step of the fidelity budget's trail: by the scale of the super-resolution."""
+    known = scale if scale in presets.budgets else None
+    key = "unknown_scale" if known is None else f"x{known}"
+    reason = "The scale is not known." if known is None else f"The budget of x{known}."
+    return Step("budget", presets.sources[f"budgets.{key}"], None, presets.budgets[known], reason)
+
+
 def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed:
     exact = next((p for p in axis.presets if (p.family, p.variant) == (network.family, network.variant)), None)
     if exact is not None:
@@ -67,7 +75,7 @@ def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
     """The first step of every trail, for a network that takes a preset as it is."""
     return {
         name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason)
-        for name in PARAMETERS
+        for name in PRESET_PARAMETERS
     }
 
 
@@ -83,7 +91,7 @@ def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
     )
     source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
     steps = {}
-    for name in PARAMETERS:
+    for name in PRESET_PARAMETERS:
         ends = low.values[name], high.values[name]
         told = (
             f"{t:.0%} of the way from {low.variant} ({ends[0]:g}) to {high.variant} ({ends[1]:g}) by log(parameters)."

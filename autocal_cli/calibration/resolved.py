@@ -51,7 +51,7 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
     block: dict[str, Value] = {"enabled": True, "auto_calibrate": False}
     block |= {name: calibration.parameters[name].value for name in PARAMETERS}
     block["phases"] = {
-        phase.name: {"until": phase.until, "rate": phase.rate, "range": phase.range} for phase in calibration.phases
+        phase.name: {"until": phase.until, "rate": phase.rate} for phase in calibration.phases
     }
     block["stability"] = dict(calibration.stability)
     training: dict[str, Value] = {}

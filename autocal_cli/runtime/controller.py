@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from autocal_cli.calibration.record import Phase
 from autocal_cli.runtime.settings import SchedulerSettings
 
 BLIND = 0.3  # separation below which the discriminator no longer tells real from generated
@@ -24,6 +25,7 @@ CLEAR = 0.5  # separation above which a larger weight would still be understood
 CHEAP = 1.0 / 6.0  # of the budget: below it the adversarial losses cost nothing
 CALM = 0.7  # of the budget: below it a lowered multiplier comes back
 RETURN_SPEED = 0.25  # of adaptation_rate
+BLIND_HARDNESS = 1.0
 HARDEST = 10.0  # times adaptation_rate, far outside
 COLLAPSE = 3.0  # dB: Blau and Michaeli 2018, perfect perceptual quality costs at most 3 dB of PSNR
 UNKNOWN_LENGTH = 100_000  # steps; where total_iter is not known
@@ -32,7 +34,9 @@ WAKE_STEPS, WAKE_SHARE = 200, 0.01  # steps, and of the run: after that a discri
 FIRST = 5  # steps of the first reference
 SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
 NOISE = 0.1  # of the budget: the standard error of the cost is kept below
-LONGEST = 0.01  # of the run: no average remembers longer for the sake of noise
+SEPARATION_NOISE = 0.07  # the standard error of the separation is kept below
+LONGEST, LONGEST_STEPS = 0.01, 50.0  # of the run, and steps: no average remembers longer for the sake of noise
+RAISE_MOST = 2.0  # times adaptation_rate, at a separation of 1
 
 
 @dataclass(slots=True)
@@ -62,7 +66,9 @@ class Controller:
     noise: Average = field(default_factory=Average)  # variance of F from step to step
     separation: Average = field(default_factory=Average)
     separation_mid: Average = field(default_factory=Average)
+    separation_noise: Average = field(default_factory=Average)
     last: float | None = None  # F of the step before
+    last_separation: float | None = None
     reference: float | None = None
     awake: bool = False
     lowering_cost: bool = False
@@ -83,14 +89,22 @@ class Controller:
     def length(self) -> int:
         return self.total_iter or UNKNOWN_LENGTH
 
-    def advance(self, fidelity: float | None, separation: float | None, iteration: int) -> float:
-        """One step; returns the multiplier from here on."""
+    @property
+    def seen_separation(self) -> float | None:
+        """The average of S; None before it was heard a few times."""
+        return self.separation.value if self.separation.count >= FIRST else None
+
+    def advance(
+        self, fidelity: float | None, separation: float | None, iteration: int, *, moves: bool = True
+    ) -> float:
+        """One step; returns the multiplier from here on. Not `moves`: listens only."""
         self.steps += 1
         if fidelity is not None and math.isfinite(fidelity):
             self._take_fidelity(fidelity)
         if separation is not None and math.isfinite(separation):
             self._take_separation(separation)
-        self.log_multiplier = self._bounded(self.log_multiplier + self._move(iteration))
+        if moves:
+            self.log_multiplier = self._bounded(self.log_multiplier + self._move(iteration))
         return self.multiplier
 
     # -- the averages -----------------------------------------------------------------------------------------------
@@ -99,7 +113,7 @@ class Controller:
         if self.last is not None:
             self.noise.add((x - self.last) ** 2 / 2.0, float(self.settings.baseline_iterations))
         self.last = x
-        memory = self._memory()
+        memory = self._memory_for(self.noise.value, NOISE * self.settings.fidelity_budget)
         self.now.add(x, memory)
         self.mid.add(x, SLOWER * memory)
         self.slow.add(x, max(float(self.settings.baseline_iterations), SLOWER * memory))
@@ -113,18 +127,21 @@ class Controller:
             assert self.reference is not None
             self.reference = max(self.reference, self.slow.value)
 
-    def _memory(self) -> float:
-        """1 / (1 - momentum), and longer until the standard error of an average, sqrt(variance / (2 memory)), is small."""
-        wanted = self.noise.value / (2.0 * (NOISE * self.settings.fidelity_budget) ** 2)
-        own = 1.0 / (1.0 - self.settings.momentum)
-        return max(own, min(wanted, LONGEST * self.length))
+    def _memory_for(self, variance: float, error: float) -> float:
+        """1 / (1 - momentum), and longer until the standard error of the average, sqrt(variance / (2 memory)), is small."""
+        wanted = variance / (2.0 * error**2)
+        return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 
     def _take_separation(self, x: float) -> None:
-        memory = self._memory()
+        if self.last_separation is not None:
+            self.separation_noise.add((x - self.last_separation) ** 2 / 2.0, float(self.settings.baseline_iterations))
+        self.last_separation = x
+        memory = self._memory_for(self.separation_noise.value, SEPARATION_NOISE)
         self.separation.add(x, memory)
         self.separation_mid.add(x, SLOWER * memory)
         heard = self.separation.count
-        if (self.separation.value > AWAKE and heard >= FIRST) or heard > max(WAKE_STEPS, WAKE_SHARE * self.length):
+        told = heard >= FIRST and abs(self.separation.value) > AWAKE
+        if told or heard > max(WAKE_STEPS, WAKE_SHARE * self.length):
             self.awake = True
 
     # -- the law ----------------------------------------------------------------------------------------------------
@@ -132,7 +149,7 @@ class Controller:
     def _move(self, iteration: int) -> float:
         """The change of log m."""
         cost, budget, dead = self.cost, self.settings.fidelity_budget, self.settings.adaptation_threshold
-        sees = self.separation.value if self.separation.count >= FIRST else None
+        sees = self.seen_separation
         falling = cost is not None and self.now.value > self.mid.value  # the cost falls: fidelity rises
         seeing_more = self.separation.value > self.separation_mid.value
         self.lowering_cost = cost is not None and cost > budget * (1.0 if self.lowering_cost else 1.0 + dead)
@@ -148,7 +165,7 @@ class Controller:
             if self.lowering_cost and cost is not None:
                 outside = cost / budget - 1.0
             if self.lowering_blind and sees is not None:
-                outside = max(outside, 1.0 - sees / BLIND)
+                outside = max(outside, BLIND_HARDNESS * min(1.0 - sees / BLIND, 1.0))
             hard = 1.0 + (HARDEST - 1.0) * min(max(outside, 0.0), 1.0)
             if cost is not None and cost > COLLAPSE:
                 return -hard * self.settings.adaptation_rate
@@ -163,18 +180,35 @@ class Controller:
         self.raising = not early and cost < CHEAP * budget * edge and sees > CLEAR * (2.0 - edge)
         if self.raising:
             self.state = "raising"
-            return min(rate, up)
+            return min(rate * (1.0 + (RAISE_MOST - 1.0) * (sees - CLEAR) / (1.0 - CLEAR)), up)
         if self.log_multiplier < 0.0 and cost < CALM * budget and falling and sees > AWAKE:
             self.state = "returning"
             return min(RETURN_SPEED * rate, up, -self.log_multiplier)
         self.state = "holding"
         return 0.0
 
+    def health(self) -> str:
+        """Of the discriminator: unknown, healthy, dominates, blind, or collapsed for the fidelity that is lost."""
+        sees, cost = self.seen_separation, self.cost
+        if cost is not None and cost > COLLAPSE:
+            return "collapsed"
+        if sees is None:
+            return "unknown"
+        if self.awake and sees < BLIND:
+            return "blind"
+        nothing = cost is not None and cost < CHEAP * self.settings.fidelity_budget
+        return "dominates" if sees > 0.98 and nothing else "healthy"
+
+    def phase_at(self, iteration: int) -> str:
+        """The name of the phase that a step belongs to."""
+        return self._phase(iteration).name
+
+    def _phase(self, iteration: int) -> Phase:
+        done = iteration / self.total_iter if self.total_iter else 0.5
+        return next((phase for phase in self.settings.phases if done < phase.until), self.settings.phases[-1])
+
     def _phase_rate(self, iteration: int) -> float:
-        if self.total_iter is None:
-            return 1.0
-        done = iteration / self.total_iter
-        return next((phase.rate for phase in self.settings.phases if done < phase.until), self.settings.phases[-1].rate)
+        return self._phase(iteration).rate if self.total_iter else 1.0
 
     def _bounded(self, log_multiplier: float) -> float:
         low, high = math.log(self.settings.min_weight), math.log(self.settings.max_weight)

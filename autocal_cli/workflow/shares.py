@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autocal_cli.calibration.schema import SHARE
+from autocal_cli.calibration.schema import Field
 from autocal_cli.calibration.suggested_weights import suggested_weights
 from autocal_cli.errors import AutocalError
 from autocal_cli.probing.record import ProbeFingerprint
+
+# Of the pull on the network's output at the probe.
+SHARE = Field("number", 0.0, 1.0, open_low=True)
 
 
 def parse_shares(text: str) -> dict[str, float]:
