@@ -18,7 +18,7 @@ from autocal_cli.calibration.model import (
     Step,
 )
 from autocal_cli.calibration.noise import noise_steps, probe_findings
-from autocal_cli.calibration.placement import place
+from autocal_cli.calibration.placement import budget_step, place
 from autocal_cli.calibration.rules import Signal, apply_rule, dataset_scores, read_signals, significant, tidied
 from autocal_cli.config.model import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.model import DatasetFingerprint
@@ -48,6 +48,7 @@ def calibrate(
     overrides = read_overrides(config.block, settings or {}, presets)
     total_iter, length_findings = _run_length(config, overrides)
     placement, first_steps, place_findings = place(network, presets)
+    first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters: dict[str, Parameter] = {}
@@ -133,11 +134,11 @@ def _rounded(name: str, value: Number) -> list[Step]:
 
 
 def _phase(phase: Phase, overrides: Overrides) -> Phase:
-    until, rate, range = (
+    until, rate = (
         _by_hand(("phases", phase.name, key), value, overrides)
-        for key, value in (("until", phase.until), ("rate", phase.rate), ("range", phase.range))
+        for key, value in (("until", phase.until), ("rate", phase.rate))
     )
-    return Phase(phase.name, until, rate, range)
+    return Phase(phase.name, until, rate)
 
 
 def _by_hand(path: KeyPath, value: Number, overrides: Overrides) -> Number:

@@ -93,7 +93,6 @@ def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
     for phase in calibration.phases:
         facts[("phases", f"{phase.name}.until")] = phase.until
         facts[("phases", f"{phase.name}.rate")] = phase.rate
-        facts[("phases", f"{phase.name}.range")] = phase.range
     facts |= {("stability", name): value for name, value in calibration.stability.items()}
     return facts | {("block", name): value for name, value in _rest(side, known)}
 

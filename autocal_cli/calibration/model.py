@@ -14,7 +14,7 @@ from autocal_cli.probing.model import ProbeFingerprint
 
 Number = int | float
 
-PARAMETERS = (
+PRESET_PARAMETERS = (
     "momentum",
     "adaptation_rate",
     "adaptation_threshold",
@@ -22,6 +22,7 @@ PARAMETERS = (
     "max_weight",
     "baseline_iterations",
 )
+PARAMETERS = (*PRESET_PARAMETERS, "fidelity_budget")  # the budget goes by scale, the others by network
 WHOLE_NUMBERS = frozenset({"baseline_iterations"})
 
 Match = Literal["exact", "interpolated", "clamped", "fallback"]
@@ -68,12 +69,11 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the run up to the share `until` of total_iter; `rate` and `range` as in presets/phases.toml."""
+    """A stretch of the run up to the share `until` of total_iter; adaptation_rate times `rate`."""
 
     name: str
     until: float
     rate: float
-    range: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Presets:
     """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes.
 
     `sources` says where a number comes from, by what it is: a parameter of the presets, `fallback`, `phases.early`,
-    `stability.spike_z`, `ceilings.adversarial`. A rule carries its own.
+    `stability.spike_z`, `budgets.x2`. A rule carries its own.
     """
 
     version: str
@@ -93,7 +93,7 @@ class Presets:
     bounds_source: str
     phases: tuple[Phase, ...]
     stability: Mapping[str, Number]
-    ceilings: Mapping[str, float]
+    budgets: Mapping[int | None, float]  # dB by scale; None: where it is unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
     """The block without its record: every key that the scheduler reads, hand-written values in their places."""
     block: dict[str, Value] = {"enabled": True, "auto_calibrate": False}
     block |= {name: calibration.parameters[name].value for name in PARAMETERS}
-    block["phases"] = {
-        phase.name: {"until": phase.until, "rate": phase.rate, "range": phase.range} for phase in calibration.phases
-    }
+    block["phases"] = {phase.name: {"until": phase.until, "rate": phase.rate} for phase in calibration.phases}
     block["stability"] = dict(calibration.stability)
     training: dict[str, Value] = {}
     if calibration.total_iter is not None:

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from autocal_cli.calibration.block import (
-    SHARE_KEYS,
-    by_loss,
     check_value,
-    read_shares,
     refuse_foreign_record,
     refuse_phases_out_of_order,
     refuse_wrong_shape,
@@ -111,19 +108,6 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         yield Finding("phases-out-of-order", "error", error.message, error.fix, error.place)
 
 
-def invalid_shares(checked: Checked) -> Iterator[Finding]:
-    """`ceilings`, `gradient_shares` and `kinds` that the scheduler would refuse."""
-    if checked.block is None:
-        return
-    for key in (*SHARE_KEYS, "kinds"):
-        try:
-            read_shares(checked.block, key) if key in SHARE_KEYS else by_loss(checked.block, key)
-        except AutocalError as error:
-            yield Finding(
-                "shares-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
-            )
-
-
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:
     """`auto_calibrate: true` beside a value for everything that it could choose."""
     if checked.values.get(("auto_calibrate",)) is True and all((name,) in checked.by_hand for name in PARAMETERS):
@@ -176,7 +160,7 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
     place = checked.at("baseline_iterations")
     if baseline >= run:
         message = (
-            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the drift never begins."
+            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the reference never ends."
         )
         yield Finding("baseline-past-run", "error", message, f"Write at most {max(1, run // 20):,}.", place)
     elif baseline > early:
@@ -187,27 +171,17 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
 
 def idle_parameters(checked: Checked) -> Iterator[Finding]:
     """Values that keep others, or themselves, from ever taking effect."""
-    high, threshold, low = (checked.number(name) for name in ("max_weight", "adaptation_threshold", "min_weight"))
+    high, low = (checked.number(name) for name in ("max_weight", "min_weight"))
     if high == 1:
-        message = "max_weight 1 leaves the drift no room: momentum, adaptation_rate and baseline_iterations do nothing."
+        message = "max_weight 1: an adversarial loss that is too weak is never raised."
         yield _idle(message, "Write more than 1, or leave it to `autocal calibrate`.", checked, "max_weight")
-    elif high is not None and threshold is not None and threshold >= math.log(high):
-        message = (
-            f"adaptation_threshold {threshold:g} is no smaller than log(max_weight) = {math.log(high):.3g}, the "
-            "farthest that the drift may go: it never moves."
-        )
-        yield _idle(message, "Write a smaller threshold.", checked, "adaptation_threshold")
     if low == 1:
-        message = "min_weight 1 leaves the guard no room: no ceiling can take effect."
+        message = "min_weight 1: an adversarial loss that costs too much is never lowered."
         yield _idle(message, "Write less than 1, e.g. 1.0e-06.", checked, "min_weight")
-    for key in ("rate", "range"):
-        stated = {phase.name: checked.number("phases", phase.name, key) for phase in checked.presets.phases}
-        if all(value == 0 for value in stated.values()):
-            message = f"The {key} is 0 in every phase: the drift never moves."
-            yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), key)
-    if checked.block and checked.block.values.get("gradient_shares") and checked.block.values.get("ceilings"):
-        message = "Where there are `gradient_shares`, `ceilings` are not looked at."
-        yield _idle(message, "Delete one of the two.", checked, "ceilings")
+    stated = {phase.name: checked.number("phases", phase.name, "rate") for phase in checked.presets.phases}
+    if all(value == 0 for value in stated.values()):
+        message = "The rate is 0 in every phase: the multiplier never moves."
+        yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), "rate")
 
 
 def _idle(message: str, fix: str, checked: Checked, *path: str) -> Finding:

@@ -39,7 +39,7 @@ _FOLDERS = ("path", "dataroot", "pretrain", "resume")
 WHOLE = frozenset(
     {
         "total_iter", "niter", "warmup_iter", "milestones", "periods", "restarts", "total_iterations",
-        "baseline_iterations", "freeze_steps", "recovery_steps", "val_freq", "print_freq", "save_checkpoint_freq",
+        "baseline_iterations", "val_freq", "print_freq", "save_checkpoint_freq",
         "scale", "batch_size_per_gpu", "batch_size", "accum_iter", "num_worker_per_gpu", "lq_size", "gt_size",
         "manual_seed", "num_gpu", "T_max", "step_size",
     }

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from autocal_cli.calibration.block import (
     RECORD_KEY,
-    RUNTIME_KEYS,
     Field,
     block_schema,
     is_section,
@@ -58,9 +57,9 @@ class Checked:
 
     @cached_property
     def leaves(self) -> list[tuple[KeyPath, Value]]:
-        """What stands in the block, without the record and the mappings that are the scheduler's alone."""
+        """What stands in the block, without the record."""
         found = leaves(self.block.values) if self.block else ()
-        return [(path, value) for path, value in found if path[0] not in (RECORD_KEY, *RUNTIME_KEYS)]
+        return [(path, value) for path, value in found if path[0] != RECORD_KEY]
 
     @cached_property
     def values(self) -> dict[KeyPath, Value]:

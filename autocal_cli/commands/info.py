@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autocal_cli.calibration.model import Preset, Presets
 
 
-_PARTS = ("rules", "bounds", "phases", "ceilings", "stability")
+_PARTS = ("rules", "bounds", "phases", "budgets", "stability")
 
 
 def presets(
@@ -27,9 +27,7 @@ def presets(
     rules: Annotated[bool, typer.Option("--rules", help="How run and data bend a preset.")] = False,
     bounds: Annotated[bool, typer.Option("--bounds", help="What a calibrated value may be at all.")] = False,
     phases: Annotated[bool, typer.Option("--phases", help="How the drift changes over the run.")] = False,
-    ceilings: Annotated[
-        bool, typer.Option("--ceilings", help="The largest share of the pull by kind of loss.")
-    ] = False,
+    budgets: Annotated[bool, typer.Option("--budgets", help="What perception may cost, by scale.")] = False,
     stability: Annotated[bool, typer.Option("--stability", help="When the watch speaks, and what it does.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="All of these, and the presets.")] = False,
     as_json: JsonOption = False,
@@ -43,7 +41,7 @@ def presets(
     from autocal_cli.report.json import dump, presets_json
 
     loaded = load_presets()
-    asked = dict(zip(_PARTS, (rules, bounds, phases, ceilings, stability), strict=True))
+    asked = dict(zip(_PARTS, (rules, bounds, phases, budgets, stability), strict=True))
     parts = [part for part, wanted in asked.items() if wanted or everything]
     table = everything or not parts or name is not None
     chosen = _named(name, loaded) if name is not None else loaded.presets

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from autocal_cli.calibration.comparison import Difference, Schedule
 from autocal_cli.calibration.model import Calibration, Parameter, Preset, Presets, Step
+from autocal_cli.calibration.placement import scale_key
 from autocal_cli.calibration.resolved import probe_entry
 from autocal_cli.check.catalogue import Rule, load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
@@ -333,14 +334,13 @@ def presets_json(presets: Presets, chosen: Iterable[Preset], parts: Iterable[str
                 "name": phase.name,
                 "until": phase.until,
                 "rate": phase.rate,
-                "range": phase.range,
                 "source": presets.sources[f"phases.{phase.name}"],
             }
             for phase in presets.phases
         ],
-        "ceilings": {
-            kind: {"value": value, "source": presets.sources[f"ceilings.{kind}"]}
-            for kind, value in presets.ceilings.items()
+        "budgets": {
+            scale_key(scale): {"value": budget, "source": presets.sources[f"budgets.{scale_key(scale)}"]}
+            for scale, budget in presets.budgets.items()
         },
         "stability": {
             name: {"value": value, "source": presets.sources[f"stability.{name}"]}

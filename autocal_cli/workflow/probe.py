@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autocal_cli.calibration.block import SHARE
+from autocal_cli.calibration.block import Field
 from autocal_cli.calibration.noise import suggested_weights
 from autocal_cli.calibration.resolved import recorded_probe
 from autocal_cli.config.model import TrainingConfig
@@ -87,6 +87,9 @@ def _failed(config: TrainingConfig, why: str, fix: str | None) -> Finding:
 
 
 # `--suggest-weights l1=0.6,gan=0.1`: shares of the pull, from the command line, and the weights that give them.
+
+
+SHARE = Field("number", 0.0, 1.0, open_low=True)  # of the pull on the network's output at the probe
 
 
 def parse_shares(text: str) -> dict[str, float]:
