@@ -17,7 +17,7 @@ from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.check import check
 from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
-from autocal_cli.commands.info import networks, presets, rule, schema
+from autocal_cli.commands.info import networks, schema
 from autocal_cli.commands.options import complain
 from autocal_cli.commands.run import run
 from autocal_cli.errors import AutocalError
@@ -30,7 +30,7 @@ app = typer.Typer(
     name="autocal",
     help="Sets the loss schedule of a super-resolution training, explains every number, and rewrites the config "
     "without disturbing a byte of the rest.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",  # in the other mode rich swallows what stands in [brackets]
     pretty_exceptions_enable=False,
 )
@@ -55,11 +55,9 @@ def common(
 app.command()(calibrate)
 app.command()(explain)
 app.command()(check)
-app.command()(rule)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
 app.command()(diff)
-app.command()(presets)
 app.command()(schema)
 app.command()(networks)
 

@@ -7,18 +7,26 @@ scheduler is defined at all, far wider than what is sensible.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from autocal_cli.calibration.model import Presets
-from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Presets, as_letters
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
-RECORD_KEY = "calibration"
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+
+# The fork's create_dynamic_loss_scheduler hands these to DynamicLossScheduler's constructor, which raises on any other
+# key (the trainer then goes on unscheduled); with `auto_calibrate: true` it reads three more itself
+# (traiNNer/losses/dynamic_loss_scheduling.py of delafer/traiNNer-redux at b676e3a).
+NATIVE_VALUES = ("enabled", *PRESET_PARAMETERS)
+NATIVE_KEYS = frozenset(
+    {*NATIVE_VALUES, "auto_calibrate", "enable_monitoring", "architecture_type", "training_config", "dataset_info"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +248,8 @@ def shown(value: Value) -> str:
 
 # What in a block is the user's own: hand-written values, told from those that autocal wrote by the block's record.
 #
-# Without a record every known key is the user's. With one, a key whose value still equals what the record says was
-# written is autocal's and is resolved anew; a key that differs, or that the record lacks, is the user's.
+# Without a record every known key is the user's. With one, a key whose digest still fits is autocal's and is resolved
+# anew; one that differs, or that the record lacks, is the user's.
 
 
 MODE_KEY: KeyPath = ("auto_calibrate",)  # says who chooses, so that it is never an override itself
@@ -263,7 +271,7 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     schema = block_schema(presets)
     values: dict[KeyPath, Value] = {}
     findings: list[Finding] = []
-    written = written_values(block) if block else {}
+    own = written_by_autocal(block) if block else frozenset()
     refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
@@ -274,7 +282,7 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
             if not (value in (None, {}) and is_section(path, schema)):
                 findings.append(unknown_key(path, schema, place))
             continue
-        if value is None or (path in settings) or (path in written and same_value(value, written[path])):
+        if value is None or path in settings or path in own:
             continue
         checked, finding = check_value(path, value, schema[path], place)
         findings += [finding] if finding else []
@@ -292,14 +300,49 @@ def wholly_manual(block: SchedulingBlock | None) -> bool:
 
 def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
     """The record that autocal left in a block, as it stands there, or None."""
-    record = block.values.get(RECORD_KEY) if block else None
-    return record if isinstance(record, dict) and "record_version" in record else None
+    return block.record if block else None
 
 
-def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:
-    """What autocal wrote, by its record; empty when there is none."""
+def written_by_autocal(block: SchedulingBlock) -> frozenset[KeyPath]:
+    """The keys whose values are still those that autocal wrote, by the digests of its record. A phase is one key."""
+    return frozenset(path for path, digest in _standing(block) if digest)
+
+
+def kept_by_hand(block: SchedulingBlock) -> dict[KeyPath, Value]:
+    """The values that the last calibration found set by hand and kept: whoever ran it was told of them."""
     wrote = (record_in(block) or {}).get("wrote")
-    return dict(leaves(wrote)) if isinstance(wrote, dict) else {}
+    if not isinstance(wrote, dict):
+        return {}
+    return {
+        path: value
+        for path, value in leaves(block.values)
+        if path[0] != RECORD_KEY and (path[1] if path[0] == "phases" and len(path) > 1 else path[0]) not in wrote
+    }
+
+
+def _standing(block: SchedulingBlock) -> Iterator[tuple[KeyPath, bool]]:
+    """Each key that autocal wrote, and whether its digest still fits."""
+    wrote = (record_in(block) or {}).get("wrote")
+    for name, digest in (wrote if isinstance(wrote, dict) else {}).items():
+        phases = block.values.get("phases")
+        phase = phases.get(name) if isinstance(phases, dict) else None
+        if isinstance(phase, dict):
+            fits = value_digest(("phases", name), phase) == digest
+            for key in phase:
+                yield ("phases", name, key), fits
+        elif name in block.values:
+            yield (name,), value_digest((name,), block.values[name]) == digest
+
+
+def value_digest(path: KeyPath, value: Value) -> str:
+    """Eight letters of a SHA-256 over a key and its value; 5 and 5.0 have the same."""
+
+    def plain(part: Value) -> str:
+        if isinstance(part, dict):
+            return "{" + ", ".join(f"{key}: {plain(inner)}" for key, inner in sorted(part.items())) + "}"
+        return repr(float(part)) if isinstance(part, int | float) and not isinstance(part, bool) else repr(part)
+
+    return as_letters(hashlib.sha256(f"{'.'.join(path)}={plain(value)}".encode()).hexdigest()[:8])
 
 
 def leaves(values: Mapping[str, Value], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:
@@ -330,7 +373,7 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
     if record is None:
         message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
         raise AutocalError(message, place=place, fix="Give your own key another name.")
-    version = record["record_version"]
+    version = record["made"].get("record")
     if isinstance(version, int) and version > RECORD_VERSION:
         message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
         raise AutocalError(message, place=place, fix="Update autocal-cli.")

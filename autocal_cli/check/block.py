@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from autocal_cli.calibration.block import (
+    NATIVE_KEYS,
     check_value,
     refuse_foreign_record,
     refuse_phases_out_of_order,
@@ -15,14 +16,13 @@ from autocal_cli.calibration.block import (
 )
 from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets, Rule
 from autocal_cli.calibration.placement import place
-from autocal_cli.calibration.resolved import has_record, recorded_calibration
+from autocal_cli.calibration.resolved import read_record
 from autocal_cli.calibration.rules import factor, significant
 from autocal_cli.check.model import Checked
 from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import MappingNode, SequenceNode
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
 
 
@@ -47,20 +47,27 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
                 waiting.append(((*path, str(key)), pair.value))
 
 
-def block_rejected(checked: Checked) -> Iterator[Finding]:
-    if checked.block is not None and not checked.layout.accepts_block:
-        yield rejected(checked.layout, checked.block.place)
+def block_received(checked: Checked) -> Iterator[Finding]:
+    """What the unmodified trainer makes of a config with a block in it, and what starts it all the same."""
+    if checked.block is None or len(checked.layout.block) == 1:  # a sidecar is autocal's own
+        return
+    trainer, place = checked.layout.trainer, checked.block.place
+    run = f"Start it with `autocal run train.py -opt {checked.config.path}`."
+    if checked.layout.on_block == "rejects":
+        message = f"{trainer} by itself refuses a config with a `{BLOCK_KEY}` block; `autocal run` keeps it from it."
+        yield Finding("block-rejected", "info", message, run, place)
+    elif checked.layout.on_block == "ignores":
+        message = f"{trainer} by itself takes no notice of the block."
+        yield Finding("block-ignored", "info", message, run, place)
+    elif foreign := sorted({path[0] for path, _ in checked.leaves} - NATIVE_KEYS):
+        message = f"The fork's own scheduler raises on {', '.join(foreign)}, and the fork then trains unscheduled."
+        yield Finding("block-not-native", "info", message, run, place)
 
 
-def rejected(layout: TrainerLayout, place: Place) -> Finding:
-    """A warning and no error, since two ways of starting such a trainer work."""
-    message = f"{layout.trainer} by itself refuses a config with a `{BLOCK_KEY}` block: it is a key unknown to it."
-    fix = (
-        "Two ways work: start it with `autocal run`, which keeps the block from it; or calibrate with --sidecar, "
-        "which leaves the config as it is and writes the block beside it, where `autocal run` finds it. If it "
-        "is the fork's config, say so: --trainer-kind traiNNer-redux-fork."
-    )
-    return Finding("block-rejected", "warning", message, fix, place)
+def about_block(checked: Checked) -> Iterator[Finding]:
+    """What `calibrate` tells of the block that it found."""
+    yield from block_disabled(checked)
+    yield from block_received(checked)
 
 
 def block_disabled(checked: Checked) -> Iterator[Finding]:
@@ -75,8 +82,7 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
         return
     try:
         refuse_foreign_record(checked.block)
-        if has_record(checked.block):
-            recorded_calibration(checked.block, checked.own)
+        read_record(checked.block)
     except AutocalError as error:
         yield Finding("record-unusable", "error", error.message, error.fix, error.place)
 

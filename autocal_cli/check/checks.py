@@ -6,7 +6,7 @@ from autocal_cli.check.block import (
     baseline_too_long,
     block_disabled,
     block_misplaced,
-    block_rejected,
+    block_received,
     everything_by_hand,
     idle_parameters,
     invalid_values,
@@ -39,7 +39,7 @@ from autocal_cli.errors import Finding
 CHECKS: tuple[Check, ...] = (
     numbers_as_text,
     block_misplaced,
-    block_rejected,
+    block_received,
     block_disabled,
     record_unusable,
     unknown_keys,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from autocal_cli.calibration.comparison import Difference, Schedule
 from autocal_cli.calibration.model import Calibration, Parameter, Preset, Presets, Step
 from autocal_cli.calibration.placement import scale_key
-from autocal_cli.calibration.resolved import probe_entry
 from autocal_cli.check.catalogue import Rule, load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.config.model import Value
@@ -25,6 +25,7 @@ from autocal_cli.dataset.model import (
 )
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.probing.model import ProbeFingerprint
 
 FORMAT_VERSION = 1
 
@@ -32,6 +33,7 @@ FORMAT_VERSION = 1
 def calibration_json(
     calibration: Calibration,
     findings: Iterable[Finding],
+    probe: ProbeFingerprint | None = None,
     only: str | None = None,
     suggested: Mapping[str, float] | None = None,
 ) -> dict[str, Value]:
@@ -55,8 +57,8 @@ def calibration_json(
             "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,
             "discriminator": _discriminator(network.discriminator),
         },
-        "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
-        "probe": probe_entry(calibration.probe) if calibration.probe else None,
+        "dataset": asdict(calibration.dataset) if calibration.dataset else None,
+        "probe": asdict(probe) if probe else None,
         **({"suggested_weights": dict(suggested)} if suggested else {}),
         "parameters": {
             name: _parameter(parameter) for name, parameter in calibration.parameters.items() if only in (None, name)

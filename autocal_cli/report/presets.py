@@ -96,6 +96,16 @@ PART_VIEWS: Mapping[str, Callable[[Presets], RenderableType]] = {
 }
 
 
+def presets_page(
+    presets: Presets, one: Sequence[Preset] | None, parts: Iterable[str], table: bool
+) -> list[RenderableType]:
+    """The table of the presets, or `one` of them in full, and the `parts` asked for."""
+    views: list[RenderableType] = [preset_view(preset, presets) for preset in one or ()]
+    views += [presets_view(presets)] if table else []
+    views += [PART_VIEWS[part](presets) for part in parts]
+    return [part for view in views for part in (Text(), view)][1:]
+
+
 def bound_told(bound: Bound) -> str:
     """`1 to 400, at most 5% of the run`."""
     share = f", at most {bound.share_of_run:.0%} of the run" if bound.share_of_run else ""

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from autocal_cli.calibration.block import RECORD_KEY
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import PARAMETERS, Phase
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import resolved_values
-from autocal_cli.config.model import SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
 
