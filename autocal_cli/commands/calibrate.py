@@ -138,7 +138,8 @@ def calibrate(
     elif not (place or in_place or unsure):
         put(run.after)
     if not quiet:
-        show(outcome_view(run, outputs), stderr=True)
+        written = [output.path for output in outputs]
+        show(outcome_view(config, run.after != run.before, written, run.start(outputs)), stderr=True)
     exit_with(run.findings)
     if unsure:
         raise typer.Exit(1)

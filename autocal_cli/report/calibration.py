@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -20,7 +21,6 @@ from autocal_cli.report.console import one_line, shows_blocks
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetFingerprint
-    from autocal_cli.workflow.calibrate import CalibrationRun, Output
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
@@ -174,15 +174,13 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
     return lines
 
 
-def outcome_view(run: CalibrationRun, outputs: Sequence[Output]) -> Text:
+def outcome_view(config: Path, changed: bool, written: Sequence[Path], start: str) -> Text:
     """The last lines of `calibrate`: what was written, and how to start."""
-    what = "the block is resolved" if run.after != run.before else "nothing to change"
-    if not outputs:
-        return Text(one_line(f"{run.target.config.path}: {what}."))
-    written = " and ".join(str(output.path) for output in outputs)
-    config = outputs[0].path if run.target.form != "sidecar" or len(outputs) > 1 else run.target.config.path
-    start = f"python train.py -opt {config}" if run.target.form == "native" else f"autocal run train.py -opt {config}"
-    return Text.assemble(one_line(f"{what}: {written}"), "\n", ("start    ", "bold"), one_line(start))
+    what = "the block is resolved" if changed else "nothing to change"
+    if not written:
+        return Text(one_line(f"{config}: {what}."))
+    files = " and ".join(map(str, written))
+    return Text.assemble(one_line(f"{what}: {files}"), "\n", ("start    ", "bold"), one_line(start))
 
 
 def interval(bounds: tuple[float, float]) -> str:

@@ -70,6 +70,13 @@ class CalibrationRun:
         copy = Output(out, config.raw, config.path, config.raw) if out else None
         return (copy, beside) if copy else (beside,)
 
+    def start(self, outputs: Sequence[Output]) -> str:
+        """The command that starts the training with what was written."""
+        copied = self.target.form != "sidecar" or len(outputs) > 1
+        config = outputs[0].path if outputs and copied else self.target.config.path
+        trainer = "python train.py" if self.target.form == "native" else "autocal run train.py"
+        return f"{trainer} -opt {config}"
+
 
 def calibrate_file(
     path: Path,
