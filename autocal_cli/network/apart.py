@@ -33,14 +33,14 @@ def main() -> None:
         replies.flush()
 
     from autocal_cli.network.apart_sources import open_source
-    from autocal_cli.network.trainer_import import reason_of
+    from autocal_cli.network.trainer_import import missing_packages, reason_of
 
     try:
         source = open_source(json.loads(waiting.get()), lambda part: reply("importing", part=part))
     except BaseException as error:
-        reply("unusable", reason=reason_of(error))
+        reply("unusable", reason=reason_of(error), missing=sorted(missing_packages(error, "autocal_cli")))
         return
-    reply("ready", types=source.types, unimported=source.unimported)
+    reply("ready", types=source.types, unimported=source.unimported, missing=source.missing)
     while True:
         job = json.loads(waiting.get())
         try:

@@ -51,10 +51,13 @@ class Target:
 
 
 class Source(Protocol):
-    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason."""
+    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason, and `missing`
+    the packages that they ask for.
+    """
 
     types: list[str]
     unimported: list[tuple[str, str]]
+    missing: list[str]
 
     def find(self, type: str) -> Target | None: ...
 
@@ -76,7 +79,8 @@ class TrainerSource:
             sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
         self._hands_scale = spec["gives_scale"]
         folder, package = Path(spec["folder"]), spec["package"]
-        self.unimported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
+        imported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
+        self.unimported, self.missing = imported.failed, sorted(imported.missing)
         self._registries = registries_of(spec["package"], spec["registries"])
         self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
 
@@ -101,6 +105,7 @@ class OwnSource:
         self._target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []
 
     def find(self, type: str) -> Target | None:  # noqa: ARG002
         return self._target
@@ -116,6 +121,7 @@ class SpandrelSource:
         bare_package("spandrel", Path(found.submodule_search_locations[0]))
         self.types = sorted(spandrel_types())
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []
 
     def find(self, type: str) -> Target | None:
         known = spandrel_types().get(type.lower())

@@ -16,6 +16,7 @@ from autocal_cli.network.checkpoint_builder import Checkpoint
 from autocal_cli.network.foreign import own_callable, spandrel, trainer
 from autocal_cli.network.record import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
+from autocal_cli.network.table_builder import Nearest, Packaged
 
 
 class Builder(Protocol):
@@ -53,7 +54,9 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
         if checkout is not None:
             asked.append(stack.enter_context(closing(trainer(checkout, scale))))
         asked.append(BuiltIn())  # before spandrel, which has none of its networks and takes seconds to start
+        asked.append(Packaged(sources.written_for))
         asked.append(stack.enter_context(closing(spandrel())))
         if sources.weights is not None:
             asked.append(Checkpoint(sources.weights, sources.weights_required))
+        asked.append(Nearest(sources.written_for))
         yield tuple(asked)

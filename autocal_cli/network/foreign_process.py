@@ -46,6 +46,7 @@ class ForeignProcess:
         self._skip: dict[str, str] = {}
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []  # packages that what could not be imported asks for
 
     def open(self) -> str | None:
         """Starts the process unless it runs; returns why it cannot be used, or None.
@@ -64,10 +65,11 @@ class ForeignProcess:
                 self._give_way(part, str(ended))
                 continue
             if reply["event"] == "unusable":
-                self._unusable = reply["reason"]
+                self._unusable, self.missing = reply["reason"], reply["missing"]
                 self.close()
             else:
-                self.types, self.unimported = reply["types"], [(name, why) for name, why in reply["unimported"]]
+                self.types, self.missing = reply["types"], reply["missing"]
+                self.unimported = [(name, why) for name, why in reply["unimported"]]
                 assert self._process is not None
                 self._resident = _resident_bytes(self._process.pid)
         return self._unusable

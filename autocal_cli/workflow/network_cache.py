@@ -23,7 +23,7 @@ class NetworkCache:
     def __init__(self, sources: NetworkSources) -> None:
         self._sources = sources
         self._open = ExitStack()
-        self._builders: dict[int | None, tuple[Builder, ...]] = {}
+        self._builders: dict[tuple[int | None, str], tuple[Builder, ...]] = {}
         self._known: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
@@ -40,19 +40,21 @@ class NetworkCache:
         network = config.network
         if network is None:
             return None, ()
-        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale))
+        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale, config.trainer))
         if key not in self._known:
-            self._known[key] = _measure(self._builders_at(config.scale), _nowhere(network), config.scale)
+            self._known[key] = _measure(self._builders_for(config), _nowhere(network), config.scale)
         fingerprint, findings = self._known[key]
         return fingerprint, tuple(_placed(finding, network) for finding in findings)
 
-    def _builders_at(self, scale: int | None) -> tuple[Builder, ...]:
-        """By scale, since neosr's architectures read it as they are imported."""
+    def _builders_for(self, config: TrainingConfig) -> tuple[Builder, ...]:
+        """By scale, since neosr's architectures read it as they are imported, and by what the config is written for."""
         from autocal_cli.network.builders import builders_for
 
-        if scale not in self._builders:
-            self._builders[scale] = self._open.enter_context(builders_for(self._sources, scale))
-        return self._builders[scale]
+        key = config.scale, config.trainer
+        if key not in self._builders:
+            sources = replace(self._sources, written_for=config.trainer)
+            self._builders[key] = self._open.enter_context(builders_for(sources, config.scale))
+        return self._builders[key]
 
 
 def _measure(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:
