@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import inspect
 import json
 import os
 import queue
@@ -97,14 +98,19 @@ STAND_INS = {"escrealm": {"attn_type": "SDPA"}, "escrealm_xl": {"attn_type": "SD
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkouts", nargs="+", metavar="NAME=FOLDER[:BASE]")
+    parser.add_argument("checkouts", nargs="*", metavar="NAME=FOLDER[:BASE]")
+    parser.add_argument("--built-in", action="store_true", help="Measure autocal's own networks, too (built-in.jsonl).")
     parser.add_argument("--python", default=sys.executable, help="Of the environment that can import the trainers.")
-    parser.add_argument("--work", type=Path, required=True, help="Answers so far; appended to.")
+    parser.add_argument("--work", type=Path, help="Answers so far; appended to.")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--no-probe", action="store_true", help="Leave out what each argument does.")
     parser.add_argument("--measured", default=date.today().isoformat(), help="The date that the files name.")
     given = parser.parse_args()
-    work = Work(given.work)
+    if given.built_in:
+        write(given.out / "built-in.jsonl", built_in_header(given.measured), built_in_lines(), given.out)
+    if given.checkouts and given.work is None:
+        parser.error("checkouts take --work FILE")
+    work = Work(given.work or Path(os.devnull))
     folders = dict(checkout.partition("=")[::2] for checkout in given.checkouts)
     likes: dict[str | None, str] = {name: named.partition(":")[0] for name, named in folders.items()}
     for checkout in given.checkouts:
@@ -120,7 +126,7 @@ class Work:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, Any] = {}
-        if path.exists():
+        if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
                 entry = json.loads(line)
                 self._known[entry["key"]] = entry["answer"]
@@ -496,6 +502,80 @@ def networks_in(folder: Path) -> Iterator[tuple[str, str, dict[str, Any], int | 
                 yield role, network["type"], arguments, scale if isinstance(scale, int) else None
 
 
+def built_in_lines() -> dict[tuple[str, str], dict[str, Any]]:
+    """The lines of the networks that autocal has itself, so that the usual ones need no torch."""
+    from autocal_cli.network.paragonsr2.family import TYPES
+    from autocal_cli.network.paragonsr2.options import SCALES as OWN_SCALES
+
+    lines = {}
+    for type in TYPES:
+        defaults, foreign = built_in_arguments(type)
+        arguments = {name: built_in_argument(type, name, default) for name, default in defaults.items()}
+        lines["generator", type.lower()] = {
+            "type": type.lower(),
+            "role": "generator",
+            "arguments": arguments | {name: {} for name in foreign},
+            "sizes": [built_in_sizes(type, scale) for scale in OWN_SCALES],
+        }
+    return lines
+
+
+def built_in_arguments(type: str) -> tuple[dict[str, Any], list[str]]:
+    """The defaults of what a type takes but its scale; and what makes it a network of the other generation."""
+    from autocal_cli.network.paragonsr2.family import VARIANT_OF
+    from autocal_cli.network.paragonsr2.first import ParagonSR2
+    from autocal_cli.network.paragonsr2.options import ACCEPTED, ARGUMENTS, SECOND_ARGUMENTS, SECOND_VARIANTS, VARIANTS
+    from autocal_cli.network.paragonsr2.second import SecondParagonSR2
+
+    variant = VARIANT_OF[type.lower()]
+    second = variant in SECOND_VARIANTS
+    of_class = {
+        name: parameter.default
+        for name, parameter in inspect.signature(SecondParagonSR2 if second else ParagonSR2).parameters.items()
+    }
+    if variant is None:
+        return of_class, [name for name in SECOND_ARGUMENTS if name not in ARGUMENTS]
+    own = SECOND_VARIANTS[variant] if second else VARIANTS[variant].arguments()
+    accepted = ACCEPTED if second else VARIANTS[variant].accepted
+    return {name: {**of_class, **own}[name] for name in accepted}, []
+
+
+def built_in_argument(type: str, name: str, default: Any) -> dict[str, Any]:
+    from network_table_worker import effect_among, others, plain
+
+    if name == "scale":
+        return {"default": default}
+    found = [built_in_sizes(type, 4, {name: value}) for value in [*others(default, None)][:2]]
+    effect = effect_among([one for one in found if one], built_in_sizes(type, 4))
+    return {"default": plain(default), **({"effect": effect} if effect else {})}
+
+
+def built_in_sizes(type: str, scale: int, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Empty where the network does not take the arguments."""
+    from autocal_cli.config.model import NetworkOptions
+    from autocal_cli.errors import AutocalError, Place
+    from autocal_cli.network.fingerprint import FAMILIES, measure_built
+
+    network = NetworkOptions(type, arguments or {}, Place(""), {})
+    family = next(family for family in FAMILIES if family.knows(type))
+    try:
+        family.check(network)
+        found = measure_built(network, scale, family)
+    except AutocalError:
+        return {}
+    sizes = {"parameters": found.parameters, "structure": found.structure, "macs": found.macs_per_pixel}
+    return {"scale": scale, **sizes}
+
+
+def built_in_header(measured: str) -> dict[str, Any]:
+    import torch
+
+    from autocal_cli.version import VERSION
+
+    head = {"trainer": "built-in", "repository": "autocal", "commit": VERSION, "measured": measured}
+    return {**head, "torch": torch.__version__.partition("+")[0], "hands_scale": True, "case_matters": False}
+
+
 def header(name: str, folder: Path, measured: str, python: str) -> dict[str, Any]:
     source = SOURCES[name]
     return {
@@ -505,7 +585,6 @@ def header(name: str, folder: Path, measured: str, python: str) -> dict[str, Any
         "measured": measured,
         "torch": torch_of(python),
         "hands_scale": source.hands_scale,
-        "scale_of_config": source.hands_scale or source.scale_at_import,
         "case_matters": source.case_matters,
         **({"like": source.like} if source.like else {}),
     }

@@ -20,12 +20,17 @@ from typing import Any, TextIO
 
 import torch
 
-from autocal_cli.network.apart import _channels_of as channels_of
-from autocal_cli.network.construct import construct, on_cpu
-from autocal_cli.network.macs import Count, count_macs
-from autocal_cli.network.signature import describe
-from autocal_cli.network.structure import count_parameters, structure_hash
-from autocal_cli.network.trainer_import import bare_package, import_architectures, look_up, reason_of
+from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
+from autocal_cli.network.subprocess.worker import (
+    bare_package,
+    channels_of,
+    construct,
+    describe,
+    import_architectures,
+    look_up,
+    on_cpu,
+    reason_of,
+)
 
 COUNT_SECONDS = 60.0  # of trying sizes, after which the MACs stay unknown
 VALUES_TRIED = 2  # for an argument, until its effect is known
@@ -198,6 +203,13 @@ def macs_of(network: Any, call: Callable[..., Any], arguments: Mapping[str, Any]
 
 def refuse() -> Any:
     raise RuntimeError("on the meta device only")
+
+
+def effect_among(found: list[Any], usual: Any) -> str | None:
+    """What the sizes found with other values say of an argument; None where there are none."""
+    if any(one != usual for one in found):
+        return "size"
+    return "none" if found else None
 
 
 def others(default: Any, kinds: list[Any] | None) -> Iterator[Any]:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from autocal_cli.check.block import (
+    baseline_too_long,
     block_disabled,
     block_misplaced,
     block_rejected,
     everything_by_hand,
+    idle_parameters,
     invalid_shares,
     invalid_values,
     record_unusable,
     unknown_keys,
+    unsupported_values,
+    weights_crossed,
+)
+from autocal_cli.check.keys import (
+    clipping_unknown,
+    half_precision,
+    length_findings,
+    misspelt_keys,
+    network_findings,
+    numbers_as_text,
+    scale_missing,
 )
 from autocal_cli.check.losses import (
     active_losses,
@@ -22,13 +35,7 @@ from autocal_cli.check.losses import (
     shares_of_nothing,
     unknown_kinds,
 )
-from autocal_cli.check.network import network_findings
-from autocal_cli.check.numbers import numbers_as_text
-from autocal_cli.check.record import Check, Checked
-from autocal_cli.check.run import length_findings, scale_missing
-from autocal_cli.check.spelling import misspelt_keys
-from autocal_cli.check.trainer import clipping_unknown, half_precision
-from autocal_cli.check.values import baseline_too_long, idle_parameters, unsupported_values, weights_crossed
+from autocal_cli.check.model import Check, Checked
 from autocal_cli.errors import Finding
 
 CHECKS: tuple[Check, ...] = (

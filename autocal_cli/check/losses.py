@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autocal_cli.calibration.shares import by_loss
-from autocal_cli.check.record import Checked
-from autocal_cli.check.spelling import did_you_mean
-from autocal_cli.config.document import ScalarNode
+from autocal_cli.calibration.block import by_loss
+from autocal_cli.check.keys import did_you_mean
+from autocal_cli.check.model import Checked
 from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label, nearest_type
-from autocal_cli.config.reading import lookup, read_scalar
-from autocal_cli.config.record import LossTerm
+from autocal_cli.config.model import LossTerm
+from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
 ADVERSARIAL = "adversarial"

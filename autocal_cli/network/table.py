@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from autocal_cli.config.record import Value
+from autocal_cli.config.model import Value
 from autocal_cli.packaged import preset_text
 
 Role = Literal["generator", "discriminator"]
@@ -29,6 +29,7 @@ OWN = {
     "Real-ESRGAN": ("real-esrgan", "basicsr"),
     "neosr": ("neosr",),
 }
+BUILT_IN = "built-in"  # no trainer: autocal's own networks, asked by their builder alone
 SCALE_ARGUMENTS = ("scale", "upscale")
 
 
@@ -152,13 +153,20 @@ class Line:
     hands_scale: bool
 
 
-def find_line(trainer: str | None, type: str, role: Role) -> Line | None:
-    own = OWN.get(trainer or "", ())
-    for name in (*own, *(name for name in FILES if name not in own)):
+def find_line(trainer: str | None, type: str, role: Role = "generator") -> Line | None:
+    """The line of a type, by the trainer's own registry, then by the others'."""
+    for name in _files_for(trainer):
         line = _line_in(name, type, role)
         if line is not None:
             return line
     return None
+
+
+def _files_for(trainer: str | None) -> tuple[str, ...]:
+    if trainer == BUILT_IN:
+        return (BUILT_IN,)
+    own = OWN.get(trainer or "", ())
+    return (*own, *(name for name in FILES if name not in own))
 
 
 def _line_in(name: str, type: str, role: Role) -> Line | None:

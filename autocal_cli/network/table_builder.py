@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autocal_cli.config.record import NetworkOptions
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import in_words
-from autocal_cli.network.foreign_findings import argument_findings, count_findings
-from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.subprocess.client import argument_findings, count_findings
+from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.table import Found, Signature, all_types, look_up, signature_of
 
 NAME = "packaged table"

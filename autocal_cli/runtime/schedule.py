@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autocal_cli.calibration.record import Phase
+from autocal_cli.calibration.model import Phase
 
 # (up to this step, every so many steps). Source: section 7 of the project's design. Measured (benchmarks/RESULTS.md,
 # "Probes and slew"): from step 100 on, every 5 to 25 steps cannot be told apart, every 100 are too few.

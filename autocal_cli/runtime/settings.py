@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autocal_cli.calibration.block import RECORD_KEY, RUNTIME_KEYS, by_loss, read_shares
 from autocal_cli.calibration.calibrate import calibrate
+from autocal_cli.calibration.model import PARAMETERS, Phase
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS, Phase
 from autocal_cli.calibration.resolved import resolved_values
-from autocal_cli.calibration.schema import RECORD_KEY, RUNTIME_KEYS
-from autocal_cli.calibration.shares import by_loss, read_shares
-from autocal_cli.config.record import SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from autocal_cli.calibration.record import Phase
+from autocal_cli.calibration.model import Phase
 from autocal_cli.runtime.arithmetic import Arithmetic, Number
 from autocal_cli.runtime.settings import SchedulerSettings
 

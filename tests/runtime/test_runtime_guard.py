@@ -9,7 +9,7 @@ import pytest
 import torch
 from runtime_runs import feed, new
 
-from autocal_cli.calibration.record import Phase
+from autocal_cli.calibration.model import Phase
 from autocal_cli.runtime.guard import guard_goals, share_goals, shares
 from autocal_cli.runtime.probe import gradient_norms
 from autocal_cli.runtime.schedule import phase_at, probe_due
