@@ -59,7 +59,8 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
         measured_by,
     )
 
-    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+    sources = replace(sources or NetworkSources(), written_for=config.trainer)
+    with builders_for(with_config_weights(config, sources), config.scale) as builders:
         network = measured_by(builders, config.network, config.scale)
         # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
         others = [builder for builder in builders if config.discriminator and builder.types()]
