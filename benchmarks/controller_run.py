@@ -45,6 +45,7 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
         training.optimizer.zero_grad()
         total.backward()
         training.optimizer.step()
+        training.follow(step)
         s = separation(*training.train_judge(output, high)).item()
         if setting.method != "static":
             law.advance(f, s, step)

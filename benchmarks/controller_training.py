@@ -8,6 +8,7 @@ or from scratch, with losses as users combine them. Everything is seeded and on 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import json
@@ -36,7 +37,7 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
 VGG_LAYERS = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_3": 1.0}
 PRETRAINING = 2500  # steps of L1 alone
 HELD_OUT = 12  # photographs
-SLACK = 1e-3
+AVERAGED = 0.1  # of the run
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,13 @@ class Training:
         judge_rate = setting.rate * (2.5 if setting.discriminator == "strong" else 1.0)
         self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), judge_rate, betas=(0.9, 0.99))
         self.crops = Crops(photographs.training, setting.seed + 1000, batch=self.batch)
+        self.average = copy.deepcopy(self.network)  # of the weights, as users keep one; it is what is judged
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """The moving average of the network's weights over AVERAGED of the run."""
+        share = 1.0 / min(step, max(AVERAGED * self.setting.steps, 1.0))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), share)
 
     def raw_losses(self, output: Tensor, high: Tensor) -> dict[str, Tensor]:
         raw: dict[str, Tensor] = {}
@@ -215,7 +223,7 @@ class Training:
         weights = lpips_weights()
         psnr, distance = [], []
         for high in self.photographs.held_out[:HELD_OUT]:
-            output = self.network(shrink(high, self.setting.scale)).clamp(0.0, 1.0)
+            output = self.average(shrink(high, self.setting.scale)).clamp(0.0, 1.0)
             psnr.append(-10.0 * math.log10(F.mse_loss(output[..., 4:-4, 4:-4], high[..., 4:-4, 4:-4]).item()))
             if weights is not None:
                 distance.append(lpips(output, high, weights))

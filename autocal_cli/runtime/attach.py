@@ -226,9 +226,9 @@ class Attachment:
 
     def _for_generator(self, call: Call, given: Mapping[str, Any], tensors: list[Tensor]) -> bool:
         """Whether an adversarial loss is called for the generator: by `is_disc`, else by where its graph leads."""
-        if "is_disc" in call.names or "is_disc" in given:
-            return not given.get("is_disc", False)
-        return any(reaches(part, self._goals) for part in tensors) if self._goals else True
+        if "is_disc" in given:
+            return not given["is_disc"]
+        return any(reaches(part, self._goals) for part in tensors) if self._goals else "is_disc" in call.names
 
     def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
         again = label in self._called and self._counts_calls

@@ -90,6 +90,7 @@ class DynamicLossScheduler:
         self._steps = 0  # steps closed
         self._device = torch.device("cpu")
         self._seen = {"images": False, "input": False, "discriminator": False}
+        self._met: set[str] = set()  # labels
         self._goals: set[Any] = set()  # graph nodes of the network's output, in the first steps
         self._clear()
 
@@ -226,6 +227,7 @@ class DynamicLossScheduler:
         values += [self._sums.get(label, 0.0) for label in self.losses]
         if several_ranks():
             values += [float(count) for count in counts]
+        self._met |= self._sums.keys()
         row = summed_over_ranks(values, self._device)
         self._steps += 1
         self._clear()
@@ -379,6 +381,9 @@ class DynamicLossScheduler:
         if not self.adversarial:
             self.watch.say_once("kinds", at, "*", "no adversarial loss", "no weight is moved; the watch is kept")
             return
+        for label in sorted(self.adversarial - self._met):
+            cause = "was not called for the network in the first steps"
+            self.watch.say_once(f"unmet {label}", at, label, cause, "it trains nothing, or does not yet")
         if not self._seen["images"]:
             pixel = any(loss.kind == "pixel" for loss in self.losses.values())
             instead = "pixel losses stand in" if pixel else "the fidelity budget is without effect"
@@ -437,6 +442,7 @@ class DynamicLossScheduler:
             "iteration": self._iteration,
             "steps": self._steps,
             "seen": dict(self._seen),
+            "met": sorted(self._met),
             "controller": self.controller.state_dict(),
             "watch": self.watch.state_dict(),
             "arrivals": self._arrivals.state(),
@@ -466,6 +472,7 @@ class DynamicLossScheduler:
             watch.load_state_dict(state["watch"])
             arrivals.load(state["arrivals"])
             opened, seen, labels = state["open"], dict(state["seen"]), list(state["labels"])
+            met = set(state["met"])
             now = (state["iteration"], int(state["steps"]))
             parts_of = (dict(opened["sums"]), dict(opened["counts"]), list(opened["errors"]), list(opened["separations"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -477,6 +484,7 @@ class DynamicLossScheduler:
             parts_of = ({}, {}, [0.0, 0.0, 0], [0.0, 0])
             arrivals = Arrivals()
         self.controller, self.watch, self._arrivals = controller, watch, arrivals
+        self._met = met
         self._seen, (self._iteration, self._steps) = seen, now
         self._sums, self._counts, self._errors, self._separations = parts_of
 

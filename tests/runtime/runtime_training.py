@@ -103,7 +103,7 @@ class Run:
         self.judge.requires_grad_(True)
         real, fake = self.judge(high), self.judge(output.detach())
         gan = self.losses["l_g_gan"]
-        more = {"is_disc": True} if isinstance(gan, GANLoss) else {}
+        more = {} if isinstance(gan, PlainGANLoss) else {"is_disc": True}
         self.judge_optimizer.zero_grad()
         (gan(real, True, **more) + gan(fake, False, **more)).backward()
         self.judge_optimizer.step()

@@ -262,9 +262,18 @@ def test_a_loss_without_gradient_path_is_named_at_once():
     run.losses["l_g_l1"](output, images(1))
     with torch.inference_mode():
         fake = run.judge(output)
-    run.losses["l_g_gan"](fake, True)
+    run.losses["l_g_gan"](fake, True, is_disc=False)
     assert [(event.loss, event.iteration) for event in attachment.scheduler.events()] == [("l_g_gan", 1)]
     assert "no gradient path" in attachment.scheduler.events()[0].cause
+
+
+def test_an_adversarial_loss_that_never_reaches_the_network_is_named_without_is_disc_too():
+    run = Run(PlainGANLoss())
+    attachment = attached(run)
+    inner = run.judge.forward
+    run.judge.forward = lambda image: inner(image.detach())
+    run.steps(12)
+    assert any(event.loss == "l_g_gan" and "not called for the network" in event.cause for event in attachment.scheduler.events())
 
 
 def test_a_loss_that_does_not_reach_the_network_is_named_at_once():
