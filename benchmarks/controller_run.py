@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-from controller_training import Outcome, Setting, Training, load_photographs, shrink
+from controller_training import Outcome, Setting, Training, shrink
 from small_photographs import Photographs
 
 from autocal_cli.runtime import controller
 from autocal_cli.runtime.signals import errors, fidelity_of, separation
 
 NUMBERS = {
-    "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04, "min_weight": 1e-6, "max_weight": 5.0,
-    "baseline_iterations": 50, "fidelity_budget": 1.0,
+    "momentum": 0.85,
+    "adaptation_rate": 0.015,
+    "adaptation_threshold": 0.04,
+    "min_weight": 1e-6,
+    "max_weight": 5.0,
+    "baseline_iterations": 50,
+    "fidelity_budget": 1.0,
 }
-PHASES = [SimpleNamespace(until=0.1, rate=0.5), SimpleNamespace(until=0.8, rate=1.0), SimpleNamespace(until=1.0, rate=0.25)]
+PHASES = [
+    SimpleNamespace(until=0.1, rate=0.5),
+    SimpleNamespace(until=0.8, rate=1.0),
+    SimpleNamespace(until=1.0, rate=0.25),
+]
 
 
 def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome:
@@ -54,8 +58,12 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
             sums[0], sums[1], sums[2] = sums[0] + f, sums[1] + s, sums[2] + 1
         every = max(setting.steps // 50, 1)
         if step % every == 0:
-            trace.append((step, round(f, 3), round(s, 3), round(multiplier, 5), round(law.cost or 0.0, 3), law.state[:3]))
+            trace.append(
+                (step, round(f, 3), round(s, 3), round(multiplier, 5), round(law.cost or 0.0, 3), law.state[:3])
+            )
     for name, value in kept.items():
         setattr(controller, name, value)
     psnr, distance = training.judged()
-    return Outcome(psnr, distance, sums[0] / sums[2], sums[1] / sums[2], multiplier, time.perf_counter() - started, trace)
+    return Outcome(
+        psnr, distance, sums[0] / sums[2], sums[1] / sums[2], multiplier, time.perf_counter() - started, trace
+    )

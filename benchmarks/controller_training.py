@@ -2,7 +2,7 @@
 or from scratch, with losses as users combine them. Everything is seeded and on one thread.
 
     random    L1 1, L1 between features of a fixed random network 0.1, adversarial 0.005
-    vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1      (Real-ESRGAN's weights)
+    vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1 (Real-ESRGAN)
     msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1                 (traiNNer-redux's GAN template, no perceptual)
 """
 
@@ -15,7 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from lpips_weights import lpips, lpips_weights
 from recipe_losses import hsluv_loss, perceptual
 from recipe_vgg import Vgg, load_vgg
 from small_networks import Features, seeded
-from small_photographs import Crops, Photographs, load_photographs, shrink
+from small_photographs import Crops, Photographs, shrink
 from torch import Tensor, nn
 
 WEIGHTS: Mapping[str, Mapping[str, float]] = {
@@ -97,7 +97,9 @@ class Generator(nn.Module):
 
 def discriminator(kind: str) -> nn.Module:
     """Patch logits (B, 1, H / 8, W / 8); strong: 32 to 64 channels, from full resolution."""
-    widths, first = ((16, 32, 32), []) if kind == "small" else ((32, 64, 64), [nn.Conv2d(3, 32, 3, 1, 1), nn.LeakyReLU(0.2)])
+    widths, first = (
+        ((16, 32, 32), []) if kind == "small" else ((32, 64, 64), [nn.Conv2d(3, 32, 3, 1, 1), nn.LeakyReLU(0.2)])
+    )
     layers: list[nn.Module] = list(first)
     before = 32 if first else 3
     for width in widths:
@@ -135,11 +137,16 @@ def msssim_loss(output: Tensor, high: Tensor) -> Tensor:
             output, high = F.avg_pool2d(output, 2), F.avg_pool2d(high, 2)
         window = _window(output)
         mean = [F.conv2d(x, window, groups=3, padding=5) for x in (output, high)]
-        cov = [F.conv2d(a * b, window, groups=3, padding=5) for a, b in ((output, output), (high, high), (output, high))]
+        cov = [
+            F.conv2d(a * b, window, groups=3, padding=5) for a, b in ((output, output), (high, high), (output, high))
+        ]
         va, vb, ab = cov[0] - mean[0] ** 2, cov[1] - mean[1] ** 2, cov[2] - mean[0] * mean[1]
         structure = ((2 * ab + 9e-4) / (va + vb + 9e-4)).mean()
         if level == 2:
-            structure = (((2 * ab + 9e-4) / (va + vb + 9e-4)) * ((2 * mean[0] * mean[1] + 1e-4) / (mean[0] ** 2 + mean[1] ** 2 + 1e-4))).mean()
+            structure = (
+                ((2 * ab + 9e-4) / (va + vb + 9e-4))
+                * ((2 * mean[0] * mean[1] + 1e-4) / (mean[0] ** 2 + mean[1] ** 2 + 1e-4))
+            ).mean()
         result = result * structure.clamp_min(1e-3) ** weight
     return 1.0 - result
 
@@ -161,7 +168,7 @@ def vgg() -> Vgg:
 
 
 class Training:
-    """One run of a setting. `watch(step, raw, output, high, low, logits)` gives the multiplier of the adversarial loss."""
+    """The networks, losses and optimisers of one run."""
 
     def __init__(self, setting: Setting, photographs: Photographs, cache_folder: Path) -> None:
         self.setting, self.photographs = setting, photographs

@@ -18,7 +18,7 @@ from small_photographs import Crops, Photographs, shrink
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from autocal_cli.network.paragonsr2 import build_variant
+from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.runtime.guard import shares
 from autocal_cli.runtime.probe import gradient_norms
 

@@ -39,9 +39,9 @@ from small_networks import seeded
 from small_photographs import Crops, load_photographs, shrink
 from torch import Tensor, nn
 
-from autocal_cli.network.paragonsr2 import build_variant
+from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.probing.discriminators import UNetSN, VGGStyle
-from autocal_cli.probing.ssim import ms_ssim
+from autocal_cli.probing.losses import ms_ssim
 from autocal_cli.runtime.guard import shares
 from autocal_cli.runtime.probe import gradient_norms
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from autocal_cli.calibration.measured_noise import noise_steps
-from autocal_cli.calibration.overrides import Overrides, read_overrides
-from autocal_cli.calibration.placement import budget_step, place
-from autocal_cli.calibration.probe_findings import probe_findings
-from autocal_cli.calibration.record import (
+from autocal_cli.calibration.block import Overrides, read_overrides
+from autocal_cli.calibration.model import (
     PARAMETERS,
     WHOLE_NUMBERS,
     Bound,
@@ -20,13 +17,14 @@ from autocal_cli.calibration.record import (
     Presets,
     Step,
 )
-from autocal_cli.calibration.rules import apply_rule, significant, tidied
-from autocal_cli.calibration.signals import Signal, dataset_scores, read_signals
-from autocal_cli.config.record import KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.calibration.noise import probe_findings
+from autocal_cli.calibration.placement import budget_step, place
+from autocal_cli.calibration.rules import Signal, apply_rule, dataset_scores, read_signals, significant, tidied
+from autocal_cli.config.model import KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.model import DatasetFingerprint
 from autocal_cli.errors import Finding
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.probing.record import ProbeFingerprint
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.probing.model import ProbeFingerprint
 
 TOTAL_ITERATIONS: KeyPath = ("training_config", "total_iterations")
 DATASET_INFO: KeyPath = ("training_config", "dataset_info")
@@ -40,7 +38,7 @@ def calibrate(
     settings: Mapping[KeyPath, Value] | None = None,
     probe: ProbeFingerprint | None = None,
 ) -> Calibration:
-    """Chooses every parameter: preset, rules, measured noise, bounds, and then what the user wrote, which wins.
+    """Chooses every parameter: preset, rules, bounds, and then what the user wrote, which wins.
 
     `dataset` is None when nothing was measured: the neutral complexity 0.5 then stands in, and the trail says so.
     `settings` are values by key path from the command line; they count as hand-written. `probe` is what `--probe`
@@ -56,7 +54,6 @@ def calibrate(
     parameters: dict[str, Parameter] = {}
     for name in PARAMETERS:
         trail = _ruled(name, first_steps[name], signals, presets)
-        trail += noise_steps(name, trail[-1].after, probe, config)
         parameters[name] = _settled(name, trail, total_iter, overrides, presets)
     return Calibration(
         network=network,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from autocal_cli.calibration.record import PRESET_PARAMETERS, Bound, Phase, Preset, Presets, Rule
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Bound, Phase, Preset, Presets, Rule
 from autocal_cli.packaged import preset_text
 
 FAMILIES = ("paragonsr2",)

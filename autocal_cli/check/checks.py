@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from autocal_cli.check.block import (
+    baseline_too_long,
     block_disabled,
     block_misplaced,
     block_rejected,
     everything_by_hand,
-    invalid_shares,
+    idle_parameters,
     invalid_values,
     record_unusable,
     unknown_keys,
+    unsupported_values,
+    weights_crossed,
+)
+from autocal_cli.check.keys import (
+    clipping_unknown,
+    half_precision,
+    length_findings,
+    misspelt_keys,
+    network_findings,
+    numbers_as_text,
+    scale_missing,
 )
 from autocal_cli.check.losses import (
     active_losses,
@@ -18,17 +30,10 @@ from autocal_cli.check.losses import (
     discriminator_unused,
     duplicate_losses,
     negative_losses,
-    nothing_to_balance,
-    shares_of_nothing,
+    nothing_to_move,
     unknown_kinds,
 )
-from autocal_cli.check.network import network_findings
-from autocal_cli.check.numbers import numbers_as_text
-from autocal_cli.check.record import Check, Checked
-from autocal_cli.check.run import length_findings, scale_missing
-from autocal_cli.check.spelling import misspelt_keys
-from autocal_cli.check.trainer import clipping_unknown, half_precision
-from autocal_cli.check.values import baseline_too_long, idle_parameters, unsupported_values, weights_crossed
+from autocal_cli.check.model import Check, Checked
 from autocal_cli.errors import Finding
 
 CHECKS: tuple[Check, ...] = (
@@ -40,7 +45,6 @@ CHECKS: tuple[Check, ...] = (
     unknown_keys,
     weights_crossed,
     invalid_values,
-    invalid_shares,
     everything_by_hand,
     unsupported_values,
     baseline_too_long,
@@ -50,8 +54,7 @@ CHECKS: tuple[Check, ...] = (
     negative_losses,
     duplicate_losses,
     unknown_kinds,
-    shares_of_nothing,
-    nothing_to_balance,
+    nothing_to_move,
     discriminator_missing,
     discriminator_unused,
     length_findings,

@@ -20,7 +20,6 @@ from autocal_cli.commands.options import (
     ProbeOption,
     QuietOption,
     SeedOption,
-    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
@@ -58,7 +57,6 @@ def calibrate(
     seed: SeedOption = 0,
     batches: BatchesOption = None,
     probe: ProbeOption = None,
-    suggest_weights: SuggestOption = None,
     trainer_kind: TrainerKindOption = None,
     target: Annotated[
         Target,
@@ -85,16 +83,13 @@ def calibrate(
     Without -o, --in-place or --sidecar the resolved config goes to standard output. Nothing but the block
     train.dynamic_loss_scheduling changes; values written by hand are kept.
     """
-    from autocal_cli.report.as_json import calibration_json, dump
-    from autocal_cli.report.differences import unified_diff
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import calibration_progress
-    from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
-    from autocal_cli.workflow.calibrate_file import calibrate_file
-    from autocal_cli.workflow.destination import check_destination, check_sidecar_beside, write_result
-    from autocal_cli.workflow.holder import sidecar_of
-    from autocal_cli.workflow.settings import parse_settings
-    from autocal_cli.workflow.shares import parse_shares, suggest
+    from autocal_cli.report.calibration import calibration_view, findings_view, outcome_view
+    from autocal_cli.report.comparison import unified_diff
+    from autocal_cli.report.console import calibration_progress, show, write
+    from autocal_cli.report.json import calibration_json, dump
+    from autocal_cli.workflow.calibrate import calibrate_file
+    from autocal_cli.workflow.config_file import parse_settings, sidecar_of
+    from autocal_cli.workflow.output import check_destination, check_sidecar_beside, write_result
 
     refuse_together(("--in-place", in_place), ("-o", out is not None), ("--sidecar", sidecar))
     refuse_together(("--sidecar", sidecar), ("--target native", target is Target.native))
@@ -103,7 +98,6 @@ def calibrate(
     if sidecar:
         place = sidecar_of(config)
     by_hand = parse_settings(settings or [])
-    shares = parse_shares(suggest_weights) if suggest_weights else None
     if place and not in_place:
         check_destination(place, place if sidecar else config, force or sidecar)
     if place and not sidecar and target is Target.runtime:
@@ -113,14 +107,13 @@ def calibrate(
         options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
         probing = probe_options(probe, options, on_probe)
         run = calibrate_file(config, by_hand, options, trainer_kind, target.value, sidecar, sources, probing)
-    suggested = suggest(run.calibration.probe, shares)
 
     if place and not dry_run:
         write_result(place, run.holder, run.before, run.after, force)
     if not quiet:
-        show(calibration_view(run.calibration, suggested), *findings_view(run.findings), stderr=True)
+        show(calibration_view(run.calibration), *findings_view(run.findings), stderr=True)
     if as_json:
-        write(dump(calibration_json(run.calibration, run.findings, suggested=suggested)).encode())
+        write(dump(calibration_json(run.calibration, run.findings)).encode())
     elif diff:
         write(unified_diff(run.before, run.after, str(run.holder), str(place or config)).encode())
     elif place is None and not dry_run:

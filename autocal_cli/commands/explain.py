@@ -15,7 +15,6 @@ from autocal_cli.commands.options import (
     ProbeOption,
     QuietOption,
     SeedOption,
-    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
@@ -40,7 +39,6 @@ def explain(
     seed: SeedOption = 0,
     batches: BatchesOption = None,
     probe: ProbeOption = None,
-    suggest_weights: SuggestOption = None,
     trainer_kind: TrainerKindOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -49,25 +47,21 @@ def explain(
 
     A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
     """
-    from autocal_cli.report.as_json import calibration_json, dump
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import calibration_progress
-    from autocal_cli.report.terminal import explanation_view, findings_view
-    from autocal_cli.workflow.explain_file import explain_file
-    from autocal_cli.workflow.shares import parse_shares, suggest
+    from autocal_cli.report.calibration import explanation_view, findings_view
+    from autocal_cli.report.console import calibration_progress, show, write
+    from autocal_cli.report.json import calibration_json, dump
+    from autocal_cli.workflow.explain import explain_file
 
     check_parameter(parameter)
-    shares = parse_shares(suggest_weights) if suggest_weights else None
     sources = network_sources(trainer, network, weights)
     with calibration_progress(quiet) as (on_scan, on_probe):
         options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
         probing = probe_options(probe, options, on_probe)
         calibration, findings = explain_file(config, options, trainer_kind, sources, probing)
-    suggested = suggest(calibration.probe, shares)
     if as_json:
-        write(dump(calibration_json(calibration, findings, parameter, suggested)).encode())
+        write(dump(calibration_json(calibration, findings, parameter)).encode())
     else:
-        show(explanation_view(calibration, parameter, suggested))
+        show(explanation_view(calibration, parameter))
     if not quiet:
         show(*findings_view(findings), stderr=True)
     exit_with(findings)

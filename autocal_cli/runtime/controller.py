@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from autocal_cli.calibration.record import Phase
+from autocal_cli.calibration.model import Phase
 from autocal_cli.runtime.settings import SchedulerSettings
 
 BLIND = 0.3  # separation below which the discriminator no longer tells real from generated
@@ -93,9 +93,7 @@ class Controller:
         """The average of S; None before it was heard a few times."""
         return self.separation.value if self.separation.count >= FIRST else None
 
-    def advance(
-        self, fidelity: float | None, separation: float | None, iteration: int, *, moves: bool = True
-    ) -> float:
+    def advance(self, fidelity: float | None, separation: float | None, iteration: int, *, moves: bool = True) -> float:
         """One step; returns the multiplier from here on. Not `moves`: listens only."""
         self.steps += 1
         if fidelity is not None and math.isfinite(fidelity):
@@ -127,7 +125,7 @@ class Controller:
             self.reference = max(self.reference, self.slow.value)
 
     def _memory_for(self, variance: float, error: float) -> float:
-        """1 / (1 - momentum), and longer until the standard error of the average, sqrt(variance / (2 memory)), is small."""
+        """1 / (1 - momentum), and longer until the standard error, sqrt(variance / (2 memory)), is as small as `error`."""
         wanted = variance / (2.0 * error**2)
         return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 

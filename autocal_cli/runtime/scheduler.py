@@ -12,7 +12,7 @@ from torch import Tensor
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.controller import Controller
 from autocal_cli.runtime.distributed import Arrivals, several_ranks, summed_over_ranks
-from autocal_cli.runtime.losses import LossDescription, describe_losses, parts, reaches
+from autocal_cli.runtime.losses import LossDescription, describe_losses, parts, reaches, untraced
 from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.signals import errors, fidelity_of, separation
 from autocal_cli.runtime.watch import Event, Watch, log
@@ -31,7 +31,8 @@ class DynamicLossScheduler:
 
     The objective is sum_i w_i m_i L_i with configured weights w_i, raw losses L_i and multipliers m_i, which are 1 for
     every loss that is not adversarial. Call `total` once for every forward pass; calls with the same `current_iter`
-    (gradient accumulation) count as one step, within which multipliers stay. Calls under `torch.no_grad` change nothing.
+    (gradient accumulation) count as one step, within which multipliers stay. Calls under `torch.no_grad` change
+    nothing.
     With several ranks in torch.distributed every rank calls it at every step.
 
     Args:
@@ -102,7 +103,7 @@ class DynamicLossScheduler:
 
     # -- a step, for who has all losses at hand ---------------------------------------------------------------------
 
-    @torch.compiler.disable
+    @untraced
     def total(
         self,
         raw_losses: RawLosses,
@@ -153,7 +154,7 @@ class DynamicLossScheduler:
             total.backward()  # type: ignore[no-untyped-call]
         return total.detach()
 
-    @torch.compiler.disable
+    @untraced
     def __call__(
         self,
         raw_losses: RawLosses,
@@ -166,7 +167,7 @@ class DynamicLossScheduler:
         self._observe(raw_losses, current_iter, output, target, input)
         return {label: self.multiplier(label) for label in raw_losses}
 
-    @torch.compiler.disable
+    @untraced
     def observe_discriminator(self, real: Any, generated: Any) -> None:
         """Takes the discriminator's logits of real and of generated images: tensors, maps, or lists of them.
 
@@ -216,7 +217,7 @@ class DynamicLossScheduler:
     def guard(self, output: Tensor) -> None:
         """On an accelerator: a step that is not finite sends no gradient into the network. Nothing waits for it."""
         if self._device.type != "cpu" and output.requires_grad:
-            output.register_hook(self._finite_gradient)
+            output.register_hook(self._finite_gradient)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Ends the step: its numbers go on their way, those that are due are taken up, and the multiplier moves."""
@@ -299,9 +300,7 @@ class DynamicLossScheduler:
             counts = [round(count) for count in row[4 + len(labels) :]]
             ranks = float(torch.distributed.get_world_size()) if several_ranks() else 1.0
         images, separations = counts[0], counts[1]
-        means = {
-            label: value / count for label, value, count in zip(labels, values, counts[2:], strict=True) if count
-        }
+        means = {label: value / count for label, value, count in zip(labels, values, counts[2:], strict=True) if count}
         if broken := [label for label, value in means.items() if not math.isfinite(value)]:
             self.watch.not_finite(iteration, broken, self._what_is_done())
             return
@@ -398,7 +397,9 @@ class DynamicLossScheduler:
             if after != before and abs(math.log(after / bound)) < 1e-9:
                 would = ", ".join(f"{self.losses[x].weight * after:.3g}" for x in sorted(self.adversarial))
                 said = f"the multiplier stands at {key} ({bound:g})"
-                self.watch.say_once(key, iteration, ", ".join(sorted(self.adversarial)), said, f"loss_weight {would} would do")
+                self.watch.say_once(
+                    key, iteration, ", ".join(sorted(self.adversarial)), said, f"loss_weight {would} would do"
+                )
 
     # -- for logs -----------------------------------------------------------------------------------------------------
 
@@ -474,12 +475,19 @@ class DynamicLossScheduler:
             opened, seen, labels = state["open"], dict(state["seen"]), list(state["labels"])
             met = set(state["met"])
             now = (state["iteration"], int(state["steps"]))
-            parts_of = (dict(opened["sums"]), dict(opened["counts"]), list(opened["errors"]), list(opened["separations"]))
+            parts_of = (
+                dict(opened["sums"]),
+                dict(opened["counts"]),
+                list(opened["errors"]),
+                list(opened["separations"]),
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = f"The scheduler's state is damaged ({type(error).__name__}: {error})."
             raise AutocalError(message, fix="Leave it out: the scheduler then starts anew.") from None
         if labels != list(self.losses):
-            message = f"The scheduler's state is of the losses {', '.join(labels)}; this run has {', '.join(self.losses)}."
+            message = (
+                f"The scheduler's state is of the losses {', '.join(labels)}; this run has {', '.join(self.losses)}."
+            )
             log.warning("autocal: %s Multiplier and averages are taken up all the same.", message)
             parts_of = ({}, {}, [0.0, 0.0, 0], [0.0, 0])
             arrivals = Arrivals()

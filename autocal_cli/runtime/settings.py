@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autocal_cli.calibration.block import RECORD_KEY
 from autocal_cli.calibration.calibrate import calibrate
+from autocal_cli.calibration.model import PARAMETERS, Phase
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS, Phase
 from autocal_cli.calibration.resolved import resolved_values
-from autocal_cli.calibration.schema import RECORD_KEY
-from autocal_cli.config.record import SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 Mode = Literal["act", "observe"]
 
@@ -42,7 +42,9 @@ class SchedulerSettings:
     enabled: bool = True
 
     @classmethod
-    def from_block(cls, block: Mapping[str, Any], total_iter: int | None = None, scale: int | None = None) -> SchedulerSettings:
+    def from_block(
+        cls, block: Mapping[str, Any], total_iter: int | None = None, scale: int | None = None
+    ) -> SchedulerSettings:
         """Reads a resolved block; one that says `auto_calibrate: true` is calibrated here, with neutral dataset values.
 
         What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept.

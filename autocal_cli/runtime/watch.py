@@ -140,7 +140,10 @@ class Watch:
             "tracks": {name: asdict(track) for name, track in self.tracks.items()},
             "events": [asdict(event) for event in self.events],
             "said": sorted(self.said),
-            **{name: getattr(self, name) for name in ("total_events", "broken", "health", "health_since", "scale", "dominated")},
+            **{
+                name: getattr(self, name)
+                for name in ("total_events", "broken", "health", "health_since", "scale", "dominated")
+            },
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -102,7 +102,10 @@ class TestAccelerate:
             low = F.avg_pool2d(high, 2)
             with accelerator.accumulate(net):
                 output = net(low)
-                raw = {"l_g_l1": run.losses["l_g_l1"](output, high), "l_g_gan": run.losses["l_g_gan"](run.judge(output), True)}
+                raw = {
+                    "l_g_l1": run.losses["l_g_l1"](output, high),
+                    "l_g_gan": run.losses["l_g_gan"](run.judge(output), True),
+                }
                 scheduler.backward(raw, iteration, output, high, low, by=accelerator.backward)
                 optimizer.step()
                 optimizer.zero_grad()
