@@ -14,7 +14,7 @@ import importlib.util
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -42,8 +42,8 @@ AVERAGED = 0.1  # of the run
 
 @dataclass(frozen=True)
 class Setting:
-    """One run. `factor`: by which the adversarial weight is wrong. `numbers`: of the block, where they are not the
-    default; `method`: static, or the law's version."""
+    """One run. `factor`: by which the adversarial weight is wrong; `method`: static or law; `numbers`: of the block,
+    where they are not those of NUMBERS; `photographs`: the folder's name, for the cache."""
 
     losses: str = "random"
     method: str = "static"
@@ -74,7 +74,7 @@ class Outcome:
     separation: float
     multiplier: float
     seconds: float
-    trace: list[tuple[int, float, float, float]] = field(default_factory=list)  # step, F, S, m, every 2% of the run
+    trace: list[list[float]] = field(default_factory=list)  # step, F, S, multiplier; every 2% of the run
 
 
 class Generator(nn.Module):
@@ -258,6 +258,3 @@ def pretrained(setting: Setting, photographs: Photographs, folder: Path) -> dict
     torch.save(network.state_dict(), part)
     part.replace(path)
     return network.state_dict()
-
-
-Law = Callable[[Setting, Mapping[str, float]], Any]

@@ -29,7 +29,7 @@ HARDEST = 10.0  # times adaptation_rate, far outside
 COLLAPSE = 3.0  # dB: Blau and Michaeli 2018, perfect perceptual quality costs at most 3 dB of PSNR
 UNKNOWN_LENGTH = 100_000  # steps; where total_iter is not known
 TENFOLD_DOWN, TENFOLD_UP = 0.01, 0.1  # of the run: the least time for a tenfold change
-DOWN_STEPS = 1.0
+DOWN_STEPS = 30.0  # and the least steps for a tenfold fall, in which a discriminator begins to answer
 WAKE_STEPS, WAKE_SHARE = 200, 0.01  # steps, and of the run: after that a discriminator counts as awake
 FIRST = 5  # steps of the first reference
 SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
@@ -125,7 +125,7 @@ class Controller:
             self.reference = max(self.reference, self.slow.value)
 
     def _memory_for(self, variance: float, error: float) -> float:
-        """1 / (1 - momentum), and longer until the standard error, sqrt(variance / (2 memory)), is as small as `error`."""
+        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is as small as `error`."""
         wanted = variance / (2.0 * error**2)
         return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 
