@@ -2,18 +2,19 @@
 or from scratch, with losses as users combine them. Everything is seeded and on one thread.
 
     random    L1 1, L1 between features of a fixed random network 0.1, adversarial 0.005
-    vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1      (Real-ESRGAN's weights)
+    vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1 (Real-ESRGAN)
     msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1                 (traiNNer-redux's GAN template, no perceptual)
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,13 +37,13 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = {
 VGG_LAYERS = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_3": 1.0}
 PRETRAINING = 2500  # steps of L1 alone
 HELD_OUT = 12  # photographs
-SLACK = 1e-3
+AVERAGED = 0.1  # of the run
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One run. `factor`: by which the adversarial weight is wrong. `numbers`: of the block, where they are not the
-    default; `method`: static, or the law's version."""
+    """One run. `factor`: by which the adversarial weight is wrong; `method`: static or law; `numbers`: of the block,
+    where they are not those of NUMBERS; `photographs`: the folder's name, for the cache."""
 
     losses: str = "random"
     method: str = "static"
@@ -73,7 +74,7 @@ class Outcome:
     separation: float
     multiplier: float
     seconds: float
-    trace: list[tuple[int, float, float, float]] = field(default_factory=list)  # step, F, S, m, every 2% of the run
+    trace: list[list[float]] = field(default_factory=list)  # step, F, S, multiplier; every 2% of the run
 
 
 class Generator(nn.Module):
@@ -96,7 +97,9 @@ class Generator(nn.Module):
 
 def discriminator(kind: str) -> nn.Module:
     """Patch logits (B, 1, H / 8, W / 8); strong: 32 to 64 channels, from full resolution."""
-    widths, first = ((16, 32, 32), []) if kind == "small" else ((32, 64, 64), [nn.Conv2d(3, 32, 3, 1, 1), nn.LeakyReLU(0.2)])
+    widths, first = (
+        ((16, 32, 32), []) if kind == "small" else ((32, 64, 64), [nn.Conv2d(3, 32, 3, 1, 1), nn.LeakyReLU(0.2)])
+    )
     layers: list[nn.Module] = list(first)
     before = 32 if first else 3
     for width in widths:
@@ -134,11 +137,16 @@ def msssim_loss(output: Tensor, high: Tensor) -> Tensor:
             output, high = F.avg_pool2d(output, 2), F.avg_pool2d(high, 2)
         window = _window(output)
         mean = [F.conv2d(x, window, groups=3, padding=5) for x in (output, high)]
-        cov = [F.conv2d(a * b, window, groups=3, padding=5) for a, b in ((output, output), (high, high), (output, high))]
+        cov = [
+            F.conv2d(a * b, window, groups=3, padding=5) for a, b in ((output, output), (high, high), (output, high))
+        ]
         va, vb, ab = cov[0] - mean[0] ** 2, cov[1] - mean[1] ** 2, cov[2] - mean[0] * mean[1]
         structure = ((2 * ab + 9e-4) / (va + vb + 9e-4)).mean()
         if level == 2:
-            structure = (((2 * ab + 9e-4) / (va + vb + 9e-4)) * ((2 * mean[0] * mean[1] + 1e-4) / (mean[0] ** 2 + mean[1] ** 2 + 1e-4))).mean()
+            structure = (
+                ((2 * ab + 9e-4) / (va + vb + 9e-4))
+                * ((2 * mean[0] * mean[1] + 1e-4) / (mean[0] ** 2 + mean[1] ** 2 + 1e-4))
+            ).mean()
         result = result * structure.clamp_min(1e-3) ** weight
     return 1.0 - result
 
@@ -160,7 +168,7 @@ def vgg() -> Vgg:
 
 
 class Training:
-    """One run of a setting. `watch(step, raw, output, high, low, logits)` gives the multiplier of the adversarial loss."""
+    """The networks, losses and optimisers of one run."""
 
     def __init__(self, setting: Setting, photographs: Photographs, cache_folder: Path) -> None:
         self.setting, self.photographs = setting, photographs
@@ -180,6 +188,13 @@ class Training:
         judge_rate = setting.rate * (2.5 if setting.discriminator == "strong" else 1.0)
         self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), judge_rate, betas=(0.9, 0.99))
         self.crops = Crops(photographs.training, setting.seed + 1000, batch=self.batch)
+        self.average = copy.deepcopy(self.network)  # of the weights, as users keep one; it is what is judged
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """The moving average of the network's weights over AVERAGED of the run."""
+        share = 1.0 / min(step, max(AVERAGED * self.setting.steps, 1.0))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), share)
 
     def raw_losses(self, output: Tensor, high: Tensor) -> dict[str, Tensor]:
         raw: dict[str, Tensor] = {}
@@ -215,7 +230,7 @@ class Training:
         weights = lpips_weights()
         psnr, distance = [], []
         for high in self.photographs.held_out[:HELD_OUT]:
-            output = self.network(shrink(high, self.setting.scale)).clamp(0.0, 1.0)
+            output = self.average(shrink(high, self.setting.scale)).clamp(0.0, 1.0)
             psnr.append(-10.0 * math.log10(F.mse_loss(output[..., 4:-4, 4:-4], high[..., 4:-4, 4:-4]).item()))
             if weights is not None:
                 distance.append(lpips(output, high, weights))
@@ -243,6 +258,3 @@ def pretrained(setting: Setting, photographs: Photographs, folder: Path) -> dict
     torch.save(network.state_dict(), part)
     part.replace(path)
     return network.state_dict()
-
-
-Law = Callable[[Setting, Mapping[str, float]], Any]

@@ -31,7 +31,7 @@ from autocal_cli.check.losses import (
     duplicate_losses,
     misspelt_losses,
     negative_losses,
-    nothing_to_schedule,
+    nothing_to_move,
 )
 from autocal_cli.check.model import Check, Checked
 from autocal_cli.errors import Finding
@@ -54,7 +54,7 @@ CHECKS: tuple[Check, ...] = (
     negative_losses,
     duplicate_losses,
     misspelt_losses,
-    nothing_to_schedule,
+    nothing_to_move,
     discriminator_missing,
     discriminator_unused,
     length_findings,

@@ -71,11 +71,11 @@ def misspelt_losses(checked: Checked) -> Iterator[Finding]:
             yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
 
 
-def nothing_to_schedule(checked: Checked) -> Iterator[Finding]:
+def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     """The scheduler moves adversarial losses alone; it watches all."""
     if checked.active is not None and _active(checked) and not checked.config.adversarial:
         message = "No loss is adversarial: the scheduler moves no weight here, and only watches the losses."
-        yield Finding("nothing-to-schedule", "info", message, None, checked.active.place)
+        yield Finding("nothing-to-move", "info", message, None, checked.active.place)
 
 
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:

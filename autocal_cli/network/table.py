@@ -21,7 +21,15 @@ Role = Literal["generator", "discriminator"]
 Arguments = Mapping[str, Value]
 
 # The files, in the order in which they are asked for a trainer; then the others.
-FILES = ("trainner-redux", "trainner-redux-fork", "trainner-redux-phhofm", "paragonsr2", "basicsr", "real-esrgan", "neosr")
+FILES = (
+    "trainner-redux",
+    "trainner-redux-fork",
+    "trainner-redux-phhofm",
+    "paragonsr2",
+    "basicsr",
+    "real-esrgan",
+    "neosr",
+)
 OWN = {
     "traiNNer-redux": ("trainner-redux",),
     "traiNNer-redux-fork": ("trainner-redux-fork", "trainner-redux-phhofm", "paragonsr2", "trainner-redux"),

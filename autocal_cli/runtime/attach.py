@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, reaches, unwrapped
+from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, reaches, untraced, unwrapped
 from autocal_cli.runtime.scheduler import DynamicLossScheduler, unwrapped_optimizer
 from autocal_cli.runtime.signals import maps, separation_of_calls
 
@@ -62,7 +62,7 @@ class Hook:
     def __init__(self, function: Callable[..., Any] | None = None) -> None:
         self.function = function
 
-    @torch.compiler.disable
+    @untraced
     def __call__(self, *args: Any) -> Any:
         return self.function(*args) if self.function is not None else None
 
@@ -222,13 +222,17 @@ class Attachment:
         multiplier = self.scheduler.multiplier(call.label)
         if multiplier == 1.0 or self.scheduler.settings.mode == "observe":
             return value
-        return mapped(lambda part: ScaledGradient.apply(part, multiplier) if part.requires_grad else part, value)
+
+        def scaled(part: Tensor) -> Any:
+            return ScaledGradient.apply(part, multiplier) if part.requires_grad else part  # type: ignore[no-untyped-call]
+
+        return mapped(scaled, value)
 
     def _for_generator(self, call: Call, given: Mapping[str, Any], tensors: list[Tensor]) -> bool:
         """Whether an adversarial loss is called for the generator: by `is_disc`, else by where its graph leads."""
-        if "is_disc" in call.names or "is_disc" in given:
-            return not given.get("is_disc", False)
-        return any(reaches(part, self._goals) for part in tensors) if self._goals else True
+        if "is_disc" in given:
+            return not given["is_disc"]
+        return any(reaches(part, self._goals) for part in tensors) if self._goals else "is_disc" in call.names
 
     def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
         again = label in self._called and self._counts_calls

@@ -25,18 +25,17 @@ CLEAR = 0.5  # separation above which a larger weight would still be understood
 CHEAP = 1.0 / 6.0  # of the budget: below it the adversarial losses cost nothing
 CALM = 0.7  # of the budget: below it a lowered multiplier comes back
 RETURN_SPEED = 0.25  # of adaptation_rate
-BLIND_HARDNESS = 1.0
 HARDEST = 10.0  # times adaptation_rate, far outside
 COLLAPSE = 3.0  # dB: Blau and Michaeli 2018, perfect perceptual quality costs at most 3 dB of PSNR
 UNKNOWN_LENGTH = 100_000  # steps; where total_iter is not known
 TENFOLD_DOWN, TENFOLD_UP = 0.01, 0.1  # of the run: the least time for a tenfold change
+DOWN_STEPS = 30.0  # and the least steps for a tenfold fall, in which a discriminator begins to answer
 WAKE_STEPS, WAKE_SHARE = 200, 0.01  # steps, and of the run: after that a discriminator counts as awake
 FIRST = 5  # steps of the first reference
 SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
 NOISE = 0.1  # of the budget: the standard error of the cost is kept below
 SEPARATION_NOISE = 0.07  # the standard error of the separation is kept below
 LONGEST, LONGEST_STEPS = 0.01, 50.0  # of the run, and steps: no average remembers longer for the sake of noise
-RAISE_MOST = 2.0  # times adaptation_rate, at a separation of 1
 
 
 @dataclass(slots=True)
@@ -126,7 +125,7 @@ class Controller:
             self.reference = max(self.reference, self.slow.value)
 
     def _memory_for(self, variance: float, error: float) -> float:
-        """1 / (1 - momentum), and longer until the standard error of the average, sqrt(variance / (2 memory)), is small."""
+        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is as small as `error`."""
         wanted = variance / (2.0 * error**2)
         return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 
@@ -156,14 +155,15 @@ class Controller:
         )
         rate = self.settings.adaptation_rate * self._phase_rate(iteration)
         early = iteration < 0.1 * self.length
-        down, up = (math.log(10.0) / (share * self.length) for share in (TENFOLD_DOWN, TENFOLD_UP))
+        down = math.log(10.0) / max(TENFOLD_DOWN * self.length, DOWN_STEPS)
+        up = math.log(10.0) / (TENFOLD_UP * self.length)
         if (self.lowering_cost and not falling) or (self.lowering_blind and not seeing_more):
             self.raising, self.state = False, "lowering"
             outside = 0.0
             if self.lowering_cost and cost is not None:
                 outside = cost / budget - 1.0
             if self.lowering_blind and sees is not None:
-                outside = max(outside, BLIND_HARDNESS * min(1.0 - sees / BLIND, 1.0))
+                outside = max(outside, 1.0 - sees / BLIND)
             hard = 1.0 + (HARDEST - 1.0) * min(max(outside, 0.0), 1.0)
             if cost is not None and cost > COLLAPSE:
                 return -hard * self.settings.adaptation_rate
@@ -178,7 +178,7 @@ class Controller:
         self.raising = not early and cost < CHEAP * budget * edge and sees > CLEAR * (2.0 - edge)
         if self.raising:
             self.state = "raising"
-            return min(rate * (1.0 + (RAISE_MOST - 1.0) * (sees - CLEAR) / (1.0 - CLEAR)), up)
+            return min(rate, up)
         if self.log_multiplier < 0.0 and cost < CALM * budget and falling and sees > AWAKE:
             self.state = "returning"
             return min(RETURN_SPEED * rate, up, -self.log_multiplier)

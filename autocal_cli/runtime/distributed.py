@@ -55,7 +55,7 @@ class Arrivals:
         host.copy_(row, non_blocking=True)
         event = None
         if pinned:
-            event = torch.cuda.Event()
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
         self._waiting.append((host, event, note))
         due = []

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.runtime.attach import Call, Hook, LogitPairs, output_and_target
-from autocal_cli.runtime.losses import COMPARE_IMAGES
+from autocal_cli.runtime.losses import COMPARE_IMAGES, untraced
 from autocal_cli.runtime.scheduler import DynamicLossScheduler
 
 
@@ -51,7 +51,7 @@ class ForkScheduler(DynamicLossScheduler):
             elif described.kind in COMPARE_IMAGES and described.weight > 0.0:
                 loss.register_forward_pre_hook(Hook(partial(self._pair, call)), with_kwargs=True)
 
-    @torch.compiler.disable
+    @untraced
     def __call__(self, raw_losses: Mapping[str, Any], current_iter: int, *images: Tensor | None) -> dict[str, float]:
         """The multiplier of each label; parts that are not above 0 do not count, as in the trainer."""
         output, target = self._images or (None, None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from autocal_cli.config.losses import UNKNOWN, loss_kind
@@ -17,6 +18,13 @@ ADVERSARIAL = "adversarial"
 COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")
 SQUARED = frozenset({"mse", "l2"})  # whose value is a square of the pixels' distance
 SEPARATOR = "/"
+
+Function = TypeVar("Function")
+
+
+def untraced(function: Function) -> Function:
+    """A function that torch.compile leaves alone, as it is."""
+    return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,8 @@ def mapped(function: Any, value: Any) -> Any:
 
 def reaches(loss: Tensor, goals: set[Any], limit: int = 20_000) -> bool:
     """Whether the graph of `loss` leads to one of the graph nodes `goals`. Walks it, and runs nothing."""
-    waiting, seen = [loss.grad_fn], set()
+    waiting: list[Any] = [loss.grad_fn]
+    seen: set[Any] = set()
     while waiting and len(seen) < limit:
         node = waiting.pop()
         if node is None or node in seen:

@@ -12,7 +12,7 @@ from torch import Tensor
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.controller import Controller
 from autocal_cli.runtime.distributed import Arrivals, several_ranks, summed_over_ranks
-from autocal_cli.runtime.losses import LossDescription, describe_losses, parts, reaches
+from autocal_cli.runtime.losses import LossDescription, describe_losses, parts, reaches, untraced
 from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.signals import errors, fidelity_of, separation
 from autocal_cli.runtime.watch import Event, Watch, log
@@ -31,7 +31,8 @@ class DynamicLossScheduler:
 
     The objective is sum_i w_i m_i L_i with configured weights w_i, raw losses L_i and multipliers m_i, which are 1 for
     every loss that is not adversarial. Call `total` once for every forward pass; calls with the same `current_iter`
-    (gradient accumulation) count as one step, within which multipliers stay. Calls under `torch.no_grad` change nothing.
+    (gradient accumulation) count as one step, within which multipliers stay. Calls under `torch.no_grad` change
+    nothing.
     With several ranks in torch.distributed every rank calls it at every step.
 
     Args:
@@ -90,6 +91,7 @@ class DynamicLossScheduler:
         self._steps = 0  # steps closed
         self._device = torch.device("cpu")
         self._seen = {"images": False, "input": False, "discriminator": False}
+        self._met: set[str] = set()  # labels
         self._goals: set[Any] = set()  # graph nodes of the network's output, in the first steps
         self._clear()
 
@@ -101,7 +103,7 @@ class DynamicLossScheduler:
 
     # -- a step, for who has all losses at hand ---------------------------------------------------------------------
 
-    @torch.compiler.disable
+    @untraced
     def total(
         self,
         raw_losses: RawLosses,
@@ -152,7 +154,7 @@ class DynamicLossScheduler:
             total.backward()  # type: ignore[no-untyped-call]
         return total.detach()
 
-    @torch.compiler.disable
+    @untraced
     def __call__(
         self,
         raw_losses: RawLosses,
@@ -165,7 +167,7 @@ class DynamicLossScheduler:
         self._observe(raw_losses, current_iter, output, target, input)
         return {label: self.multiplier(label) for label in raw_losses}
 
-    @torch.compiler.disable
+    @untraced
     def observe_discriminator(self, real: Any, generated: Any) -> None:
         """Takes the discriminator's logits of real and of generated images: tensors, maps, or lists of them.
 
@@ -215,7 +217,7 @@ class DynamicLossScheduler:
     def guard(self, output: Tensor) -> None:
         """On an accelerator: a step that is not finite sends no gradient into the network. Nothing waits for it."""
         if self._device.type != "cpu" and output.requires_grad:
-            output.register_hook(self._finite_gradient)
+            output.register_hook(self._finite_gradient)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Ends the step: its numbers go on their way, those that are due are taken up, and the multiplier moves."""
@@ -226,6 +228,7 @@ class DynamicLossScheduler:
         values += [self._sums.get(label, 0.0) for label in self.losses]
         if several_ranks():
             values += [float(count) for count in counts]
+        self._met |= self._sums.keys()
         row = summed_over_ranks(values, self._device)
         self._steps += 1
         self._clear()
@@ -377,6 +380,9 @@ class DynamicLossScheduler:
         if not self.adversarial:
             self.watch.say_once("kinds", at, "*", "no adversarial loss", "no weight is moved; the watch is kept")
             return
+        for label in sorted(self.adversarial - self._met):
+            cause = "was not called for the network in the first steps"
+            self.watch.say_once(f"unmet {label}", at, label, cause, "it trains nothing, or does not yet")
         if not self._seen["images"]:
             pixel = any(loss.kind == "pixel" for loss in self.losses.values())
             instead = "pixel losses stand in" if pixel else "the fidelity budget is without effect"
@@ -437,6 +443,7 @@ class DynamicLossScheduler:
             "iteration": self._iteration,
             "steps": self._steps,
             "seen": dict(self._seen),
+            "met": sorted(self._met),
             "controller": self.controller.state_dict(),
             "watch": self.watch.state_dict(),
             "arrivals": self._arrivals.state(),
@@ -466,6 +473,7 @@ class DynamicLossScheduler:
             watch.load_state_dict(state["watch"])
             arrivals.load(state["arrivals"])
             opened, seen, labels = state["open"], dict(state["seen"]), list(state["labels"])
+            met = set(state["met"])
             now = (state["iteration"], int(state["steps"]))
             parts_of = (
                 dict(opened["sums"]),
@@ -484,6 +492,7 @@ class DynamicLossScheduler:
             parts_of = ({}, {}, [0.0, 0.0, 0], [0.0, 0])
             arrivals = Arrivals()
         self.controller, self.watch, self._arrivals = controller, watch, arrivals
+        self._met = met
         self._seen, (self._iteration, self._steps) = seen, now
         self._sums, self._counts, self._errors, self._separations = parts_of
 

@@ -12,7 +12,7 @@ from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.block import about_block, unsupported_values
-from autocal_cli.check.losses import nothing_to_schedule
+from autocal_cli.check.losses import nothing_to_move
 from autocal_cli.check.model import Checked
 from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
@@ -139,7 +139,7 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
     if config.block is None:
         where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
         added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
-    return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_schedule(seen))
+    return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_move(seen))
 
 
 def _left_alone(

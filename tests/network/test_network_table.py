@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from autocal_cli.config.document import parse_document
 from autocal_cli.config.layout import read_training_config
+
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.discriminators import COUNTS
 from autocal_cli.network.fingerprint import BuiltIn, ask
 from autocal_cli.network.model import NetworkFingerprint, Passed
-from autocal_cli.network.table import FILES, OWN, all_types, alike, look_up, signature_of, types_of
+from autocal_cli.network.table import FILES, OWN, alike, all_types, look_up, signature_of, types_of
 from autocal_cli.network.table_builder import Nearest, Packaged
 from autocal_cli.packaged import preset_text
 

@@ -59,7 +59,9 @@ class MultiScaleGANLoss(GANLoss):
 class Generator(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2))
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2)
+        )
 
     def forward(self, low):
         return F.interpolate(low, scale_factor=2, mode="nearest") + self.body(low)
@@ -80,7 +82,10 @@ class Run:
 
     def __init__(self, gan=None, weight=1.0, rate=2e-2):
         torch.manual_seed(0)
-        self.net, self.judge = Generator(), nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3, 1, 1))
+        self.net, self.judge = (
+            Generator(),
+            nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3, 1, 1)),
+        )
         self.optimizer = torch.optim.Adam(self.net.parameters(), rate)
         self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), rate)
         self.losses = {"l_g_l1": L1Loss(), "l_g_gan": gan or GANLoss(0.05 * weight)}
@@ -92,7 +97,10 @@ class Run:
         low = F.avg_pool2d(high, 2)
         self.judge.requires_grad_(False)
         output = self.net(low)
-        raw = {"l_g_l1": self.losses["l_g_l1"](output, high), "l_g_gan": self.losses["l_g_gan"](self.judge(output), True)}
+        raw = {
+            "l_g_l1": self.losses["l_g_l1"](output, high),
+            "l_g_gan": self.losses["l_g_gan"](self.judge(output), True),
+        }
         self.optimizer.zero_grad()
         if total is None:
             objective = sum(raw[label] * loss.loss_weight for label, loss in self.losses.items())
@@ -103,7 +111,7 @@ class Run:
         self.judge.requires_grad_(True)
         real, fake = self.judge(high), self.judge(output.detach())
         gan = self.losses["l_g_gan"]
-        more = {"is_disc": True} if isinstance(gan, GANLoss) else {}
+        more = {} if isinstance(gan, PlainGANLoss) else {"is_disc": True}
         self.judge_optimizer.zero_grad()
         (gan(real, True, **more) + gan(fake, False, **more)).backward()
         self.judge_optimizer.step()

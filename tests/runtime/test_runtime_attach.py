@@ -63,7 +63,9 @@ def test_by_hooks_and_by_call_the_signals_are_the_same():
     hooked.steps(40)
     called.steps(40, total=scheduler.total, judged=scheduler.observe_discriminator)
     for name in ("cost", "seen_separation", "multiplier"):
-        assert getattr(scheduler.controller, name) == pytest.approx(getattr(attachment.scheduler.controller, name), rel=1e-3)
+        assert getattr(scheduler.controller, name) == pytest.approx(
+            getattr(attachment.scheduler.controller, name), rel=1e-3
+        )
     assert scheduler.multiplier("l_g_gan") < 1.0
 
 
@@ -114,7 +116,9 @@ def test_keyword_calls_bring_images_and_logits():
     high = images(1)
     output = run.net(F.avg_pool2d(high, 2))
     gan = run.losses["l_g_gan"]
-    total = run.losses["l_g_l1"](target=high, pred=output) + gan(target_is_real=True, is_disc=False, input=run.judge(output))
+    total = run.losses["l_g_l1"](target=high, pred=output) + gan(
+        target_is_real=True, is_disc=False, input=run.judge(output)
+    )
     total.backward()
     gan(input=run.judge(high), target_is_real=True, is_disc=True)
     gan(is_disc=True, input=run.judge(output.detach()), target_is_real=False)
@@ -187,9 +191,10 @@ def test_an_optimizer_that_never_steps_is_an_error():
     run = Run()
     attach(run.losses, BLOCK, 100, network=run.net, optimizer=torch.optim.Adam(run.judge.parameters()))
     losses, output = run.losses, run.net(F.avg_pool2d(images(1), 2))
+    for _ in range(201):
+        losses["l_g_l1"](output, images(1))
     with pytest.raises(AutocalError, match="not stepped"):
-        for _ in range(300):
-            losses["l_g_l1"](output, images(1))
+        losses["l_g_l1"](output, images(1))
 
 
 def test_without_an_optimizer_only_calls_for_the_generator_are_steps_and_checkpoints_are_not():
@@ -262,9 +267,21 @@ def test_a_loss_without_gradient_path_is_named_at_once():
     run.losses["l_g_l1"](output, images(1))
     with torch.inference_mode():
         fake = run.judge(output)
-    run.losses["l_g_gan"](fake, True)
+    run.losses["l_g_gan"](fake, True, is_disc=False)
     assert [(event.loss, event.iteration) for event in attachment.scheduler.events()] == [("l_g_gan", 1)]
     assert "no gradient path" in attachment.scheduler.events()[0].cause
+
+
+def test_an_adversarial_loss_that_never_reaches_the_network_is_named_without_is_disc_too():
+    run = Run(PlainGANLoss())
+    attachment = attached(run)
+    inner = run.judge.forward
+    run.judge.forward = lambda image: inner(image.detach())
+    run.steps(12)
+    assert any(
+        event.loss == "l_g_gan" and "not called for the network" in event.cause
+        for event in attachment.scheduler.events()
+    )
 
 
 def test_a_loss_that_does_not_reach_the_network_is_named_at_once():

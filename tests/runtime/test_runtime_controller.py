@@ -14,8 +14,11 @@ from autocal_cli.runtime.settings import SchedulerSettings
 
 LENGTH = 2_000
 SETTINGS = SchedulerSettings.from_block(
-    {"auto_calibrate": False, "momentum": 0.9, "adaptation_rate": 0.01, "adaptation_threshold": 0.04, "max_weight": 10.0,
-     "baseline_iterations": 50, "fidelity_budget": 1.0}, LENGTH,
+    {
+        "auto_calibrate": False, "momentum": 0.9, "adaptation_rate": 0.01, "adaptation_threshold": 0.04,
+        "max_weight": 10.0, "baseline_iterations": 50, "fidelity_budget": 1.0,
+    },
+    LENGTH,
 )  # fmt: skip
 
 
@@ -119,4 +122,9 @@ def test_the_multiplier_stays_within_its_bounds_and_a_resumed_law_goes_on(signal
 
 
 def test_what_is_not_finite_is_not_listened_to():
-    assert run(lambda step: math.nan if step % 7 == 0 else 2.0, lambda step: math.inf if step % 5 == 0 else 0.45).multiplier == 1.0
+    assert (
+        run(
+            lambda step: math.nan if step % 7 == 0 else 2.0, lambda step: math.inf if step % 5 == 0 else 0.45
+        ).multiplier
+        == 1.0
+    )

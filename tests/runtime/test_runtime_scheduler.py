@@ -59,7 +59,9 @@ def test_copies_and_resumed_schedulers_go_on_bit_for_bit(kind, cut):
 def test_without_images_pixel_losses_stand_in_and_that_is_said():
     run = Run(weight=100.0)
     scheduler = new(run.losses)
-    run.steps(40, total=lambda raw, iteration, *_: scheduler.total(raw, iteration), judged=scheduler.observe_discriminator)
+    run.steps(
+        40, total=lambda raw, iteration, *_: scheduler.total(raw, iteration), judged=scheduler.observe_discriminator
+    )
     assert scheduler.multiplier("l_g_gan") < 1.0
     assert any("pixel losses stand in" in event.done for event in scheduler.events())
 

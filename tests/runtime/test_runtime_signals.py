@@ -30,7 +30,9 @@ def test_fidelity_is_the_gain_over_bilinear_in_decibels():
 
 def test_without_the_input_the_target_is_brought_down_and_up():
     high, low = high_and_low()
-    assert [float(x) for x in errors(high, high, None, 2)] == pytest.approx([float(x) for x in errors(high, high, low, 2)])
+    assert [float(x) for x in errors(high, high, None, 2)] == pytest.approx(
+        [float(x) for x in errors(high, high, low, 2)]
+    )
 
 
 def test_the_trivial_upscaling_has_none_and_the_target_itself_is_bounded():
