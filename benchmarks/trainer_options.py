@@ -209,7 +209,7 @@ def _resolve(place: str) -> Iterable[tuple[str, Any]]:
     registry = getattr(loaded, name)
     mapping = getattr(registry, "_obj_map", registry)
     for written, target in dict(mapping).items():
-        yield str(written).removesuffix("_neosr"), target
+        yield re.sub("_(neosr|traiNNer|basicsr)$", "", str(written)), target  # a suffix that the lookup adds itself
 
 
 def entry(kind: str, target: Callable[..., Any]) -> Schema:

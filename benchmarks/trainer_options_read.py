@@ -207,7 +207,7 @@ prefetch_mode: "cpu" | "cuda" | null
 num_prefetch_queue: int >=1 =1
 pin_memory: bool =false
 persistent_workers: bool =false
-num_frame: int >=1
+num_frame: int
 interval_list: [int]
 random_reverse: bool
 flip_sequence: bool
@@ -347,9 +347,10 @@ _VGG_LAYERS = {  # archs/vgg_arch.py, NAMES; those of VGG19, with batch norm or 
 _CRITERIA = {"enum": ["l1", "l2", "fro"]}  # PerceptualLoss; anything else raises
 _NOT_PASSED = {"img", "img2"}
 _TORCH_OPTIMIZERS = "torch.optim:Adam,AdamW,Adamax,SGD,ASGD,RMSprop,Rprop"
+_BETA = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _OPTIMIZER_FACTS = {
-    "lr": {"type": "number", "exclusiveMinimum": 0, "$replace": True},
-    "betas": {"type": "array", "minItems": 2, "maxItems": 2},
+    "lr": {"type": "number", "$replace": True},  # its bounds: check/schedules.py
+    "betas": {"type": "array", "minItems": 2, "maxItems": 2, "items": _BETA},
     "weight_decay": {"type": "number", "minimum": 0},
     "eps": {"type": "number", "minimum": 0},
 }
@@ -362,7 +363,7 @@ def _optimizers(names: str, needed: bool, three: tuple[str, ...] = ()) -> Schema
         if name.lower() in ("sgd", "asgd", "rmsprop", "rprop"):
             properties.pop("betas")
         if name in three:
-            properties["betas"] = {"type": "array", "minItems": 3, "maxItems": 3}
+            properties["betas"] = {"type": "array", "minItems": 3, "maxItems": 3, "items": _BETA}
         facts[name] = {"properties": properties, **({"required": ["lr"]} if needed else {})}
     return facts
 
