@@ -17,13 +17,9 @@ from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.check import check
 from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
-from autocal_cli.commands.networks import networks
-from autocal_cli.commands.presets import presets
-from autocal_cli.commands.replay import replay
-from autocal_cli.commands.rule import rule
+from autocal_cli.commands.info import networks, presets, rule, schema
+from autocal_cli.commands.options import complain
 from autocal_cli.commands.run import run
-from autocal_cli.commands.schema import schema
-from autocal_cli.commands.voice import complain
 from autocal_cli.errors import AutocalError
 from autocal_cli.version import __version__
 
@@ -62,7 +58,6 @@ app.command()(check)
 app.command()(rule)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
-app.command()(replay)
 app.command()(diff)
 app.command()(presets)
 app.command()(schema)

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import yaml
 
+from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Presets
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.parsing import LIBYAML, parse_events
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.workflow.resolve import resolve
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.yaml.document import LIBYAML, parse_events
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.workflow.calibrate import resolve
 
 SIZES = {"10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
 SAMPLE = Path(__file__).parents[1] / "sample_configs" / "automatic.yml"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, TrainingCrops
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, TrainingCrops
 from autocal_cli.dataset.scan import scan
 
 

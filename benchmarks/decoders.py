@@ -23,7 +23,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset import fast
+from autocal_cli.dataset import decode as fast
 from autocal_cli.dataset.listing import list_images
 
 Decoder = Callable[[bytes], np.ndarray]

@@ -20,11 +20,11 @@ import numpy as np
 from PIL import Image
 
 from autocal_cli.dataset import facts
-from autocal_cli.dataset.ledger import Ledger
+from autocal_cli.dataset.facts import NATIVE_CROP, native_sharpness
+from autocal_cli.dataset.health import Ledger
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.sampling import sample_order
 from autocal_cli.dataset.scan import scan
-from autocal_cli.dataset.sharpness import NATIVE_CROP, native_sharpness
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

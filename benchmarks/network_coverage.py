@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import NetworkOptions
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.builders import builders_for
-from autocal_cli.network.fingerprint import ask
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.fingerprint import ask, builders_for
+from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
 
 

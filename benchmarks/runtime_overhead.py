@@ -34,7 +34,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autocal_cli.network.paragonsr2 import build_variant
+from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.runtime import DynamicLossScheduler
 from autocal_cli.runtime.schedule import probe_due
 

@@ -18,10 +18,9 @@ from PIL import Image
 from autocal_cli.dataset import decode
 from autocal_cli.dataset.decode import DRAFT_SIZE, WorkingImage
 from autocal_cli.dataset.listing import list_images
-from autocal_cli.dataset.measure import measure, read_measured
-from autocal_cli.dataset.record import METRIC_NAMES
-from autocal_cli.dataset.reference import load_reference
-from autocal_cli.dataset.sampling import Values
+from autocal_cli.dataset.model import METRIC_NAMES
+from autocal_cli.dataset.sampling import Values, load_reference
+from autocal_cli.dataset.scan import measure, read_measured
 
 
 def main() -> None:

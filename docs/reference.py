@@ -12,12 +12,12 @@ from typing import Any
 
 import typer.main
 
-from autocal_cli.calibration.formulas import formula, target
+from autocal_cli.calibration.model import PARAMETERS
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS
+from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.cli import app, main
-from autocal_cli.report.rule_text import rules_markdown
+from autocal_cli.report.check import rules_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 

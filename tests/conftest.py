@@ -24,7 +24,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _without_spandrel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor on whether spandrel is installed: the tests that are marked so ask for it."""
     if request.node.get_closest_marker("spandrel") is None:
-        monkeypatch.setattr("autocal_cli.network.foreign.spandrel_installed", lambda: False)
+        monkeypatch.setattr("autocal_cli.network.subprocess.client.spandrel_installed", lambda: False)
 
 
 # Where a change is judged (CI=true) the properties run on the same examples every time; elsewhere they explore.

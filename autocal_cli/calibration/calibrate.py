@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from autocal_cli.calibration.measured_noise import noise_steps
-from autocal_cli.calibration.overrides import Overrides, read_overrides
-from autocal_cli.calibration.placement import place
-from autocal_cli.calibration.probe_findings import probe_findings
-from autocal_cli.calibration.record import (
+from autocal_cli.calibration.block import Overrides, read_overrides
+from autocal_cli.calibration.model import (
     PARAMETERS,
     WHOLE_NUMBERS,
     Bound,
@@ -20,13 +17,14 @@ from autocal_cli.calibration.record import (
     Presets,
     Step,
 )
-from autocal_cli.calibration.rules import apply_rule, significant, tidied
-from autocal_cli.calibration.signals import Signal, dataset_scores, read_signals
-from autocal_cli.config.record import KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.calibration.noise import noise_steps, probe_findings
+from autocal_cli.calibration.placement import budget_step, place
+from autocal_cli.calibration.rules import Signal, apply_rule, dataset_scores, read_signals, significant, tidied
+from autocal_cli.config.model import KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.model import DatasetFingerprint
 from autocal_cli.errors import Finding
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.probing.record import ProbeFingerprint
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.probing.model import ProbeFingerprint
 
 TOTAL_ITERATIONS: KeyPath = ("training_config", "total_iterations")
 DATASET_INFO: KeyPath = ("training_config", "dataset_info")
@@ -50,6 +48,7 @@ def calibrate(
     overrides = read_overrides(config.block, settings or {}, presets)
     total_iter, length_findings = _run_length(config, overrides)
     placement, first_steps, place_findings = place(network, presets)
+    first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters: dict[str, Parameter] = {}
@@ -135,11 +134,11 @@ def _rounded(name: str, value: Number) -> list[Step]:
 
 
 def _phase(phase: Phase, overrides: Overrides) -> Phase:
-    until, rate, range = (
+    until, rate = (
         _by_hand(("phases", phase.name, key), value, overrides)
-        for key, value in (("until", phase.until), ("rate", phase.rate), ("range", phase.range))
+        for key, value in (("until", phase.until), ("rate", phase.rate))
     )
-    return Phase(phase.name, until, rate, range)
+    return Phase(phase.name, until, rate)
 
 
 def _by_hand(path: KeyPath, value: Number, overrides: Overrides) -> Number:

@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from autocal_cli.calibration.overrides import leaves, same_value
-from autocal_cli.calibration.record import PARAMETERS, Calibration, Number, Parameter, Presets, Step
-from autocal_cli.calibration.schema import RECORD_KEY, block_schema
-from autocal_cli.config.record import KeyPath, LossTerm, TrainingConfig, Value
+from autocal_cli.calibration.block import RECORD_KEY, block_schema, leaves, same_value
+from autocal_cli.calibration.model import PARAMETERS, Calibration, Number, Parameter, Presets, Step
+from autocal_cli.config.model import KeyPath, LossTerm, TrainingConfig, Value
 
 SAME_EFFECT = 1e-3  # relative; trails hold five significant digits, also of a momentum close to 1
 
@@ -94,7 +93,6 @@ def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
     for phase in calibration.phases:
         facts[("phases", f"{phase.name}.until")] = phase.until
         facts[("phases", f"{phase.name}.rate")] = phase.rate
-        facts[("phases", f"{phase.name}.range")] = phase.range
     facts |= {("stability", name): value for name, value in calibration.stability.items()}
     return facts | {("block", name): value for name, value in _rest(side, known)}
 

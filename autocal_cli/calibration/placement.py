@@ -9,13 +9,12 @@ nothing: where they place the network elsewhere by more than a preset, a finding
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from autocal_cli.calibration.axis import Axis, axis_at, gap, in_words, span_in_words
-from autocal_cli.calibration.record import PARAMETERS, Number, Placement, Preset, Presets, Step
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Number, Placement, Preset, Presets, Step
 from autocal_cli.errors import Finding
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 Space = tuple[Callable[[float], float], Callable[[float], float]]
 
@@ -47,6 +46,18 @@ def place(network: NetworkFingerprint, presets: Presets) -> Placed:
     return placement, steps, (*findings, *_about_macs(network, placement))
 
 
+def scale_key(scale: int | None) -> str:
+    """How presets/budgets.toml names a scale."""
+    return "unknown_scale" if scale is None else f"x{scale}"
+
+
+def budget_step(scale: int | None, presets: Presets) -> Step:
+    """The first step of the fidelity budget's trail: by the scale of the super-resolution."""
+    known = scale if scale in presets.budgets else None
+    reason = "The scale is not known." if known is None else f"The budget of x{known}."
+    return Step("budget", presets.sources[f"budgets.{scale_key(known)}"], None, presets.budgets[known], reason)
+
+
 def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed:
     exact = next((p for p in axis.presets if (p.family, p.variant) == (network.family, network.variant)), None)
     if exact is not None:
@@ -67,7 +78,7 @@ def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
     """The first step of every trail, for a network that takes a preset as it is."""
     return {
         name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason)
-        for name in PARAMETERS
+        for name in PRESET_PARAMETERS
     }
 
 
@@ -83,7 +94,7 @@ def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
     )
     source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
     steps = {}
-    for name in PARAMETERS:
+    for name in PRESET_PARAMETERS:
         ends = low.values[name], high.values[name]
         told = (
             f"{t:.0%} of the way from {low.variant} ({ends[0]:g}) to {high.variant} ({ends[1]:g}) by log(parameters)."
@@ -141,3 +152,93 @@ def _fallback_finding(fallback: Preset) -> Finding:
         f"The network's capacity is unknown, so the values start from the preset of ParagonSR2 {fallback.variant}.",
         "Check them against a network of the size you know yours to have, or set them by hand.",
     )
+
+
+# The axis of the presets, in order of their parameters: 0 the smallest, 1 the next, and so on to the largest.
+#
+# By parameters a network has one place on it. By MACs it may have several, since a larger preset need not cost more
+# (m attends and l doesn't): it has the span from the first to the last place on the axis where that many MACs are
+# spent. Both ends of the span grow with the MACs, every preset lies within its own span, and where the presets' MACs
+# grow, the span is a single place.
+
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The presets at one scale, smallest first: each one's parameters, and its MACs per input pixel."""
+
+    presets: tuple[Preset, ...]
+    parameters: tuple[int, ...]
+    macs: tuple[float, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(preset.variant for preset in self.presets)
+
+    def place_of(self, parameters: int) -> float:
+        """Linear over log(parameters) between two presets; clamped to the ends."""
+        return _first(self.parameters, parameters)
+
+    def span_of(self, macs_per_pixel: float) -> Span:
+        """Linear over log(MACs) between two presets; clamped to the ends."""
+        return _first(self.macs, macs_per_pixel), _last(self.macs, macs_per_pixel)
+
+
+def axis_at(presets: Presets, scale: int | None) -> Axis:
+    """The axis at a scale; at a scale that a preset lacks, with its numbers at the nearest one."""
+    known = [(preset, _nearest_scale(preset, scale)) for preset in presets.presets]
+    known.sort(key=lambda entry: entry[0].parameters[entry[1]])
+    return Axis(
+        presets=tuple(preset for preset, _ in known),
+        parameters=tuple(preset.parameters[at] for preset, at in known),
+        macs=tuple(preset.macs_per_pixel[at] for preset, at in known),
+    )
+
+
+def gap(place: float, span: Span) -> float:
+    """How many presets lie between a place and the nearest end of a span; 0 inside it."""
+    return max(span[0] - place, place - span[1], 0.0)
+
+
+def in_words(names: Sequence[str], place: float) -> str:
+    """A place as a person says it: at a preset, or between two.
+
+    >>> in_words(("nano", "micro"), 0.4), in_words(("nano", "micro"), 1.0)
+    ('between nano and micro', 'at micro')
+    """
+    low = math.floor(place)
+    return f"at {names[low]}" if place == low else f"between {names[low]} and {names[low + 1]}"
+
+
+def span_in_words(names: Sequence[str], span: Span) -> str:
+    """A span as a person says it; a single place where both ends say the same."""
+    low, high = (in_words(names, end) for end in span)
+    return low if low == high else f"anywhere from {low.removeprefix('at ')} to {high.removeprefix('at ')}"
+
+
+def _first(values: Sequence[float], wanted: float) -> float:
+    """The first place where the line through the values reaches `wanted`."""
+    above = next((index for index, value in enumerate(values) if value >= wanted), None)
+    if above is None:
+        return float(len(values) - 1)
+    return above - 1 + _share(values, above - 1, wanted) if above else 0.0
+
+
+def _last(values: Sequence[float], wanted: float) -> float:
+    """The last place where the line through the values is no higher than `wanted`."""
+    below = next((index for index in reversed(range(len(values))) if values[index] <= wanted), None)
+    if below is None:
+        return 0.0
+    return below + _share(values, below, wanted) if below + 1 < len(values) else float(below)
+
+
+def _share(values: Sequence[float], index: int, wanted: float) -> float:
+    """t = log(wanted / low) / log(high / low): 0 at `values[index]`, 1 at the next."""
+    low, high = values[index], values[index + 1]
+    return math.log(wanted / low) / math.log(high / low)
+
+
+def _nearest_scale(preset: Preset, scale: int | None) -> int:
+    return min(preset.parameters, key=lambda known: (abs(known - (scale or 4)), known))

@@ -6,13 +6,15 @@ from the user's, and `explain` can print the trail without computing anything an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from autocal_cli.calibration.block import RECORD_KEY, RECORD_VERSION, leaves, record_in, same_value
 from autocal_cli.calibration.calibrate import DATASET_INFO, TOTAL_ITERATIONS
-from autocal_cli.calibration.overrides import leaves, record_in, same_value
-from autocal_cli.calibration.probe_entry import probe_entry, probe_from
-from autocal_cli.calibration.record import (
+from autocal_cli.calibration.model import (
     PARAMETERS,
     Calibration,
     Number,
@@ -21,13 +23,11 @@ from autocal_cli.calibration.record import (
     Placement,
     Step,
 )
-from autocal_cli.calibration.restored import restored
-from autocal_cli.calibration.schema import RECORD_KEY, RECORD_VERSION
-from autocal_cli.config.record import KeyPath, SchedulingBlock, Value
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
+from autocal_cli.config.model import KeyPath, SchedulingBlock, Value
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.record import NetworkFingerprint, Passed
-from autocal_cli.probing.record import ProbeFingerprint
+from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Unmeasured
 from autocal_cli.version import __version__
 
 MAX_RECORDED_FAILURES = 1_000_000  # a record that claims more is damaged
@@ -50,9 +50,7 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
     """The block without its record: every key that the scheduler reads, hand-written values in their places."""
     block: dict[str, Value] = {"enabled": True, "auto_calibrate": False}
     block |= {name: calibration.parameters[name].value for name in PARAMETERS}
-    block["phases"] = {
-        phase.name: {"until": phase.until, "rate": phase.rate, "range": phase.range} for phase in calibration.phases
-    }
+    block["phases"] = {phase.name: {"until": phase.until, "rate": phase.rate} for phase in calibration.phases}
     block["stability"] = dict(calibration.stability)
     training: dict[str, Value] = {}
     if calibration.total_iter is not None:
@@ -273,3 +271,62 @@ def _parameter_from(name: str, entries: list[dict[str, Any]], manual: Mapping[Ke
         before: Number = trail[-1].after
         trail = (*trail, Step("manual", "the user", before, by_hand, "Changed by hand since the calibration."))
     return Parameter(trail[-1].after, trail)
+
+
+# Plain data -> a frozen record, every field checked against its annotation: for what a file claims that we wrote.
+
+
+Record = TypeVar("Record")
+
+
+def restored(kind: type[Record], entry: Mapping[str, Any]) -> Record:
+    """An instance of the dataclass `kind` with the fields of `entry`.
+
+    A field that may be None and is missing is None: TOML has no null. Raises TypeError where another field is missing,
+    or one is unknown or of another type than its annotation.
+    """
+    annotations = get_type_hints(kind)
+    absent = {name: None for name, annotation in annotations.items() if name not in entry and _fits(None, annotation)}
+    for name, value in entry.items():
+        if name in annotations and not _fits(value, annotations[name]):
+            raise TypeError(f"{name} is {value!r}"[:80])
+    return kind(**absent, **entry)
+
+
+def _fits(value: object, annotation: Any) -> bool:
+    """Whether a value is of an annotated type. A float may be a whole number, but is finite; true is no number."""
+    if annotation in (int, float):
+        numbers = int if annotation is int else int | float
+        return isinstance(value, numbers) and not isinstance(value, bool) and abs(value) < math.inf
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return any(_fits(value, option) for option in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is tuple and isinstance(value, tuple):
+        kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        return len(value) == len(kinds) and all(map(_fits, value, kinds))
+    if origin is not None and isinstance(value, Mapping):
+        return issubclass(origin, Mapping) and all(_fits(item, inner[1]) for item in value.values())
+    return isinstance(value, origin or annotation)
+
+
+# What a probe measured, as it stands in the record of a resolved block, and back.
+
+
+def probe_entry(probe: ProbeFingerprint) -> dict[str, Value]:
+    """Plain data; what was not measured is there only where there is any."""
+    entry = asdict(probe)
+    entry["losses"] = list(entry["losses"])
+    entry["unmeasured"] = list(entry["unmeasured"])
+    return entry if entry["unmeasured"] else {key: value for key, value in entry.items() if key != "unmeasured"}
+
+
+def probe_from(entry: Mapping[str, Any]) -> ProbeFingerprint:
+    """Raises TypeError, KeyError or the like for an entry that was never written so."""
+    told = {
+        **entry,
+        "losses": tuple(restored(LossProbe, loss) for loss in entry["losses"]),
+        "unmeasured": tuple(restored(Unmeasured, loss) for loss in entry.get("unmeasured", ())),
+    }
+    return restored(ProbeFingerprint, told)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from autocal_cli.check.record import Checked
+from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule
-from autocal_cli.config.record import KeyPath, Value
+from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.errors import Finding
 
 # Lists and the probabilities of what is in them: below what they stand, and both keys.

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from autocal_cli.calibration.overrides import refuse_foreign_record, refuse_phases_out_of_order, refuse_wrong_shape
-from autocal_cli.calibration.record import PARAMETERS
+from autocal_cli.calibration.block import (
+    check_value,
+    refuse_foreign_record,
+    refuse_phases_out_of_order,
+    refuse_wrong_shape,
+    unknown_key,
+)
+from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets, Rule
+from autocal_cli.calibration.placement import place
 from autocal_cli.calibration.resolved import has_record, recorded_calibration
-from autocal_cli.calibration.schema import check_value, unknown_key
-from autocal_cli.calibration.shares import SHARE_KEYS, by_loss, read_shares
-from autocal_cli.check.record import Checked
-from autocal_cli.check.values import crossed
-from autocal_cli.config.document import MappingNode, SequenceNode
-from autocal_cli.config.record import BLOCK_KEY
+from autocal_cli.calibration.rules import factor, significant
+from autocal_cli.check.model import Checked
+from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.config.yaml.document import MappingNode, SequenceNode
+from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.model import NetworkFingerprint
 
 
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
@@ -99,19 +108,6 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         yield Finding("phases-out-of-order", "error", error.message, error.fix, error.place)
 
 
-def invalid_shares(checked: Checked) -> Iterator[Finding]:
-    """`ceilings`, `gradient_shares` and `kinds` that the scheduler would refuse."""
-    if checked.block is None:
-        return
-    for key in (*SHARE_KEYS, "kinds"):
-        try:
-            read_shares(checked.block, key) if key in SHARE_KEYS else by_loss(checked.block, key)
-        except AutocalError as error:
-            yield Finding(
-                "shares-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
-            )
-
-
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:
     """`auto_calibrate: true` beside a value for everything that it could choose."""
     if checked.values.get(("auto_calibrate",)) is True and all((name,) in checked.by_hand for name in PARAMETERS):
@@ -124,3 +120,159 @@ def _wrong_shape(checked: Checked, path: tuple[str, ...], value: object) -> bool
     """Told by `invalid_values`."""
     inside = any(path[:length] in checked.schema for length in range(1, len(path)))
     return inside or (value not in (None, {}) and checked.is_section(path))
+
+
+# The numbers of the block: each by itself acceptable, and still not what the network, the run or the others allow.
+
+
+def unsupported_values(checked: Checked) -> Iterator[Finding]:
+    """Hand-written values outside of what the network's preset supports; both numbers are said."""
+    for name in GUIDE_PARAMETERS:
+        value = checked.by_hand.get((name,))
+        if not isinstance(value, int | float) or (name == "max_weight" and value == 1):  # told by `idle_parameters`
+            continue
+        limits = supported(name, checked.network, checked.config.total_iter, checked.presets)
+        if not limits.low <= value <= limits.high:
+            message = f"{name} {value:g} is {_direction(value, limits)} what {limits.told} supports: {_range(limits)}."
+            yield Finding("value-unsupported", "warning", message, _cure(name, limits), checked.at(name))
+
+
+def crossed(checked: Checked) -> bool:
+    low, high = (dict(checked.leaves).get((name,)) for name in ("min_weight", "max_weight"))
+    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
+
+
+def weights_crossed(checked: Checked) -> Iterator[Finding]:
+    if crossed(checked):
+        low, high = (dict(checked.leaves)[(name,)] for name in ("min_weight", "max_weight"))
+        message = f"min_weight {low} is above max_weight {high}: no multiplier lies between them."
+        fix = "min_weight is at most 1 and max_weight at least 1."
+        yield Finding("weights-crossed", "error", message, fix, checked.at("min_weight"))
+
+
+def baseline_too_long(checked: Checked) -> Iterator[Finding]:
+    """A baseline that ends after the early phase, or never."""
+    baseline, run = checked.number("baseline_iterations"), checked.config.total_iter
+    if baseline is None or run is None or ("baseline_iterations",) not in checked.by_hand:
+        return
+    first = checked.presets.phases[0]
+    early = math.floor(run * (checked.number("phases", first.name, "until") or first.until))
+    place = checked.at("baseline_iterations")
+    if baseline >= run:
+        message = (
+            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the reference never ends."
+        )
+        yield Finding("baseline-past-run", "error", message, f"Write at most {max(1, run // 20):,}.", place)
+    elif baseline > early:
+        message = f"baseline_iterations {baseline:,} is longer than the {first.name} phase, which ends at {early:,}."
+        fix = f"Write at most {max(1, early):,}; calibrated ones take at most {max(1, run // 20):,}."
+        yield Finding("baseline-past-early", "warning", message, fix, place)
+
+
+def idle_parameters(checked: Checked) -> Iterator[Finding]:
+    """Values that keep others, or themselves, from ever taking effect."""
+    high, low = (checked.number(name) for name in ("max_weight", "min_weight"))
+    if high == 1:
+        message = "max_weight 1: an adversarial loss that is too weak is never raised."
+        yield _idle(message, "Write more than 1, or leave it to `autocal calibrate`.", checked, "max_weight")
+    if low == 1:
+        message = "min_weight 1: an adversarial loss that costs too much is never lowered."
+        yield _idle(message, "Write less than 1, e.g. 1.0e-06.", checked, "min_weight")
+    stated = {phase.name: checked.number("phases", phase.name, "rate") for phase in checked.presets.phases}
+    if all(value == 0 for value in stated.values()):
+        message = "The rate is 0 in every phase: the multiplier never moves."
+        yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), "rate")
+
+
+def _idle(message: str, fix: str, checked: Checked, *path: str) -> Finding:
+    return Finding("parameter-idle", "warning", message, fix, checked.at(*path))
+
+
+def _direction(value: float, limits: Supported) -> str:
+    return "above" if value > limits.high else "below"
+
+
+def _range(limits: Supported) -> str:
+    preset = f" (preset: {limits.usual:g})" if limits.usual is not None else ""
+    return f"{significant(limits.low, 3):g} to {significant(limits.high, 3):g}{preset}"
+
+
+def _cure(name: str, limits: Supported) -> str:
+    usual = limits.usual
+    if usual is None:
+        return "Delete it, and `autocal calibrate` chooses it."
+    value = round(usual) if name in WHOLE_NUMBERS else usual
+    return f"Write {write_scalar(value)}, or delete it, and `autocal calibrate` chooses it."
+
+
+# What a preset supports: the values that calibration itself could write from it, and a margin around them.
+#
+# lowest and highest = preset value x the smallest and largest factor of each rule on it, within the bounds
+# supported          = lowest / MARGIN  to  highest x MARGIN
+#
+# For momentum the factors act on its time constant 1 / (1 - momentum), as the rules do. Where the network's capacity is
+# unknown, what any preset supports counts.
+
+
+MARGIN = 1.25  # chosen, untested
+GUIDE_PARAMETERS = ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")  # those of the guide's table
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """`low` to `high` are supported; `usual` is the preset's own value; `told` names the preset or presets."""
+
+    low: float
+    high: float
+    usual: float | None
+    told: str
+
+
+def supported(
+    parameter: str, network: NetworkFingerprint | None, total_iter: int | None, presets: Presets
+) -> Supported:
+    """What the preset of a network supports for one of GUIDE_PARAMETERS."""
+    placement, steps, _ = place(network or NetworkFingerprint(type=None), presets)
+    if placement.match == "fallback":
+        ranges = [_reach(parameter, preset.values[parameter], total_iter, presets) for preset in presets.presets]
+        told = f"any preset, {presets.presets[0].variant} to {presets.presets[-1].variant},"
+        return Supported(min(low for low, _ in ranges), max(high for _, high in ranges), None, told)
+    usual = steps[parameter].after
+    low, high = _reach(parameter, usual, total_iter, presets)
+    told = f"the preset {placement.variant}"
+    if placement.match == "interpolated":
+        told = f"a network of {network.parameters if network else 0:,} parameters (nearest preset: {placement.variant})"
+    return Supported(low, high, significant(usual, 3), told)
+
+
+def _reach(parameter: str, value: float, total_iter: int | None, presets: Presets) -> tuple[float, float]:
+    low = high = _to_space(parameter, value)
+    for rule in presets.rules:
+        if rule.parameter == parameter:
+            factors = list(_extremes(rule))
+            low, high = low * min(factors), high * max(factors)
+    bound = presets.bounds[parameter]
+    ends = _to_space(parameter, bound.low), _to_space(parameter, bound.high)
+    low, high = (min(max(end, ends[0]), ends[1]) for end in (low, high))
+    if bound.share_of_run is not None and total_iter is not None:  # short runs are calibrated to less
+        low = min(low, max(bound.low, math.floor(total_iter * bound.share_of_run)))
+    return _from_space(parameter, low / MARGIN), _from_space(parameter, high * MARGIN)
+
+
+def _extremes(rule: Rule) -> Iterable[float]:
+    """The factors of a rule at the ends of its signal."""
+    match rule.form:
+        case "exponential":
+            return factor(rule, 0.0), factor(rule, 1.0)
+        case "power":
+            return rule.numbers["low"], rule.numbers["high"]
+        case "switch":
+            return 1.0, factor(rule, 1.0)
+
+
+def _to_space(parameter: str, value: float) -> float:
+    return 1 / (1 - value) if parameter == "momentum" else value
+
+
+def _from_space(parameter: str, value: float) -> float:
+    return 1 - 1 / value if parameter == "momentum" else value

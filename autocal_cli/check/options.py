@@ -10,13 +10,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autocal_cli.check.record import Checked
+from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import SAME_OPTION, Schema, TrainerOptions, options_of
-from autocal_cli.config.document import MappingNode, Node, ScalarNode, SequenceNode
-from autocal_cli.config.reading import lookup, pairs_of, quoted, read_scalar
-from autocal_cli.config.record import BLOCK_KEY, KeyPath, Scalar
+from autocal_cli.config.model import BLOCK_KEY, KeyPath, Scalar
 from autocal_cli.config.trainers import TRAINERS
+from autocal_cli.config.yaml.document import (
+    MappingNode,
+    Node,
+    ScalarNode,
+    SequenceNode,
+    lookup,
+    pairs_of,
+    quoted,
+    read_scalar,
+)
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
 
 NEAR = 0.75  # of difflib, for a suggestion; chosen
@@ -244,7 +252,8 @@ class _Walk:
         if not path and len(missing) >= EXCERPT:
             return
         for key in missing:
-            self.missing(key, path, at or self.checked.config.place, typed)
+            alike = next((pairs[one] for names in SAME_OPTION if key in names for one in names if one in pairs), None)
+            self.missing(key, path, self.place(alike.key) if alike else at or self.checked.config.place, typed)
 
     def required(self, schema: Schema, pairs: Mapping[str, object]) -> list[str]:
         """What a mapping must have, by itself and by what stands in it."""
@@ -403,7 +412,8 @@ class _Walk:
         schema = self.options.resolved(schema)
         if "anyOf" not in schema:
             return [schema]
-        return [inner for one in schema["anyOf"] for inner in self.alternatives(one)]
+        beside = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+        return [{**inner, **beside} for one in schema["anyOf"] for inner in self.alternatives(one)]
 
     def kind_fits(self, node: Node, schema: Schema) -> bool:
         kinds = self.kinds(schema)

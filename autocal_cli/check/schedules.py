@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from autocal_cli.check.record import Checked
+from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
-from autocal_cli.config.record import Value
+from autocal_cli.config.model import Value
 from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from autocal_cli.check.record import Checked
+from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import options_of
-from autocal_cli.config.record import LossTerm
+from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Finding, Severity
 
 ADVERSARIAL = "adversarial"

@@ -15,9 +15,9 @@ from autocal_cli.commands.options import (
     QuietOption,
     SeedOption,
     exit_with,
+    is_first_rank,
     refuse_together,
 )
-from autocal_cli.commands.voice import is_first_rank
 from autocal_cli.errors import AutocalError
 
 
@@ -76,17 +76,13 @@ def analyze_dataset(
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
-    from autocal_cli.report.as_json import dump
-    from autocal_cli.report.dataset_csv import dataset_csv
+    from autocal_cli.report.calibration import findings_view
+    from autocal_cli.report.console import scan_progress, show, shows_blocks, write
+    from autocal_cli.report.dataset import dataset_csv, dataset_view
     from autocal_cli.report.dataset_html import dataset_page
-    from autocal_cli.report.dataset_json import dataset_json
-    from autocal_cli.report.dataset_terminal import dataset_view
-    from autocal_cli.report.output import show, shows_blocks, write
-    from autocal_cli.report.progress import scan_progress
-    from autocal_cli.report.terminal import findings_view
-    from autocal_cli.workflow.measure import DatasetOptions
-    from autocal_cli.workflow.report_files import report_destinations, write_report
-    from autocal_cli.workflow.survey import known_training, survey
+    from autocal_cli.report.json import dataset_json, dump
+    from autocal_cli.workflow.dataset import DatasetOptions, known_training, survey
+    from autocal_cli.workflow.output import report_destinations, write_report
 
     if not paths and config is None:
         raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")

@@ -85,16 +85,14 @@ def calibrate(
     Without -o, --in-place or --sidecar the resolved config goes to standard output. Nothing but the block
     train.dynamic_loss_scheduling changes; values written by hand are kept.
     """
-    from autocal_cli.report.as_json import calibration_json, dump
-    from autocal_cli.report.differences import unified_diff
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import calibration_progress
-    from autocal_cli.report.terminal import calibration_view, findings_view, outcome_view
-    from autocal_cli.workflow.calibrate_file import calibrate_file
-    from autocal_cli.workflow.destination import check_destination, check_sidecar_beside, write_result
-    from autocal_cli.workflow.holder import sidecar_of
-    from autocal_cli.workflow.settings import parse_settings
-    from autocal_cli.workflow.shares import parse_shares, suggest
+    from autocal_cli.report.calibration import calibration_view, findings_view, outcome_view
+    from autocal_cli.report.comparison import unified_diff
+    from autocal_cli.report.console import calibration_progress, show, write
+    from autocal_cli.report.json import calibration_json, dump
+    from autocal_cli.workflow.calibrate import calibrate_file
+    from autocal_cli.workflow.config_file import parse_settings, sidecar_of
+    from autocal_cli.workflow.output import check_destination, check_sidecar_beside, write_result
+    from autocal_cli.workflow.probe import parse_shares, suggest
 
     refuse_together(("--in-place", in_place), ("-o", out is not None), ("--sidecar", sidecar))
     refuse_together(("--sidecar", sidecar), ("--target native", target is Target.native))

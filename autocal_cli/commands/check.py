@@ -21,8 +21,8 @@ from autocal_cli.commands.options import (
 from autocal_cli.errors import AutocalError, Place
 
 if TYPE_CHECKING:
-    from autocal_cli.check.outcome import CheckRun
-    from autocal_cli.workflow.check_files import CheckOptions
+    from autocal_cli.check.model import CheckRun
+    from autocal_cli.workflow.check import CheckOptions
 
 
 class Format(StrEnum):
@@ -63,8 +63,7 @@ def check(
     `autocal rule CODE` explains a code.
     """
     from autocal_cli.check.catalogue import expand
-    from autocal_cli.workflow.check_files import CheckOptions, check_files
-    from autocal_cli.workflow.find_configs import find_configs
+    from autocal_cli.workflow.check import CheckOptions, check_files, find_configs
 
     refuse_together(("--json", as_json), (f"--format {output}", output is Format.github))
     output = Format.json if as_json else output
@@ -88,11 +87,11 @@ def check(
 
 def _show_differences(run: CheckRun, options: CheckOptions, quiet: bool) -> None:
     """What mending would change; where that is nothing, a line that says so."""
-    from autocal_cli.commands.voice import say
-    from autocal_cli.report.check_text import error_line, summary_line
-    from autocal_cli.report.differences import unified_diff
-    from autocal_cli.report.output import show, write
-    from autocal_cli.workflow.check_files import mend_file
+    from autocal_cli.commands.options import say
+    from autocal_cli.report.check import error_line, summary_line
+    from autocal_cli.report.comparison import unified_diff
+    from autocal_cli.report.console import show, write
+    from autocal_cli.workflow.check import mend_file
 
     mended = [found for file in run.files if (found := mend_file(file, options))]
     write("".join(unified_diff(one.before, one.after, one.file.name, one.file.name) for one in mended).encode())
@@ -109,10 +108,10 @@ def _show_differences(run: CheckRun, options: CheckOptions, quiet: bool) -> None
 
 def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
     """The run as it is after mending, with every file written."""
-    from autocal_cli.check.outcome import CheckRun
-    from autocal_cli.commands.voice import say
-    from autocal_cli.config.storage import read_bytes, replace_file
-    from autocal_cli.workflow.check_files import mend_file
+    from autocal_cli.check.model import CheckRun
+    from autocal_cli.commands.options import say
+    from autocal_cli.config.files import read_bytes, replace_file
+    from autocal_cli.workflow.check import mend_file
 
     files = []
     for file in run.files:
@@ -129,11 +128,9 @@ def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
 
 
 def _print(run: CheckRun, output: Format, quiet: bool) -> None:
-    from autocal_cli.report.as_json import dump
-    from autocal_cli.report.check_github import check_github
-    from autocal_cli.report.check_json import check_json
-    from autocal_cli.report.check_text import error_line, file_lines, summary_line
-    from autocal_cli.report.output import show, write
+    from autocal_cli.report.check import check_github, error_line, file_lines, summary_line
+    from autocal_cli.report.console import show, write
+    from autocal_cli.report.json import check_json, dump
 
     if output is Format.json:
         write(dump(check_json(run)).encode())

@@ -33,13 +33,11 @@ def diff(
     A resolved config is told from its record, a block with `auto_calibrate: false` as it stands; any other config is
     calibrated for the comparison, without a look at its images unless --scan. Nothing is written.
     """
-    from autocal_cli.report.as_json import dump
-    from autocal_cli.report.comparison_json import comparison_json
-    from autocal_cli.report.comparison_terminal import comparison_view
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import scan_progress
-    from autocal_cli.report.terminal import findings_view
-    from autocal_cli.workflow.compare_files import compare_files
+    from autocal_cli.report.calibration import findings_view
+    from autocal_cli.report.comparison import comparison_view
+    from autocal_cli.report.console import scan_progress, show, write
+    from autocal_cli.report.json import comparison_json, dump
+    from autocal_cli.workflow.explain import compare_files
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:

@@ -49,12 +49,11 @@ def explain(
 
     A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
     """
-    from autocal_cli.report.as_json import calibration_json, dump
-    from autocal_cli.report.output import show, write
-    from autocal_cli.report.progress import calibration_progress
-    from autocal_cli.report.terminal import explanation_view, findings_view
-    from autocal_cli.workflow.explain_file import explain_file
-    from autocal_cli.workflow.shares import parse_shares, suggest
+    from autocal_cli.report.calibration import explanation_view, findings_view
+    from autocal_cli.report.console import calibration_progress, show, write
+    from autocal_cli.report.json import calibration_json, dump
+    from autocal_cli.workflow.explain import explain_file
+    from autocal_cli.workflow.probe import parse_shares, suggest
 
     check_parameter(parameter)
     shares = parse_shares(suggest_weights) if suggest_weights else None

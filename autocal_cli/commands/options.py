@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +14,9 @@ from autocal_cli.errors import AutocalError, Finding
 
 if TYPE_CHECKING:
     from autocal_cli.network.sources import NetworkSources
-    from autocal_cli.workflow.measure import DatasetOptions, ProgressCallback
-    from autocal_cli.workflow.measure_losses import CountCallback, ProbeOptions
+    from autocal_cli.workflow.dataset import DatasetOptions, ProgressCallback
+    from autocal_cli.workflow.probe import CountCallback, ProbeOptions
+
 
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A training config (YAML or TOML).", show_default=False)
@@ -115,7 +118,7 @@ def dataset_options(
     on_progress: ProgressCallback | None,
     batches: int | None = None,
 ) -> DatasetOptions:
-    from autocal_cli.workflow.measure import DatasetOptions
+    from autocal_cli.workflow.dataset import DatasetOptions
 
     refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
     refuse_together(("--batches", batches is not None), ("--no-dataset", no_dataset))
@@ -132,14 +135,14 @@ def dataset_options(
 
 def probe_options(probe: int | None, options: DatasetOptions, on_progress: CountCallback | None) -> ProbeOptions:
     """A probe takes the folders and the seed that the scan has."""
-    from autocal_cli.workflow.measure_losses import ProbeOptions
+    from autocal_cli.workflow.probe import ProbeOptions
 
     return ProbeOptions(probe, options.folders, options.seed, on_progress)
 
 
 def check_parameter(name: str | None) -> None:
     """Raises AutocalError for a name that is no parameter."""
-    from autocal_cli.calibration.record import PARAMETERS
+    from autocal_cli.calibration.model import PARAMETERS
 
     if name is not None and name not in PARAMETERS:
         raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
@@ -160,3 +163,28 @@ def refuse_together(*options: tuple[str, bool]) -> None:
 def exit_with(findings: Iterable[Finding]) -> None:
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+# What a command says on standard error, and which of several processes says it.
+
+
+def complain(message: str, code: int) -> int:
+    """An error is told by every process that has it, since it may be that one's alone."""
+    _write(message if is_first_rank() else f"rank {os.environ['RANK']}: {message}")
+    return code
+
+
+def is_first_rank() -> bool:
+    """Whether this process shows and writes: of those that torchrun started one does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(message: str) -> None:
+    if is_first_rank():
+        _write(message)
+
+
+def _write(message: str) -> None:
+    from autocal_cli.report.console import one_line
+
+    sys.stderr.write(f"autocal: {one_line(message)}\n")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autocal_cli.commands.voice import say
+from autocal_cli.commands.options import say
 
 
 def run(
@@ -26,6 +26,6 @@ def run(
     The block is taken from the config or its sidecar CONFIG.autocal.yml and kept from the trainer. The scheduler's
     state is saved and resumed beside the trainer's; multipliers and events go to its log and its TensorBoard.
     """
-    from autocal_cli.workflow.run_trainer import run_trainer
+    from autocal_cli.workflow.run import run_trainer
 
     run_trainer(script, arguments or [], allow_unscheduled, say=say)

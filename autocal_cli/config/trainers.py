@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from autocal_cli.config.document import ConfigDocument, ScalarNode
-from autocal_cli.config.reading import lookup
-from autocal_cli.config.record import BLOCK_KEY, KeyPath
+from autocal_cli.config.model import BLOCK_KEY, KeyPath
+from autocal_cli.config.yaml.document import ConfigDocument, ScalarNode, lookup
 from autocal_cli.errors import AutocalError, Place
 
 

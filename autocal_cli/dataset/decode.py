@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import random
 import struct
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
+from types import ModuleType
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageFile
 
-from autocal_cli.dataset.crops import Cut
-from autocal_cli.dataset.facts import gather_facts
-from autocal_cli.dataset.fast import fast_rgb
-from autocal_cli.dataset.plausible import require_plausible
-from autocal_cli.dataset.record import FileIssue
-from autocal_cli.dataset.report_record import ImageFacts
-from autocal_cli.dataset.rgb import is_turned, to_rgb
-from autocal_cli.dataset.sharpness import NATIVE_CROP
-from autocal_cli.dataset.source import ImageSource, open_image, printable
-from autocal_cli.dataset.traits import traits_of
+from autocal_cli.dataset.facts import NATIVE_CROP, Box, gather_facts
+from autocal_cli.dataset.listing import ImageSource, open_image, printable
+from autocal_cli.dataset.model import FileIssue, ImageFacts
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
@@ -59,6 +56,22 @@ class WorkingImage:
     raw: tuple[float, float, float] | None = None
     traits: tuple[str, ...] = ()
     path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The crop of one draw: `side` pixels, at a place that seed and number of the draw decide."""
+
+    side: int
+    seed: int
+    draw: int
+
+    def box(self, size: tuple[int, int]) -> Box:
+        """Where it lies in an image of (width, height): anywhere with equal chance, no larger than the image."""
+        place = random.Random(f"{self.seed} {self.draw}")
+        wide, high = (min(self.side, extent) for extent in size)
+        left, top = place.randrange(size[0] - wide + 1), place.randrange(size[1] - high + 1)
+        return left, top, left + wide, top + high
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +227,204 @@ def reason_of(error: Exception) -> str:
         return error.strerror.lower()
     text = " ".join(str(error).split())
     return text or type(error).__name__
+
+
+# An opened image in whatever mode -> upright 8-bit RGB, what is transparent shown on white.
+
+
+# EXIF orientation -> the move that sets the image upright (EXIF 2.32, tag 0x0112).
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+TURNED = (5, 6, 7, 8)  # the moves that make the width the height
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image, loaded, upright, as 8-bit RGB. Raises ValueError for values whose range nobody states."""
+    image.load()
+    image = _upright(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_eight_bits(image))
+    if image.has_transparency_data:
+        return _on_white(image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether the upright image is as wide as the stored one is high."""
+    return _orientation(image) in TURNED
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    move = UPRIGHT.get(_orientation(image))
+    return image if move is None else image.transpose(move)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken metadata, of which there are many kinds, does not make the pixels unreadable
+        return 1
+
+
+def _on_white(rgba: Image.Image) -> Image.Image:
+    white = Image.new("RGB", rgba.size, (255, 255, 255))
+    white.paste(rgba, mask=rgba.getchannel("A"))
+    return white
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Grey of more than 8 bits, scaled and never clipped: the high byte of 16 bits, as Pillow does for 16-bit colour.
+
+    Integers count as 16 bits (PNG, PGM, TIFF); floating-point values have to lie in 0..1.
+    """
+    values = np.asarray(image)
+    full = 1.0 if image.mode == "F" else 65535
+    if not (values.min() >= 0 and values.max() <= full):
+        raise ValueError(f"grey values outside 0..{full:g}: the range of white is not known")
+    if image.mode == "F":
+        return (values * 255.0 + 0.5).astype(np.uint8)
+    return (values >> 8).astype(np.uint8)
+
+
+# Headers that lie: more pixels than the bytes of the file can hold are refused before memory is taken for them.
+
+
+DEFLATE_MOST = 1032  # the most bytes that one byte of deflate can stand for (zlib's technical details)
+JPEG_MOST = 1024  # pixels that one byte of JPEG can stand for: one bit at least for 64 pixels, and half of that again
+
+
+def require_plausible(image: Image.Image, file: IO[bytes]) -> None:
+    """Raises ValueError where a PNG or JPEG claims more pixels than its file can hold. The position is kept."""
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(position)
+    if image.width * image.height > _most_pixels(image, size):
+        claim = f"{image.width} x {image.height}"
+        raise ValueError(f"truncated, or a lying header: {size} bytes cannot hold the {claim} pixels that it claims")
+
+
+def _most_pixels(image: Image.Image, size: int) -> float:
+    if image.format == "PNG":
+        bits = 1 if image.mode in ("1", "L", "P") else 8 * len(image.getbands())
+        return size * DEFLATE_MOST * 8 / bits
+    return size * JPEG_MOST if image.format == "JPEG" else float("inf")
+
+
+# What of an opened image the trainer takes otherwise than the scan does.
+#
+# As traiNNer-redux reads images: libvips, the pixels as they are stored, colours converted to sRGB, alpha dropped.
+
+
+# Formats that the libvips inside pyvips' own wheels was built without (found with libvips 8.17).
+RARE_FORMATS = frozenset({"BMP", "DIB", "PPM", "JPEG2000"})
+
+
+def traits_of(image: Image.Image) -> tuple[str, ...]:
+    """The traits of an opened image, loaded; the names are the keys of `trainer_view.TRAINER_VIEW`."""
+    present = {
+        "floating-point": image.mode == "F",
+        "transparent": image.has_transparency_data,
+        "turned": _exif_orientation(image) not in (1, None),
+        "rare-format": image.format in RARE_FORMATS,
+    }
+    return tuple(trait for trait, is_so in present.items() if is_so)
+
+
+def _exif_orientation(image: Image.Image) -> int | None:
+    try:
+        stated = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken metadata, of which there are many kinds
+        return None
+    return stated if stated in range(1, 9) else None
+
+
+# Faster decoders (the extra `autocal-cli[fast]`) for the files of which they make the pixels that Pillow makes.
+#
+# Those are plain PNG and WebP: 8-bit RGB, opaque, one frame, no metadata that could turn them. PNG goes to libvips,
+# WebP to OpenCV, JPEG stays with Pillow: so they were measured, the copy into Pillow included (benchmarks/decoders.py).
+# OpenCV is not asked for PNG, where it is hardly faster and complains of damage on the terminal.
+
+
+PNG_8_BIT_RGB = b"\x08\x02"  # bit depth and colour type, at bytes 24 and 25
+PNG_NOT_PLAIN = {b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"acTL", b"tRNS"}  # may turn the image, move or be transparent
+
+
+@cache
+def opencv() -> ModuleType | None:
+    """The module cv2, where it is installed and loads."""
+    try:
+        return importlib.import_module("cv2")
+    except ImportError:
+        return None
+
+
+@cache
+def libvips() -> ModuleType | None:
+    """The module pyvips, where it is installed and finds its library."""
+    try:
+        pyvips = importlib.import_module("pyvips")
+    except (ImportError, OSError):
+        return None
+    pyvips.cache_set_max(0)  # no image comes twice
+    return pyvips
+
+
+def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
+    """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
+    if not _could_be_plain(image):
+        return None
+    if image.format == "PNG":
+        return _by_libvips(image.size, data) if _is_plain_png(data) else None
+    return _by_opencv(image.size, data)
+
+
+def _by_libvips(size: tuple[int, int], data: bytes) -> Image.Image | None:
+    pyvips = libvips()
+    if pyvips is None:
+        return None
+    try:
+        decoded = pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error")
+        if (decoded.width, decoded.height, decoded.bands, decoded.format) != (*size, 3, "uchar"):
+            return None
+        pixels = decoded.write_to_memory()
+    except pyvips.Error:
+        return None
+    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
+
+
+def _by_opencv(size: tuple[int, int], data: bytes) -> Image.Image | None:
+    cv2 = opencv()
+    if cv2 is None:
+        return None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
+    if pixels is None or pixels.shape != (*size[::-1], 3):
+        return None
+    return Image.frombuffer("RGB", size, pixels, "raw", "BGR", 0, 1)
+
+
+def _could_be_plain(image: ImageFile.ImageFile) -> bool:
+    """Judged by what Pillow read of the header."""
+    plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
+    return plain and image.format in ("PNG", "WEBP") and not {"exif", "xmp"} & image.info.keys()
+
+
+def _is_plain_png(data: bytes) -> bool:
+    """Whether it has 8-bit RGB and is whole, its chunks one after the other: length, name, content, checksum."""
+    at, names = 8, set()
+    while at + 12 <= len(data):
+        names.add(data[at + 4 : at + 8])
+        at += 12 + int.from_bytes(data[at : at + 4])
+    whole = at == len(data) and b"IEND" in names  # of a file cut short the libraries complain on the terminal
+    return whole and data[24:26] == PNG_8_BIT_RGB and not names & PNG_NOT_PLAIN

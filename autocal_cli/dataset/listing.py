@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
+from typing import IO, Any, overload
 
-from autocal_cli.dataset.account import Account, is_image_name, why
-from autocal_cli.dataset.file_table import FileTable, ListedFile, Row
-from autocal_cli.dataset.lmdb_folder import is_lmdb_folder
-from autocal_cli.dataset.named import add_lmdb, add_named
-from autocal_cli.dataset.record import FileIssue, Sighting
-from autocal_cli.dataset.source import printable
-from autocal_cli.dataset.walk import Walk
-from autocal_cli.errors import AutocalError
+import numpy as np
+
+from autocal_cli.dataset.model import FileIssue, Sighting
+from autocal_cli.errors import AutocalError, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +99,505 @@ def _list_root(root: Path, names: Sequence[str] | None, table: FileTable, accoun
 def _skip_note(skipped: Mapping[str, int]) -> str:
     parts = [f"{count} {reason}" for reason, count in sorted(skipped.items())]
     return f" ({', '.join(parts)})" if parts else ""
+
+
+# Walks a folder: its images go into a table, sorted by their path below the root; all else into the account.
+#
+# Depth first, with a folder's own images read as it is met, so that only the names of one branch lie unpacked.
+
+
+FIELDS = 4  # size, time, file number, device
+
+
+@dataclass(slots=True)
+class _Images:
+    """The images of one folder, as they were met."""
+
+    folder: int
+    names: list[str] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("Q"))
+
+    def add(self, name: str, status: os.stat_result) -> None:
+        self.names.append(name)
+        time = status.st_mtime_ns % 2**64
+        self.numbers.extend((status.st_size, time, status.st_ino % 2**64, status.st_dev % 2**64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A run of a folder's images, in order."""
+
+    images: _Images
+    order: list[int]
+
+    def pack(self, table: FileTable) -> None:
+        for i in self.order:
+            size, time, inode, device = self.images.numbers[FIELDS * i : FIELDS * (i + 1)]
+            mtime_ns = time if time < 2**63 else time - 2**64  # files may be older than 1970
+            table.add(self.images.folder, self.images.names[i], size, mtime_ns, inode, device)
+
+
+class Walk:
+    """One walk through all roots: folders that were seen stay known from root to root."""
+
+    def __init__(self, table: FileTable, account: Account) -> None:
+        self._table, self._account = table, account
+        self._seen: set[tuple[int, int] | str] = set()
+
+    def through(self, root: str) -> None:
+        """Adds every image below the folder."""
+        pending: list[Folder | _Block] = [Folder(root)] if self._is_new(root, "") else []
+        while pending:
+            task = pending.pop()
+            if isinstance(task, _Block):
+                task.pack(self._table)
+            else:
+                pending += reversed(self._read(task))
+
+    def _read(self, folder: Folder) -> list[Folder | _Block]:
+        """What is to be done for a folder, in the order of names: runs of its images, and the folders in it."""
+        images, subfolders = _Images(self._table.add_folder(folder)), []
+        try:
+            with os.scandir(folder.path) as entries:
+                for entry in entries:
+                    if self._take(entry, images):
+                        subfolders.append(entry.name)
+        except OSError as error:
+            self._account.fail(folder.path, f"folder cannot be read: {why(error)}")
+        return self._interleaved(folder, images, sorted(subfolders, key=lambda name: f"{name}/"))
+
+    def _take(self, entry: os.DirEntry[str], images: _Images) -> bool:
+        """Sees to one entry of a folder; True for a folder that is to be walked."""
+        try:
+            status = _status(entry)
+        except OSError as error:
+            hidden = entry.name.startswith(".")
+            self._account.skip_hidden(entry.path, True) if hidden else self._account.unreachable(entry.path, error)
+            return False
+        is_file = stat.S_ISREG(status.st_mode)
+        if entry.name.startswith("."):
+            self._account.skip_hidden(entry.path, not stat.S_ISDIR(status.st_mode))
+        elif stat.S_ISDIR(status.st_mode):
+            return True
+        elif not is_file:
+            self._account.special(entry.path, status.st_mode)
+        elif is_image_name(entry.name):
+            self._account.meet()
+            images.add(entry.name, status)
+        else:
+            self._account.skip_other(entry.path)
+        return False
+
+    def _interleaved(self, folder: Folder, images: _Images, subfolders: list[str]) -> list[Folder | _Block]:
+        order = sorted(range(len(images.names)), key=images.names.__getitem__)
+        tasks: list[Folder | _Block] = []
+        done = 0
+        for name in subfolders:
+            path = os.path.join(folder.path, name)  # noqa: PTH118 (strings are several times faster than Paths)
+            if not self._is_new(path, folder.path):
+                continue
+            until = bisect_left(order, f"{name}/", key=images.names.__getitem__)
+            tasks += [_Block(images, order[done:until]), Folder(path, f"{folder.below}{name}/")]
+            done = until
+        return [*tasks, _Block(images, order[done:])]
+
+    def _is_new(self, path: str, parent: str) -> bool:
+        """Whether a folder is reached for the first time. Where folders have no number, the path is it."""
+        try:
+            status = Path(path).stat()
+        except OSError as error:
+            self._account.unreachable(path, error)
+            return False
+        key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+        if key in self._seen:
+            self._account.meet()
+            if _leads_up(path, parent):
+                self._account.skip(path, "link to a folder above", "link-loop")
+            return False
+        self._seen.add(key)
+        return True
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    status = entry.stat()
+    return status if status.st_ino else Path(entry.path).stat()  # Windows tells it only so
+
+
+def _leads_up(path: str, parent: str) -> bool:
+    target, inside = os.path.realpath(path), os.path.realpath(parent) if parent else ""
+    return inside == target or inside.startswith(os.path.join(target, ""))  # noqa: PTH118
+
+
+# The account of a listing: what failed, what was left out and why, and what the trainer would stumble over.
+
+
+IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
+IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in IMAGE_ENDINGS.split())
+COUNT_EVERY = 1000
+
+
+class Account:
+    """Running counts of one listing, over all its roots."""
+
+    def __init__(self, on_count: Callable[[int], None] | None = None) -> None:
+        self.met = 0  # images, the broken and those met before included, and folders reached again
+        self.failures: list[FileIssue] = []
+        self.skipped: Counter[str] = Counter()
+        self._on_count = on_count
+        self._sighted: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
+
+    def meet(self) -> None:
+        """An image, or what stands for one."""
+        self.met += 1
+        if self._on_count and self.met % COUNT_EVERY == 0:
+            self._on_count(self.met)
+
+    def fail(self, path: str, reason: str) -> None:
+        self.meet()
+        self.failures.append(FileIssue(printable(path), reason))
+
+    def skip(self, path: str, reason: str, trait: str) -> None:
+        self.skipped[reason] += 1
+        self.sight(path, trait)
+
+    def skip_hidden(self, path: str, is_file: bool) -> None:
+        kind = "file" if is_file else "folder"
+        self.skip(path, f"hidden {kind}", f"hidden-{kind}")
+
+    def skip_other(self, path: str) -> None:
+        suffix = suffix_of(path)
+        self.skip(path, f"not an image ({printable(suffix) if suffix else 'no extension'})", "not-an-image")
+
+    def special(self, path: str, mode: int) -> None:
+        """A pipe, a socket or a device, which is never opened."""
+        if is_image_name(path):
+            self.fail(path, special_kind(mode))
+            self.sight(path, "special-file")
+        else:
+            self.skip(path, "not a regular file", "special-file")
+
+    def unreachable(self, path: str, error: OSError) -> None:
+        link = os.path.islink(path)  # noqa: PTH114
+        if is_image_name(path):
+            self.fail(path, f"{'broken link' if link else 'cannot be reached'}: {why(error)}")
+        else:
+            self.skipped["broken link" if link else "cannot be reached"] += 1
+        if link:
+            self.sight(path, "broken-link")
+
+    def sight(self, path: str, trait: str) -> None:
+        self._sighted[trait] += 1
+        shown = printable(path)
+        self._examples[trait] = min(self._examples.get(trait, shown), shown)
+
+    def sightings(self) -> tuple[Sighting, ...]:
+        return tuple(Sighting(trait, count, self._examples[trait]) for trait, count in sorted(self._sighted.items()))
+
+
+def merged(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
+    """One sighting a trait: counts added, the first name in order as the example."""
+    total: dict[str, Sighting] = {}
+    for one in sightings:
+        known = total.get(one.trait, one)
+        count = one.count + (known.count if known is not one else 0)
+        total[one.trait] = Sighting(one.trait, count, min(known.example, one.example))
+    return tuple(total[trait] for trait in sorted(total))
+
+
+def is_image_name(path: str) -> bool:
+    return suffix_of(path) in IMAGE_SUFFIXES
+
+
+def suffix_of(path: str) -> str:
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122
+
+
+def why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+# The image files of a listing, packed: about sixty bytes each, so that a million of them fit in memory.
+
+
+Row = tuple[str, int, int]
+
+_POSITIVE = 2**63  # file and device numbers are kept modulo this: they only have to differ
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """An image file: where it is, its name below its root (with `/`), its size in bytes, its time in nanoseconds.
+
+    `database` is the LMDB folder whose entry it is, None for a file of its own.
+    """
+
+    path: Path
+    name: str
+    size: int
+    mtime_ns: int
+    database: str | None = None
+
+    @property
+    def source(self) -> ImageSource:
+        return self.path if self.database is None else LmdbImage(self.database, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder: its path, its path below its root (empty, or with a final `/`), and whether it is an LMDB folder."""
+
+    path: str
+    below: str = ""
+    is_lmdb: bool = False
+
+
+class FileTable(Sequence[ListedFile]):
+    """Files in the order in which they were added. `files[i]` makes the record; the table holds packed columns."""
+
+    def __init__(self) -> None:
+        self._folders: list[Folder] = []
+        self._names = bytearray()
+        self._ends = array("Q")
+        self._folder = array("I")
+        self._size, self._mtime = array("Q"), array("q")
+        self._inode, self._device = array("Q"), array("Q")
+        self._kept: Sequence[int] = range(0)
+        self._roots: list[int] = []
+
+    def add_root(self) -> None:
+        """What is added from here on lies below another root."""
+        self._roots.append(len(self._ends))
+
+    def add_folder(self, folder: Folder) -> int:
+        """The number under which files of this folder are added."""
+        self._folders.append(folder)
+        return len(self._folders) - 1
+
+    def add(self, folder: int, name: str, size: int, mtime_ns: int, inode: int, device: int) -> None:
+        """Adds a file; (inode, device) says which file it really is."""
+        self._names += os.fsencode(name)
+        self._ends.append(len(self._names))
+        self._folder.append(folder)
+        self._size.append(size)
+        self._mtime.append(mtime_ns)
+        self._inode.append(inode % _POSITIVE)
+        self._device.append(device % _POSITIVE)
+        self._kept = range(len(self._ends))
+
+    def drop_duplicates(self) -> None:
+        """Keeps the first of the files that are one and the same. Nothing can be added after this."""
+        inodes, devices = np.asarray(self._inode), np.asarray(self._device)
+        order = np.lexsort((devices, inodes))  # stable: of equal files the first stays first
+        inodes, devices = inodes[order], devices[order]
+        again = order[1:][(inodes[1:] == inodes[:-1]) & (devices[1:] == devices[:-1])]
+        self._inode, self._device = array("Q"), array("Q")
+        if len(again):
+            self._kept = array("Q", np.delete(np.arange(len(order), dtype=np.uint64), again).tobytes())
+
+    def rows_of_roots(self) -> list[Iterator[Row]]:
+        """Of each root, (name below it, size, time) of every file."""
+        bounds = [bisect_left(self._kept, start) for start in (*self._roots, len(self._ends))]
+        return [self._rows(self._kept[start:stop]) for start, stop in pairwise(bounds)]
+
+    def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
+        below = [folder.below for folder in self._folders]
+        for i in kept:
+            yield below[self._folder[i]] + self._name(i), self._size[i], self._mtime[i]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, index: int) -> ListedFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ListedFile]: ...
+    def __getitem__(self, index: int | slice) -> ListedFile | Sequence[ListedFile]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = self._kept[index]
+        folder, name = self._folders[self._folder[i]], self._name(i)
+        database = folder.path if folder.is_lmdb else None
+        return ListedFile(Path(folder.path, name), folder.below + name, self._size[i], self._mtime[i], database)
+
+    def _name(self, i: int) -> str:
+        return os.fsdecode(bytes(self._names[self._ends[i - 1] if i else 0 : self._ends[i]]))
+
+
+# Images that a list names, rather than a walk finds: a meta_info file, or the meta_info.txt of an LMDB folder.
+
+
+@dataclass(frozen=True, slots=True)
+class MetaInfo:
+    """What a meta_info file names: GT images and, where it says so (`GT, LQ`), the LQ image of each."""
+
+    names: tuple[str, ...]
+    partners: Mapping[str, str]
+
+    def lq_name(self, name: str, template: str) -> str:
+        """The LQ image of a GT image: the one stated, else the template filled, in no folder but the root."""
+        stem, ending = os.path.splitext(os.path.basename(name))  # noqa: PTH119, PTH122
+        return self.partners.get(name, template.replace("{}", stem) + ending)
+
+
+def read_meta_info(path: Path, place: Place | None = None) -> MetaInfo:
+    """One image a line, further columns ignored, empty lines left out; `GT, LQ` names both, as in Real-ESRGAN.
+
+    Raises AutocalError where it cannot be read, or where it holds no name.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = why(error) if isinstance(error, OSError) else "not UTF-8"
+        raise AutocalError(f"The meta_info file {path} cannot be read: {reason}.", place=place) from error
+    both = (line.partition(", ") for line in lines if line.count(", ") == 1)
+    names = tuple(line.split(", ")[0].split(" ")[0] for line in lines if line)
+    if not names:
+        message = f"The meta_info file {path} names no image."
+        raise AutocalError(message, place=place, fix="Write one name a line.")
+    return MetaInfo(names, {gt: lq for gt, _, lq in both})
+
+
+def add_named(folder: str, names: Iterable[str], table: FileTable, account: Account) -> None:
+    """Adds the files of these names below the folder, sorted; a name that leads to no file is a failure."""
+    number = table.add_folder(Folder(folder))
+    for name in sorted(set(names)):
+        path = os.path.join(folder, name)  # noqa: PTH118
+        try:
+            status = Path(path).stat()
+        except (OSError, ValueError) as error:
+            reason = why(error) if isinstance(error, OSError) else str(error)
+            account.fail(path, f"named, but cannot be reached: {reason}")
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            account.fail(path, special_kind(status.st_mode))
+            continue
+        account.meet()
+        table.add(number, name, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
+
+
+def add_lmdb(folder: Path, table: FileTable, account: Account) -> None:
+    """Adds the keys of an LMDB folder, sorted, each with size and time of the whole database."""
+    require_lmdb(str(folder))
+    keys = sorted(set(lmdb_keys(folder)))
+    status = (folder / DATA).stat()
+    number = table.add_folder(Folder(str(folder), is_lmdb=True))
+    account.sight(str(folder), "lmdb")
+    for row, key in enumerate(keys):
+        account.meet()
+        # The database stands for a device, and the key's place in it for the file: so it differs from all others.
+        table.add(number, key, status.st_size, status.st_mtime_ns, row, -hash((status.st_dev, status.st_ino)) - 1)
+
+
+# Where the bytes of one image come from: a file, or an entry of an LMDB folder.
+
+
+SPECIAL_KINDS = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFDIR: "folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LmdbImage:
+    """One image of an LMDB folder: the folder's path, and the key that holds the encoded image."""
+
+    folder: str
+    key: str
+
+    def __fspath__(self) -> str:
+        return os.path.join(self.folder, self.key)  # noqa: PTH118 (a path is made for each of a million images)
+
+
+ImageSource = Path | LmdbImage
+
+
+def open_image(source: ImageSource) -> IO[bytes]:
+    """The encoded image, opened for reading. Raises OSError or ValueError; what is no regular file is never opened."""
+    if isinstance(source, LmdbImage):
+        return BytesIO(read_entry(source.folder, source.key))
+    status = source.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(special_kind(status.st_mode))
+    if status.st_size == 0:
+        raise ValueError("empty file (0 bytes)")
+    return source.open("rb")
+
+
+def special_kind(mode: int) -> str:
+    """Why something that is no regular file is not read."""
+    return f"not a regular file ({SPECIAL_KINDS.get(stat.S_IFMT(mode), 'of unknown kind')})"
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """The path as text that can be written as UTF-8: bytes of a name that are no UTF-8 are shown as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+# LMDB folders as BasicSR-family trainers make them: `data.mdb` holds the images, `meta_info.txt` names them.
+#
+# Each line of `meta_info.txt` is `NAME.png (height,width,channels) LEVEL`; the key is the line up to its first dot.
+
+
+ENDING = ".lmdb"
+META_INFO = "meta_info.txt"
+DATA = "data.mdb"
+
+_opened: dict[str, Any] = {}  # a database may be open only once in a process
+_opening = threading.Lock()
+
+
+def is_lmdb_folder(path: Path) -> bool:
+    """Whether trainers would take the folder for an LMDB one: its name says so."""
+    return path.name.endswith(ENDING) and path.is_dir()
+
+
+def require_lmdb(folder: str) -> Any:
+    """The optional `lmdb` package. Raises AutocalError with the cure where it is not installed."""
+    try:
+        import lmdb
+    except ImportError as error:
+        message = f"{folder} is an LMDB folder, and the package that reads it is not installed."
+        raise AutocalError(message, fix="pip install 'autocal-cli[lmdb]'") from error
+    return lmdb
+
+
+def lmdb_keys(folder: Path) -> Iterator[str]:
+    """The keys in the order of `meta_info.txt`. Raises AutocalError where the folder is not as trainers make it."""
+    for needed in (DATA, META_INFO):
+        if not (folder / needed).is_file():
+            message = f"{folder} is named as an LMDB folder but holds no {needed}."
+            raise AutocalError(message, fix="Make it anew with the trainer's own script, or drop .lmdb from its name.")
+    try:
+        with (folder / META_INFO).open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    yield line.rstrip("\n").split(".")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutocalError(f"{folder / META_INFO} cannot be read: {error}.") from error
+
+
+def read_entry(folder: str, key: str) -> bytes:
+    """The encoded image of a key. Raises ValueError where the database does not hold it. Safe in threads."""
+    with _environment(folder).begin(buffers=False) as transaction:
+        value = transaction.get(key.encode("utf-8"))
+    if value is None:
+        raise ValueError(f"named in {META_INFO}, but {DATA} holds no such key")
+    if not value:
+        raise ValueError("empty entry (0 bytes)")
+    return bytes(value)
+
+
+def _environment(folder: str) -> Any:
+    path = os.path.realpath(folder)
+    with _opening:
+        if path not in _opened:
+            lmdb = require_lmdb(folder)
+            try:
+                _opened[path] = lmdb.open(path, readonly=True, lock=False, readahead=False)
+            except lmdb.Error as error:
+                raise ValueError(f"{DATA} cannot be opened: {str(error).rpartition(': ')[2]}") from error
+        return _opened[path]

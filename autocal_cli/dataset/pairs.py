@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autocal_cli.dataset.decode import read_size, reason_of
-from autocal_cli.dataset.file_table import ListedFile
-from autocal_cli.dataset.named import MetaInfo
-from autocal_cli.dataset.source import printable
+from autocal_cli.dataset.listing import ListedFile, MetaInfo, printable
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from autocal_cli.dataset.record import Sighting
+from autocal_cli.dataset.model import Sighting
 from autocal_cli.errors import Finding, Place, Severity
 
 

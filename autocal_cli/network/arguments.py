@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeGuard
 
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.network.kinds import Kind
 
 # A shared beginning is not a resemblance: num_grow_ch is to num_groups at 0.67, num_block to num_blocks at 0.95.
 RESEMBLANCE = 0.75
@@ -121,3 +122,100 @@ def _meanings(value: Value) -> Iterator[tuple[object, str]]:
         yield int(number), str(int(number))
     digits = len(Decimal(word).normalize().as_tuple().digits)
     yield number, f"{number:.{max(1, digits - 1)}e}" if "e" in word else repr(number)
+
+
+# What a constructor accepts for an argument: the words for it, and the test.
+#
+# A `Kind` completes the sentence "num_feat should be ..."; the constructor and the config check share one table of
+# them.
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The values that one argument takes: `expected` in words, `accepts` as a test that never raises."""
+
+    expected: str
+    accepts: Callable[[object], bool]
+
+
+def is_int(value: object) -> TypeGuard[int]:
+    """True and False are not numbers here, though Python counts with them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def whole(low: int, high: int, *, odd: bool = False) -> Kind:
+    """An int from `low` to `high`, both included; 12.0 is not one."""
+
+    def accepts(value: object) -> bool:
+        return is_int(value) and low <= value <= high and (not odd or value % 2 == 1)
+
+    return Kind(f"{'an odd' if odd else 'a'} whole number from {low} to {high}", accepts)
+
+
+def one_of(*choices: int) -> Kind:
+    """One of a few ints, e.g. the scales that a network is made for."""
+    *most, last = (str(choice) for choice in choices)
+    return Kind(f"{', '.join(most)} or {last}", lambda value: is_int(value) and value in choices)
+
+
+def number(low: float, high: float) -> Kind:
+    """An int or float from `low` to `high`, both included; never NaN."""
+
+    def accepts(value: object) -> bool:
+        return (is_int(value) or isinstance(value, float)) and low <= value <= high
+
+    return Kind(f"a number from {low:g} to {high:g}", accepts)
+
+
+SWITCH = Kind("true or false", lambda value: isinstance(value, bool))
+
+
+def mapping_of(kinds: Mapping[str, Kind]) -> Kind:
+    """A mapping with any of the given keys and no other, or nothing at all (None: every key's default)."""
+
+    def accepts(value: object) -> bool:
+        if value is None:
+            return True
+        return isinstance(value, Mapping) and all(key in kinds and kinds[key].accepts(value[key]) for key in value)
+
+    return Kind("a mapping of " + ", ".join(f"{key} ({kind.expected})" for key, kind in kinds.items()), accepts)
+
+
+# The scale that a network is built at.
+
+
+def choose_scale(network: NetworkOptions, scale: int | None, default: int) -> tuple[int, tuple[Finding, ...]]:
+    """The scale to build at: the config's `scale`, else the network's own argument, else the constructor's default.
+
+    traiNNer-redux hands its top-level `scale` to the constructor, over whatever `network_g` says.
+    """
+    own = network.arguments.get("scale")
+    if scale is not None:
+        return scale, mismatch(network, scale)
+    if isinstance(own, int):
+        return own, ()
+    return default, (
+        Finding(
+            code="network-scale-default",
+            severity="info",
+            message=f"neither the config nor its network says the scale: {network.type} takes its default, {default}.",
+            fix="Write the scale at the top level of the config.",
+            place=network.place,
+        ),
+    )
+
+
+def mismatch(network: NetworkOptions, scale: int) -> tuple[Finding, ...]:
+    """The finding that a network's own scale is another than the config's, which is handed to it; or nothing."""
+    own = network.arguments.get("scale")
+    if not isinstance(own, int) or own == scale:
+        return ()
+    return (
+        Finding(
+            code="network-scale-mismatch",
+            severity="warning",
+            message=f"the config's scale is {scale}, the network's own {own}: the trainer builds at {scale}.",
+            fix=f"Write the same scale in both places, or remove it from the network {network.type}.",
+            place=place_of(network, "scale"),
+        ),
+    )

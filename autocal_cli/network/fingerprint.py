@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, Self
 
-from autocal_cli.config.record import NetworkOptions
-from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.arguments import nearest
-from autocal_cli.network.builders import Builder, builders_for
-from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
-from autocal_cli.network.sources import NetworkSources
-from autocal_cli.network.spandrel_types import types_elsewhere
+from autocal_cli.config.model import NetworkOptions, TrainingConfig
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.arguments import choose_scale, nearest
+from autocal_cli.network.checkpoint import Checkpoint
+from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.paragonsr2.family import BuiltInParagonSR2
+from autocal_cli.network.sources import NetworkSources, find_checkout
+from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
+from autocal_cli.network.subprocess.spandrel import types_elsewhere
+
+if TYPE_CHECKING:
+    from torch import nn
+
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
@@ -112,3 +119,274 @@ def _missing() -> Finding:
         message="the config names no network, so its parameters and MACs are not known.",
         fix="Add the network_g section that the trainer needs.",
     )
+
+
+# Who can measure a network, in the order in which they are asked.
+#
+# Another builder is one file and one row of `builders_for`.
+
+
+class Builder(Protocol):
+    """One who may know a network. `name` is reported."""
+
+    name: str
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """What was measured of a network, or why this builder cannot say.
+
+        `scale` is the config's own, None where it doesn't say. Raises AutocalError where the network is known and its
+        arguments cannot stand.
+        """
+
+    def types(self) -> tuple[str, ...]:
+        """What it can build by name; empty where it cannot tell."""
+
+    def trouble(self) -> str | None:
+        """Why it can build less than it should, or None."""
+
+
+@contextmanager
+def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[tuple[Builder, ...]]:
+    """The builders at hand, the likeliest to build what is really trained first. Foreign processes end with the block.
+
+    Raises AutocalError where a source that the user named is not what it should be.
+    """
+    checkout = find_checkout(sources.trainer)
+    if sources.weights is not None and sources.weights_required and not sources.weights.is_file():
+        raise AutocalError("There is no such checkpoint.", place=Place(str(sources.weights)), fix="Mend --weights.")
+    asked: list[Builder] = []
+    with ExitStack() as stack:
+        if sources.own is not None:
+            asked.append(stack.enter_context(closing(own_callable(sources.own))))
+        if checkout is not None:
+            asked.append(stack.enter_context(closing(trainer(checkout, scale))))
+        asked.append(BuiltIn())  # before spandrel, which has none of its networks and takes seconds to start
+        asked.append(stack.enter_context(closing(spandrel())))
+        if sources.weights is not None:
+            asked.append(Checkpoint(sources.weights, sources.weights_required))
+        yield tuple(asked)
+
+
+# The builder of the families that autocal has itself, with their variants.
+
+
+DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
+
+
+class BuiltIn:
+    """autocal's own implementations, for which it knows every argument and variant."""
+
+    name = "built-in"
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """See `Builder.measure`. Raises AutocalError for an argument or a scale that the network cannot take."""
+        family = next((family for family in FAMILIES if family.knows(network.type)), None)
+        if family is None:
+            return Passed(self.name, f"has no {network.type}")
+        return _measure(network, scale, family)
+
+    def types(self) -> tuple[str, ...]:
+        return tuple(type for family in FAMILIES for type in family.types)
+
+    def trouble(self) -> None:
+        return None
+
+
+def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
+    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash  # takes torch
+
+    findings = family.check(network)
+    built_scale, about_scale = choose_scale(network, scale, family.default_scale)
+    built = family.build(network, built_scale)
+    count = count_macs(built, lambda: built, [family.in_chans(network)], seconds=60)
+    if not isinstance(count, Count):
+        raise AssertionError(f"{network.type} was built and does not run: {count}")
+    parameters, structure = count_parameters(built), structure_hash(built)
+    registered = family.variant(network.type)
+    return NetworkFingerprint(
+        type=network.type,
+        family=family.family(network.type),
+        variant=registered or recognise(structure, network, built_scale, family),
+        scale=built_scale,
+        parameters=parameters,
+        macs_per_pixel=round(count.macs_per_pixel, 1),
+        builder=family.name,
+        structure=structure,
+        findings=(
+            *findings,
+            *about_scale,
+            *(_modified(network, registered, parameters, built_scale, family) if registered else ()),
+        ),
+    )
+
+
+def recognise(structure: str, network: NetworkOptions, scale: int, family: Family) -> str | None:
+    """The variant of the network's family that has this structure at this scale, if one has."""
+    from autocal_cli.network.measure import structure_hash
+
+    for variant in family.variants(network.type):
+        if structure_hash(family.build_variant(variant, scale)) == structure:
+            return variant
+    return None
+
+
+def _modified(
+    network: NetworkOptions, variant: str, parameters: int, scale: int, family: Family
+) -> tuple[Finding, ...]:
+    from autocal_cli.network.measure import count_parameters
+
+    usual = count_parameters(family.build_variant(variant, scale))
+    if abs(parameters - usual) <= DEVIATION * usual:
+        return ()
+    return (
+        Finding(
+            code="network-variant-modified",
+            severity="warning",
+            message=f"the switches of {network.type} make {parameters:,} parameters; the variant {variant!r} "
+            f"has {usual:,} at scale {scale} ({parameters / usual - 1:+.0%}).",
+            fix="Remove the switches, or expect values chosen for the variant to fit less well.",
+            place=network.place,
+        ),
+    )
+
+
+# The architecture families that autocal builds by itself, with all their variants.
+#
+# Another family is one file and one row of FAMILIES.
+
+
+class Family(Protocol):
+    """A family of networks. `name` is reported, `default_scale` is the constructors' own, `types` serve did-you-mean.
+
+    Every method but `knows` may count on a type that `knows` is true of.
+    """
+
+    name: str
+    default_scale: int
+    types: Collection[str]
+
+    def knows(self, type: str) -> bool:
+        """Whether this family holds what a trainer registers under `type`. Never guesses from parts of a name."""
+
+    def family(self, type: str) -> str | None:
+        """The architecture family, or None where it cannot be told."""
+
+    def variant(self, type: str) -> str | None:
+        """The variant that a known type is registered as; None for a class whose arguments decide."""
+
+    def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
+        """Findings about the arguments of a type. Raises AutocalError where they cannot stand."""
+
+    def in_chans(self, network: NetworkOptions) -> int:
+        """Channels of the image that the network takes."""
+
+    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
+        """The network itself, every argument in force; needs torch. `network` has passed `check`.
+
+        Raises AutocalError where the network is not made for `scale`.
+        """
+
+    def variants(self, type: str) -> Collection[str]:
+        """The variants of a type's family, smallest first."""
+
+    def build_variant(self, variant: str, scale: int) -> nn.Module:
+        """A variant of the family with its default switches, on the meta device."""
+
+
+# In order: the first that knows the type measures it.
+FAMILIES: tuple[Family, ...] = (BuiltInParagonSR2(),)
+
+
+# Networks built once for many configs: what is measured depends on the options alone, not on where they stand.
+
+
+Outcome = tuple[NetworkFingerprint | None, tuple[Finding, ...]]
+
+
+class NetworkCache:
+    """Fingerprints by network options and scale, within one command. Foreign processes end with the `with` block."""
+
+    def __init__(self, sources: NetworkSources) -> None:
+        self._sources = sources
+        self._open = ExitStack()
+        self._builders: dict[int | None, tuple[Builder, ...]] = {}
+        self._known: dict[str, Outcome] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._open.close()
+
+    def measure(self, config: TrainingConfig) -> Outcome:
+        """The fingerprint of a config's network and what is to be said of it, with the places of this config.
+
+        None where there is no network, or where its options are such that none can be built.
+        """
+        network = config.network
+        if network is None:
+            return None, ()
+        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale))
+        if key not in self._known:
+            self._known[key] = _measure_afresh(self._builders_at(config.scale), _nowhere(network), config.scale)
+        fingerprint, findings = self._known[key]
+        return fingerprint, tuple(_placed(finding, network) for finding in findings)
+
+    def _builders_at(self, scale: int | None) -> tuple[Builder, ...]:
+        """By scale, since neosr's architectures read it as they are imported."""
+
+        if scale not in self._builders:
+            self._builders[scale] = self._open.enter_context(builders_for(self._sources, scale))
+        return self._builders[scale]
+
+
+def _measure_afresh(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:
+
+    try:
+        fingerprint = ask(builders, network, scale)
+        return fingerprint, fingerprint.findings
+    except AutocalError as error:
+        return _as_registered(builders, network, scale), _rejections(builders, network, scale, error)
+
+
+def _as_registered(
+    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None
+) -> NetworkFingerprint | None:
+    """What a fixed variant is whatever its arguments say, so that one of them hides no other mistake in the config."""
+
+    try:
+        found = ask(builders, replace(network, arguments={}), scale)
+    except AutocalError:  # the scale itself
+        return None
+    return found if found.variant else None
+
+
+def _rejections(
+    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None, first: AutocalError
+) -> tuple[Finding, ...]:
+    """What is to be said of each argument by itself; where that is nothing, what was refused in all."""
+
+    findings: list[Finding] = []
+    for name, value in network.arguments.items():
+        try:
+            alone = ask(builders, replace(network, arguments={name: value}), scale)
+            findings += (finding for finding in alone.findings if finding.code == "network-argument-unknown")
+        except AutocalError as error:
+            findings.append(_rejection(error))
+    rejected = any(finding.code == "network-rejected" for finding in findings)
+    return tuple(dict.fromkeys(findings)) if rejected else (_rejection(first), *findings)
+
+
+def _rejection(error: AutocalError) -> Finding:
+    return Finding("network-rejected", "error", error.message, error.fix, error.place)
+
+
+def _nowhere(network: NetworkOptions) -> NetworkOptions:
+    """The same options, with their names for places."""
+    return replace(network, place=Place(""), argument_places={name: Place(name) for name in network.argument_places})
+
+
+def _placed(finding: Finding, network: NetworkOptions) -> Finding:
+    if finding.place is None:
+        return replace(finding, place=network.place)
+    return replace(finding, place=network.argument_places.get(finding.place.path, network.place))

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from PIL import Image
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from autocal_cli.config.record import LossTerm, TrainingConfig
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
+from autocal_cli.dataset.decode import Cut, read_rgb
+from autocal_cli.dataset.listing import ImageSource
+from autocal_cli.dataset.scan import drawn
+from autocal_cli.network.discriminators import KINDS, arguments_of
+from autocal_cli.network.fingerprint import FAMILIES
+from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
-from autocal_cli.probing.crops import Images, batches
-from autocal_cli.probing.known import Measured, UnknownLossError, build_loss
-from autocal_cli.probing.measure import Series, probe_losses, summary
-from autocal_cli.probing.networks import macs_of_image, seeded, start_discriminator, start_network
-from autocal_cli.probing.record import LossProbe, ProbeFingerprint, Unmeasured, labelled, weighed
-from autocal_cli.probing.trainer_losses import trainer_series
+from autocal_cli.probing.discriminators import CLASSES
+from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss, gradient_norms
+from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Series, Unmeasured, labelled, weighed
+from autocal_cli.probing.trainer import trainer_series
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
@@ -174,3 +187,253 @@ def _images(batch_size: int | None, count: int, cost: float) -> int:
     """Images in a batch: those of the training, unless that is more than the probe may cost. At least 1."""
     affordable = math.floor(MOST_MACS / (count * cost)) if cost else MOST_IMAGES
     return max(1, min(batch_size or USUAL_IMAGES, MOST_IMAGES, affordable))
+
+
+# Batches -> LossProbes: each loss's value and gradient at the network's output, batch by batch, nothing trained.
+
+
+DIGITS = 6  # significant ones kept, so that a record read back gives the values that it was written from
+
+Batch = tuple[Tensor, Tensor]  # (B, C, h, w) the network's input, (B, C, H, W) the target, both 0..1
+Enlarge = Callable[[Tensor], Tensor]
+
+
+def probe_losses(
+    batches: Iterable[Batch],
+    network: Enlarge,
+    losses: Mapping[str, Measured],
+    terms: Mapping[str, LossTerm],
+    on_output: Callable[[Tensor, Tensor], None] | None = None,
+) -> tuple[LossProbe, ...]:
+    """What each of `losses` (by label) does to the network's output. `terms` are the config's losses by label.
+
+    `on_output` is given every batch's output and target.
+
+    A loss whose value or gradient is not finite anywhere has a mean that is not; no batches give no probes.
+    """
+    seen = {label: Series() for label in losses}
+    count = 0
+    for low, high in batches:
+        with torch.no_grad():
+            output = network(low)
+        output.requires_grad_()  # what pulls at the output is asked for, not what moves the network
+        count += 1
+        values = [loss(output, high) for loss in losses.values()]
+        norms = gradient_norms(values, output).tolist() if values else []
+        for found, value, norm in zip(seen.values(), values, norms, strict=True):
+            found.values.append(value.item())
+            found.gradients.append(norm)
+        if on_output:
+            on_output(output.detach(), high)
+    measured = [summary(label, terms[label], found) for label, found in seen.items()] if count else []
+    return weighed(measured, {loss.label: loss.weight for loss in measured})
+
+
+def summary(label: str, term: LossTerm, found: Series) -> LossProbe:
+    """What a series amounts to; its share is not known yet."""
+    return LossProbe(
+        label=label,
+        type=term.type,
+        kind=term.kind,
+        weight=term.weight,
+        value=_short(statistics.fmean(found.values)),
+        noise=log_deviation(found.values),
+        gradient=_short(statistics.fmean(found.gradients)),
+        gradient_noise=log_deviation(found.gradients),
+        share=0.0,
+    )
+
+
+def log_deviation(values: list[float]) -> float | None:
+    """Standard deviation (n - 1) of the logarithm; None where a value is not above 0, or there are fewer than two.
+
+    >>> log_deviation([1.0, math.e, math.e**2])
+    1.0
+    """
+    if len(values) < 2 or not all(0.0 < value < math.inf for value in values):
+        return None
+    return _short(statistics.stdev(map(math.log, values)))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+# Pairs of crops from the user's own images: the target, and the network's input that belongs to it.
+
+
+MOST_MISSES = 20  # images in a row that are too small or cannot be read, before the search ends; chosen, untested
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """One target, and the network's input where there is one (else it is made of the target by bicubic reduction)."""
+
+    high: ImageSource
+    low: ImageSource | None = None
+
+
+def batches(images: Sequence[Images], count: int, size: int, crop: int, scale: int, seed: int) -> Iterator[Batch]:
+    """`count` batches of `size` pairs of crops, in an order and at places that the seed decides.
+
+    `crop` is the side of the target's crop in pixels, a multiple of `scale`. Images that cannot be read or are smaller
+    than the crop are passed over; fewer batches come where `MOST_MISSES` of them follow one another.
+    """
+    pairs = _pairs(images, crop, scale, seed)
+    for _ in range(count):
+        found = list(islice(pairs, size))
+        if len(found) < size:
+            return
+        yield torch.stack([low for low, _ in found]), torch.stack([high for _, high in found])
+
+
+def _pairs(images: Sequence[Images], crop: int, scale: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Crops without end, unless too many images in a row give none."""
+    misses = 0
+    for draw, index in enumerate(drawn(len(images), sys.maxsize, seed)):
+        pair = _pair(images[index], Cut(crop // scale, seed, draw), scale)
+        misses = 0 if pair else misses + 1
+        if pair:
+            yield pair
+        elif misses >= MOST_MISSES:
+            return
+
+
+def _pair(images: Images, cut: Cut, scale: int) -> tuple[Tensor, Tensor] | None:
+    """The crop at the same place of both images; `cut` counts pixels of the input. None where that cannot be had."""
+    try:
+        high = read_rgb(images.high)
+        low = read_rgb(images.low) if images.low else None
+    except Exception:  # of many kinds; the scan of the dataset names each file and its fault
+        return None
+    size = low.size if low else (high.width // scale, high.height // scale)
+    if min(size) < cut.side or high.width < size[0] * scale or high.height < size[1] * scale:
+        return None
+    box = cut.box(size)
+    left, top, right, bottom = (scale * at for at in box)
+    target = high.crop((left, top, right, bottom))
+    given = low.crop(box) if low else target.resize((cut.side, cut.side), Image.Resampling.BICUBIC)
+    return _tensor(given), _tensor(target)
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    """(3, H, W) float32, 0..1"""
+    pixels = torch.from_numpy(np.array(image, dtype=np.float32))
+    return pixels.permute(2, 0, 1).contiguous() / 255.0
+
+
+# The networks of a config with the weights that they start from: what enlarges, and what judges.
+
+
+STAND_IN = "bicubic enlargement"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What enlarges, `told` in words, and why that is not the config's network with its checkpoint, if it is not."""
+
+    enlarge: Enlarge
+    told: str
+    instead: str | None = None
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random weights by this seed, and the caller's own random numbers undisturbed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def start_network(network: NetworkOptions | None, scale: int, weights: Path | None, seed: int) -> Started:
+    """The config's network at its initial weights, or with those of a checkpoint.
+
+    A network that autocal has not itself is stood in for by bicubic enlargement, which is about what a network that has
+    learnt to enlarge, and no more, puts out. `weights` is the checkpoint that the config starts from, if it is here.
+    """
+    family = next((family for family in FAMILIES if network and family.knows(network.type)), None)
+    if network is None or family is None:
+        named = f"autocal has no {network.type}" if network else "the config names no network"
+        return Started(lambda low: _bicubic(low, scale), STAND_IN, f"{named}: {STAND_IN} stands in for it")
+    with seeded(seed):
+        built = family.build(network, scale, device="cpu")
+    if weights is None:
+        return Started(built, "initial weights")
+    try:
+        load_weights(built, weights)
+    except WeightsError as error:
+        return Started(built, "initial weights", f"{weights.name} {error}: initial weights stand in for it")
+    return Started(built, f"weights of {weights.name}")
+
+
+def _bicubic(low: Tensor, scale: int) -> Tensor:
+    return F.interpolate(low, scale_factor=scale, mode="bicubic", align_corners=False)
+
+
+def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> nn.Module | str:
+    """The config's discriminator with random weights, in training mode; or why there is none, in words."""
+    if network is None:
+        return "the config names no discriminator"
+    build = CLASSES.get(network.type.lower())
+    if build is None:
+        return f"the discriminator {network.type} cannot be built here"
+    accepted = arguments_of(network.type)
+    for name, value in network.arguments.items():
+        if name not in accepted or not KINDS[name].accepts(value):
+            return f"the discriminator's argument {name} is not as {network.type} takes it"
+    with seeded(seed):
+        discriminator = build(**network.arguments).requires_grad_(False)
+        image = torch.zeros(2, 3, crop, crop)
+        try:
+            discriminator(image)
+        except RuntimeError:
+            return f"the discriminator {network.type} does not take crops of {crop} pixels"
+    return discriminator
+
+
+def macs_of_image(discriminator: nn.Module | str, crop: int) -> float:
+    """Multiply-accumulates of a discriminator's judgement of one crop; 0 where there is none."""
+    if isinstance(discriminator, str):
+        return 0.0
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        discriminator(torch.zeros(2, 3, crop, crop))
+    return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
+
+
+# A checkpoint's weights into a network, without running anything that the file may hold.
+
+
+WRAPPED = ("params_ema", "params", "params-ema")  # under which trainers keep the weights; the first that is there
+
+
+class WeightsError(Exception):
+    """Why a checkpoint does not serve, to follow its name."""
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Loads a .safetensors, or a .pth as trainers write it. Raises WeightsError; the network is then as it was."""
+    try:
+        state = _read(path)
+    except ImportError:
+        raise WeightsError("needs the package safetensors") from None
+    except Exception as error:  # of whatever kind the reader has for a damaged or hostile file
+        raise WeightsError(f"cannot be read ({type(error).__name__})") from error
+    for name in WRAPPED:
+        if isinstance(state.get(name), Mapping):
+            state = state[name]
+            break
+    own = network.state_dict()
+    if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own):
+        raise WeightsError("is of another network")
+    network.load_state_dict(dict(state))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file  # optional
+
+        return load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{type(state).__name__} is no mapping")
+    return state

@@ -8,7 +8,7 @@ from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import resolved_values
 from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.record import LossTerm, NetworkOptions, TrainingConfig
+from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.runtime import DynamicLossScheduler

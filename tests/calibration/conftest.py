@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from autocal_cli.calibration.calibrate import calibrate
+from autocal_cli.calibration.model import Calibration, Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Calibration, Presets
-from autocal_cli.config.record import KeyPath, LossTerm, SchedulingBlock, TrainingConfig, Value
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.config.model import KeyPath, LossTerm, SchedulingBlock, TrainingConfig, Value
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
 from autocal_cli.errors import Place
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 PLACE = Place("train.yml", 1, 1)
 ADVERSARIAL = LossTerm("GANLoss", "adversarial", 0.1, PLACE)

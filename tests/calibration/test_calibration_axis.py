@@ -6,10 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.axis import Axis, axis_at, gap, in_words, span_in_words
-from autocal_cli.calibration.placement import place
-from autocal_cli.calibration.record import Presets
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.calibration.model import Presets
+from autocal_cli.calibration.placement import Axis, axis_at, gap, in_words, place, span_in_words
+from autocal_cli.network.model import NetworkFingerprint
 
 SCALES = (2, 3, 4, 8)
 AXIS_SCALES = st.sampled_from(SCALES)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.comparison import Difference, Schedule, compare
+from autocal_cli.calibration.model import PARAMETERS, Parameter, Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import PARAMETERS, Parameter, Presets
-from autocal_cli.config.record import LossTerm, SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 PLACE = Place("train.yml", 1, 1)
 L1, GAN = LossTerm("l1loss", "pixel", 1.0, PLACE), LossTerm("GANLoss", "adversarial", 0.1, PLACE)

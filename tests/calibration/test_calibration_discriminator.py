@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocal_cli.calibration.block import read_overrides
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.overrides import read_overrides
+from autocal_cli.calibration.model import Calibration, Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Calibration, Presets
 from autocal_cli.calibration.resolved import recorded_calibration
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import LossTerm, TrainingConfig
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import LossTerm, TrainingConfig
 from autocal_cli.errors import Finding, Place
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.workflow.resolve import resolve
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.workflow.calibrate import resolve
 
 PLACE = Place("train.yml", 1, 1)
 CODES = ("discriminator-threshold", "discriminator-ceiling")

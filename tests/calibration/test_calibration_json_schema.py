@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
+from autocal_cli.calibration.block import block_schema, check_value, read_overrides
 from autocal_cli.calibration.json_schema import json_schema
-from autocal_cli.calibration.overrides import read_overrides
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.schema import block_schema, check_value
-from autocal_cli.config.record import SchedulingBlock
+from autocal_cli.config.model import SchedulingBlock
 from autocal_cli.errors import AutocalError, Place
 
 PRESETS = load_presets()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.overrides import Overrides, read_overrides, same_value, wholly_manual
-from autocal_cli.calibration.record import Presets
-from autocal_cli.config.record import SchedulingBlock, Value
+from autocal_cli.calibration.block import Overrides, read_overrides, same_value, wholly_manual
+from autocal_cli.calibration.model import Presets
+from autocal_cli.config.model import SchedulingBlock, Value
 from autocal_cli.errors import AutocalError
 
 Read = Callable[[dict[str, Value]], Overrides]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocal_cli.calibration.model import PARAMETERS, Number, Presets
 from autocal_cli.calibration.placement import place
-from autocal_cli.calibration.record import PARAMETERS, Number, Presets
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 VARIANTS = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
 GROWING = ("momentum", "max_weight", "adaptation_threshold", "baseline_iterations")

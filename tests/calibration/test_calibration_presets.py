@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.calibration.record import PARAMETERS, Presets
-from autocal_cli.config.record import NetworkOptions
+from autocal_cli.calibration.model import PARAMETERS, Presets
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Place
 from autocal_cli.network.fingerprint import fingerprint_network
 

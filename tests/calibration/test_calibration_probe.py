@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration import measured_noise
+from autocal_cli.calibration import noise as measured_noise
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.measured_noise import baseline_for, smoothed, step_noise
+from autocal_cli.calibration.noise import baseline_for, probe_findings, smoothed, step_noise, suggested_weights
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.probe_entry import probe_entry, probe_from
-from autocal_cli.calibration.probe_findings import probe_findings
-from autocal_cli.calibration.suggested_weights import suggested_weights
+from autocal_cli.calibration.resolved import probe_entry, probe_from
 from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.record import LossTerm, TrainingConfig
+from autocal_cli.config.model import LossTerm, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.probing.record import LossProbe, ProbeFingerprint, Unmeasured, weighed
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Unmeasured, weighed
 from autocal_cli.runtime import schedule, track
 
 NETWORK = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10595, 26822.0, "built-in", "ab")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.overrides import leaves, read_overrides
-from autocal_cli.calibration.record import Calibration, Presets
+from autocal_cli.calibration.block import leaves, read_overrides
+from autocal_cli.calibration.model import Calibration, Presets
 from autocal_cli.calibration.resolved import (
     has_record,
     record_of,
@@ -21,12 +21,12 @@ from autocal_cli.calibration.resolved import (
     recorded_dataset,
     resolved_values,
 )
-from autocal_cli.config.record import SchedulingBlock, Value
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.config.model import SchedulingBlock, Value
+from autocal_cli.dataset.model import DatasetFingerprint
 from autocal_cli.errors import AutocalError
-from autocal_cli.report.as_json import calibration_json, dump
-from autocal_cli.report.output import show
-from autocal_cli.report.terminal import calibration_view, explanation_view
+from autocal_cli.report.calibration import calibration_view, explanation_view
+from autocal_cli.report.console import show
+from autocal_cli.report.json import calibration_json, dump
 
 Block = Callable[..., SchedulingBlock]
 

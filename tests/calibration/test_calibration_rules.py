@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.record import WHOLE_NUMBERS, Calibration, Number, Presets
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.calibration.model import WHOLE_NUMBERS, Calibration, Number, Presets
+from autocal_cli.dataset.model import DatasetFingerprint
 
 VARIANTS = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
 SIZES = st.integers(1, 10**10)

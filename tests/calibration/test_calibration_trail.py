@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.record import PARAMETERS, Calibration
-from autocal_cli.config.record import KeyPath, Value
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.calibration.model import PARAMETERS, Calibration
+from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.dataset.model import DatasetFingerprint
 
 BY_HAND: dict[str, st.SearchStrategy[Value]] = {
     "momentum": st.floats(0, 0.999),

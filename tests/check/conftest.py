@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from autocal_cli.errors import Finding
-from autocal_cli.workflow.check_files import CheckOptions, check_files
-from autocal_cli.workflow.find_configs import Candidate
+from autocal_cli.workflow.check import Candidate, CheckOptions, check_files
 
 
 @dataclass(frozen=True)

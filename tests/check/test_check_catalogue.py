@@ -9,7 +9,7 @@ import pytest
 
 import autocal_cli
 from autocal_cli.check.catalogue import Rule, expand, find_rule, load_catalogue
-from autocal_cli.check.mend import REMEDIES
+from autocal_cli.check.fix import REMEDIES
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
 from autocal_cli.errors import AutocalError
 

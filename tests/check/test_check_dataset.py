@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from autocal_cli.errors import Finding
-from autocal_cli.workflow.check_files import CheckOptions, check_files
-from autocal_cli.workflow.find_configs import find_configs
+from autocal_cli.workflow.check import CheckOptions, check_files, find_configs
 
 
 def config(train: str, scale: int = 2) -> str:

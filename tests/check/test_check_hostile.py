@@ -10,12 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocal_cli.calibration.block import block_schema
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.schema import block_schema
 from autocal_cli.check.checks import check
-from autocal_cli.check.mend import mend
-from autocal_cli.check.read import read_checked
-from autocal_cli.config.document import parse_document
+from autocal_cli.check.fix import mend
+from autocal_cli.check.model import read_checked
+from autocal_cli.config.files import parse_document
 from autocal_cli.config.trainers import TRAINERS, recognise_trainer
 from autocal_cli.errors import AutocalError, Finding
 

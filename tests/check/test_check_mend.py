@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
-from autocal_cli.check.mend import mend
-from autocal_cli.check.numbers import spelling
-from autocal_cli.check.read import read_checked
-from autocal_cli.config.document import parse_document
+from autocal_cli.check.fix import mend
+from autocal_cli.check.keys import spelling
+from autocal_cli.check.model import read_checked
+from autocal_cli.config.files import parse_document
 from autocal_cli.config.trainers import recognise_trainer
 
 PRESETS = load_presets()

@@ -14,8 +14,7 @@ import pytest
 from PIL import Image
 
 from autocal_cli.errors import Finding
-from autocal_cli.workflow.check_files import CheckOptions, check_files
-from autocal_cli.workflow.find_configs import Candidate
+from autocal_cli.workflow.check import Candidate, CheckOptions, check_files
 
 FOLDER = Path(__file__).parent / "mistakes"
 MISTAKES: list[dict[str, Any]] = tomllib.loads((FOLDER / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
@@ -45,11 +44,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the base configs are at home: their images and checkpoints."""
     home = tmp_path_factory.mktemp("mistakes")
     for name, first in (("train", 0), ("val", 10)):
-        _images(home / "data" / name / "hr", 96, first=first)
-        _images(home / "data" / name / "lr", 24, first=first)
-    for name, first in (("x2", 0), ("x2val", 10)):
-        _images(home / "data" / name / "hr", 96, first=first)
+        _images(home / "data" / name / "hr", 192, first=first)
         _images(home / "data" / name / "lr", 48, first=first)
+    for name, first in (("x2", 0), ("x2val", 10)):
+        _images(home / "data" / name / "hr", 192, first=first)
+        _images(home / "data" / name / "lr", 96, first=first)
     _images(home / "data" / "big", 400)
     (home / "data" / "big.txt").write_text("000.png\n001.png\n002.png\n", encoding="utf-8")
     return home
@@ -62,7 +61,7 @@ def base(name: str) -> str:
 
 def findings(text: str, name: str, folder: Path) -> list[Finding]:
     path = folder / name
-    run = check_files([Text(path, text)], CheckOptions())
+    run = check_files([Text(path, text)], CheckOptions(network="--net" in __import__("sys").argv))
     assert run.files[0].error is None
     return [finding for finding in run.findings if finding.severity != "info"]
 

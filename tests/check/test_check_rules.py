@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.workflow.calibrate_file import calibrate_file
-from autocal_cli.workflow.measure import DatasetOptions
+from autocal_cli.workflow.calibrate import calibrate_file
+from autocal_cli.workflow.dataset import DatasetOptions
 
 NANO = """\
 scale: 2

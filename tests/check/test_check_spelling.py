@@ -6,8 +6,8 @@ import pytest
 
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
-from autocal_cli.check.read import read_checked
-from autocal_cli.config.document import parse_document
+from autocal_cli.check.model import read_checked
+from autocal_cli.config.files import parse_document
 from autocal_cli.config.losses import nearest_type
 from autocal_cli.config.trainers import recognise_trainer
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.check.supported import PARAMETERS, supported
-from autocal_cli.config.record import LossTerm, SchedulingBlock, TrainingConfig
+from autocal_cli.check.block import GUIDE_PARAMETERS, supported
+from autocal_cli.config.model import LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 PRESETS = load_presets()
 HERE = Place("train.yml")
@@ -36,14 +36,14 @@ def test_whatever_calibration_writes_is_supported(network, total_iter, batch_siz
         "", "", scale=2, total_iter=total_iter, batch_size=batch_size, losses=losses, block=block, place=HERE
     )
     written = calibrate(config, network, None, PRESETS).parameters
-    for name in PARAMETERS:
+    for name in GUIDE_PARAMETERS:
         limits = supported(name, network, total_iter, PRESETS)
         assert limits.low <= written[name].value <= limits.high, name
 
 
 def test_the_range_is_pinned_for_nano() -> None:
     nano = NetworkFingerprint(type="paragonsr2_nano", family="paragonsr2", variant="nano", parameters=10_595, scale=2)
-    ranges = {name: supported(name, nano, 40_000, PRESETS) for name in PARAMETERS}
+    ranges = {name: supported(name, nano, 40_000, PRESETS) for name in GUIDE_PARAMETERS}
     assert {name: (round(r.low, 4), round(r.high, 4)) for name, r in ranges.items()} == {
         "momentum": (0.6652, 0.936),
         "adaptation_rate": (0.0067, 0.0352),

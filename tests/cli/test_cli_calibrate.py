@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from autocal_cli.workflow import calibrate_file
+from autocal_cli.workflow import calibrate as calibrate_file
 
 Run = Callable[..., "object"]
 

@@ -69,11 +69,3 @@ def test_arguments_that_the_network_lacks_are_reported():
     assert "train.yml:4:14: warning network-argument-unknown" in told
     assert "Did you mean 'num_blocks'?" in told
     assert "train.yml:5:16: warning network-argument-unknown" in told
-
-
-def test_the_replay_is_as_it_was_approved(autocal, monkeypatch):
-    folder = CASES / "replayed"
-    monkeypatch.chdir(folder)
-    ran = autocal("replay", ".", "--config", "resolved.yml")
-    assert ran.code == 0
-    compare(folder / "replay.txt", ran.out + b"--- findings\n" + ran.err.encode())

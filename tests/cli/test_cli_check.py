@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from autocal_cli.check.catalogue import load_catalogue
-from autocal_cli.workflow import check_files
+from autocal_cli.workflow import check as check_files
 
 CASES = Path(__file__).parent.parent / "cases_check"
 RESOLVED = Path(__file__).parent.parent / "cases"

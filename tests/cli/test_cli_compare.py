@@ -41,7 +41,7 @@ def two(tmp_path, monkeypatch):
     [
         ("diff_networks.txt", "automatic/resolved.yml", "between_presets/resolved.yml"),
         ("diff_by_hand.txt", "automatic/train.yml", "manual_mode/train.yml"),
-        ("diff_losses.txt", "replayed/resolved.yml", "unknown_network/train.yml"),
+        ("diff_losses.txt", "two_losses/resolved.yml", "unknown_network/train.yml"),
         ("diff_overrides.txt", "by_hand/resolved.yml", "override/resolved.yml"),
     ],
 )

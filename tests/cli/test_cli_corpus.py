@@ -14,12 +14,12 @@ from ruamel.yaml import YAML
 
 from autocal_cli.calibration.json_schema import json_schema
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.trainers import FORK
-from autocal_cli.workflow.compare_files import compare_files
-from autocal_cli.workflow.measure import DatasetOptions, measure_network
-from autocal_cli.workflow.resolve import resolve
+from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.dataset import DatasetOptions, measure_network
+from autocal_cli.workflow.explain import compare_files
 
 pytestmark = pytest.mark.corpus
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from autocal_cli.workflow.list_networks import matches
+from autocal_cli.workflow.networks import matches
 
 TRAINER = Path(__file__).parents[1] / "trainer"
 

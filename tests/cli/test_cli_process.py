@@ -36,7 +36,7 @@ def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
 INTERRUPTED = """
 import os, signal, sys
 from autocal_cli.cli import main
-from autocal_cli.dataset import measure
+from autocal_cli.dataset import scan as measure
 read = measure.read_image
 def read_and_interrupt(path, *options):
     if path.name == "150.png":

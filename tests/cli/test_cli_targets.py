@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autocal_cli.workflow.run_trainer import read_source
+from autocal_cli.workflow.run import read_source
 
 NATIVE = {
     "enabled", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",

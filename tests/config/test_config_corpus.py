@@ -7,12 +7,10 @@ import re
 import pytest
 import yaml
 
-from autocal_cli.config.document import MappingNode, parse_document
-from autocal_cli.config.edits import splice
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.patch import plan_patch, text_without
-from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, text_without, verify_patch
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.yaml.document import MappingNode, lookup, read_value
+from autocal_cli.config.yaml.edit import splice
 
 pytestmark = pytest.mark.corpus
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import DatasetSection
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import DatasetSection
 
 
 def sections(text: str) -> tuple[DatasetSection, ...]:

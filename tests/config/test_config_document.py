@@ -7,9 +7,9 @@ import time
 import pytest
 import yaml
 
-from autocal_cli.config.comments import all_comments
-from autocal_cli.config.document import MAX_BYTES, MAX_DEPTH, parse_document
-from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.yaml.document import MAX_BYTES, MAX_DEPTH, lookup, read_value
+from autocal_cli.config.yaml.edit import all_comments
 from autocal_cli.errors import AutocalError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.config.edits import Edit, inverse, splice
+from autocal_cli.config.yaml.edit import Edit, inverse, splice
 
 
 @pytest.mark.parametrize(

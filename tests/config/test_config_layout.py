@@ -7,10 +7,10 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.yaml.document import lookup, read_value
 from autocal_cli.errors import AutocalError
 
 

@@ -7,9 +7,8 @@ import yaml
 from config_texts import configs
 from hypothesis import HealthCheck, given, settings
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.parsing import LIBYAML, parse_events
-from autocal_cli.config.tree import TreeBuilder
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.yaml.document import LIBYAML, TreeBuilder, parse_events
 from autocal_cli.errors import AutocalError
 
 needs_libyaml = pytest.mark.skipif(not LIBYAML, reason="PyYAML was built without libyaml")

@@ -10,10 +10,8 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.edits import splice
-from autocal_cli.config.patch import plan_patch, text_without
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, text_without, verify_patch
+from autocal_cli.config.yaml.edit import splice
 from autocal_cli.errors import AutocalError
 
 PATH = ("train", "sched")

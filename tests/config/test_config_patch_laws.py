@@ -9,11 +9,9 @@ from config_texts import PATH, WANTED, configs
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.edits import inverse, splice
-from autocal_cli.config.patch import plan_patch, text_without
-from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, text_without, verify_patch
+from autocal_cli.config.yaml.document import lookup, read_value
+from autocal_cli.config.yaml.edit import inverse, splice
 from autocal_cli.errors import AutocalError
 
 laws = settings(

@@ -9,12 +9,12 @@ from config_texts import configs
 from hypothesis import HealthCheck, assume, given, settings
 
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import BLOCK_KEY
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.workflow.resolve import resolve
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.workflow.calibrate import resolve
 
 NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in", "0" * 64)
 

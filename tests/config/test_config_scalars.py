@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from autocal_cli.config.scalars import read_plain, read_tagged, write_scalar
+from autocal_cli.config.yaml.scalars import read_plain, read_tagged, write_scalar
 
 NUMBER_LIKE = "0123456789+-._:eExbo_~yntfolNaI"
 

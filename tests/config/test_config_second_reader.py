@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.reading import lookup, same_data
-from autocal_cli.config.second_reader import other_readings
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.yaml.document import lookup, same_data
+from autocal_cli.config.yaml.verify import other_readings
 
 BLOCK, FLOW = False, True
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.config.storage import read_bytes, replace_file
+from autocal_cli.config.files import read_bytes, replace_file
 from autocal_cli.errors import AutocalError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes as POSIX has them")
@@ -194,7 +194,7 @@ def test_content_reaches_the_disk_before_the_name(config, monkeypatch):
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from autocal_cli.config.storage import replace_file
+from autocal_cli.config.files import replace_file
 from autocal_cli.errors import AutocalError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

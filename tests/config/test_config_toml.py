@@ -7,9 +7,9 @@ from textwrap import dedent
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.reading import lookup, read_value
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.yaml.document import lookup, read_value
 from autocal_cli.errors import AutocalError
 
 NEOSR = dedent("""\

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from test_config_toml import NEOSR
 from toml_texts import toml_configs
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.edits import Edit, Patch, splice
-from autocal_cli.config.patch import plan_patch, text_without
-from autocal_cli.config.reading import lookup, read_value
-from autocal_cli.config.toml_render import render_inline
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, text_without, verify_patch
+from autocal_cli.config.toml import render_inline
+from autocal_cli.config.yaml.document import lookup, read_value
+from autocal_cli.config.yaml.edit import Edit, Patch, splice
 from autocal_cli.errors import VerificationError
 
 BLOCK = ("train", "dynamic_loss_scheduling")

@@ -7,10 +7,10 @@ from textwrap import dedent
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.reading import lookup
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.trainers import TRAINERS, recognise_trainer
+from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError
 
 LOSS_LIST = "losses: [{type: l1loss}]"

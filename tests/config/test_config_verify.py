@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.edits import Edit, splice
-from autocal_cli.config.patch import Patch, plan_patch
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, verify_patch
+from autocal_cli.config.yaml.edit import Edit, Patch, splice
 from autocal_cli.errors import VerificationError
 
 BEFORE = """\

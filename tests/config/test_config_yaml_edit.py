@@ -6,11 +6,9 @@ import pytest
 import yaml
 import yaml_edit
 
-from autocal_cli.config.document import MappingNode, parse_document
-from autocal_cli.config.edits import splice
-from autocal_cli.config.patch import plan_patch
-from autocal_cli.config.reading import lookup
-from autocal_cli.config.verify import verify_patch
+from autocal_cli.config.files import parse_document, plan_patch, verify_patch
+from autocal_cli.config.yaml.document import MappingNode, lookup
+from autocal_cli.config.yaml.edit import splice
 from autocal_cli.errors import AutocalError
 
 PATH = ("train", "sched")

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset import measure
-from autocal_cli.dataset.cached_reads import from_text, to_text
+from autocal_cli.dataset import scan as measure
+from autocal_cli.dataset.cache import from_text, to_text
 from autocal_cli.dataset.decode import Wanted, read_image
-from autocal_cli.dataset.ledger import Ledger
-from autocal_cli.dataset.measure import read_measured
-from autocal_cli.dataset.scan import scan
+from autocal_cli.dataset.health import Ledger
+from autocal_cli.dataset.scan import read_measured, scan
 
 
 @pytest.fixture

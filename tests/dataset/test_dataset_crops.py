@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from autocal_cli.dataset.crops import Cut, drawn
-from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
-from autocal_cli.dataset.ledger import Ledger
-from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
-from autocal_cli.dataset.record import TrainingCrops
+from autocal_cli.dataset.decode import Cut, Wanted, WorkingImage, read_image
+from autocal_cli.dataset.health import Ledger
+from autocal_cli.dataset.metrics import raw_metrics_of_one
+from autocal_cli.dataset.model import TrainingCrops
 from autocal_cli.dataset.sampling import sample_order
-from autocal_cli.dataset.scan import scan
+from autocal_cli.dataset.scan import drawn, scan
 from autocal_cli.errors import AutocalError
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"

@@ -14,8 +14,8 @@ from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset import decode
 from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
-from autocal_cli.dataset.record import FileIssue
-from autocal_cli.dataset.source import printable
+from autocal_cli.dataset.listing import printable
+from autocal_cli.dataset.model import FileIssue
 
 RNG = np.random.default_rng(5)
 COLOURS = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)

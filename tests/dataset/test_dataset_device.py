@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autocal_cli.dataset.device import pick_device
+from autocal_cli.dataset.scan import pick_device
 from autocal_cli.errors import AutocalError
 
 

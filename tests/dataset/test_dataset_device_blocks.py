@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from autocal_cli.dataset import device_blocks, scan
+from autocal_cli.dataset import scan
+from autocal_cli.dataset import scan as device_blocks
 from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
-from autocal_cli.dataset.device_blocks import measured
-from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
-from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.metrics import raw_metrics_of_one
+from autocal_cli.dataset.model import FileIssue
+from autocal_cli.dataset.scan import measured
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 CPU = torch.device("cpu")

@@ -15,11 +15,12 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 from PIL.WebPImagePlugin import WebPImageFile
 
-from autocal_cli.dataset import decode, fast
+from autocal_cli.dataset import decode
+from autocal_cli.dataset import decode as fast
 from autocal_cli.dataset.decode import WorkingImage, read_image
-from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
-from autocal_cli.dataset.record import FileIssue
-from autocal_cli.dataset.reference import load_reference
+from autocal_cli.dataset.metrics import raw_metrics_of_one
+from autocal_cli.dataset.model import FileIssue
+from autocal_cli.dataset.sampling import load_reference
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 PHOTO = Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 200))

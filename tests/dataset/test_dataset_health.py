@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.duplicates import NEAR_BITS, close_pairs, exact_duplicates, near_duplicates
-from autocal_cli.dataset.health import BLOCKY, FLAT_DEVIATION, LISTED, assess
-from autocal_cli.dataset.report_record import Duplicates, ImageFacts, ImageRow, Named
+from autocal_cli.dataset.health import (
+    BLOCKY,
+    FLAT_DEVIATION,
+    LISTED,
+    NEAR_BITS,
+    assess,
+    close_pairs,
+    exact_duplicates,
+    near_duplicates,
+)
+from autocal_cli.dataset.model import Duplicates, ImageFacts, ImageRow, Named
 
 SPREAD = 0x0123_4567_89AB_CDEF  # multiplied by, neighbours differ in many bits
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, features
 
-from autocal_cli.dataset.record import DatasetFingerprint
+from autocal_cli.dataset.model import DatasetFingerprint
 from autocal_cli.dataset.scan import scan
 
 COLOURS = np.random.default_rng(11).integers(0, 256, (40, 60, 3)).astype(np.uint8)

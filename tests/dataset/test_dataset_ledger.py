@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.ledger import BINS, EXTREMES, Ledger, histogram
-from autocal_cli.dataset.record import METRIC_NAMES
-from autocal_cli.dataset.report_record import OVERALL, DatasetReport
+from autocal_cli.dataset.health import BINS, EXTREMES, Ledger, histogram
+from autocal_cli.dataset.model import METRIC_NAMES, OVERALL, DatasetReport
 from autocal_cli.dataset.scan import scan
 
 

@@ -12,9 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.file_table import ListedFile
-from autocal_cli.dataset.listing import identity, list_images
-from autocal_cli.dataset.named import read_meta_info
+from autocal_cli.dataset.listing import ListedFile, identity, list_images, read_meta_info
 from autocal_cli.errors import AutocalError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions as POSIX has them")

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy import ndimage
 
-from autocal_cli.dataset import metrics
-from autocal_cli.dataset.metrics import occupied_colours, raw_metrics
+from autocal_cli.dataset import metrics_device as metrics
+from autocal_cli.dataset.metrics_device import occupied_colours, raw_metrics
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 

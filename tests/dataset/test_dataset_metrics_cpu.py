@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from autocal_cli.dataset import measure as measuring
+from autocal_cli.dataset import scan as measuring
 from autocal_cli.dataset.decode import WorkingImage
-from autocal_cli.dataset.measure import measure, read_measured
-from autocal_cli.dataset.metrics import raw_metrics
-from autocal_cli.dataset.metrics_cpu import raw_metrics_of_one
-from autocal_cli.dataset.record import FileIssue
+from autocal_cli.dataset.metrics import raw_metrics_of_one
+from autocal_cli.dataset.metrics_device import raw_metrics
+from autocal_cli.dataset.model import FileIssue
+from autocal_cli.dataset.scan import measure, read_measured
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 CPU = torch.device("cpu")

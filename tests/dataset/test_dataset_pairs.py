@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.dataset.file_table import ListedFile
-from autocal_cli.dataset.named import MetaInfo
+from autocal_cli.dataset.listing import ListedFile, MetaInfo
 from autocal_cli.dataset.pairs import match, partner_stem, sample_pairs, sizes_of
 
 

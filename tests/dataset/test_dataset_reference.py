@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.record import METRIC_NAMES
-from autocal_cli.dataset.reference import load_reference, parse_reference, percentile
+from autocal_cli.dataset.model import METRIC_NAMES
+from autocal_cli.dataset.sampling import load_reference, parse_reference, percentile
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.record import METRIC_NAMES
+from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.dataset.sampling import CHECK_EVERY, LEAST_SAMPLE, Tally, sample_order, summarise
 
 

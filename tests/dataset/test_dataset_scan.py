@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.metric_numbers import METRIC_VERSION
-from autocal_cli.dataset.record import DatasetFingerprint
-from autocal_cli.dataset.sample import ScanProgress
-from autocal_cli.dataset.scan import scan
+from autocal_cli.dataset.metrics import METRIC_VERSION
+from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.dataset.scan import ScanProgress, scan
 from autocal_cli.errors import AutocalError
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"

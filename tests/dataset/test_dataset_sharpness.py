@@ -14,9 +14,9 @@ from PIL import Image
 from scipy import ndimage
 
 from autocal_cli.dataset.decode import Wanted, read_image
-from autocal_cli.dataset.metrics import native_edge_share
-from autocal_cli.dataset.metrics_cpu import native_edge_share_of_one
-from autocal_cli.dataset.sharpness import STEPS, native_boxes, native_sharpness, summarise_sharpness
+from autocal_cli.dataset.facts import STEPS, native_boxes, native_sharpness, summarise_sharpness
+from autocal_cli.dataset.metrics import native_edge_share_of_one
+from autocal_cli.dataset.metrics_device import native_edge_share
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 PHOTOGRAPHIC = ("bricks", "dead_leaves", "flowers", "foliage", "market", "stones")  # of those drawn, with fine detail

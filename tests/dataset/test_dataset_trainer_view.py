@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.record import Sighting
+from autocal_cli.dataset.model import Sighting
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW, trainer_findings
 from autocal_cli.errors import Place
 

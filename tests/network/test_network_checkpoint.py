@@ -15,13 +15,12 @@ import pytest
 import torch
 from torch import nn
 
-from autocal_cli.config.record import NetworkOptions
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.checkpoint import checkpoint_parameters
-from autocal_cli.network.checkpoint_builder import Checkpoint
+from autocal_cli.network.checkpoint import Checkpoint, checkpoint_parameters
 from autocal_cli.network.fingerprint import fingerprint_network
-from autocal_cli.network.paragonsr2 import build_variant
-from autocal_cli.network.record import Passed
+from autocal_cli.network.model import Passed
+from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.network.sources import NetworkSources
 
 NETWORK = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 4).half())

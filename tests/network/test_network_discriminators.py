@@ -8,12 +8,11 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding, Place
-from autocal_cli.network.discriminator_fingerprint import fingerprint_discriminator
-from autocal_cli.network.discriminators import COUNTS, KINDS, arguments_of, conv, patch_gan
+from autocal_cli.network.discriminators import COUNTS, KINDS, arguments_of, conv, fingerprint_discriminator, patch_gan
 from autocal_cli.network.fingerprint import fingerprint_network
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 
 
 def fingerprint(

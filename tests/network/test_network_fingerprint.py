@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import fingerprint_network
-from autocal_cli.network.paragonsr2 import VARIANTS
-from autocal_cli.network.record import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.paragonsr2.first import VARIANTS
 
 PLACE = Place("train.yml", 10, 1)
 
@@ -158,5 +158,5 @@ def test_other_channel_counts_are_measured_on_images_with_as_many() -> None:
 
 
 def test_the_record_does_not_need_torch() -> None:
-    code = "import sys, autocal_cli.network.record, autocal_cli.network.arguments; sys.exit('torch' in sys.modules)"
+    code = "import sys, autocal_cli.network.model, autocal_cli.network.arguments; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

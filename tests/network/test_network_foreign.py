@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.builders import builders_for
-from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.fingerprint import ask
-from autocal_cli.network.foreign import Foreign, trainer
-from autocal_cli.network.foreign_process import ForeignProcess
-from autocal_cli.network.record import NetworkFingerprint, Passed
+from autocal_cli.network.fingerprint import BuiltIn, ask, builders_for
+from autocal_cli.network.model import NetworkFingerprint, Passed
 from autocal_cli.network.sources import NetworkSources, find_checkout
+from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, trainer
 
 pytestmark = pytest.mark.xdist_group("foreign networks")  # one worker, so that their processes are started once
 

@@ -11,13 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
-from autocal_cli.network.layers import sizes_of
-from autocal_cli.network.paragonsr2 import VARIANTS, ParagonSR2, build_variant
-from autocal_cli.network.paragonsr2_arguments import ARGUMENTS
-from autocal_cli.network.paragonsr2_base import ClassicalUpsampler
-from autocal_cli.network.paragonsr2_layers import first_layers
-from autocal_cli.network.structure import count_parameters, structure_hash
-from autocal_cli.network.window_attention import WINDOW, WindowAttention, window_starts
+from autocal_cli.config.model import NetworkOptions
+from autocal_cli.errors import Place
+from autocal_cli.network.fingerprint import fingerprint_network
+from autocal_cli.network.measure import count_parameters, structure_hash
+from autocal_cli.network.paragonsr2.first import (
+    VARIANTS,
+    WINDOW,
+    ClassicalUpsampler,
+    ParagonSR2,
+    WindowAttention,
+    build_variant,
+    window_starts,
+)
+from autocal_cli.network.paragonsr2.options import ARGUMENTS
 
 FIXED = 72  # the base's kernels: 3 channels, 7 and 5 taps, across and down
 
@@ -44,8 +51,9 @@ SIZES = [
 
 @pytest.mark.parametrize(("variant", "scale", "parameters", "gmac"), SIZES)
 def test_sizes_are_those_of_the_trainers_networks(variant: str, scale: int, parameters: int, gmac: str) -> None:
-    sizes = sizes_of(first_layers(**{**VARIANTS[variant].arguments(), "scale": scale}))
-    assert (sizes.parameters, f"{sizes.macs_per_pixel * 64 * 64 / 1e9:.3f}") == (parameters, gmac)
+    found = fingerprint_network(NetworkOptions(f"paragonsr2_{variant}", {}, Place("train.yml"), {}), scale)
+    assert found.macs_per_pixel is not None
+    assert (found.parameters, f"{found.macs_per_pixel * 64 * 64 / 1e9:.3f}") == (parameters, gmac)
 
 
 @pytest.mark.parametrize("variant", ["nano", "micro", "tiny", "xs", "s"])

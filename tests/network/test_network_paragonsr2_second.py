@@ -7,16 +7,20 @@ import inspect
 import pytest
 import torch
 
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import fingerprint_network
-from autocal_cli.network.layers import sizes_of
-from autocal_cli.network.paragonsr2_second import SecondParagonSR2, build_second_variant
-from autocal_cli.network.paragonsr2_second_arguments import ACCEPTED, ARGUMENTS, VARIANTS
-from autocal_cli.network.paragonsr2_second_blocks import GatedMixer, InvertedBottleneck, SlimChannelGate
-from autocal_cli.network.paragonsr2_second_layers import second_layers
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.network.shifted_windows import ShiftedWindows
+from autocal_cli.network.measure import Count, count_macs, count_parameters
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.paragonsr2.options import ACCEPTED, SECOND_ARGUMENTS, SECOND_VARIANTS
+from autocal_cli.network.paragonsr2.second import (
+    GatedMixer,
+    InvertedBottleneck,
+    SecondParagonSR2,
+    ShiftedWindows,
+    SlimChannelGate,
+    build_second_variant,
+)
 
 # Measured on the trainer's second generation: all parameters, and GMAC of a 64x64 input.
 SIZES = [
@@ -60,11 +64,14 @@ def test_sizes_are_those_of_the_trainers_networks(variant: str, scale: int, para
     ],
 )
 def test_structural_switches(arguments: dict[str, Value], parameters: int, macs: int) -> None:
-    sizes = sizes_of(second_layers(2, **arguments))  # type: ignore[arg-type]
-    assert (sizes.parameters, sizes.macs_per_pixel * 64 * 64) == (parameters, macs)
+    with torch.device("meta"):
+        network = SecondParagonSR2(2, **arguments)  # type: ignore[arg-type]
+    count = count_macs(network, lambda: network, [3], seconds=60)
+    assert isinstance(count, Count)
+    assert (count_parameters(network), count.macs_per_pixel * 64 * 64) == (parameters, macs)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SECOND_VARIANTS)
 @pytest.mark.parametrize("size", [(1, 1), (9, 21)])
 def test_any_image_is_enlarged_by_the_scale_and_everything_but_the_base_learns(
     variant: str, size: tuple[int, int]
@@ -108,8 +115,8 @@ def test_parts_keep_the_shape(part: torch.nn.Module) -> None:
 
 
 def test_every_argument_of_the_constructor_has_a_kind() -> None:
-    assert tuple(inspect.signature(SecondParagonSR2).parameters) == tuple(ARGUMENTS)
-    assert set(ACCEPTED) < set(ARGUMENTS)
+    assert tuple(inspect.signature(SecondParagonSR2).parameters) == tuple(SECOND_ARGUMENTS)
+    assert set(ACCEPTED) < set(SECOND_ARGUMENTS)
 
 
 # The class of both generations has one name: arguments tell them apart.

@@ -12,18 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import NetworkOptions, Value
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network import foreign
-from autocal_cli.network.built_in import BuiltIn
-from autocal_cli.network.fingerprint import ask, fingerprint_network
-from autocal_cli.network.foreign import Foreign, spandrel
-from autocal_cli.network.foreign_process import ForeignProcess
-from autocal_cli.network.record import NAME_ANOTHER, NetworkFingerprint, Passed
-from autocal_cli.network.spandrel_arguments import TrainerNames
-from autocal_cli.network.spandrel_types import spandrel_installed, spandrel_types, types_elsewhere
+from autocal_cli.network.fingerprint import BuiltIn, ask, fingerprint_network
+from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.subprocess import client as foreign
+from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, spandrel
+from autocal_cli.network.subprocess.spandrel import TrainerNames, spandrel_installed, spandrel_types, types_elsewhere
 
 pytestmark = [pytest.mark.spandrel, pytest.mark.xdist_group("spandrel")]  # one process of it for all
 needs_spandrel = pytest.mark.skipif(not spandrel_installed(), reason="spandrel is not installed")

@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.record import LossTerm
+from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
 from autocal_cli.network.discriminators import COUNTS
-from autocal_cli.network.structure import count_parameters
-from autocal_cli.probing import adversarial, frequency, pixel, ssim
+from autocal_cli.network.measure import count_parameters
+from autocal_cli.probing import losses
 from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.known import UnknownLossError, build_loss
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.losses import UnknownLossError, build_loss, gradient_norms
 
 
 def term(type: str, weight: float = 1.0, **arguments: object) -> LossTerm:
@@ -31,10 +30,10 @@ def image(*values: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("loss", "value", "gradient"),
     [
-        (pixel.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
-        (pixel.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
-        (pixel.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
-        (pixel.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
+        (losses.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
+        (losses.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
+        (losses.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
+        (losses.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
     ],
 )
 def test_pixel_losses_of_two_pixels(loss, value, gradient):
@@ -47,13 +46,13 @@ def test_pixel_losses_of_two_pixels(loss, value, gradient):
 
 def test_the_l1_of_a_spectrum_counts_real_and_imaginary_parts():
     # d = 0.3, -0.1: the transform of a line of two is (0.2, 0.4), both real
-    assert frequency.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
+    assert losses.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
 
 
 def test_the_focal_loss_weighs_each_frequency_by_its_size():
     # d = 0.3, -0.1: orthonormal (0.2, 0.4) / sqrt 2, of squares 0.02, 0.08; weights 1/2 and 1
     x = image(0.8, 0.4).requires_grad_()
-    found = frequency.focal_frequency()(x, image(0.5, 0.5))
+    found = losses.focal_frequency()(x, image(0.5, 0.5))
     assert found.item() == pytest.approx(50 * (0.01 + 0.08) / 2, rel=1e-5)
     (gradient,) = torch.autograd.grad(found, x)
     # 50/2 (w_0 |X_0|^2 + w_1 |X_1|^2): d/dx = 25 (w_0 (x_0 + x_1) +- w_1 (x_0 - x_1))
@@ -62,16 +61,16 @@ def test_the_focal_loss_weighs_each_frequency_by_its_size():
 
 def test_equal_images_have_no_focal_loss_and_no_nan():
     same = torch.full((2, 3, 8, 8), 0.5, requires_grad=True)
-    found = frequency.focal_frequency()(same, same.detach())
+    found = losses.focal_frequency()(same, same.detach())
     assert found.item() == 0.0
     assert torch.isfinite(torch.autograd.grad(found, same)[0]).all()
 
 
 def test_ssim_of_flat_images_is_their_luminance_term():
     x, y = torch.full((2, 3, 192, 192), 0.4), torch.full((2, 3, 192, 192), 0.6)
-    luminance = (2 * 0.4 * 0.6 + ssim.C1) / (0.4**2 + 0.6**2 + ssim.C1)
-    assert ssim.ssim()(x, y).item() == pytest.approx(1 - luminance, rel=1e-3)
-    assert ssim.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
+    luminance = (2 * 0.4 * 0.6 + losses.C1) / (0.4**2 + 0.6**2 + losses.C1)
+    assert losses.ssim()(x, y).item() == pytest.approx(1 - luminance, rel=1e-3)
+    assert losses.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
 
 
 def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
@@ -79,17 +78,17 @@ def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
     y = 0.5 + 0.1 * torch.randn(1, 1, 192, 192)
     x = 0.5 + 0.5 * (y - 0.5)
     variances = [0.1**2 / 4**scale for scale in range(5)]  # of noise, whose means of 2x2 have a quarter
-    contrasts = [(2 * 0.5 * s + ssim.C2) / (1.25 * s + ssim.C2) for s in variances]
-    assert ssim.ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - contrasts[0], abs=0.01)
-    index = math.prod(contrast**b for contrast, b in zip(contrasts, ssim.EXPONENTS, strict=True))
-    assert ssim.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
+    contrasts = [(2 * 0.5 * s + losses.C2) / (1.25 * s + losses.C2) for s in variances]
+    assert losses.ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - contrasts[0], abs=0.01)
+    index = math.prod(contrast**b for contrast, b in zip(contrasts, losses.EXPONENTS, strict=True))
+    assert losses.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
 
 
 @pytest.mark.parametrize("is_prod", [True, False])
 def test_ms_ssim_of_an_image_with_itself_is_zero_and_of_noise_near_one(is_prod):
     torch.manual_seed(1)
     x, y = torch.rand(2, 3, 96, 96), torch.rand(2, 3, 96, 96)
-    loss = ssim.ms_ssim(is_prod=is_prod)
+    loss = losses.ms_ssim(is_prod=is_prod)
     assert loss(x, x).item() == pytest.approx(0.0, abs=1e-4)
     assert loss(x, y).item() > 0.6
 
@@ -106,7 +105,7 @@ def test_ms_ssim_of_an_image_with_itself_is_zero_and_of_noise_near_one(is_prod):
 )
 def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, value, slope):
     judged = torch.full((4, 1), 2.0, requires_grad=True)
-    found = adversarial.generator_loss(gan_type)(judged)
+    found = losses.generator_loss(gan_type)(judged)
     found.backward()
     assert found.item() == pytest.approx(value, rel=1e-5)
     assert judged.grad.sum().item() == pytest.approx(slope, rel=1e-5)
@@ -125,7 +124,7 @@ def test_an_adversarial_loss_is_measured_through_its_discriminator():
 def test_the_gradient_norm_of_a_mean_l1_follows_from_the_sizes_alone():
     x, y = torch.rand(4, 3, 8, 8, requires_grad=True), torch.rand(4, 3, 8, 8)
     pixels = 3 * 8 * 8
-    assert gradient_norms([pixel.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
+    assert gradient_norms([losses.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,25 @@ import pytest
 import torch
 from PIL import Image
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import LossTerm
-from autocal_cli.dataset.source import ImageSource
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import LossTerm
+from autocal_cli.dataset.listing import ImageSource
 from autocal_cli.errors import Place
-from autocal_cli.probing import pixel
-from autocal_cli.probing.crops import Images, batches
-from autocal_cli.probing.measure import log_deviation, probe_losses
-from autocal_cli.probing.networks import start_discriminator, start_network
-from autocal_cli.probing.probe import MOST_IMAGES, Plan, probe
-from autocal_cli.probing.record import LossProbe, labelled, names_of, weighed
-from autocal_cli.workflow.measure import measure_network
+from autocal_cli.probing import losses
+from autocal_cli.probing.model import LossProbe, labelled, names_of, weighed
+from autocal_cli.probing.probe import (
+    MOST_IMAGES,
+    Images,
+    Plan,
+    batches,
+    log_deviation,
+    probe,
+    probe_losses,
+    start_discriminator,
+    start_network,
+)
+from autocal_cli.workflow.dataset import measure_network
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images"
 
@@ -59,7 +66,7 @@ def test_values_gradients_and_noise_come_from_the_batches():
     levels = (0.1, 0.2, 0.4)
     given = [(torch.zeros(2, 1, 2, 2), torch.full((2, 1, 2, 2), level)) for level in levels]
     terms = {name: LossTerm(name, "pixel", 1.0, Place("")) for name in ("l1", "mse")}
-    l1, mse = probe_losses(given, lambda low: low.clone(), {"l1": pixel.l1(), "mse": pixel.mse()}, terms)
+    l1, mse = probe_losses(given, lambda low: low.clone(), {"l1": losses.l1(), "mse": losses.mse()}, terms)
     assert l1.value == pytest.approx(statistics.fmean(levels), rel=1e-5)
     assert mse.value == pytest.approx(statistics.fmean(level**2 for level in levels), rel=1e-5)
     assert l1.noise == pytest.approx(math.log(2), rel=1e-5)  # of log 0.1, log 0.2, log 0.4

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from autocal_cli.calibration.record import Placement
-from autocal_cli.report.axis_drawing import axis_drawing
-from autocal_cli.report.terminal import WholeOrNot
+from autocal_cli.calibration.model import Placement
+from autocal_cli.report.calibration import WholeOrNot, axis_drawing
 
 NAMES = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
 POSITION = st.floats(0, 7)

@@ -12,29 +12,38 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from autocal_cli.dataset.record import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
-from autocal_cli.dataset.report_record import (
+from autocal_cli.dataset.model import (
     CSV_COLUMNS,
+    METRIC_NAMES,
     OVERALL,
+    DatasetFingerprint,
     DatasetReport,
     Duplicates,
     Extreme,
     Extremes,
+    FileIssue,
     Health,
     ImageFacts,
     ImageRow,
+    MetricSummary,
     Named,
     NativeSharpness,
     SizedImage,
+    TrainingCrops,
 )
-from autocal_cli.report.as_json import dump
-from autocal_cli.report.dataset_csv import dataset_csv
+from autocal_cli.report.console import shows_blocks
+from autocal_cli.report.dataset import (
+    INSTALL_HASH,
+    and_more,
+    dataset_csv,
+    dataset_view,
+    health_lines,
+    share,
+    short_name,
+    sparkline,
+)
 from autocal_cli.report.dataset_html import dataset_page
-from autocal_cli.report.dataset_json import dataset_json
-from autocal_cli.report.dataset_terminal import dataset_view
-from autocal_cli.report.health_text import INSTALL_HASH, and_more, health_lines, share, short_name
-from autocal_cli.report.output import shows_blocks
-from autocal_cli.report.sparkline import sparkline
+from autocal_cli.report.json import dataset_json, dump
 
 NASTY = 'hr/<b>&"\n\x1b[31m.png'
 

@@ -9,16 +9,13 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from autocal_cli.calibration.model import Parameter, Step
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Parameter, Step
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.errors import Finding, Place
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.report.as_json import calibration_json, dump, finding_json
-from autocal_cli.report.differences import unified_diff
-from autocal_cli.report.output import one_line, show
-from autocal_cli.report.terminal import (
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.report.calibration import (
     calibration_view,
     explanation_view,
     findings_view,
@@ -26,7 +23,10 @@ from autocal_cli.report.terminal import (
     outcome_view,
     trail,
 )
-from autocal_cli.workflow.resolve import resolve
+from autocal_cli.report.comparison import unified_diff
+from autocal_cli.report.console import one_line, show
+from autocal_cli.report.json import calibration_json, dump, finding_json
+from autocal_cli.workflow.calibrate import resolve
 
 NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in", "0" * 64)
 

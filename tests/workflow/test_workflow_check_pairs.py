@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.errors import Finding
-from autocal_cli.workflow.check_pairs import check_pairs
+from autocal_cli.workflow.images import check_pairs
 
 TEXT = """\
 scale: 2

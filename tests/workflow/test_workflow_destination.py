@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.calibrate_file import calibrate_file
-from autocal_cli.workflow.destination import check_destination
-from autocal_cli.workflow.measure import DatasetOptions
+from autocal_cli.workflow.calibrate import calibrate_file
+from autocal_cli.workflow.dataset import DatasetOptions
+from autocal_cli.workflow.output import check_destination
 
 TEXT = """\
 # mine

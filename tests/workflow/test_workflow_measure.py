@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
+from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Presets
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.record import METRIC_NAMES
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.workflow.measure import DatasetOptions, measure_dataset, measure_network
-from autocal_cli.workflow.resolve import resolve
-from autocal_cli.workflow.roots import find_root
+from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.images import find_root
 
 PLACE = Place("train.yml", 3, 5)
 

@@ -10,17 +10,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.record import Presets
-from autocal_cli.config.document import ConfigDocument, parse_document
-from autocal_cli.config.layout import read_training_config
-from autocal_cli.config.record import KeyPath, Value
-from autocal_cli.config.scalars import write_scalar
-from autocal_cli.network.record import NetworkFingerprint
-from autocal_cli.workflow.calibrate_file import calibrate_file
-from autocal_cli.workflow.explain_file import explain_file
-from autocal_cli.workflow.measure import DatasetOptions
-from autocal_cli.workflow.resolve import resolve, text_digest
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.config.yaml.document import ConfigDocument
+from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.workflow.calibrate import calibrate_file, resolve, text_digest
+from autocal_cli.workflow.dataset import DatasetOptions
+from autocal_cli.workflow.explain import explain_file
 
 NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in", "0" * 64)
 HEAD = "scale: 2\nnetwork_g: {type: paragonsr2_nano}\ntrain:\n  total_iter: 40000  # long\n"

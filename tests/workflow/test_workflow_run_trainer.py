@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.run_trainer import config_argument, read_source, run_trainer
+from autocal_cli.workflow.run import config_argument, read_source, run_trainer
 
 once = pytest.mark.xdist_group("whole run")  # one worker, so that it is made once
 TRAINER = Path(__file__).parents[1] / "trainer"
@@ -243,8 +243,8 @@ def test_no_config_argument(arguments):
 @pytest.mark.corpus
 def test_real_configs_lose_the_block_and_nothing_else(corpus, tmp_path):
     """Every third config of the corpus, calibrated first."""
-    from autocal_cli.workflow.calibrate_file import calibrate_file
-    from autocal_cli.workflow.measure import DatasetOptions
+    from autocal_cli.workflow.calibrate import calibrate_file
+    from autocal_cli.workflow.dataset import DatasetOptions
 
     seen = 0
     for path in sorted((corpus / "configs").rglob("*.yml"))[::3]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.config.record import KeyPath, Value
+from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.settings import parse_settings
+from autocal_cli.workflow.config_file import parse_settings
 
 
 @pytest.mark.parametrize(

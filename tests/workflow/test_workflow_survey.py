@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.record import TrainingCrops
+from autocal_cli.dataset.model import TrainingCrops
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.measure import DatasetOptions, measure_dataset
-from autocal_cli.workflow.survey import Training, known_training, survey
-from autocal_cli.workflow.training_crops import training_crops
+from autocal_cli.workflow.dataset import (
+    DatasetOptions,
+    Training,
+    known_training,
+    measure_dataset,
+    survey,
+    training_crops,
+)
 
 TEXT = """\
 scale: 2

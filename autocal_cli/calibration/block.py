@@ -1,0 +1,364 @@
+"""The keys of a `dynamic_loss_scheduling` block: what each is, and what it may hold.
+
+What a user wrote is checked against this, and `autocal schema` tells it to editors. Ranges are those within which the
+scheduler is defined at all, far wider than what is sensible.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from autocal_cli.calibration.model import Presets
+from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
+from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.errors import AutocalError, Finding, Place
+
+RECORD_KEY = "calibration"
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number between `low` and `high`; `open_low`, `open_high`: that bound itself excluded. Or a boolean.
+
+    `description` says in a line or two what the key does.
+    """
+
+    type: Literal["number", "whole number", "boolean", "word"]
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+    description: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What is accepted, in words."""
+        if self.type == "boolean":
+            return "true or false"
+        if self.type == "word":
+            return " or ".join(self.words)
+        parts = []
+        if self.low > -math.inf:
+            parts.append(f"above {self.low:g}" if self.open_low else f"at least {self.low:g}")
+        if self.high < math.inf:
+            parts.append(f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
+        return f"a {self.type}, {' and '.join(parts)}" if parts else f"a {self.type}"
+
+    def accepts(self, value: Value) -> bool:
+        if self.type == "boolean":
+            return isinstance(value, bool)
+        if self.type == "word":
+            return value in self.words
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            return False
+        if self.type == "whole number" and not isinstance(value, int):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        return above and (value < self.high if self.open_high else value <= self.high)
+
+
+def _score(what: str) -> Field:
+    told = f"{what}, 0 to 1: a percentile among ordinary photographs. Measured where it is not written by hand."
+    return Field("number", 0.0, 1.0, description=told)
+
+
+_FIXED: Mapping[KeyPath, Field] = {
+    ("enabled",): Field(
+        "boolean", description="Whether the losses are watched at all; when false the configured weights stay."
+    ),
+    ("auto_calibrate",): Field(
+        "boolean",
+        description="true: autocal chooses what is not written by hand. false: nothing is chosen; a resolved block "
+        "says so, and a block by hand is left alone.",
+    ),
+    ("momentum",): Field(
+        "number",
+        0.0,
+        1.0,
+        open_high=True,
+        description="Memory of the averages of fidelity and separation, 1 / (1 - momentum) steps; longer where "
+        "the noise asks for it.",
+    ),
+    ("adaptation_rate",): Field(
+        "number",
+        0.0,
+        1.0,
+        open_low=True,
+        description="How far a step moves the logarithm of the adversarial losses' multiplier; up to ten times "
+        "that far outside.",
+    ),
+    ("adaptation_threshold",): Field(
+        "number",
+        0.0,
+        description="Dead band around the edges of the budget and of the separation, as a part of each.",
+    ),
+    ("min_weight",): Field(
+        "number", 0.0, 1.0, open_low=True, description="The lowest multiplier of the adversarial losses."
+    ),
+    ("max_weight",): Field("number", 1.0, description="The highest multiplier of the adversarial losses."),
+    ("baseline_iterations",): Field(
+        "whole number",
+        1,
+        description="Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
+    ),
+    ("fidelity_budget",): Field(
+        "number",
+        0.0,
+        3.0,
+        open_low=True,
+        description="How many dB of PSNR the adversarial losses may cost before they are lowered.",
+    ),
+    ("mode",): Field(
+        "word", words=("act", "observe"), description="act: the multiplier moves. observe: it is only reported."
+    ),
+    ("training_config", "total_iterations"): Field(
+        "whole number",
+        1,
+        description="Steps of the run. It counts only where the trainer's own train.total_iter is missing.",
+    ),
+    ("training_config", "dataset_info", "texture_variance"): _score("Texture of the training images"),
+    ("training_config", "dataset_info", "edge_density"): _score("Density of edges in the training images"),
+    ("training_config", "dataset_info", "color_variation"): _score("Variety of colour in the training images"),
+    ("training_config", "dataset_info", "overall_complexity"): _score(
+        "Complexity of the training images, from all three"
+    ),
+    ("stability", "spike_z"): Field(
+        "number", 0.0, open_low=True, description="A loss that many standard deviations above its average is a spike."
+    ),
+    ("stability", "cusum_k"): Field(
+        "number", 0.0, description="Slack a step of the CUSUM that watches for divergence, in standard deviations."
+    ),
+    ("stability", "cusum_h"): Field(
+        "number", 0.0, open_low=True, description="The sum at which the CUSUM calls a loss diverging."
+    ),
+}
+
+_SECTIONS: Mapping[KeyPath, str] = {
+    (): "Keeps the adversarial losses within a budget of fidelity during training; `autocal calibrate` fills it in.",
+    ("phases",): "How fast the multiplier moves over the run. Each phase ends later than the one before it.",
+    ("stability",): "The watch on every loss: when it speaks.",
+    ("training_config",): "What the schedule is calibrated for, where it is written by hand.",
+    ("training_config", "dataset_info"): "Scores of the training images: percentiles among ordinary photographs.",
+    (RECORD_KEY,): "autocal's record of the calibration, by which it tells its values from yours. Not to be edited.",
+}
+
+
+def block_schema(presets: Presets) -> dict[KeyPath, Field]:
+    """Every key path of a block that autocal knows, in the order in which a resolved block holds them."""
+    schema = dict(_FIXED)
+    for phase in presets.phases:
+        named = f"phase {phase.name}"
+        schema[("phases", phase.name, "until")] = Field(
+            "number", 0.0, 1.0, open_low=True, description=f"The {named} ends at this share of the run."
+        )
+        schema[("phases", phase.name, "rate")] = Field(
+            "number", 0.0, description=f"In the {named}, adaptation_rate times this."
+        )
+    return schema
+
+
+def block_sections(presets: Presets) -> dict[KeyPath, str]:
+    """What every mapping within a block is for, the block itself at ()."""
+    return {
+        **_SECTIONS,
+        **{("phases", phase.name): f"The {phase.name} phase of the run." for phase in presets.phases},
+    }
+
+
+def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) -> tuple[Value, Finding | None]:
+    """A hand-written value as the number it means.
+
+    A number that YAML reads as text (`1e-6`) is taken as the number, with a finding. Raises AutocalError, with the
+    place, for anything that the field does not accept.
+    """
+    name = ".".join(path)
+    if (
+        isinstance(value, str)
+        and field.type not in ("boolean", "word")
+        and (number := _number_in(value, field)) is not None
+    ):
+        message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
+        return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
+    if field.type == "whole number" and isinstance(value, float) and value.is_integer():
+        value = int(value)  # 50.0, or 4.0e+4
+    if not field.accepts(value):
+        raise AutocalError(f"`{name}` should be {field.told}. Found {shown(value)}.", place=place)
+    return value, None
+
+
+def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:
+    """A key that autocal does not know is kept and passed on, but said; one that is nearly a known one is misspelt."""
+    name = ".".join(path)
+    near = nearest_keys(name, schema)
+    if near:
+        message = f"`{BLOCK_KEY}.{name}` is no key that autocal knows, so that it does nothing."
+        return Finding("misspelt-key", "warning", message, f"Did you mean `{near[0]}`?", place)
+    return Finding(
+        "unknown-key", "info", f"`{BLOCK_KEY}.{name}` is no key that autocal knows; it is kept.", None, place
+    )
+
+
+def nearest_keys(name: str, schema: Mapping[KeyPath, Field]) -> list[str]:
+    """The known keys that a misspelt one resembles, nearest first."""
+    return difflib.get_close_matches(name, [".".join(known) for known in schema], cutoff=0.75)
+
+
+def _is_finite(value: int | float) -> bool:
+    """Whether a number is one to a trainer: a whole number beyond the range of floats is none."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _number_in(text: str, field: Field) -> int | float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    value = int(number) if field.type == "whole number" and number.is_integer() else number
+    return value if field.accepts(value) else None
+
+
+def shown(value: Value) -> str:
+    """A value as a message shows it, at most 60 characters."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+# What in a block is the user's own: hand-written values, told from those that autocal wrote by the block's record.
+#
+# Without a record every known key is the user's. With one, a key whose value still equals what the record says was
+# written is autocal's and is resolved anew; a key that differs, or that the record lacks, is the user's.
+
+
+MODE_KEY: KeyPath = ("auto_calibrate",)  # says who chooses, so that it is never an override itself
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The user's own values by key path, with what is to be said about them."""
+
+    values: Mapping[KeyPath, Value]
+    findings: tuple[Finding, ...]
+
+
+def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Value], presets: Presets) -> Overrides:
+    """The user's values: those in the block, and over them `settings` (from the command line, checked there).
+
+    Raises AutocalError where a value in the block is not what its key accepts.
+    """
+    schema = block_schema(presets)
+    values: dict[KeyPath, Value] = {}
+    findings: list[Finding] = []
+    written = written_values(block) if block else {}
+    refuse_foreign_record(block)
+    for path, value in leaves(block.values if block else {}):
+        place = block.place_of(path) if block else None
+        if path[0] == RECORD_KEY:
+            continue
+        if path not in schema:
+            refuse_wrong_shape(path, value, schema, place)
+            if not (value in (None, {}) and is_section(path, schema)):
+                findings.append(unknown_key(path, schema, place))
+            continue
+        if value is None or (path in settings) or (path in written and same_value(value, written[path])):
+            continue
+        checked, finding = check_value(path, value, schema[path], place)
+        findings += [finding] if finding else []
+        if path != MODE_KEY:
+            values[path] = checked
+    merged = {**values, **settings}
+    refuse_phases_out_of_order(merged, presets, block)
+    return Overrides(merged, tuple(findings))
+
+
+def wholly_manual(block: SchedulingBlock | None) -> bool:
+    """`auto_calibrate: false` without a record: the user wants to be left alone."""
+    return block is not None and block.values.get("auto_calibrate") is False and record_in(block) is None
+
+
+def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
+    """The record that autocal left in a block, as it stands there, or None."""
+    record = block.values.get(RECORD_KEY) if block else None
+    return record if isinstance(record, dict) and "record_version" in record else None
+
+
+def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:
+    """What autocal wrote, by its record; empty when there is none."""
+    wrote = (record_in(block) or {}).get("wrote")
+    return dict(leaves(wrote)) if isinstance(wrote, dict) else {}
+
+
+def leaves(values: Mapping[str, Value], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:
+    """The single values (and lists) of a nested mapping with their key paths, in order."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """Equal as a person would say: 5 is 5.0, but true is not 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def is_section(path: KeyPath, schema: Mapping[KeyPath, object]) -> bool:
+    """Whether known keys stand below `path`, as they do below `phases`."""
+    return any(known[: len(path)] == path for known in schema)
+
+
+def refuse_foreign_record(block: SchedulingBlock | None) -> None:
+    """A `calibration` that is no record would be overwritten; a record of a later version would be misread."""
+    found = block.values.get(RECORD_KEY) if block else None
+    if block is None or found in (None, {}):
+        return
+    place, record = block.place_of((RECORD_KEY,)), record_in(block)
+    if record is None:
+        message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
+        raise AutocalError(message, place=place, fix="Give your own key another name.")
+    version = record["record_version"]
+    if isinstance(version, int) and version > RECORD_VERSION:
+        message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
+        raise AutocalError(message, place=place, fix="Update autocal-cli.")
+
+
+def refuse_phases_out_of_order(
+    values: Mapping[KeyPath, Value], presets: Presets, block: SchedulingBlock | None
+) -> None:
+    """A phase that ends no later than the one before it would never come."""
+    before, end = "", 0.0
+    last: KeyPath = ("phases",)
+    for phase in presets.phases:
+        path: KeyPath = ("phases", phase.name, "until")
+        until = values.get(path, phase.until)
+        assert isinstance(until, int | float)
+        if until <= end:
+            message = (
+                f"The phase {phase.name} ends at {until:g}, no later than {before} at {end:g}: it would never come."
+            )
+            place = block.place_of(path if path in values else last) if block else None
+            raise AutocalError(message, place=place, fix="Let `until` rise.")
+        before, end, last = phase.name, until, path
+
+
+def refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, object], place: Place | None) -> None:
+    """`momentum: {a: 1}` and `phases: fast` put the wrong shape where autocal writes."""
+    for length in range(1, len(path)):
+        if path[:length] in schema:
+            raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
+    if value not in (None, {}) and is_section(path, schema):
+        raise AutocalError(f"`{'.'.join(path)}` should be a mapping. Found {shown(value)}.", place=place)

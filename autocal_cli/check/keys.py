@@ -1,0 +1,292 @@
+"""Numbers that the trainer's YAML reader takes for text: `1e-4` without a dot, `4e4`, and numbers in quotes.
+
+YAML 1.1, by which trainers read, wants a dot in the mantissa and a sign in the exponent: only `1.0e-04` is a number.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
+from autocal_cli.check.model import Checked
+from autocal_cli.config.model import KeyPath, Scalar
+from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.config.yaml.document import (
+    MappingNode,
+    Node,
+    Pair,
+    ScalarNode,
+    SequenceNode,
+    lookup,
+    pairs_of,
+    read_scalar,
+)
+from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.packaged import preset_text
+
+_SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+# Values of these are words, however much they look like a number.
+_NAMES = frozenset({"name", "type", "suffix", "project", "resume_id", "filename_tmpl", "meta_info", "meta_info_file"})
+_FOLDERS = ("path", "dataroot", "pretrain", "resume")
+WHOLE = frozenset(
+    {
+        "total_iter", "niter", "warmup_iter", "milestones", "periods", "restarts", "total_iterations",
+        "baseline_iterations", "val_freq", "print_freq", "save_checkpoint_freq",
+        "scale", "batch_size_per_gpu", "batch_size", "accum_iter", "num_worker_per_gpu", "lq_size", "gt_size",
+        "manual_seed", "num_gpu", "T_max", "step_size",
+    }
+)  # fmt: skip
+NUMERIC = WHOLE | {
+    "lr", "weight_decay", "betas", "eps", "eta_min", "eta_mins", "gamma", "loss_weight", "perceptual_weight",
+    "style_weight", "ema_decay", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight",
+    "restart_weights", "grad_clip_max_norm",
+}  # fmt: skip
+
+
+def numbers_as_text(checked: Checked) -> Iterator[Finding]:
+    """Every scalar, wherever it stands, that is a number to its writer and text to the trainer."""
+    for place, text in text_numbers(checked).items():
+        said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
+        message = f"{said}; it is meant as the number {text.number!r}."
+        yield Finding("number-as-text", "warning", message, f"Write {text.spelling}.", place)
+
+
+@dataclass(frozen=True, slots=True)
+class TextNumber:
+    """A scalar that is text and means `number`."""
+
+    key: str
+    node: ScalarNode
+    number: int | float
+
+    @property
+    def spelling(self) -> str:
+        return spelling(self.number, self.node.value)
+
+
+@lru_cache(maxsize=1)
+def text_numbers(checked: Checked) -> dict[Place, TextNumber]:
+    """All of them in a document, by their places."""
+    return {
+        checked.document.place(node.start): TextNumber(path[-1], node, number)
+        for path, node in scalars(checked.document.root)
+        if (number := _meant(checked, path, node)) is not None
+    }
+
+
+def _meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | float | None:
+    """The number that a text stands for; None for what is a number already, or plainly none."""
+    key = path[-1] if path else ""
+    if node.tag is not None or key in _NAMES or any(part.startswith(_FOLDERS) for part in path):
+        return None
+    if node.style not in (None, "'", '"') or (node.style is not None and key not in NUMERIC):
+        return None
+    pattern = _SCIENTIFIC if node.style is None else _NUMBER
+    text = node.value.strip()
+    if not pattern.fullmatch(text) or not _is_text(checked, node):
+        return None
+    number = float(text.replace("_", ""))
+    if number in (float("inf"), float("-inf")):
+        return None
+    return int(number) if key in WHOLE and number.is_integer() else number
+
+
+def spelling(number: int | float, text: str) -> str:
+    """A number as every YAML reader takes it, in the manner in which it was written.
+
+    >>> spelling(2e-4, "2e-4"), spelling(40000, "4e4"), spelling(0.99, "0.99")
+    ('2.0e-04', '40000', '0.99')
+    """
+    mantissa, letter, exponent = text.strip().replace("_", "").lower().partition("e")
+    if isinstance(number, int) or not letter:
+        return write_scalar(number)
+    whole, _, part = mantissa.partition(".")
+    sign = "-" if exponent.startswith("-") else "+"
+    return f"{whole if whole.strip('+-') else whole + '0'}.{part or '0'}e{sign}{exponent.lstrip('+-'):0>2}"
+
+
+def scalars(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, ScalarNode]]:
+    """Every scalar value of a tree, with the keys that lead to it; items of a list have the list's."""
+    match node:
+        case ScalarNode():
+            yield path, node
+        case SequenceNode():
+            for item in node.items:
+                yield from scalars(item, path)
+        case MappingNode():
+            for pair in node.pairs:
+                key = pair.key.value if isinstance(pair.key, ScalarNode) else ""
+                yield from scalars(pair.value, (*path, key))
+
+
+def _is_text(checked: Checked, node: ScalarNode) -> bool:
+    try:
+        return isinstance(read_scalar(checked.document, node), str)
+    except AutocalError:
+        return False
+
+
+# Keys of the config itself that are missing and stand there misspelt: `total_itr` for `total_iter`.
+
+
+RESEMBLANCE = 0.8  # of difflib; chosen: over some 1,400 option files of trainers no right key comes so near to another
+NUMBERED = ("network_", "optim_")  # one a network: what follows is a name of its own, as in `network_ae`, no slip
+OLDER = frozenset({"network_G", "network_D"})  # right in older trainers
+
+
+def misspelt_keys(checked: Checked) -> Iterator[Finding]:
+    """Keys that nobody reads and that resemble one which is looked for in vain."""
+    for path in expected(checked.layout):
+        pair = written_as(checked, path)
+        if pair is not None:
+            message = f"`{_key(pair)}` is no key that {checked.layout.trainer} knows, and there is no `{path[-1]}`."
+            place = checked.document.place(pair.key.start)
+            yield Finding("config-key-misspelt", "warning", message, did_you_mean(checked, path), place)
+
+
+def did_you_mean(checked: Checked, path: KeyPath) -> str | None:
+    """The cure where the missing key at `path` stands there misspelt."""
+    pair = written_as(checked, path)
+    if pair is None:
+        return None
+    line = checked.document.place(pair.key.start).line
+    return f"Did you mean `{path[-1]}`? It is written `{_key(pair)}` at line {line}."
+
+
+def expected(layout: TrainerLayout) -> tuple[KeyPath, ...]:
+    """The keys that are looked for, whether the trainer requires them or not."""
+    train = layout.losses[:-1]
+    return (
+        layout.scale,
+        layout.network,
+        layout.discriminator,
+        layout.datasets,
+        layout.total_iter[0],
+        layout.losses,
+        (*train, "optim_g"),
+        (*train, "optim_d"),
+        layout.block,
+    )
+
+
+def written_as(checked: Checked, path: KeyPath) -> Pair | None:
+    """The pair beside a missing key that resembles it more than any other key that is missing there."""
+    layout, document = checked.layout, checked.document
+    others = [one for one in expected(layout) if one[:-1] == path[:-1] and lookup(document, one) is None]
+    same = layout.total_iter if path in layout.total_iter else (path,)
+    if path not in others or any(lookup(document, one) for one in same):
+        return None
+    wanted = [one[-1] for one in others]
+    known = {one[-1] for one in expected(layout)} | OLDER
+    for name, pair in _siblings(checked, path).items():
+        if name not in known and _resembled(name, wanted) == path[-1]:
+            return pair
+    return None
+
+
+def _resembled(name: str, wanted: list[str]) -> str | None:
+    """The one key that a name resembles most; None where it resembles none, or two alike."""
+    lower = name.lower()
+    if lower.startswith(NUMBERED):
+        return lower if lower in wanted else None
+    near = difflib.get_close_matches(lower, wanted, n=2, cutoff=RESEMBLANCE)
+    ratios = [difflib.SequenceMatcher(None, key, lower).ratio() for key in near]
+    return near[0] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
+
+
+def _siblings(checked: Checked, path: KeyPath) -> dict[str, Pair]:
+    parent = lookup(checked.document, path[:-1]) if len(path) > 1 else None
+    node = checked.document.follow(parent.value if parent else checked.document.root)
+    if not isinstance(node, MappingNode) or (len(path) > 1 and parent is None):
+        return {}
+    return dict(pairs_of(checked.document, node))
+
+
+def _key(pair: Pair) -> str:
+    return str(getattr(pair.key, "value", ""))
+
+
+# The length of the run and its scale: whether the config says them, and the length once only.
+
+
+def length_findings(checked: Checked) -> Iterator[Finding]:
+    config, layout = checked.config, checked.layout
+    stated = checked.number(*TOTAL_ITERATIONS)
+    if config.total_iter is None:
+        if not any(lookup(checked.document, path) for path in layout.total_iter):
+            name = ".".join(layout.total_iter[0])
+            message = f"The config does not say how long the run is ({name})."
+            fix = did_you_mean(checked, layout.total_iter[0]) or f"Add {name}."
+            yield Finding("length-unknown", "warning", message, fix, config.place)
+    elif stated is not None and stated != config.total_iter:
+        message = f"training_config.total_iterations is {stated:,}, but the trainer stops at {config.total_iter:,}."
+        place = checked.at(*TOTAL_ITERATIONS)
+        yield Finding("length-mismatch", "warning", message, "Make them equal.", place)
+
+
+def scale_missing(checked: Checked) -> Iterator[Finding]:
+    """No scale, or one left empty, under a trainer that ends without it, whatever the network says."""
+    layout = checked.layout
+    pair = lookup(checked.document, layout.scale)
+    node = checked.document.follow(pair.value) if pair else None
+    stated = read_scalar(checked.document, node) if isinstance(node, ScalarNode) else None
+    if not layout.needs_scale or (pair and node and not isinstance(node, ScalarNode)) or stated not in (None, "auto"):
+        return
+    name = ".".join(layout.scale)
+    found = f"`{name}` is {stated or 'empty'}" if pair else f"The config has no `{name}`"
+    fix = did_you_mean(checked, layout.scale) or f"Write the scale at the top level, e.g. `{name}: 4`."
+    place = checked.value_at(layout.scale) or checked.document.place(checked.document.root.start)
+    yield Finding("scale-missing", "error", f"{found}, without which {layout.trainer} does not start.", fix, place)
+
+
+# What a particular trainer does not know, or cannot do with a particular network.
+
+
+@cache
+def trainer_facts() -> dict[str, Any]:
+    """presets/trainers.toml."""
+    return tomllib.loads(preset_text("trainers.toml"))
+
+
+def clipping_unknown(checked: Checked) -> Iterator[Finding]:
+    """`grad_clip_max_norm` under a trainer that has no such key."""
+    deed = trainer_facts()["without_grad_clip_max_norm"].get(checked.layout.trainer)
+    path = ("train", "grad_clip_max_norm")
+    if deed and lookup(checked.document, path):
+        message = f"{checked.layout.trainer} has no `grad_clip_max_norm`: {deed}."
+        yield Finding("grad-clip-unknown", "warning", message, "Remove it.", checked.key_at(path))
+
+
+def half_precision(checked: Checked) -> Iterator[Finding]:
+    """fp16 with a network that overflows in it."""
+    network = checked.config.network
+    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, ("amp_bf16",)) is True:
+        return
+    if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
+        message = (
+            f"use_amp without amp_bf16 is fp16, in which {network.type} overflows; traiNNer-redux then takes bf16 by "
+            "itself, or no AMP at all where the GPU lacks it."
+        )
+        place = checked.value_at(("amp_bf16",)) or checked.value_at(("use_amp",))
+        yield Finding("fp16-overflow", "warning", message, "Write `amp_bf16: true`.", place)
+
+
+def _flag(checked: Checked, path: KeyPath) -> Scalar:
+    pair = lookup(checked.document, path)
+    node = checked.document.follow(pair.value) if pair else None
+    return read_scalar(checked.document, node) if isinstance(node, ScalarNode) else None
+
+
+# What came of building the network that the config names.
+
+
+def network_findings(checked: Checked) -> Iterator[Finding]:
+    yield from checked.about_network

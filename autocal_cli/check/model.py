@@ -1,0 +1,195 @@
+"""Checked: one config as the checks see it, and what else was found out about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from autocal_cli.calibration.block import (
+    RECORD_KEY,
+    Field,
+    block_schema,
+    is_section,
+    leaves,
+    record_in,
+    same_value,
+    written_values,
+)
+from autocal_cli.calibration.model import Presets
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
+from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.model import NetworkFingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A config, read as far as it can be read.
+
+    `problems` are the parts that could not be; `network` is None where nothing was built, and `about_network` what came
+    of trying.
+    """
+
+    document: ConfigDocument
+    layout: TrainerLayout
+    config: TrainingConfig
+    problems: tuple[Finding, ...]
+    presets: Presets
+    network: NetworkFingerprint | None = None
+    about_network: tuple[Finding, ...] = ()
+
+    @property
+    def block(self) -> SchedulingBlock | None:
+        return self.config.block
+
+    @property
+    def active(self) -> SchedulingBlock | None:
+        """The block, unless it says `enabled: false`."""
+        return None if self.block is None or self.block.values.get("enabled") is False else self.block
+
+    @cached_property
+    def schema(self) -> dict[KeyPath, Field]:
+        return block_schema(self.presets)
+
+    @cached_property
+    def leaves(self) -> list[tuple[KeyPath, Value]]:
+        """What stands in the block, without the record."""
+        found = leaves(self.block.values) if self.block else ()
+        return [(path, value) for path, value in found if path[0] != RECORD_KEY]
+
+    @cached_property
+    def values(self) -> dict[KeyPath, Value]:
+        """The values of known keys that the scheduler accepts."""
+        return {path: value for path, value in self.leaves if path in self.schema and self.schema[path].accepts(value)}
+
+    @cached_property
+    def own(self) -> dict[KeyPath, Value]:
+        """Those that are the user's own: autocal did not write them, by the record."""
+        return _without(self.values, written_values(self.block)) if self.block else {}
+
+    @cached_property
+    def by_hand(self) -> dict[KeyPath, Value]:
+        """Those of the user's own that no calibration has seen yet, by the record."""
+        if self.block is None:
+            return {}
+        return _without(self.own, _manual_then(self.block))
+
+    def number(self, *path: str) -> int | float | None:
+        """A number of the block that the scheduler accepts, or None."""
+        value = self.values.get(path)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def is_section(self, path: KeyPath) -> bool:
+        return is_section(path, self.schema)
+
+    def at(self, *path: str) -> Place:
+        """Where the value of a key of the block stands, or the block itself."""
+        assert self.block is not None
+        return self.block.place_of(path)
+
+    def option(self, *path: str) -> Value:
+        """The value of a key of the document (of all of it, without a path) as the trainer reads it; None where there is none."""
+        pair = lookup(self.document, path) if path else None
+        node = pair.value if pair else self.document.root if not path else None
+        try:
+            return read_value(self.document, node) if node else None
+        except AutocalError:  # a tag that does not fit its text; told where the config is read
+            return None
+
+    def amount(self, *path: str) -> int | float | None:
+        """A number of the document, or None."""
+        value = self.option(*path)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def table(self, *path: str) -> dict[str, Value]:
+        """A mapping of the document; empty where there is none."""
+        value = self.option(*path)
+        return value if isinstance(value, dict) else {}
+
+    def key_at(self, path: KeyPath) -> Place | None:
+        """Where a key of the document stands."""
+        pair = lookup(self.document, path)
+        return self.document.place(pair.key.start) if pair else None
+
+    def value_at(self, path: KeyPath) -> Place | None:
+        """Where the value of a key of the document stands; where it is left out, the key."""
+        pair = lookup(self.document, path)
+        if pair is None:
+            return None
+        return self.document.place(pair.value.start if pair.value.end > pair.value.start else pair.key.start)
+
+
+Check = Callable[[Checked], Iterator[Finding]]
+
+
+def _without(values: dict[KeyPath, Value], seen: dict[KeyPath, Value]) -> dict[KeyPath, Value]:
+    return {path: value for path, value in values.items() if not (path in seen and same_value(value, seen[path]))}
+
+
+def _manual_then(block: SchedulingBlock) -> dict[KeyPath, Value]:
+    """The hand-written parameters that the last calibration kept, by its record; whoever ran it was told."""
+    trails = (record_in(block) or {}).get("trail")
+    kept: dict[KeyPath, Value] = {}
+    for name, steps in (trails if isinstance(trails, dict) else {}).items():
+        last = steps[-1] if isinstance(steps, list) and steps else None
+        if isinstance(last, dict) and last.get("code") == "manual":
+            kept[(name,)] = last.get("after")
+    return kept
+
+
+# What came of checking several configs.
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """One config: its findings, or the `error` for which it could not be read.
+
+    `path` is None for standard input; `checked` is what the checks saw. A `sidecar` holds the block of another config.
+    """
+
+    name: str
+    path: Path | None
+    findings: tuple[Finding, ...] = ()
+    error: AutocalError | None = None
+    checked: Checked | None = None
+    sidecar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """`passed_over` counts the files of folders that are no training configs."""
+
+    files: tuple[CheckedFile, ...]
+    passed_over: int
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for file in self.files for finding in file.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """2 where a file could not be read, 1 where something is wrong, 0 where nothing is."""
+        if any(file.error for file in self.files):
+            return 2
+        return 1 if any(finding.severity != "info" for finding in self.findings) else 0
+
+
+# A document -> Checked: every part is read by itself, so that one mistake hides no other.
+
+
+_FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
+
+
+def read_checked(document: ConfigDocument, layout: TrainerLayout, presets: Presets) -> Checked:
+    """Reads a config leniently. Raises AutocalError where it is no training config at all."""
+    problems: list[Finding] = []
+
+    def tolerate(code: str, error: AutocalError) -> None:
+        problems.append(Finding(code, "error", error.message, error.fix or _FIXES.get(code), error.place))
+
+    config = read_training_config(document, layout, tolerate)
+    return Checked(document, layout, config, tuple(dict.fromkeys(problems)), presets)

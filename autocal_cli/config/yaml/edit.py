@@ -1,0 +1,441 @@
+"""Plans the edits that make a config say what is wanted, and touch nothing else.
+
+Only keys that are missing or that read differently are edited: a scalar in place, a missing key as whole lines after
+the last token of its mapping (or before the closing brace, in flow style).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.config.yaml.document import (
+    AliasNode,
+    ConfigDocument,
+    MappingNode,
+    Node,
+    Pair,
+    ScalarNode,
+    SequenceNode,
+    read_scalar,
+    read_value,
+    same_data,
+)
+from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.errors import AutocalError
+
+
+def plan_yaml_patch(
+    document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()
+) -> Patch:
+    """Plans how the mapping at `path` comes to say `wanted`; keys that `wanted` lacks are left as they are.
+
+    The mapping may be absent or null; its parent must exist. Mappings are compared key by key, those named in `units`
+    (first level) as a whole. Raises AutocalError where an alias, an anchor, a duplicate or an unusual key
+    stands on the way.
+    """
+    planner = _Planner(document, frozenset(units), len(path))
+    parent: Node = document.root
+    for depth, key in enumerate(path):
+        mapping = planner.editable_mapping(parent, path[:depth])
+        pair = planner.only_pair(mapping, key, path[: depth + 1])
+        if pair is None or planner.is_null(pair.value):
+            missing: dict[str, Value] = dict(wanted)
+            for outer in reversed(path[depth + 1 :]):
+                missing = {outer: missing}
+            planner.set_key(mapping, pair, path[: depth + 1], missing)
+            break
+        parent = pair.value
+    else:
+        planner.update(planner.editable_mapping(parent, path), path, wanted)
+    return Patch(tuple(planner.edits), planner.values)
+
+
+def _own_pair(mapping: MappingNode, key: str) -> Pair | None:
+    found = mapping.all_pairs(key)
+    return found[-1] if found else None
+
+
+class _Planner:
+    def __init__(self, document: ConfigDocument, units: frozenset[str], depth: int) -> None:
+        self.document = document
+        self.units = units
+        self.depth = depth
+        self.edits: list[Edit] = []
+        self.values: dict[KeyPath, Value] = {}
+
+    def editable_mapping(self, node: Node, path: KeyPath) -> MappingNode:
+        self._refuse_shared(node, path)
+        if not isinstance(node, MappingNode):
+            message = f"`{'.'.join(path)}` should be a mapping."
+            raise AutocalError(message, place=self.document.place(node.start))
+        return node
+
+    def only_pair(self, mapping: MappingNode, key: str, path: KeyPath) -> Pair | None:
+        """The pair with the key, None where there is none. Refuses a key that stands twice: readers differ on it."""
+        found = mapping.all_pairs(key)
+        if len(found) > 1:
+            first, second = (self.document.place(pair.key.start) for pair in found[:2])
+            message = f"`{'.'.join(path)}` stands twice, here and in line {first.line}; a trainer reads the last."
+            raise AutocalError(message, place=second, fix="Delete one.")
+        return found[0] if found else None
+
+    def is_null(self, node: Node) -> bool:
+        return isinstance(node, ScalarNode) and read_scalar(self.document, node) is None
+
+    def update(self, mapping: MappingNode, path: KeyPath, wanted: Mapping[str, Value]) -> None:
+        missing: dict[str, Value] = {}
+        for key, value in wanted.items():
+            here = (*path, key)
+            pair = _own_pair(mapping, key)
+            if pair is None:
+                missing[key] = value
+                self.values[here] = value
+            elif isinstance(value, dict) and isinstance(pair.value, MappingNode) and not self._is_unit(here):
+                self.only_pair(mapping, key, here)
+                self.update(self.editable_mapping(pair.value, here), here, value)
+            elif not same_data(read_value(self.document, pair.value), value):
+                self.only_pair(mapping, key, here)
+                self.set_key(mapping, pair, here, value)
+        if missing:
+            self._insert(mapping, path, missing)
+
+    def set_key(self, mapping: MappingNode, pair: Pair | None, path: KeyPath, value: Value) -> None:
+        """Gives the key at `path` a value: in place of what `pair` holds, or as a new key when there is no pair."""
+        self.values[path] = value
+        if pair is None:
+            self._insert(mapping, path[:-1], {path[-1]: value})
+            return
+        self._refuse_shared(pair.value, path)
+        old = pair.value
+        if isinstance(old, ScalarNode) and _stands_alone(old) and not isinstance(value, dict | list):
+            self._replace(old.start, old.end, write_scalar(value))
+        else:
+            self._replace_value(mapping, pair, len(path) - self.depth - 1, value)
+
+    def _is_unit(self, path: KeyPath) -> bool:
+        return len(path) == self.depth + 1 and path[-1] in self.units
+
+    def _refuse_shared(self, node: Node, path: KeyPath) -> None:
+        """An alias is somebody else's text, and an anchor that is used elsewhere would carry the edit there."""
+        name = ".".join(path)
+        if isinstance(node, AliasNode):
+            message = f"`{name}` is an alias (*{node.anchor}), so that an edit here would change another place too."
+            raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
+        if node.anchor in self.document.aliased:
+            message = (
+                f"`{name}` bears the anchor &{node.anchor}, which is used elsewhere; an edit would change that too."
+            )
+            raise AutocalError(message, place=self.document.place(node.start), fix="Write it out.")
+
+    def _insert(self, mapping: MappingNode, path: KeyPath, pairs: Mapping[str, Value]) -> None:
+        last = mapping.pairs[-1] if mapping.pairs else None
+        if mapping.flow:
+            items = ", ".join(f"{write_scalar(key)}: {render_flow(value)}" for key, value in pairs.items())
+            offset = last_token_end(self.document, last) if last else self.document.text.index("{", mapping.start) + 1
+            comma = " , " if last and _wordless(last.value) else ", "  # a tag or a colon would take it for its own
+            self._replace(offset, offset, comma + items if last else items)
+            return
+        assert last is not None  # a block mapping has at least one pair
+        self._refuse_open_end(last)
+        indent = self._indent(mapping)
+        lines = render_pairs(pairs, indent, self._step(), len(path) - self.depth)
+        self._insert_lines(behind_deeper_comments(self.document, last_token_end(self.document, last), indent), lines)
+
+    def _refuse_open_end(self, last: Pair) -> None:
+        """A block scalar without text, or without its line break, would take lines below it for its own."""
+        node = last_node(last)[1]
+        if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+            text = self.document.text[node.start : node.end]
+            if not node.value.strip() or not text.endswith("\n"):
+                message = (
+                    f"Nothing can be inserted below a `{node.style}` text without words or without a final line break."
+                )
+                raise AutocalError(message, place=self.document.place(node.start), fix="End its last line.")
+
+    def _insert_lines(self, after: int, lines: list[str]) -> None:
+        self.edits.append(lines_below(self.document, after, lines))
+
+    def _replace_value(self, mapping: MappingNode, pair: Pair, level: int, value: Value) -> None:
+        """Replaces whatever follows `key:` up to its last token; comments in between move to lines of their own."""
+        newline = self.document.newline
+        start, end = colon_end(self.document, pair), last_token_end(self.document, pair)
+        end = start + len(self.document.text[start:end].rstrip())  # a block scalar ends behind its line breaks
+        indent, step = self._column(pair.key), self._step()
+        body = render_flow(value) if mapping.flow else render_body(value, indent + step, step, level + 1)
+        comments = comments_between(self.document, start, end)
+        if isinstance(body, str) and not comments:
+            self._replace(start, end, f" {body}")
+            return
+        lines = body if isinstance(body, list) else [" " * (indent + step) + body]
+        lines = [" " * (indent + step) + comment for comment in comments] + lines
+        on_one_line = end <= self.document.line_end(start)
+        if on_one_line and isinstance(body, list):  # `key: ~  # note` keeps its note on the line
+            if end > start:
+                self.edits.append(Edit(start, end, ""))
+            self._insert_lines(end, lines)
+        else:
+            self._replace(start, end, "".join(newline + line for line in lines))
+
+    def _replace(self, start: int, end: int, new: str) -> None:
+        if new and self.document.text.startswith("#", end):  # `{# note`: behind a token it would be no comment
+            new += " "
+        self.edits.append(Edit(start, end, new))
+
+    def _column(self, node: Node) -> int:
+        return node.start - self.document.line_start(node.start)
+
+    def _indent(self, mapping: MappingNode) -> int:
+        """The column of a block mapping's keys: that of the first one that begins its line."""
+        for pair in mapping.pairs:
+            start = self.document.line_start(pair.key.start)
+            if not self.document.text[start : pair.key.start].strip(" "):
+                return pair.key.start - start
+        raise AutocalError(
+            "Nothing can be inserted beside a key with `?`.",
+            place=self.document.place(mapping.start),
+            fix="Write `key:`.",
+        )
+
+    def _step(self) -> int:
+        """Columns a level: as the first indented block mapping at the top of the file has it."""
+        for pair in self.document.root.pairs:
+            value = pair.value
+            if isinstance(value, MappingNode) and not value.flow and value.pairs:
+                step = self._column(value.pairs[0].key) - self._column(pair.key)
+                if step > 0:
+                    return step
+        return 2
+
+
+def _stands_alone(node: ScalarNode) -> bool:
+    """Whether its span is its text: a tag before an anchor stands outside of it, the line break of a `|` inside."""
+    return not (node.omitted or node.style in ("|", ">") or (node.tag and node.anchor))
+
+
+def _wordless(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.style is None and node.value == ""
+
+
+def yaml_text_without(document: ConfigDocument, path: KeyPath) -> str:
+    """The text without the pair at `path` (its lines, or its stretch of a flow mapping), without a final line break.
+
+    Inserting that pair and cutting it out again gives the same text, so that a hash of it tells whether anything else
+    was touched.
+    """
+    parent: Node = document.root
+    owner: MappingNode | None = None
+    for key in path:
+        owner = parent if isinstance(parent, MappingNode) else None
+        pair = _own_pair(owner, key) if owner else None
+        if owner is None or pair is None:
+            return document.text.rstrip("\r\n")
+        parent = pair.value
+    assert owner is not None
+    assert pair is not None
+    end = last_token_end(document, pair)
+    if owner.flow:
+        before = [other for other in owner.pairs if other.key.start < pair.key.start]
+        start = last_token_end(document, before[-1]) if before else pair.key.start
+    else:
+        start, end = document.line_start(pair.key.start), next_line(document.text, end)
+    return (document.text[:start] + document.text[end:]).rstrip("\r\n")
+
+
+# Where the text of a pair ends: behind its colon, behind its last token, at the line below.
+
+
+def colon_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the `:` of a simple key. Raises AutocalError for `? complex` keys."""
+    offset = pair.key.end
+    while offset < len(document.text) and document.text[offset] in " \t":
+        offset += 1
+    if not document.text.startswith(":", offset):
+        raise AutocalError(
+            "Only a key with its `:` can be given a value.", place=document.place(pair.key.start), fix="Write `key:`."
+        )
+    return offset + 1
+
+
+def last_token_end(document: ConfigDocument, pair: Pair) -> int:
+    """The offset behind the last token of a pair. (The end mark of a block mapping stands at the next token.)"""
+    pair, value = last_node(pair)
+    if not (isinstance(value, ScalarNode) and value.omitted):
+        return value.end
+    if value is not pair.value:  # an empty item of a list
+        return document.text.rfind("-", 0, value.start) + 1
+    colon = document.text.find(":", pair.key.end, pair.key.end + 200)
+    return colon + 1 if colon >= 0 and not document.text[pair.key.end : colon].strip() else pair.key.end
+
+
+def last_node(pair: Pair) -> tuple[Pair, Node]:
+    """The node that a pair ends with, down through block collections, and the innermost pair that it ends."""
+    value = pair.value
+    while isinstance(value, MappingNode | SequenceNode) and not value.flow:
+        if isinstance(value, MappingNode):
+            pair = value.pairs[-1]
+            value = pair.value
+        else:
+            value = value.items[-1]
+    return pair, value
+
+
+def next_line(text: str, after: int) -> int:
+    """The start of the line below the token that ends at `after`. (A block scalar ends behind its last line break.)"""
+    if text.endswith("\n", 0, after):
+        return after
+    line_break = text.find("\n", after)
+    return len(text) if line_break < 0 else line_break + 1
+
+
+def behind_deeper_comments(document: ConfigDocument, after: int, column: int) -> int:
+    """The offset behind the last of the comment lines below `after` that stand further in than `column`.
+
+    They belong to the value that ends at `after` (`# - type: ganloss` below a list), and are not parted from it.
+    """
+    position = next_line(document.text, after)
+    while position < len(document.text):
+        below = document.text.find("\n", position) + 1 or len(document.text)
+        line = document.text[position:below]
+        content = line.lstrip(" ")
+        if content.startswith("#") and len(line) - len(content) > column:
+            after = document.line_end(position)
+        elif content.strip():
+            break
+        position = below
+    return after
+
+
+def lines_below(document: ConfigDocument, after: int, lines: Sequence[str]) -> Edit:
+    """Inserts whole lines below the line that holds the character before `after`, also where that one has no end."""
+    offset, newline = next_line(document.text, after), document.newline
+    ended = document.text.endswith("\n", 0, offset)
+    return Edit(offset, offset, "".join(line + newline if ended else newline + line for line in lines))
+
+
+# Plain data -> lines of YAML, in block style or on one line.
+#
+# Below the first level a mapping of single values (or plain lists) takes one line (`early: {until: 0.1, rate: 0.5}`),
+# and so does a plain list and each item of another: a resolved block is read by people, and stays short so.
+
+
+def render_flow(value: Value) -> str:
+    """A value on one line.
+
+    >>> render_flow({"until": 0.1, "kinds": ["gan"]})
+    '{until: 0.1, kinds: [gan]}'
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{write_scalar(key)}: {render_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(render_flow(item) for item in value) + "]"
+    return write_scalar(value)
+
+
+def render_pairs(pairs: Mapping[str, Value], indent: int, step: int, level: int = 0) -> list[str]:
+    """The lines of a block mapping, without line endings. `indent` is in columns, `step` the columns a level deeper."""
+    lines: list[str] = []
+    for key, value in pairs.items():
+        lines += render_pair(key, value, indent, step, level)
+    return lines
+
+
+def render_pair(key: str, value: Value, indent: int, step: int, level: int = 0) -> list[str]:
+    """The lines of `key: value`, the first of them with the key."""
+    head = " " * indent + write_scalar(key) + ":"
+    body = render_body(value, indent + step, step, level + 1)
+    return [head, *body] if isinstance(body, list) else [f"{head} {body}"]
+
+
+def render_body(value: Value, indent: int, step: int, level: int) -> str | list[str]:
+    """What follows `key:`: text for the same line, or lines to put below it."""
+    if isinstance(value, dict) and value and not (level > 1 and _single_values(value)):
+        return render_pairs(value, indent, step, level)
+    if isinstance(value, list) and _nested(value):
+        return [" " * indent + "- " + render_flow(item) for item in value]
+    return render_flow(value)
+
+
+def _single_values(mapping: Mapping[str, Value]) -> bool:
+    return not any(isinstance(item, dict) or _nested(item) for item in mapping.values())
+
+
+def _nested(value: Value) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
+
+
+# Edits: replacements of spans of text, spliced from the end so that no offset moves under another.
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replaces `text[start:end]` by `new`; an insertion has start == end."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The edits, and what each key path that they set (as a whole) comes to say."""
+
+    edits: tuple[Edit, ...]
+    values: Mapping[KeyPath, Value]
+
+
+def splice(text: str, edits: Iterable[Edit]) -> str:
+    """Applies edits that do not overlap. Insertions at one offset keep the order in which they are given."""
+    ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
+    pieces: list[str] = []
+    position = 0
+    for edit in ordered:
+        if edit.start < position:
+            raise ValueError(f"Edits overlap at offset {edit.start}.")
+        pieces += (text[position : edit.start], edit.new)
+        position = edit.end
+    return "".join((*pieces, text[position:]))
+
+
+def inverse(text: str, edits: Iterable[Edit]) -> list[Edit]:
+    """The edits that turn `splice(text, edits)` back into `text`."""
+    undo = []
+    shift = 0
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        start = edit.start + shift
+        undo.append(Edit(start, start + len(edit.new), text[edit.start : edit.end]))
+        shift += len(edit.new) - (edit.end - edit.start)
+    return undo
+
+
+# Where the comments of a config stand: every `#` between scalars that may begin one.
+
+
+_COMMENT = re.compile(r"(?:(?<=[\s\[\]{},\"'])|^)#[^\r\n]*", re.MULTILINE)
+
+
+def comments_between(document: ConfigDocument, start: int, end: int) -> list[str]:
+    """The comments whose `#` lies in text[start:end], in order, each from its `#` on, without trailing blanks."""
+    found = []
+    for gap_start, gap_end in _gaps(document):
+        low, high = max(gap_start, start), min(gap_end, end)
+        if document.text.find("#", low, high) >= 0:
+            found += [match.group().rstrip() for match in _COMMENT.finditer(document.text, low, high)]
+    return found
+
+
+def all_comments(document: ConfigDocument) -> Counter[str]:
+    return Counter(comments_between(document, 0, len(document.text)))
+
+
+def _gaps(document: ConfigDocument) -> Iterator[tuple[int, int]]:
+    """The stretches of text between scalars; the head of a block scalar (`| # comment`) is one of them."""
+    position = 0
+    for scalar in document.scalars:
+        head = scalar.style in ("|", ">")
+        yield position, document.line_end(scalar.start) if head else scalar.start
+        position = scalar.end
+    yield position, len(document.text)

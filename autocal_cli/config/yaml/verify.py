@@ -1,0 +1,135 @@
+"""The proof, before anything is written, that a patch changed what it meant to change and nothing else."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.config.yaml.document import (
+    AliasNode,
+    ConfigDocument,
+    MappingNode,
+    Node,
+    Pair,
+    ScalarNode,
+    SequenceNode,
+    lookup,
+    read_value,
+    same_data,
+)
+from autocal_cli.config.yaml.edit import all_comments, last_token_end
+from autocal_cli.errors import VerificationError
+
+_Event = tuple[object, ...]
+
+
+def verify_yaml(
+    before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
+) -> None:
+    """Without the pairs that were set, both files have the same events: values, tags, anchors, styles, order; each
+    value set reads back with its exact type under YAML 1.1 and 1.2, by autocal's own reading and by PyYAML and
+    ruamel.yaml; no comment is lost but those `dropped`. Raises VerificationError.
+    """
+    set_paths = frozenset(values)
+    if _events(before, set_paths) != _events(after, set_paths):
+        raise VerificationError("Something outside the edited keys reads differently.")
+    for path, value in values.items():
+        _require_readback(after, path, value)
+    lost = all_comments(before) - all_comments(after) - Counter(dropped)
+    if lost:
+        raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
+
+
+def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> None:
+    pair, name = lookup(after, path), ".".join(path)
+    for version in ("1.1", "1.2"):
+        if pair is None or not same_data(read_value(after, pair.value, version), value):
+            raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
+    assert pair is not None
+    owner = lookup(after, path[:-1])
+    flow = owner is not None and isinstance(owner.value, MappingNode) and owner.value.flow
+    for reader, found in other_readings(after, pair, flow or after.root.flow).items():
+        if not same_data(found, value):
+            raise VerificationError(f"`{name}` should read back as {value!r}, and {reader} reads {found!r}.")
+
+
+def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
+    """The document as a flat list of events, without the pairs at the paths `without`."""
+    events: list[_Event] = []
+    _walk(document.root, (), without, events)
+    return events
+
+
+def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath], events: list[_Event]) -> None:
+    """Appends the events of a node. `path` is None where no path of keys leads: in lists, below unusual keys."""
+    match node:
+        case ScalarNode():
+            events.append(("scalar", node.tag, node.anchor, node.style, node.value))
+        case AliasNode():
+            events.append(("alias", node.anchor))
+        case SequenceNode():
+            events.append(("sequence", node.tag, node.anchor, node.flow))
+            for item in node.items:
+                _walk(item, None, without, events)
+            events.append(("end",))
+        case MappingNode():
+            events.append(("mapping", node.tag, node.anchor, node.flow))
+            for pair in node.pairs:
+                here = (*path, pair.key.value) if path is not None and isinstance(pair.key, ScalarNode) else None
+                if here not in without:
+                    _walk(pair.key, None, without, events)
+                    _walk(pair.value, here, without, events)
+            events.append(("end",))
+
+
+# What readers that are not autocal's own make of a pair: PyYAML of YAML 1.1, as the trainers read, ruamel.yaml of 1.2.
+#
+# autocal's reading of scalars (scalars.py) says what is written and what a trainer will see. That it says so rightly is
+# checked here, value by value, on the text that is about to be written.
+
+
+def other_readings(document: ConfigDocument, pair: Pair, flow: bool) -> dict[str, Any]:
+    """The value of a pair by reader's name; `flow` is whether it stands between braces.
+
+    The pair has to stand by itself: no alias, no anchor from elsewhere. What a reader refuses to read has the error as
+    its value, which is the same as nothing.
+    """
+    column = pair.key.start - document.line_start(pair.key.start)
+    text = document.text[pair.key.start : last_token_end(document, pair)]
+    text = f"{{{text}\n}}" if flow else " " * column + text + "\n"
+    return {name: _only_value(read, text) for name, read in _READERS.items()}
+
+
+def _only_value(read: Callable[[str], object], text: str) -> Any:
+    try:
+        mapping = read(text)
+    except (YAMLError, yaml.YAMLError, ValueError) as error:
+        return error
+    return _with_text_keys(next(iter(mapping.values()))) if isinstance(mapping, dict) and len(mapping) == 1 else mapping
+
+
+def _with_text_keys(value: Any) -> Value:
+    """As autocal reads data: `8: x` is under "8"."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _read_1_1(text: str) -> object:
+    return yaml.safe_load(text)
+
+
+def _read_1_2(text: str) -> object:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = "1.2"
+    return reader.load(io.StringIO(text))
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {"PyYAML": _read_1_1, "ruamel.yaml": _read_1_2}

@@ -1,0 +1,294 @@
+"""ParagonSR2, second generation: the classical upsampler of the first plus a path with blocks of four kinds.
+
+    output = base + gain * detail,   gain trained
+
+Our own implementation. Parameter counts and MACs equal those of the trainer's networks of the same name; names of
+parameters don't, so weights are not interchangeable. With the same numbers in corresponding places the detail is the
+trainer's, and the base differs at the border alone (pixels are repeated there, and the trainer's are zeros).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
+
+from autocal_cli.network.paragonsr2.first import ChannelNorm, ClassicalUpsampler
+from autocal_cli.network.paragonsr2.options import (
+    ACCEPTED,
+    DEFAULT_SCALE,
+    EXPANSION,
+    HEADS,
+    SECOND_ARGUMENTS,
+    SECOND_VARIANTS,
+    SQUEEZE,
+    TOKEN_CHANNELS,
+    TOKENS,
+    check_width,
+)
+
+
+class SecondParagonSR2(nn.Module):
+    """Images (B, in_chans, H, W), any size, values about 0..1 -> (B, in_chans, scale*H, scale*W).
+
+    Args:
+        scale: enlargement, 2, 3, 4 or 8.
+        in_chans: channels of the image.
+        num_feat: channels of the body; a multiple of 4 with photo and pro blocks, 16 or more with pro.
+        num_groups, num_blocks: groups, and blocks in each.
+        variant: the kind of block, realtime, stream, photo or pro.
+        detail_gain: where the trained gain on the detail starts.
+        upsampler_alpha: strength of the base's first filter, 0..1.
+        use_checkpointing: compute blocks again in the backward pass rather than store what is inside them.
+        attention_mode: backend of the photo and pro blocks' attention, which is the same here; None: no attention.
+        export_safe: no attention either.
+        window_size: side of the attention's windows, in pixels; every other block's are shifted by half.
+
+    Raises:
+        ValueError: an argument's type or value is not accepted; the message says what is.
+    """
+
+    def __init__(
+        self,
+        scale: int = DEFAULT_SCALE,
+        in_chans: int = 3,
+        num_feat: int = 64,
+        num_groups: int = 4,
+        num_blocks: int = 4,
+        variant: str = "photo",
+        detail_gain: float = 0.1,
+        upsampler_alpha: float = 0.5,
+        use_checkpointing: bool = False,
+        attention_mode: str | None = "sdpa",
+        export_safe: bool = False,
+        window_size: int = 8,
+    ) -> None:
+        given = locals()
+        for name, kind in SECOND_ARGUMENTS.items():
+            if not kind.accepts(given[name]):
+                raise ValueError(f"{name} should be {kind.expected}. Found {given[name]!r}")
+        attends = attention_mode is not None and not export_safe
+        check_width(variant, num_feat, attends)
+        super().__init__()
+
+        def block(index: int) -> nn.Module:
+            shift = window_size // 2 if index % 2 else 0
+            match variant:
+                case "realtime":
+                    return realtime_block(num_feat)
+                case "stream":
+                    return stream_block(num_feat)
+                case "photo":
+                    return photo_block(num_feat, window_size if attends else None, shift)
+            return pro_block(num_feat, window_size if attends else None, shift)
+
+        self.use_checkpointing = use_checkpointing
+        self.base = ClassicalUpsampler(in_chans, scale, upsampler_alpha)
+        self.conv_in = nn.Conv2d(in_chans, num_feat, 3, padding=1)
+        # Groups have no shortcut of their own: they only share the blocks out.
+        self.body = nn.ModuleList(block(index) for index in range(num_groups * num_blocks))
+        self.conv_fuse = nn.Conv2d(num_feat, num_feat, 3, padding=1)
+        self.conv_wide = nn.Conv2d(num_feat, num_feat * scale**2, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(scale)
+        self.conv_out = nn.Conv2d(num_feat, in_chans, 3, padding=1)
+        self.gain = nn.Parameter(torch.tensor(float(detail_gain)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.conv_in(x)
+        for block in self.body:
+            features = (
+                checkpoint(block, features, use_reentrant=False)
+                if self.use_checkpointing and self.training
+                else block(features)
+            )
+        detail: Tensor = self.conv_out(self.shuffle(self.conv_wide(self.conv_fuse(features))))
+        base: Tensor = self.base(x)
+        return base + self.gain * detail
+
+
+def build_second_variant(name: str, scale: int = DEFAULT_SCALE, **switches: Any) -> SecondParagonSR2:
+    """The registered variant `name` (realtime ... pro) at a scale, with some of its switches changed.
+
+    Raises:
+        ValueError: no such variant, a switch that the variant does not leave open, or a value out of range.
+    """
+    if name not in SECOND_VARIANTS:
+        raise ValueError(f"variant should be one of {', '.join(SECOND_VARIANTS)}. Found {name!r}")
+    if closed := sorted(switches.keys() - set(ACCEPTED)):
+        raise ValueError(f"switches of {name} should be among {', '.join(ACCEPTED)}. Found {', '.join(closed)}")
+    return SecondParagonSR2(**{**SECOND_VARIANTS[name], "scale": scale, **switches})
+
+
+# The trained parts inside the body of second-generation ParagonSR2. Every one maps (B, C, H, W) to the same shape.
+
+
+class ChannelScale(nn.Module):
+    """One trained factor a channel, 1e-5 at the start (LayerScale, Touvron et al., arXiv:2103.17239)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.full((channels, 1, 1), 1e-5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+
+class ResidualStep(nn.Module):
+    """x + scale(change(x)). Two steps may share one scale."""
+
+    def __init__(self, scale: ChannelScale, *change: nn.Module) -> None:
+        super().__init__()
+        self.scale = scale
+        self.change = nn.Sequential(*change)
+
+    def forward(self, x: Tensor) -> Tensor:
+        changed: Tensor = self.scale(self.change(x))
+        return x + changed
+
+
+class InvertedBottleneck(nn.Sequential):
+    """Widen, 3x3 depthwise, GELU, narrow again."""
+
+    def __init__(self, channels: int) -> None:
+        hidden = EXPANSION * channels
+        super().__init__(
+            nn.Conv2d(channels, hidden, 1),
+            nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden),
+            nn.GELU(),
+            nn.Conv2d(hidden, channels, 1),
+        )
+
+
+class GatedMixer(nn.Module):
+    """Depthwise convolutions of two reaches side by side, fused; then two halves that multiply each other."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = EXPANSION * channels
+        self.near = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.far = nn.Conv2d(channels, channels, 3, padding=3, dilation=3, groups=channels)
+        self.fuse = nn.Conv2d(2 * channels, channels, 1)
+        self.halves = nn.Sequential(
+            nn.Conv2d(channels, 2 * hidden, 1), nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        )
+        self.narrow = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = self.halves(self.fuse(torch.cat([self.near(x), self.far(x)], dim=1))).chunk(2, dim=1)
+        half = torch.finfo(torch.float16)  # the product of two halves may leave the range of a half-precision number
+        product = (a.float() * b.float()).clamp(half.min, half.max).to(a.dtype)
+        narrowed: Tensor = self.narrow(product)
+        return narrowed
+
+
+class SlimChannelGate(nn.Module):
+    """x * sigmoid(W2 gelu(W1 mean(x))), without biases (squeeze and excitation: Hu et al., arXiv:1709.01507)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Linear(channels, channels // SQUEEZE, bias=False),
+            nn.GELU(),
+            nn.Linear(channels // SQUEEZE, channels, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate: Tensor = self.gate(x.mean(dim=(2, 3)))
+        return x * gate[:, :, None, None]
+
+
+class TokenDictionary(nn.Module):
+    """Every pixel attends to one set of trained tokens (cf. Zhang et al., arXiv:2401.08209).
+
+    A = softmax(q(x) k(tokens)^T / sqrt(16)),   out = mix(A v(tokens))
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(0.02 * torch.randn(TOKENS, channels))
+        self.query = nn.Linear(channels, TOKEN_CHANNELS)
+        self.key = nn.Linear(channels, TOKEN_CHANNELS)
+        self.value = nn.Linear(channels, channels)
+        self.mix = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = x.flatten(2).transpose(1, 2)
+        likeness = self.query(pixels) @ self.key(self.tokens).t() / math.sqrt(TOKEN_CHANNELS)
+        mixed: Tensor = self.mix(torch.softmax(likeness, dim=-1) @ self.value(self.tokens))
+        return mixed.transpose(1, 2).reshape(x.shape)
+
+
+def realtime_block(channels: int) -> nn.Sequential:
+    return nn.Sequential(ResidualStep(ChannelScale(channels), InvertedBottleneck(channels)))
+
+
+def stream_block(channels: int) -> nn.Sequential:
+    return nn.Sequential(ResidualStep(ChannelScale(channels), GatedMixer(channels)))
+
+
+def photo_block(channels: int, window: int | None, shift: int) -> nn.Sequential:
+    """Local mixing, then attention in windows (none where `window` is None); one scale serves both."""
+    scale = ChannelScale(channels)
+    steps = [ResidualStep(scale, ChannelNorm(channels), InvertedBottleneck(channels))]
+    if window is not None:
+        steps.append(ResidualStep(scale, ChannelNorm(channels), ShiftedWindows(channels, window, shift)))
+    return nn.Sequential(*steps)
+
+
+def pro_block(channels: int, window: int | None, shift: int) -> nn.Sequential:
+    """Local mixing, channel gate, attention in windows (none where `window` is None), token dictionary."""
+
+    def step(*change: nn.Module) -> ResidualStep:
+        return ResidualStep(ChannelScale(channels), *change)
+
+    steps = [step(ChannelNorm(channels), InvertedBottleneck(channels)), step(SlimChannelGate(channels))]
+    if window is not None:
+        steps.append(step(ChannelNorm(channels), ShiftedWindows(channels, window, shift)))
+    return nn.Sequential(*steps, step(ChannelNorm(channels), TokenDictionary(channels)))
+
+
+# Multi-head self-attention inside square windows that every other layer shifts (Swin, arXiv:2103.14030).
+
+
+class ShiftedWindows(nn.Module):
+    """Every pixel attends to the pixels of its window. (B, C, H, W) -> (B, C, H, W); C is a multiple of 4.
+
+        A = softmax(q k^T / sqrt(C / heads))
+
+    The map is filled up with zeros to whole windows of `window` pixels a side, and rolled by `shift` pixels before and
+    after. As in the second generation, neither the filling nor pixels from the opposite edge are masked out.
+    """
+
+    def __init__(self, channels: int, window: int, shift: int) -> None:
+        super().__init__()
+        self.window, self.shift = window, shift
+        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.mix = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        w = self.window
+        x = F.pad(x, (0, -width % w, 0, -height % w))
+        down, across = x.shape[2] // w, x.shape[3] // w
+        x = torch.roll(x, (-self.shift, -self.shift), dims=(2, 3))
+        # (B, C, down, w, across, w) -> (windows, pixels of one, C)
+        tokens = x.reshape(batch, channels, down, w, across, w).permute(0, 2, 4, 3, 5, 1).reshape(-1, w * w, channels)
+        tokens = self.mix(attend_by_head(*self.to_qkv(tokens).chunk(3, dim=-1)))
+        x = tokens.reshape(batch, down, across, w, w, channels).permute(0, 5, 1, 3, 2, 4)
+        x = x.reshape(batch, channels, down * w, across * w)
+        return torch.roll(x, (self.shift, self.shift), dims=(2, 3))[:, :, :height, :width]
+
+
+def attend_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """q, k, v (N, pixels, C) -> (N, pixels, C), in HEADS parts of C / HEADS channels each.
+
+    Plain matrix products: unlike the fused kernel, FLOP counters see them on every device.
+    """
+    q, k, v = (part.reshape(*part.shape[:2], HEADS, -1).transpose(1, 2) for part in (q, k, v))
+    weights = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1)
+    return (weights @ v).transpose(1, 2).flatten(2)

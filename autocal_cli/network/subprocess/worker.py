@@ -1,0 +1,483 @@
+"""Where foreign constructors run: `python -m autocal_cli.network.subprocess.worker`, JSON lines in and out.
+
+The first line in says where the networks come from, every other is a network to measure; `foreign_process` is the other
+end. What a constructor prints goes nowhere; when the other end goes away, so does this process, whatever it is at.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import queue
+import re
+import signal
+import sys
+import threading
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, Protocol, TextIO
+
+import torch
+from torch import nn
+
+from autocal_cli.network.subprocess.spandrel import TrainerNames, spandrel_types
+
+CHANNEL_ARGUMENTS = (
+    *("in_chans", "num_in_ch", "in_nc", "in_ch", "in_channels"),
+    *("img_channel", "inp_channels", "n_colors", "channels"),
+)
+COUNT_SECONDS = 8.0  # after which no further size is tried; foreign_process limits the whole
+
+
+def main() -> None:
+    jobs, replies = _channels()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other end decides
+    waiting: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_receive, args=(jobs, waiting), daemon=True).start()
+
+    def reply(event: str, **facts: Any) -> None:
+        replies.write(json.dumps({"event": event, **facts}) + "\n")
+        replies.flush()
+
+    try:
+        source = open_source(json.loads(waiting.get()), lambda part: reply("importing", part=part))
+    except BaseException as error:
+        reply("unusable", reason=reason_of(error))
+        return
+    reply("ready", types=source.types, unimported=source.unimported)
+    while True:
+        job = json.loads(waiting.get())
+        try:
+            measure(source, job, reply)
+        except BaseException as error:
+            reply("failed", reason=reason_of(error))
+
+
+def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
+    """Answers `unknown`; `lacking`; or `signature`, `built`, then `counted` or `uncounted`.
+
+    Raises what a constructor does.
+    """
+    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
+
+    target = source.find(job["type"])
+    if target is None:
+        reply("unknown")
+        return
+    described = describe(target.call)
+    lacking = target.lacking(job["arguments"], described["accepted"])
+    if lacking:
+        reply("lacking", arguments=lacking, takes=target.names.takes(described["accepted"]))
+        return
+    arguments = target.arguments(job["arguments"], job["scale"])
+    reply("signature", **described, scale=arguments.get(target.scale_argument))
+    arguments = target.unshuffled(arguments)
+    built = construct(target.call, arguments, described)
+    network = built.network
+    reply(
+        "built",
+        parameters=count_parameters(network),
+        structure=structure_hash(network),
+        device=built.device,
+        rejected=built.rejected,
+        swallowed=built.swallowed,
+        inner=list(describe(type(network))["accepted"]),
+    )
+    given = {name: value for name, value in arguments.items() if name not in built.rejected}
+    on_meta = network if built.device == "meta" else _moved(network)
+    count = count_macs(on_meta, lambda: on_cpu(target.call, given), _channels_of(target.call, given), COUNT_SECONDS)
+    if isinstance(count, Count):
+        facts = {name: getattr(count, name) for name in Count.__dataclass_fields__}
+        reply("counted", **facts)
+    else:
+        reply("uncounted", reason=count)
+
+
+def _moved(network: Any) -> Any:
+    from copy import deepcopy
+
+    return deepcopy(network).to("meta")
+
+
+def _channels_of(call: Callable[..., Any], arguments: Mapping[str, Any]) -> list[int]:
+    """The channels of the input, as the arguments or their defaults say, then 3, then 1."""
+    import inspect
+
+    defaults = {name: parameter.default for name, parameter in inspect.signature(call).parameters.items()}
+    said = [value for name in CHANNEL_ARGUMENTS if isinstance(value := arguments.get(name, defaults.get(name)), int)]
+    return list(dict.fromkeys([*(value for value in said if 0 < value <= 64), 3, 1]))
+
+
+def _channels() -> tuple[TextIO, TextIO]:
+    """The two ends of the conversation, out of reach of what a constructor reads and prints."""
+    jobs = os.fdopen(os.dup(0), encoding="utf-8")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    return jobs, replies
+
+
+def _receive(jobs: TextIO, waiting: queue.Queue[str]) -> None:
+    for line in jobs:
+        waiting.put(line)
+    os._exit(0)
+
+
+# Where foreign networks come from, seen from inside their own process: a trainer, spandrel, a callable of the user's.
+#
+# Imports foreign code: only ever in a process of its own.
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A constructor. The config's scale is handed over as `scale_argument`, if `hands_scale`; `fixed` are defaults.
+
+    `names` is set where the constructor is not the trainer's own: what the trainer calls its arguments.
+    """
+
+    call: Callable[..., Any]
+    scale_argument: str = "scale"
+    hands_scale: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    names: TrainerNames | None = None
+
+    def lacking(self, given: Mapping[str, Any], accepted: Collection[str]) -> list[tuple[str, list[Any]]]:
+        """The arguments that make it another network than the trainer's: see `TrainerNames.lacking`."""
+        return [] if self.names is None else list(self.names.lacking(given, (*accepted, "scale")))
+
+    def arguments(self, given: Mapping[str, Any], scale: int | None) -> dict[str, Any]:
+        arguments = {**self.fixed, **(given if self.names is None else self.names.translated(given))}
+        if self.scale_argument != "scale" and "scale" in arguments:
+            arguments[self.scale_argument] = arguments.pop("scale")
+        if self.hands_scale and scale is not None:
+            arguments[self.scale_argument] = scale
+        return arguments
+
+    def unshuffled(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`arguments` as the constructor wants them where the trainer unshuffles pixels first."""
+        if self.names is None or self.names.unshuffled is None:
+            return arguments
+        return self.names.unshuffled.applied(arguments, self.scale_argument)
+
+
+class Source(Protocol):
+    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason."""
+
+    types: list[str]
+    unimported: list[tuple[str, str]]
+
+    def find(self, type: str) -> Target | None: ...
+
+
+def open_source(spec: Mapping[str, Any], tell: Callable[[str], None]) -> Source:
+    """Imports what the spec names, `tell` being called with each part before. Raises whatever that raises."""
+    if spec["source"] == "trainer":
+        return TrainerSource(spec, tell)
+    if spec["source"] == "spandrel":
+        return SpandrelSource()
+    return OwnSource(spec["callable"])
+
+
+class TrainerSource:
+    """A trainer's registries."""
+
+    def __init__(self, spec: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+        if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
+            sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
+        self._hands_scale = spec["gives_scale"]
+        folder, package = Path(spec["folder"]), spec["package"]
+        self.unimported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
+        self._registries = registries_of(spec["package"], spec["registries"])
+        self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
+
+    def find(self, type: str) -> Target | None:
+        call = look_up(self._registries, type)
+        return None if call is None else Target(call, hands_scale=self._hands_scale)
+
+
+class OwnSource:
+    """A callable of the user's, `module:name`, whatever the type in the config says."""
+
+    def __init__(self, named: str) -> None:
+
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
+        module, _, name = named.partition(":")
+        call: Any = importlib.import_module(module)
+        for part in name.split("."):
+            call = getattr(call, part)
+        described = describe(call)
+        takes = "scale" in described["accepted"] or described["swallows"]
+        self._target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
+        self.types: list[str] = []
+        self.unimported: list[tuple[str, str]] = []
+
+    def find(self, type: str) -> Target | None:  # noqa: ARG002
+        return self._target
+
+
+class SpandrelSource:
+    """spandrel's classes. Its packages are imported one by one, so that one that needs torchvision stops no other."""
+
+    def __init__(self) -> None:
+        found = importlib.util.find_spec("spandrel")
+        if found is None or not found.submodule_search_locations:
+            raise ImportError("spandrel is not installed")
+        bare_package("spandrel", Path(found.submodule_search_locations[0]))
+        self.types = sorted(spandrel_types())
+        self.unimported: list[tuple[str, str]] = []
+
+    def find(self, type: str) -> Target | None:
+        known = spandrel_types().get(type.lower())
+        if known is None:
+            return None
+        package = importlib.import_module(f"spandrel.architectures.{known.package}")
+        call = getattr(package, known.class_name)
+        enlarges = known.scale_argument is not None
+        return Target(call, known.scale_argument or "scale", enlarges, known.arguments, known.names)
+
+
+# Imports the architectures of a trainer's checkout. Runs the trainer's code: only ever in a process of its own.
+
+
+def import_architectures(
+    folder: Path, package: str, alone: bool, skip: Mapping[str, str], tell: Callable[[str], None]
+) -> list[tuple[str, str]]:
+    """Imports every `*_arch.py` of a trainer; returns those that could not be imported, with the reason.
+
+    The trainer's own way comes first, unless `alone`. Where its packages fail as a whole (a package that is missing, no
+    CUDA), they are left empty and the architectures imported one by one, so that one that fails doesn't take the others
+    with it. `tell` is called with a file before it is imported; those in `skip` are not, for the reason given there.
+    """
+    sys.path.insert(0, str(folder))
+    try:
+        if alone:
+            raise ImportError
+        importlib.import_module(f"{package}.archs")
+    except BaseException:
+        _empty_packages(folder, package)
+    failed = []
+    for file in sorted((folder / package / "archs").glob("*_arch.py")):
+        if file.name in skip:
+            failed.append((file.name, skip[file.name]))
+            continue
+        tell(file.name)
+        try:
+            importlib.import_module(f"{package}.archs.{file.stem}")
+        except BaseException as error:
+            failed.append((file.name, reason_of(error)))
+    return failed
+
+
+def _empty_packages(folder: Path, package: str) -> None:
+    """Puts packages that hold nothing in place of those whose `__init__` fails."""
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+    bare_package(package, folder / package)
+    bare_package(f"{package}.archs", folder / package / "archs")
+    try:
+        importlib.import_module(f"{package}.utils")
+    except BaseException:
+        bare_package(f"{package}.utils", folder / package / "utils")
+
+
+def bare_package(name: str, folder: Path) -> None:
+    """A package whose modules can be imported without its `__init__` being run."""
+    module = ModuleType(name)
+    module.__path__ = [str(folder)]
+    sys.modules[name] = module
+
+
+def registries_of(package: str, names: Sequence[str]) -> list[Any]:
+    module = importlib.import_module(f"{package}.utils.registry")
+    return [getattr(module, name) for name in names if hasattr(module, name)]
+
+
+def look_up(registries: Sequence[Any], type: str) -> Callable[..., Any] | None:
+    """What a trainer has registered under a type, with the case as its registry takes it."""
+    for registry in registries:
+        try:
+            found: Callable[..., Any] = registry.get(type)
+        except KeyError:
+            continue
+        return found
+    return None
+
+
+def reason_of(error: BaseException) -> str:
+    """One line, at most 200 characters: the class of the error and the first line of what it says."""
+    text = str(error).strip().splitlines()
+    told = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    told = told.rstrip(".")
+    return told if len(told) <= 200 else told[:199] + "…"
+
+
+# Builds a network out of a constructor that autocal doesn't know: on the meta device if that works, else on the CPU.
+#
+# Runs foreign code: only ever in a process of its own.
+
+
+CO_VARKEYWORDS = 0x08  # the flag of a function with **kwargs, as the module inspect has it
+
+
+@dataclass(frozen=True, slots=True)
+class Constructed:
+    """`device` is where it was built; `rejected` arguments were left out, `swallowed` ones reached nobody."""
+
+    network: nn.Module
+    device: str
+    rejected: tuple[str, ...]
+    swallowed: tuple[str, ...]
+
+
+def construct(call: Callable[..., Any], arguments: Mapping[str, Any], described: Mapping[str, Any]) -> Constructed:
+    """The network of `call(**arguments)`. `described` is what `signature.describe` says of `call`.
+
+    Arguments that the constructor would refuse are left out, so that the rest can be measured. Raises whatever the
+    constructor raises, SystemExit included; TypeError where it returns no module.
+    """
+    given = {name: v for name, v in arguments.items() if described["swallows"] or name in described["accepted"]}
+    rejected = [name for name in arguments if name not in given]
+    loose = [name for name in given if name not in described["accepted"]]
+    while True:
+        watch = _Watch(loose)
+        try:
+            network, device = _anywhere(call, given, watch)
+            return Constructed(network, device, tuple(rejected), tuple(name for name in loose if name in watch.left))
+        except TypeError as error:
+            refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            if refused is None or refused[1] not in loose:
+                raise
+            rejected.append(refused[1])
+            loose.remove(refused[1])
+            del given[refused[1]]
+
+
+def on_cpu(call: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
+    """The network with real values."""
+    network = call(**arguments)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"it returned {type(network).__name__}, which is no torch.nn.Module")
+    return network
+
+
+def _anywhere(call: Callable[..., Any], arguments: Mapping[str, Any], watch: _Watch) -> tuple[nn.Module, str]:
+    try:
+        with torch.device("meta"), watch:
+            network = on_cpu(call, arguments)
+        return network.to("meta"), "meta"
+    except BaseException:  # `.item()` or numpy on a value that isn't there; what is wrong everywhere is raised below
+        with watch:
+            return on_cpu(call, arguments), "cpu"
+
+
+class _Watch:
+    """Sees which of the arguments that fall into a function's **kwargs are used further on.
+
+    One is used when a function that holds it in its **kwargs names it (`kwargs["dim"]`), or calls another that has an
+    argument of that name. Costs nothing where nothing fell into **kwargs.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.left = set(names)
+
+    def __enter__(self) -> None:
+        if self.left:
+            sys.setprofile(self._called)
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(None)
+
+    def _called(self, frame: FrameType, event: str, _argument: object) -> None:
+        if event != "call" or not self.left:
+            return
+        code = frame.f_code
+        self.left -= {name for name in _held(frame) if name in code.co_consts}
+        if frame.f_back is not None:
+            named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            self.left -= {name for name in _held(frame.f_back) if name in named}
+
+
+def _held(frame: FrameType) -> Iterable[str]:
+    """The names in a function's **kwargs."""
+    code = frame.f_code
+    if not code.co_flags & CO_VARKEYWORDS:
+        return ()
+    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x04)  # behind *args
+    held = frame.f_locals.get(code.co_varnames[at])
+    return tuple(held) if isinstance(held, dict) else ()
+
+
+# What a constructor takes, read from its signature and type hints, as plain data.
+
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def describe(call: Callable[..., Any]) -> dict[str, Any]:
+    """`{"accepted": {name: kinds or None}, "required": [names], "swallows": bool}`.
+
+    Kinds are what a value may be: "int", "float", "str", "bool", "none", "list", "dict", or ["one of", value, ...] for
+    a Literal; None where the signature doesn't say, or says something that a config cannot hold.
+    """
+    signature = inspect.signature(call)
+    hints = _hints(call)
+    named = {name: parameter for name, parameter in signature.parameters.items() if parameter.kind in NAMED}
+    return {
+        "accepted": {name: _accepted(hints.get(name), parameter.default) for name, parameter in named.items()},
+        "required": [name for name, parameter in named.items() if parameter.default is inspect.Parameter.empty],
+        "swallows": any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in signature.parameters.values()),
+    }
+
+
+def _hints(call: Callable[..., Any]) -> dict[str, Any]:
+    function = call.__init__ if inspect.isclass(call) else call
+    try:
+        return typing.get_type_hints(inspect.unwrap(function))
+    except Exception:  # a hint that names what only a type checker imports
+        return {}
+
+
+def _accepted(hint: Any, default: Any) -> list[Any] | None:
+    kinds = _kinds(hint) if hint is not None else _kinds_of_default(default)
+    return [*kinds, "none"] if kinds and default is None else kinds
+
+
+def _kinds(hint: Any) -> list[Any] | None:
+    origin = typing.get_origin(hint) or hint
+    if origin in (typing.Union, types.UnionType):
+        parts = [_kinds(part) for part in typing.get_args(hint)]
+        return None if None in parts else [kind for part in parts if part for kind in part]
+    if origin is typing.Literal:
+        return [["one of", *typing.get_args(hint)]]
+    if origin is type(None):
+        return ["none"]
+    if origin is float:
+        return ["int", "float"]
+    if origin in (int, str, bool):
+        return [origin.__name__]
+    if inspect.isclass(origin) and issubclass(origin, collections.abc.Mapping):
+        return ["dict"]
+    if inspect.isclass(origin) and issubclass(origin, (list, tuple, collections.abc.Sequence)):
+        return ["list"]
+    return None
+
+
+def _kinds_of_default(default: Any) -> list[Any] | None:
+    """Without a hint a number's default says only that text is wrong, and text's default that a number is."""
+    if isinstance(default, (bool, int, float)):
+        return ["int", "float", "bool", "none", "list"]
+    return None
+
+
+if __name__ == "__main__":
+    sys.argv = sys.argv[:1]
+    main()

@@ -1,0 +1,120 @@
+"""ProbeFingerprint: what each loss of a config was measured to do to the network's output before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from autocal_cli.config.model import LossTerm, TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class LossProbe:
+    """One loss over the batches of a probe. `label` tells it within its config.
+
+    `value` is the mean of L, in the loss's own unit and without its weight. `noise` is the standard deviation of log L
+    between batches, None where a value was not above 0. `gradient` is the mean of G, the norm of dL/d(output) of an
+    image averaged over the batch; `gradient_noise` the standard deviation of log G between batches, None where a
+    gradient was 0. `weight` is the config's; `share` = w G / (sum of w G over the losses measured), 0..1.
+    """
+
+    label: str
+    type: str
+    kind: str
+    weight: float
+    value: float
+    noise: float | None
+    gradient: float
+    gradient_noise: float | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A loss of the config that could not be measured, and why."""
+
+    label: str
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFingerprint:
+    """What was measured, over `batches` batches of `images` crops of `crop` pixels a side (of the target).
+
+    `batch_size` is the images that one step of the training sees, None where the config does not say; noise is of
+    batches of `images`. `lq` says where the network's input came from, `network` which weights it had; `structure` is
+    the network's, by which a record is known to be of the same one. `seed` chose crops and random weights.
+    """
+
+    batches: int
+    images: int
+    batch_size: int | None
+    crop: int
+    lq: str
+    network: str
+    structure: str | None
+    seed: int
+    losses: tuple[LossProbe, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether a discriminator with random weights judged: its loss then has the share of the first steps alone."""
+        return any(loss.kind == "adversarial" for loss in self.losses)
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Label and type of every loss, measured or not."""
+        measured = [(loss.label, loss.type) for loss in self.losses]
+        return tuple(sorted([*measured, *((loss.label, loss.type) for loss in self.unmeasured)]))
+
+
+def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
+    """The losses that take part, by label: the name of their table, else their type; a second one of a name gets `_2`.
+
+    >>> from autocal_cli.errors import Place
+    >>> losses = tuple(LossTerm(type, "pixel", 1.0, Place("")) for type in ("L1Loss", "mssimloss", "l1loss"))
+    >>> list(labelled(TrainingConfig("", "", losses=losses)))
+    ['l1', 'mssim', 'l1_2']
+    """
+    found: dict[str, LossTerm] = {}
+    for term in config.losses:
+        if not term.active:
+            continue
+        own = term.table.removesuffix("_opt") if term.table else term.type.lower().removesuffix("loss")
+        found[next(label for label in _labels(own) if label not in found)] = term
+    return found
+
+
+def _labels(own: str) -> Iterator[str]:
+    yield own
+    yield from (f"{own}_{number}" for number in count(2))
+
+
+def names_of(config: TrainingConfig) -> tuple[tuple[str, str], ...]:
+    """What `ProbeFingerprint.names` is for a probe of this config."""
+    return tuple(sorted((label, term.type) for label, term in labelled(config).items()))
+
+
+def weighed(losses: Sequence[LossProbe], weights: Mapping[str, float]) -> tuple[LossProbe, ...]:
+    """The losses with these weights, by label, and the shares that they then have: q_i = w_i G_i / sum_j w_j G_j."""
+    pulls = {loss.label: abs(weights[loss.label]) * loss.gradient for loss in losses}
+    whole = sum(pulls.values())
+    return tuple(
+        replace(
+            loss,
+            weight=weights[loss.label],
+            share=float(f"{pulls[loss.label] / whole:.6g}") if whole > 0.0 else 0.0,
+        )
+        for loss in losses
+    )
+
+
+@dataclass
+class Series:
+    """Of one loss: its values and its gradient norms, a batch each."""
+
+    values: list[float] = field(default_factory=list)
+    gradients: list[float] = field(default_factory=list)

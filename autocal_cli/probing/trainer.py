@@ -1,0 +1,152 @@
+"""Losses of a trainer's own checkout, measured in a process of their own: whatever they do costs that process alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from autocal_cli.config.model import LossTerm
+from autocal_cli.network.sources import Checkout
+from autocal_cli.network.subprocess.worker import bare_package, look_up, reason_of, registries_of
+from autocal_cli.probing.losses import gradient_norms
+from autocal_cli.probing.model import Series
+
+LIMIT = 300.0  # seconds for all of them, the import of the trainer included; chosen: imports of 20 were seen
+
+
+def trainer_series(
+    checkout: Checkout, terms: Mapping[str, LossTerm], batches: Sequence[tuple[Tensor, Tensor]]
+) -> dict[str, Series | str]:
+    """By label the values and gradients of a loss over (output, target) batches, or why there are none."""
+    losses = {label: dict(term.arguments) for label, term in terms.items()}
+    job = {"folder": str(checkout.folder), "package": checkout.kind.package, "losses": losses}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        torch.save(list(batches), folder / "batches.pt")
+        ended = _run(folder)
+        result = folder / "result.json"
+        found: dict[str, Any] = json.loads(result.read_text("utf-8")) if result.exists() else {}
+    missing = {"reason": f"the process of the trainer's losses {ended}"}
+    return {label: _series(found.get(label, missing)) for label in terms}
+
+
+def _run(folder: Path) -> str:
+    """Runs the process to its end; returns how it ended, in words."""
+    package = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(package))))
+    command = [sys.executable, "-P", "-m", "autocal_cli.probing.trainer", str(folder)]
+    try:
+        ran = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"took more than {LIMIT:g} seconds"
+    return f"ended (exit code {ran.returncode})"
+
+
+def _series(entry: Mapping[str, Any]) -> Series | str:
+    return str(entry["reason"]) if "reason" in entry else Series(entry["values"], entry["gradients"])
+
+
+# The process in which a trainer's losses run: `python -m autocal_cli.probing.trainer FOLDER`.
+#
+# FOLDER holds job.json (the trainer's `folder` and `package`, and the `losses` by label with type and arguments) and
+# batches.pt, pairs of the network's outputs and the targets. What each loss gave is written to FOLDER/result.json after
+# every loss, so that one that ends this process costs itself alone. Nothing is downloaded.
+
+
+WEIGHTS = ("loss_weight", "perceptual_weight")  # taken out: some trainers multiply by it inside the loss
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    job = json.loads((folder / "job.json").read_text("utf-8"))
+    batches = torch.load(folder / "batches.pt", weights_only=True)
+    socket.socket.connect = _refuse  # type: ignore[method-assign]
+    socket.getaddrinfo = _refuse
+    unimported = _import_losses(Path(job["folder"]), job["package"])
+    registries = registries_of(job["package"], ["LOSS_REGISTRY"])
+    result: dict[str, Any] = {}
+    for label, options in job["losses"].items():
+        try:
+            result[label] = _measured(registries, options, batches, unimported)
+        except BaseException as error:
+            result[label] = {"reason": reason_of(error)}
+        (folder / "result.json").write_text(json.dumps(result), "utf-8")
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise OSError("it needs a download, and autocal downloads nothing")
+
+
+def _import_losses(folder: Path, package: str) -> str | None:
+    """Registers all losses: together as the trainer does it, else one by one. Returns why one failed, or None."""
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.import_module(f"{package}.losses")
+        return None
+    except BaseException as error:
+        reason = reason_of(error)
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+    for part in ("", ".losses", ".archs"):
+        bare_package(package + part, (folder / package).joinpath(part.strip(".")))
+    for file in sorted((folder / package / "losses").glob("*_loss.py")):
+        try:
+            importlib.import_module(f"{package}.losses.{file.stem}")
+        except BaseException as error:
+            reason = reason_of(error)
+    return reason
+
+
+def _measured(
+    registries: Sequence[Any],
+    options: Mapping[str, Any],
+    batches: Sequence[tuple[Tensor, Tensor]],
+    unimported: str | None,
+) -> dict[str, Any]:
+    build = look_up(registries, options["type"])
+    if build is None:
+        return {"reason": f"the trainer has no {options['type']}" + (f" ({unimported})" if unimported else "")}
+    arguments = {name: value for name, value in options.items() if name != "type"}
+    arguments |= {name: 1.0 for name in WEIGHTS if name in arguments}
+    loss = build(**arguments)
+    values, gradients = [], []
+    for output, target in batches:
+        leaf = output.clone().requires_grad_()
+        value = _total(loss(leaf, target))
+        values.append(value.item())
+        gradients.append(gradient_norms([value], leaf).item())
+    return {"values": values, "gradients": gradients}
+
+
+def _total(found: Any) -> Tensor:
+    """The loss of one step: trainers add up what a loss returns as a tuple or by component; either may be None."""
+    if isinstance(found, Mapping):
+        found = tuple(found.values())
+    if isinstance(found, tuple | list):
+        return torch.stack([part.mean() for part in found if isinstance(part, Tensor)]).sum()
+    value: Tensor = found.mean()
+    return value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""The logs of a past run -> what the scheduler would have done in it."""

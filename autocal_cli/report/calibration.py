@@ -1,0 +1,290 @@
+"""Results as a person reads them in a terminal. One function a view; each returns something rich can print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autocal_cli.calibration.calibrate import DATASET_INFO
+from autocal_cli.calibration.model import Calibration, Number, Parameter, Placement, Step
+from autocal_cli.calibration.noise import kept_loss
+from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.errors import Finding
+from autocal_cli.probing.model import ProbeFingerprint
+from autocal_cli.report.console import one_line, shows_blocks
+
+SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+METRIC_LABELS = {
+    "texture_variance": "texture variance",
+    "edge_density": "edge density",
+    "color_variation": "colour variation",
+}
+
+
+def calibration_view(calibration: Calibration, suggested: Mapping[str, float] | None = None) -> RenderableType:
+    """The summary of `calibrate`: network, dataset, losses, and every parameter beside its preset."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("preset", justify="right", no_wrap=True)
+    table.add_column("value", justify="right", style="bold", no_wrap=True)
+    table.add_column("by")
+    for name, parameter in calibration.parameters.items():
+        table.add_row(name, f"{parameter.trail[0].after:.4g}", number(parameter.value), _by(parameter))
+    parameters: list[RenderableType] = [Text(), table] if calibration.parameters else []
+    return Group(*heading(calibration), *_losses(calibration, suggested), *parameters)
+
+
+def _by(parameter: Parameter) -> str:
+    """What made the value: the rules that moved it, the preset alone, or the user, with what was set aside."""
+    last = parameter.trail[-1]
+    if parameter.manual:
+        return "manual" if last.before in (None, last.after) else f"manual, instead of {number(last.before)}"
+    return ", ".join(step.code for step in parameter.trail[1:] if _counts(step)) or "preset"
+
+
+def _counts(step: Step) -> bool:
+    return step.before != step.after and step.code != "rounding"
+
+
+def explanation_view(
+    calibration: Calibration, only: str | None = None, suggested: Mapping[str, float] | None = None
+) -> RenderableType:
+    """The trail of every parameter, or of the one named, step by step."""
+    parts: list[RenderableType] = [*heading(calibration), *_losses(calibration, suggested)]
+    for name, parameter in calibration.parameters.items():
+        if only in (None, name):
+            parts += [Text(), Text.assemble((name, "bold"), " = ", (number(parameter.value), "bold")), trail(parameter)]
+    if only is not None and only not in calibration.parameters:
+        parts += [Text(), Text(f"{only} is not set: the block is the user's own and does not hold it.")]
+    return Group(*parts)
+
+
+def heading(calibration: Calibration) -> list[RenderableType]:
+    """What the network is, and what the images are."""
+    network, placement = calibration.network, calibration.placement
+    measured = "not measured"
+    if network.parameters is not None:
+        measured = f"{network.parameters:,} parameters"
+        measured += f", {network.macs_per_pixel:,.0f} MACs per pixel" if network.macs_per_pixel is not None else ""
+        measured += f" at x{network.scale}" if network.scale else ""
+    scores = ", ".join(f"{METRIC_LABELS[name]} {calibration.dataset_info[name]:.2f}" for name in METRIC_LABELS)
+    overall = f"complexity {calibration.dataset_info['overall_complexity']:.2f} ({scores})"
+    return [
+        Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
+        Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
+        *_builder(calibration),
+        Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)),
+        *_rival(calibration),
+        Text.assemble(("dataset  ", "bold"), overall),
+        Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
+    ]
+
+
+class WholeOrNot:
+    """Lines of a drawing, or nothing where the terminal is too narrow for one of them: the words say the same."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = [Text(line, no_wrap=True) for line in lines]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if all(line.cell_len <= options.max_width for line in self.lines):
+            yield from self.lines
+
+
+def _builder(calibration: Calibration) -> list[RenderableType]:
+    """Who built the network, where it was not autocal itself, and why those asked before did not."""
+    network = calibration.network
+    if network.builder is None or (network.builder == "built-in" and not network.passed):
+        return []
+    before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
+    return [Padding(Text(one_line(f"measured by {network.builder}{before}"), style="dim"), (0, 0, 0, 9))]
+
+
+def _rival(calibration: Calibration) -> list[RenderableType]:
+    """The discriminator with its size, where there is one."""
+    rival, parameters = calibration.network.discriminator, calibration.network.parameters
+    if rival is None:
+        return []
+    told = "not measured"
+    if rival.parameters is not None:
+        told = f"{rival.parameters:,} parameters"
+        told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
+    return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
+
+
+def _losses(calibration: Calibration, suggested: Mapping[str, float] | None) -> list[RenderableType]:
+    """What a probe measured, where there was one, and the weights that would give the shares asked for."""
+    if calibration.probe is None:
+        return []
+    parts = [probe_view(calibration.probe)]
+    return [*parts, suggestion_view(calibration.probe, suggested)] if suggested else parts
+
+
+def _seen(calibration: Calibration) -> str:
+    """Where the scores come from."""
+    dataset = calibration.dataset
+    by_hand = any(path[:-1] == DATASET_INFO for path in calibration.manual)
+    if dataset is not None:
+        return f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
+    return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
+
+
+def of_how_many(dataset: DatasetFingerprint) -> str:
+    """What was read: images, or crops of images."""
+    crops = dataset.crops
+    drawn = f"{crops.count:,} crops of {crops.side} x {crops.side} from " if crops else ""
+    return f"{drawn}{dataset.read:,} of {dataset.found:,} images read"
+
+
+def trail(parameter: Parameter) -> Table:
+    """The steps of one value."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    table.add_column("  step", no_wrap=True)
+    table.add_column("before", justify="right", no_wrap=True)
+    table.add_column("after", justify="right", no_wrap=True)
+    table.add_column("reason", ratio=1)
+    for step in parameter.trail:
+        before = "" if step.before is None else number(step.before)
+        margin = f" +-{step.margin:.2g}" if step.margin else ""
+        reason = Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
+        table.add_row(f"  {one_line(step.code)}", before, number(step.after) + margin, reason)
+    return table
+
+
+def findings_view(findings: Iterable[Finding]) -> list[Text]:
+    """One line a finding, however long: place, severity, code, what, fix."""
+    lines = []
+    for finding in findings:
+        place = f"{finding.place}: " if finding.place else ""
+        fix = f" {finding.fix}" if finding.fix else ""
+        severity = (f"{finding.severity} ", SEVERITY_STYLE[finding.severity])
+        told = one_line(f"{finding.message}{fix}")
+        lines.append(Text.assemble(one_line(place), severity, (finding.code, "dim"), f": {told}"))
+    return lines
+
+
+def outcome_view(config: Path, target: Path | None, changed: bool, dry_run: bool) -> Text:
+    """The last line of `calibrate`: what became of the config."""
+    what = "the block is resolved" if changed else "nothing to change"
+    if dry_run:
+        return Text(one_line(f"{config}: {what} (dry run: nothing was written)."))
+    written = f", written to {target}" if target not in (None, config) else ""
+    return Text(one_line(f"{config}: {what}{written}."))
+
+
+def interval(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+
+
+def number(value: Number) -> str:
+    """As short as it can be read back: 0.015, 1e-06, 50."""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
+
+
+# Where a network stands among the presets, drawn with characters; 69 columns wide at most.
+
+
+STEP = 8  # columns from one preset to the next: eight presets and a label fit into 80 columns, indented by 9
+
+
+def axis_drawing(placement: Placement, blocks: bool) -> list[str]:
+    """The axis with the network's place by parameters, the presets' names, and its span by MACs where it is known.
+
+    Nothing where no place is known. Without `blocks`, in ASCII alone.
+    """
+    if placement.position is None or len(placement.axis) < 2:
+        return []
+    tick, line, mark = ("┼", "─", "●") if blocks else ("+", "-", "#")
+    ticks = [tick if column % STEP == 0 else line for column in range(STEP * (len(placement.axis) - 1) + 1)]
+    if blocks:
+        ticks[0], ticks[-1] = "├", "┤"
+    ticks[_column(placement.position)] = mark
+    width = len(ticks) + 2
+    lines = [f"{''.join(ticks):<{width}}parameters", _labels(placement.axis)]
+    if placement.macs_span is not None:
+        lines.append(f"{_bar(*placement.macs_span, blocks):<{width}}MACs")
+    return lines
+
+
+def _column(position: float) -> int:
+    return round(STEP * position)
+
+
+def _bar(low: float, high: float, blocks: bool) -> str:
+    """One mark for a place, a bar for a span."""
+    first, last = _column(low), _column(high)
+    if first == last:
+        return " " * first + ("▲" if blocks else "^")
+    left, line, right = ("├", "─", "┤") if blocks else ("[", "-", "]")
+    return " " * first + left + line * (last - first - 1) + right
+
+
+def _labels(names: tuple[str, ...]) -> str:
+    """Each name centred under its tick, the first and the last kept within the axis."""
+    end = STEP * (len(names) - 1) + 1
+    text = ""
+    for index, name in enumerate(names):
+        start = min(max(STEP * index - len(name) // 2, 0), end - len(name))
+        text = text.ljust(start) + name
+    return text
+
+
+# What a probe measured, as a person reads it: what the configured weights amount to.
+
+
+def probe_view(probe: ProbeFingerprint) -> RenderableType:
+    """One line a loss: weight, value, noise, gradient norm at the output, share of the pull."""
+    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share")
+    for loss in probe.losses:
+        noise, gradient_noise = (_deviation(found) for found in (loss.noise, loss.gradient_noise))
+        share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")
+        table.add_row(
+            one_line(loss.label), f"{loss.weight:g}", f"{loss.value:.4g}", noise, f"{loss.gradient:.3g}",
+            gradient_noise, share,
+        )  # fmt: skip
+    for missing in probe.unmeasured:
+        table.add_row(one_line(missing.label), *("",) * 5, "not measured")
+    return Group(
+        Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained"),
+        Padding(Text(_told(probe), style="dim"), (0, 0, 0, 9)),
+        Padding(table, (0, 0, 0, 9)),
+    )
+
+
+def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> RenderableType:
+    """The weights that would give the shares asked for, beside the configured ones."""
+    table = _table("loss", "weight", "suggested")
+    for loss in probe.losses:
+        table.add_row(one_line(loss.label), f"{loss.weight:g}", f"{weights[loss.label]:g}")
+    kept = one_line(kept_loss(probe.losses).label)
+    told = f"suggested, at the weight that {kept} has; the config's losses are left as they are"
+    return Group(Text.assemble(("weights  ", "bold"), told), Padding(table, (0, 0, 0, 9)))
+
+
+def _told(probe: ProbeFingerprint) -> str:
+    of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
+    told = (
+        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}, input from "
+        f"{probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient the "
+        "norm at the network's output; share weight x gradient over their sum."
+    )
+    if probe.adversarial:
+        told += " *: against random weights of the discriminator; the share grows as that learns."
+    return one_line(told)
+
+
+def _deviation(noise: float | None) -> str:
+    return "" if noise is None else f"{noise:.2g}"
+
+
+def _table(name: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(name, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table

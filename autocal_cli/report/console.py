@@ -1,0 +1,129 @@
+"""Where results go: standard output for what was asked, standard error for all that is said about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from autocal_cli.errors import AutocalError
+
+if TYPE_CHECKING:
+    from autocal_cli.dataset.scan import ScanProgress
+
+
+PLAIN_WIDTH = 110  # columns where the output is no terminal
+
+
+def console(stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or PLAIN_WIDTH where there is none."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+
+
+def show(*parts: RenderableType, stderr: bool = False) -> None:
+    """Prints what a person reads, no line ending in blanks."""
+    target = console(stderr)
+    with target.capture() as capture:
+        for part in parts:
+            target.print(part, markup=False, soft_wrap=isinstance(part, Text))  # a path must stay in one piece
+    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    if stderr:
+        sys.stderr.write(text)
+    else:
+        write(text.encode())
+
+
+def write(data: bytes) -> None:
+    """Writes bytes to standard output as they are. A reader that has gone away has had enough."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains as it ends
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise AutocalError(f"Standard output cannot be written: {error.strerror or error}.") from None
+
+
+def shows_blocks() -> bool:
+    """Whether standard output reads what `show` writes, which is UTF-8, so that block characters arrive."""
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+
+
+def one_line(text: str) -> str:
+    r"""Text of a message without line breaks and control characters, which a config may bring in.
+
+    >>> one_line("two\nlines \x1b[31m")
+    'two\\nlines \\x1b[31m'
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+# Progress bars for scans, on standard error, that leave no trace when these have ended.
+
+
+@contextmanager
+def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None]:
+    """Yields the callback that moves the bar; None when nothing is to be shown, as where there is no terminal."""
+    with calibration_progress(quiet) as (advance, _):
+        yield advance
+
+
+@contextmanager
+def calibration_progress(
+    quiet: bool,
+) -> Iterator[tuple[Callable[[ScanProgress], None] | None, Callable[[int, int], None] | None]]:
+    """As `scan_progress`, with a second callback that moves the same bar by batches of a probe: done, and in all."""
+    target = console(stderr=True)
+    if quiet or not target.is_terminal:
+        yield None, None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
+    bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
+    task = bar.add_task("scanning", total=None, sure="")
+
+    def advance(state: ScanProgress) -> None:
+        if state.listing:
+            bar.update(task, description=f"listing ... {state.found:,} files")
+            bar.start()
+            return
+        failed = f", {state.failed:,} failed" if state.failed else ""
+        sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
+        bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
+        bar.start()  # not before there is something to show
+
+    def advance_probe(done: int, total: int) -> None:
+        bar.update(task, description="probing", completed=done, total=total, sure="")
+        bar.start()
+
+    try:
+        yield advance, advance_probe
+    finally:
+        bar.stop()
+
+
+@contextmanager
+def networks_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields the callback that moves the bar, with networks built and in all; None when nothing is to be shown."""
+    with _counting("building", quiet) as advance:
+        yield advance
+
+
+@contextmanager
+def _counting(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    target = console(stderr=True)
+    if quiet or not target.is_terminal:
+        yield None
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=target, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

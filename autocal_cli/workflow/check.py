@@ -1,0 +1,193 @@
+"""`autocal check` as one function: configs in, everything that is wrong in them out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from autocal_cli.calibration.model import Presets
+from autocal_cli.calibration.presets import load_presets
+from autocal_cli.check.catalogue import chosen
+from autocal_cli.check.checks import check, in_order
+from autocal_cli.check.fix import mend
+from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked
+from autocal_cli.config.files import parse_document, read_bytes
+from autocal_cli.config.trainers import recognise_trainer
+from autocal_cli.config.yaml.document import lookup
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.fingerprint import NetworkCache
+from autocal_cli.network.sources import NetworkSources, find_checkout
+from autocal_cli.workflow.config_file import read_sidecar, sidecar_of
+from autocal_cli.workflow.images import check_roots
+
+OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
+ROUNDS = 5  # what is mended may show what else can be
+
+
+@dataclass(frozen=True, slots=True)
+class MendedFile:
+    """A config after mending: its `file` as checked again, its bytes, and how many findings were mended."""
+
+    file: CheckedFile
+    before: bytes
+    after: bytes
+    mended: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What to look at, for which trainer (None: as the file's shape tells), and which codes to report.
+
+    `sources` are where networks come from besides autocal itself.
+    """
+
+    network: bool = True
+    dataset: bool = True
+    trainer: str | None = None
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    sources: NetworkSources = field(default_factory=NetworkSources)
+
+
+def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> CheckRun:
+    """Checks configs one by one; what is wrong with one keeps no other from being checked.
+
+    Raises AutocalError only for a trainer that is not known, or a checkout of one that is none.
+    """
+    if options.network:
+        find_checkout(options.sources.trainer)  # once, not as a finding on every network
+    presets = load_presets()
+    with NetworkCache(options.sources) as networks:
+        files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
+    found = [one for file in files if file for one in (file, check_sidecar(file, options)) if one]
+    return CheckRun(tuple(found), sum(file is None for file in files))
+
+
+def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | None:
+    """The sidecar of a checked config, looked at as that config's block; None where there is none to look at."""
+    checked, sidecar = file.checked, sidecar_of(file.path) if file.path else None
+    if checked is None or sidecar is None or file.path is None or sidecar == file.path or not sidecar.exists():
+        return None
+    try:
+        holder = read_sidecar(file.path, checked.document, checked.layout)
+        config = replace(checked.config, block=holder.block)
+    except AutocalError as error:
+        return CheckedFile(str(sidecar), sidecar, error=error, sidecar=True)
+    held = replace(checked, document=holder.document, layout=holder.layout, config=config, problems=())
+    found = check(held, sidecar=True)
+    own = [one for one in found if one.place and one.place.path == str(sidecar) and one.code not in OF_CONFIGS_ALONE]
+    return CheckedFile(str(sidecar), sidecar, chosen(own, options.select, options.ignore), None, held, sidecar=True)
+
+
+def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
+    """A checked config with everything mended that can be, checked again; None where nothing can. Writes nothing."""
+    if file.sidecar:  # a part of a config, which cannot be read again by itself
+        return None
+    before, checked, findings, mended = file.checked, file.checked, file.findings, 0
+    with NetworkCache(options.sources) as networks:
+        for _ in range(ROUNDS):
+            if checked is None:
+                return None
+            text, count = mend(checked, findings)
+            if not count:
+                break
+            mended += count
+            document = parse_document(checked.document.encode(text), file.name)
+            checked = read_checked(document, checked.layout, checked.presets)
+            checked, findings = _examined(checked, options, networks)
+    if before is None or checked is None or not mended:
+        return None
+    again = replace(file, findings=findings, checked=checked)
+    return MendedFile(again, _bytes(before), _bytes(checked), mended)
+
+
+def _bytes(checked: Checked) -> bytes:
+    return checked.document.encode(checked.document.text)
+
+
+def _check_file(
+    candidate: Candidate, options: CheckOptions, presets: Presets, networks: NetworkCache
+) -> CheckedFile | None:
+    """None for a file of a folder that is no training config."""
+    raw = b""
+    try:
+        raw = candidate.read()
+        document = parse_document(raw, candidate.name)
+        layout = recognise_trainer(document, options.trainer)
+        if not candidate.named and lookup(document, layout.block[:-1]) is None:
+            return None
+        checked = read_checked(document, layout, presets)
+    except AutocalError as error:
+        if candidate.named or not raw or speaks_of_training(raw):
+            return CheckedFile(candidate.name, candidate.path, error=error)
+        return None
+    checked, findings = _examined(checked, options, networks)
+    return CheckedFile(candidate.name, candidate.path, findings, None, checked)
+
+
+def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -> tuple[Checked, tuple[Finding, ...]]:
+    """All that is to be looked at, and the findings that are asked for."""
+    if options.network:
+        network, about_network = networks.measure(checked.config)
+        checked = replace(checked, network=network, about_network=about_network)
+    about_images = tuple(check_roots(checked.config)) if options.dataset else ()
+    findings = in_order((*check(checked), *about_images))
+    return checked, chosen(findings, options.select, options.ignore)
+
+
+# Which configs are meant by what stands on the command line: files, folders, and `-`.
+
+
+ENDINGS = (".yml", ".yaml", ".toml")
+STDIN = "<stdin>"
+_TRAIN = re.compile(rb"(?m)^\s*(?:\[+\s*)?[\"']?train[\"']?\s*[:=.\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to look at. `named`: by the user, so that it must be a training config; else it was met in a folder."""
+
+    path: Path | None
+    named: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.path) if self.path else STDIN
+
+    def read(self) -> bytes:
+        """Its bytes. Raises AutocalError."""
+        if self.path is not None:
+            return read_bytes(self.path)
+        return sys.stdin.buffer.read()
+
+
+def find_configs(given: Sequence[Path]) -> list[Candidate]:
+    """The files that are meant, each once, folders in the order of their names."""
+    found: dict[str, Candidate] = {}
+    for path in given:
+        for candidate in _candidates(path):
+            found.setdefault(candidate.name, candidate)
+    return list(found.values())
+
+
+def speaks_of_training(raw: bytes) -> bool:
+    """Whether a text that cannot be parsed looks like a training config all the same."""
+    return _TRAIN.search(raw) is not None
+
+
+def _candidates(path: Path) -> Iterator[Candidate]:
+    if str(path) == "-":
+        yield Candidate(None, named=True)
+    elif path.is_dir():
+        try:
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+        except OSError as error:
+            raise AutocalError(
+                f"The folder cannot be read: {error.strerror or error}.", place=Place(str(path))
+            ) from None
+        yield from (Candidate(file, named=False) for file in inside)
+    else:
+        yield Candidate(path, named=True)

@@ -1,0 +1,289 @@
+"""Measures what a config names: its network, and the images of its training folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autocal_cli.calibration.calibrate import DATASET_INFO
+from autocal_cli.calibration.resolved import recorded_dataset
+from autocal_cli.config.files import parse_document, read_bytes
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
+from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
+from autocal_cli.workflow.images import check_pairs, existing_roots, find_root, training_names, training_section
+
+if TYPE_CHECKING:
+    from autocal_cli.dataset.model import DatasetReport
+    from autocal_cli.dataset.scan import MeasuredCallback, ScanProgress
+
+
+ProgressCallback = Callable[["ScanProgress"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOptions:
+    """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file,
+    `images` at most so many; `batches` instead as many training crops as so many batches have.
+    """
+
+    folders: tuple[Path, ...] = ()
+    skip: bool = False
+    device: str | None = None
+    seed: int = 0
+    tolerance: float | None = 0.02
+    images: int | None = None
+    batches: int | None = None
+    workers: int | None = None
+    max_pixels: int | None = None
+    use_cache: bool = True
+    on_progress: ProgressCallback | None = None
+
+
+def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
+    """Builds the config's network, by the builders at hand and those that `sources` name, and its discriminator.
+
+    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
+    """
+    from autocal_cli.network.discriminators import fingerprint_discriminator
+    from autocal_cli.network.fingerprint import (
+        builders_for,  # torch takes a second: only here
+        measured_by,
+    )
+
+    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+        network = measured_by(builders, config.network, config.scale)
+        # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
+        others = [builder for builder in builders if config.discriminator and builder.types()]
+        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
+    return replace(network, discriminator=discriminator)
+
+
+def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
+    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
+    if sources.weights is not None or config.weights is None:
+        return sources
+    path = find_root(config.weights, Path(config.path).parent)
+    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
+
+
+def scan_folders(
+    folders: tuple[Path, ...],
+    options: DatasetOptions,
+    names: Sequence[str] | None = None,
+    on_measured: MeasuredCallback | None = None,
+    crops: TrainingCrops | None = None,
+    native_crop: int | None = None,
+) -> DatasetFingerprint:
+    """Scans folders, or `names` in them, or `crops` of them, as `options` say.
+
+    Raises AutocalError when there is nothing to read.
+    """
+    from autocal_cli.dataset.decode import MAX_PIXELS
+    from autocal_cli.dataset.facts import NATIVE_CROP
+    from autocal_cli.dataset.scan import scan
+
+    return scan(
+        folders,
+        names=names,
+        device=options.device,
+        seed=options.seed,
+        tolerance=options.tolerance,
+        images=options.images,
+        crops=crops,
+        workers=options.workers,
+        max_pixels=options.max_pixels or MAX_PIXELS,
+        native_crop=native_crop or NATIVE_CROP,
+        on_progress=options.on_progress,
+        on_measured=on_measured,
+        cache_folder=usable_cache(options)[0],
+    )
+
+
+def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, ...]]:
+    """Where measured images are kept: AUTOCAL_CACHE, else the user's cache folder; None with a finding if it cannot be.
+
+    A scan goes on without it.
+    """
+    from platformdirs import user_cache_path
+
+    from autocal_cli.dataset.cache import ImageCache
+
+    if not options.use_cache:
+        return None, ()
+    named = os.environ.get("AUTOCAL_CACHE")
+    folder = Path(named) if named else user_cache_path("autocal", appauthor=False)
+    try:
+        ImageCache(folder, "").close()
+    except AutocalError as error:
+        return None, (Finding("cache-unusable", "warning", error.message, error.fix),)
+    return folder, ()
+
+
+def measure_dataset(
+    config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
+) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
+    """The fingerprint of the training images, or None with a finding that says why there is none.
+
+    Nothing is measured where the user's own values (`by_hand`) hold every score already.
+    Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
+    is a warning; when none is left, the fingerprint recorded in the config's block serves, where there is one.
+    """
+    _check_device(options.device)
+    if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
+        return None, ()
+    crops = training_crops(options.batches, config.batch_size, crop_of(config), config.path)
+    if options.folders:
+        dataset = scan_folders(options.folders, options, crops=crops)
+        about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
+        return dataset, (*usable_cache(options)[1], *about)
+    present, findings = existing_roots(config)
+    findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
+    if present:
+        try:
+            dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
+            return dataset, (
+                *findings,
+                *about_crops(crops),
+                *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
+            )
+        except AutocalError as error:
+            place = error.place or config.dataset_roots[0].place
+            findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
+    recorded = recorded_dataset(config.block)
+    if recorded is not None:
+        message = "The dataset cannot be read here, so the measurement recorded in the block is used."
+        return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
+    message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
+    return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
+
+
+def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str) -> tuple[Finding, ...]:
+    """What stops a training, or is trained on otherwise than it was measured, is said here too."""
+    findings = trainer_findings(dataset.sightings, place, trainer)
+    if not dataset.failures:
+        return findings
+    first = dataset.failures[0]
+    message = (
+        f"Could not be read: {len(dataset.failures):,} of {dataset.found:,} image files ({first.path}: {first.reason}"
+    )
+    more = ", and others)." if len(dataset.failures) > 1 else ")."
+    fix = "autocal analyze-dataset lists them all."
+    return (Finding("images-unreadable", "warning", message + more, fix, place), *findings)
+
+
+def _check_device(name: str | None) -> None:
+    """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
+    if name is not None:
+        from autocal_cli.dataset.scan import pick_device
+
+        pick_device(name)
+
+
+# `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is known of the training: its config, and its crop and batch size where they are given by hand."""
+
+    config: TrainingConfig | None = None
+    crop: int | None = None
+    batch_size: int | None = None
+
+
+def known_training(config: Path | None, crop: int | None, batch_size: int | None) -> Training:
+    """Reads the config, where there is one. Raises AutocalError."""
+    if config is None:
+        return Training(None, crop, batch_size)
+    return Training(read_training_config(parse_document(read_bytes(config), str(config))), crop, batch_size)
+
+
+def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, tuple[Finding, ...]]:
+    """Scans folders, the options' or else the config's, and assesses the health of their images in the same pass.
+
+    With a config its GT and LQ images are held against each other too. Raises AutocalError when there is nothing to
+    read.
+    """
+    from autocal_cli.dataset.facts import NATIVE_CROP
+    from autocal_cli.dataset.health import Ledger
+
+    config = training.config
+    crop = training.crop or (crop_of(config) if config else None)
+    batch_size = training.batch_size or (config.batch_size if config else None)
+    crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
+    folders, names, findings = _images(config, options.folders)
+    ledger, native_crop = Ledger(), crop or NATIVE_CROP
+    dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop)
+    about = (*findings, *usable_cache(options)[1], *about_crops(crops))
+    pairs = check_pairs(config, options.seed) if config else ()
+    seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
+    return ledger.report(dataset, crop, native_crop), (*about, *pairs, *seen)
+
+
+def _images(
+    config: TrainingConfig | None, folders: tuple[Path, ...]
+) -> tuple[tuple[Path, ...], Sequence[str] | None, tuple[Finding, ...]]:
+    """The folders to scan, what their meta_info names in them, and findings on folders that are missing."""
+    if folders or config is None:
+        return folders, None, ()
+    present, findings = existing_roots(config, "PATH")
+    if not present:
+        missing = ", ".join(root.path for root in config.dataset_roots)
+        message = f"None of its folders of training images is here ({missing})." if missing else findings[0].message
+        raise AutocalError(message, place=Place(config.path), fix="Correct the paths, or name the images with PATH.")
+    return tuple(present), training_names(config), findings
+
+
+# `--batches N`: how many crops of what size that is.
+
+
+LEAST_CROP = 7  # one window of the texture metric
+
+
+def training_crops(
+    batches: int | None, batch_size: int | None, crop: int | None, config: str | None = None
+) -> TrainingCrops | None:
+    """The crops of so many batches (optimiser steps), None where none are asked for.
+
+    Raises AutocalError where batch size or crop are not known, or the crop is too small to measure.
+    """
+    if batches is None:
+        return None
+    place = Place(config) if config else None
+    if batch_size is None:
+        message = "--batches needs the training's batch size, which is not known."
+        fix = "State datasets.train.batch_size_per_gpu." if config else "Give --batch-size N, or --config FILE."
+        raise AutocalError(message, place=place, fix=fix)
+    if crop is None:
+        message = "--batches needs the size of the training's crop, which is not known."
+        fix = "State datasets.train.lq_size or gt_size." if config else "Give --crop N, or --config FILE."
+        raise AutocalError(message, place=place, fix=fix)
+    if crop < LEAST_CROP:
+        message = f"--batches cannot measure crops of {crop} pixels: it takes {LEAST_CROP} a side or more."
+        raise AutocalError(message, place=place)
+    return TrainingCrops(batches * batch_size, crop)
+
+
+def about_crops(crops: TrainingCrops | None) -> tuple[Finding, ...]:
+    """How far scores of crops can be compared with others. Measured by benchmarks/crop_scores.py."""
+    if crops is None:
+        return ()
+    message = (
+        f"Scores are of crops of {crops.side} x {crops.side} pixels, but percentiles among whole photographs, which "
+        "hold more colours: over BSDS500 colour is 0.13 in crops of 64, 0.39 of 128, 0.50 of 192 and of whole images."
+    )
+    return (Finding("crops-measured", "info", message, "Compare them with those of crops of the same size alone."),)
+
+
+def crop_of(config: TrainingConfig) -> int | None:
+    """The side of the crop that training takes of GT images, in pixels."""
+    train = training_section(config)
+    return train.gt_size if train else None

@@ -1,0 +1,350 @@
+"""Where the folders are that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
+from autocal_cli.dataset.listing import ListedFile, MetaInfo, list_images, read_meta_info
+from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sample_pairs, sizes_of
+from autocal_cli.errors import AutocalError, Finding
+
+if TYPE_CHECKING:
+    from autocal_cli.probing.probe import Images
+
+
+def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
+    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
+    try:
+        named = Path(root.path).expanduser()
+        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
+        return next((candidate for candidate in candidates if candidate.exists()), None)
+    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
+        return None
+
+
+def missing_root(root: DatasetRoot, fix: str) -> Finding:
+    return Finding(
+        "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
+    )
+
+
+def meta_info_of(section: DatasetSection, config_folder: Path) -> MetaInfo | None:
+    """What the section's meta_info file names, None where it has none. Raises AutocalError for one that is gone."""
+    if section.meta_info is None:
+        return None
+    path = find_root(section.meta_info, config_folder)
+    if path is None:
+        message = f"The meta_info file {section.meta_info.path} does not exist."
+        raise AutocalError(message, place=section.meta_info.place, fix="Correct the path.")
+    return read_meta_info(path, section.meta_info.place)
+
+
+def existing_roots(config: TrainingConfig, by_hand: str = "--hr DIR") -> tuple[list[Path], tuple[Finding, ...]]:
+    """The folders of training images that are here, and findings on those that are not; `by_hand` names others."""
+    if not config.dataset_roots:
+        message = "The config names no folder of training images (datasets.train.dataroot_gt)."
+        fix = f"Name them with {by_hand}."
+        return [], (Finding("dataset-unnamed", "warning", message, fix, config.place),)
+    present, findings = [], []
+    for root in config.dataset_roots:
+        folder = find_root(root, Path(config.path).parent)
+        if folder is not None:
+            present.append(folder)
+        else:
+            findings.append(missing_root(root, f"Correct the path, or name the images with {by_hand}."))
+    return present, tuple(findings)
+
+
+def training_section(config: TrainingConfig) -> DatasetSection | None:
+    return next((section for section in config.datasets if section.name == "train"), None)
+
+
+def training_names(config: TrainingConfig) -> tuple[str, ...] | None:
+    """What the meta_info file of the training set names; None where there is none."""
+    train = training_section(config)
+    listed = meta_info_of(train, Path(config.path).parent) if train else None
+    return listed.names if listed else None
+
+
+# Whether the GT and LQ images of a config's training and validation sets belong together, and its crop fits them.
+
+
+def check_pairs(config: TrainingConfig, seed: int = 0) -> tuple[Finding, ...]:
+    """Findings on every set of the config whose images are here; a set of which nothing is here is passed over."""
+    return tuple(finding for section in config.datasets for finding in _check(section, config, seed))
+
+
+def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterator[Finding]:
+    folder = Path(config.path).parent
+    here = {root: find_root(root, folder) for root in (*section.gt, *section.lq)}
+    if not any(here.values()) or not (section.trains or section.lq):
+        return
+    if not _is_template(section.filename_tmpl):
+        yield about_template(section)
+        return
+    if section.gt and section.lq and len(section.gt) != len(section.lq):
+        yield about_roots(section)
+    for root in (*(section.lq if section.gt else ()), *(() if section.trains else section.gt)):
+        if here[root] is None:
+            yield missing_root(root, "Correct the path.")
+    try:
+        listed = meta_info_of(section, folder)
+        for number, gt in enumerate(section.gt):
+            lq = section.lq[number] if number < len(section.lq) else None
+            yield from _check_roots(section, (gt, here[gt]), (lq, here[lq]) if lq else None, listed, config.scale, seed)
+    except AutocalError as error:
+        yield Finding("dataset-unreadable", "warning", error.message, error.fix, error.place)
+
+
+Found = tuple[DatasetRoot, Path | None]
+
+
+def _check_roots(
+    section: DatasetSection, gt: Found, lq: Found | None, listed: MetaInfo | None, scale: int | None, seed: int
+) -> Iterator[Finding]:
+    """One GT root, with the LQ root that belongs to it where there is one."""
+    if gt[1] is None or (lq is not None and lq[1] is None):
+        return
+    gt_files = _list(section, gt[0], gt[1], listed.names if listed else None)
+    if lq is None or lq[1] is None:
+        yield from about_crop(section, sizes_of(sample_pairs([(file,) for file in gt_files], seed)), scale)
+        return
+    lq_files = _list(section, lq[0], lq[1], _lq_names(listed, section.filename_tmpl))
+    matching = match(gt_files, lq_files, section.filename_tmpl, listed)
+    yield from about_names(section, lq[0], matching, len(gt_files), len(lq_files))
+    sizes = sizes_of(sample_pairs(_files(matching, gt_files, lq_files), seed))
+    yield from about_sizes(section, lq[0], sizes, len(matching.pairs), scale)
+    yield from about_crop(section, sizes, scale)
+
+
+def _list(
+    section: DatasetSection, root: DatasetRoot, folder: Path, names: Sequence[str] | None
+) -> Sequence[ListedFile]:
+    try:
+        return list_images([folder], names=names).files
+    except AutocalError as error:
+        raise AutocalError(f"{section.name}: {error.message}", place=root.place, fix=error.fix) from error
+
+
+def _files(
+    matching: Matching, gt: Sequence[ListedFile], lq: Sequence[ListedFile]
+) -> list[tuple[ListedFile, ListedFile]]:
+    return [(gt[i], lq[j]) for i, j in matching.pairs]
+
+
+def _lq_names(listed: MetaInfo | None, template: str) -> list[str] | None:
+    return [listed.lq_name(name, template) for name in listed.names] if listed else None
+
+
+def _is_template(template: str) -> bool:
+    return template.count("{}") == 1 and template.count("{") == template.count("}") == 1
+
+
+# What is said of sets whose GT and LQ images do not fit: each mismatch by name up to a limit, then counted.
+#
+# What trainers do was found in traiNNer-redux' and BasicSR's sources.
+
+
+SHOWN = 5
+
+
+def about_roots(section: DatasetSection) -> Finding:
+    message = (
+        f"{section.name}: {len(section.gt)} GT folders, {len(section.lq)} LQ folders; they pair one by one, and those "
+        "left over are not trained on."
+    )
+    return Finding("pairs-roots-differ", "warning", message, "Name as many of each.", section.lq[-1].place)
+
+
+def about_template(section: DatasetSection) -> Finding:
+    message = f"{section.name}: filename_tmpl {section.filename_tmpl!r} does not make a name out of each GT name."
+    place = section.lq[0].place if section.lq else None
+    return Finding("pairs-template", "warning", message, "It should hold {} once, as in '{}x4'.", place)
+
+
+def about_names(
+    section: DatasetSection, lq: DatasetRoot, matching: Matching, gt_count: int, lq_count: int
+) -> Iterator[Finding]:
+    """GT images without LQ, and the other way round; LQ images to spare do no harm where a template makes names."""
+    counts = f"{section.name}: {gt_count:,} GT and {lq_count:,} LQ images"
+    if matching.without_lq:
+        rest = f"{len(matching.without_lq):,} GT have no LQ image in {lq.path}"
+        deed = (
+            "trainers end before the first step"
+            if section.filename_tmpl == "{}"
+            else "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
+        )
+        message = f"{counts}; {rest} ({listed(matching.without_lq)}): {deed}."
+        fix = f"Names have to be alike but for the ending, with filename_tmpl '{section.filename_tmpl}'."
+        yield Finding("pairs-missing-lq", "warning", message, fix, lq.place)
+    if matching.without_gt and section.filename_tmpl == "{}":
+        rest = f"{len(matching.without_gt):,} LQ in {lq.path} have no GT image"
+        message = f"{counts}; {rest} ({listed(matching.without_gt)}): trainers end before the first step."
+        yield Finding("pairs-missing-gt", "warning", message, "Delete them, or add their GT images.", lq.place)
+
+
+def about_sizes(
+    section: DatasetSection, lq: DatasetRoot, sizes: Sequence[ImageSizes], pairs: int, scale: int | None
+) -> Iterator[Finding]:
+    """Sizes that are not scale x LQ, and headers that cannot be read."""
+    checked = f"{section.name}: of {len(sizes):,} pairs" + (f" checked of {pairs:,}" if pairs > len(sizes) else "")
+    unread = [f"{pair.name}: {pair.reason}" for pair in sizes if pair.reason]
+    if unread:
+        message = f"{checked}, {len(unread):,} cannot be opened ({listed(unread, '; ')})."
+        yield Finding("pairs-unreadable", "warning", message, "Replace or delete them, GT and LQ.", lq.place)
+    readable = [pair for pair in sizes if not pair.reason]
+    wrong = [_described(pair) for pair in readable if scale and not _fits(pair, scale, section.trains)]
+    if wrong:
+        deed = "training ends where one is drawn" if section.trains else "the metrics fail or compare what differs"
+        message = f"{checked}, {len(wrong):,} are not {scale} x LQ ({listed(wrong, '; ')}): {deed}."
+        fix = f"Make the LQ images anew from GT images cropped to multiples of {scale}, or correct `scale`."
+        yield Finding("pairs-size", "warning", message, fix, lq.place)
+
+
+def about_crop(section: DatasetSection, sizes: Sequence[ImageSizes], scale: int | None) -> Iterator[Finding]:
+    """Images that are smaller than the crop that training takes of them."""
+    crop = section.gt_size
+    if crop is None or not section.trains:
+        return
+    small = [f"{image.name} {_size(image.gt)}" for image in sizes if not image.reason and min(image.gt) < crop]
+    if small:
+        stated = f"{crop // scale} x scale {scale}" if scale else "gt_size"
+        deed = "training ends where one is drawn" if section.lq else "trainers fill them up, so the fill is trained on"
+        message = (
+            f"{section.name}: the GT crop of {crop} pixels ({stated}) is larger than {len(small):,} of {len(sizes):,} "
+            f"images looked at ({listed(small, '; ')}): {deed}."
+        )
+        yield Finding("crop-larger-than-images", "warning", message, "Take a smaller crop.", section.crop_place)
+
+
+def listed(names: Sequence[str], joint: str = ", ") -> str:
+    """The first few, and how many more."""
+    more = f"{joint}and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return joint.join(names[:SHOWN]) + more
+
+
+def _fits(pair: ImageSizes, scale: int, trains: bool) -> bool:
+    """Exactly scale x LQ; validation crops what a GT image has over, up to one LQ pixel of it being usual."""
+    over = [high - scale * low for high, low in zip(pair.gt, pair.lq, strict=True)]
+    return all(more == 0 if trains else 0 <= more < scale for more in over)
+
+
+def _described(pair: ImageSizes) -> str:
+    return f"{pair.name} GT {_size(pair.gt)}, LQ {_size(pair.lq)}"
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+# Whether the images that a config names are there, are images, and fit together. Looks at headers of a sample only.
+
+
+def check_roots(config: TrainingConfig) -> Iterator[Finding]:
+    """Findings on every set of a config: each folder by itself, GT and LQ beside each other, the crop on both."""
+    folder = Path(config.path).parent
+    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
+    here = {root: found for root in named if (found := find_root(root, folder))}
+    same = {section: tuple(_same_folder(section, here)) for section in config.datasets}
+    yield from (finding for findings in same.values() for finding in findings)
+    if not here:
+        yield from _all_missing(named)
+        return
+    for section in config.datasets:
+        for root in (*section.gt, *section.lq):
+            if root not in here:
+                yield missing_root(root, "Correct the path.")
+            elif (problem := _without_images(root, here[root])) is not None:
+                yield problem
+
+    told = {root.place for root in named}
+    apart = tuple(section for section in config.datasets if not same[section])
+    for finding in check_pairs(replace(config, datasets=apart)):
+        if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
+            yield finding
+
+
+def _all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
+    """One finding for a config that was written for another machine."""
+    if len(named) < 2:
+        yield from (missing_root(root, "Correct the path.") for root in named)
+        return
+    message = f"None of the {len(named)} folders that the config names exists, {named[0].path} the first."
+    fix = "Correct the paths; for a config of another machine, --no-dataset."
+    yield Finding("dataset-missing", "warning", message, fix, named[0].place)
+
+
+def _without_images(root: DatasetRoot, found: Path) -> Finding | None:
+    """An empty folder, one without a single image, or one that cannot be read."""
+    from autocal_cli.dataset.listing import list_images
+
+    try:
+        list_images([found])
+    except AutocalError as error:
+        return Finding("dataset-unreadable", "warning", error.message, error.fix or "Correct the path.", root.place)
+    return None
+
+
+def _same_folder(section: DatasetSection, here: dict[DatasetRoot, Path]) -> Iterator[Finding]:
+    """A root that is GT and LQ at once trains a network to change nothing."""
+    for lq in section.lq:
+        for gt in section.gt:
+            same = gt.path == lq.path or (gt in here and lq in here and _is_same(here[gt], here[lq]))
+            if same and section.filename_tmpl == "{}" and section.meta_info is None:
+                message = f"{section.name}: {lq.path} is both GT and LQ."
+                fix = "Name the folder of the smaller images as dataroot_lq."
+                yield Finding("dataset-same-folder", "error", message, fix, lq.place)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+# The images that a probe takes its crops from: the training's own, with the network's inputs where they are paired.
+
+
+def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Images, ...]:
+    """Targets from `folders` (given by hand, then without inputs), else from the config's training set.
+
+    Roots that are not here are passed over. Raises AutocalError for one that holds no image.
+    """
+    from autocal_cli.dataset.listing import list_images
+    from autocal_cli.probing.probe import Images
+
+    if folders:
+        return tuple(Images(file.source) for file in list_images(folders).files)
+    section = training_section(config)
+    if section is None:
+        return ()
+    found: list[Images] = []
+    for number, root in enumerate(section.gt):
+        lq = section.lq[number] if number < len(section.lq) else None
+        found += _of_root(config, section, root, lq)
+    return tuple(found)
+
+
+def _of_root(config: TrainingConfig, section: DatasetSection, gt: DatasetRoot, lq: DatasetRoot | None) -> list[Images]:
+    """The targets of one root; of a paired one those that have a partner."""
+    from autocal_cli.dataset.listing import list_images
+    from autocal_cli.dataset.pairs import match
+    from autocal_cli.probing.probe import Images
+
+    folder = Path(config.path).parent
+    here, partners = find_root(gt, folder), find_root(lq, folder) if lq else None
+    if here is None:
+        return []
+    listed = meta_info_of(section, folder)
+    high = list_images([here], names=listed.names if listed else None).files
+    if partners is None:
+        return [Images(file.source) for file in high]
+    names = [listed.lq_name(name, section.filename_tmpl) for name in listed.names] if listed else None
+    low = list_images([partners], names=names).files
+    pairs = match(high, low, section.filename_tmpl, listed).pairs
+    return [Images(high[i].source, low[j].source) for i, j in pairs]

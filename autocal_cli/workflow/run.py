@@ -1,0 +1,190 @@
+"""`autocal run` as one function: start an unmodified trainer with the scheduler attached to its losses."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import runpy
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autocal_cli.config.files import parse_document, read_bytes, text_without
+from autocal_cli.config.loading import read_block, read_training_config
+from autocal_cli.config.model import BLOCK_KEY
+from autocal_cli.config.trainers import REDUX, recognise_trainer
+from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
+from autocal_cli.errors import AutocalError, Place
+from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, schedule_models
+from autocal_cli.workflow.config_file import find_holder, sidecar_of
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A config: its block (None: none), the length of the run, and the text that a strict trainer accepts.
+
+    `holder` is the file that holds the block: the config, or its sidecar.
+    """
+
+    path: Path
+    holder: Path
+    block: Mapping[str, Any] | None
+    total_iter: int | None
+    text_for_trainer: str
+
+
+def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool, say: Callable[[str], None]) -> None:
+    """Runs the script in this process, as `python SCRIPT ARGUMENTS` would; exits as it does.
+
+    The block is taken from the config named by `-opt`, or from its sidecar `<config>.autocal.yml`; the trainer is given
+    a copy of the config without it. Raises AutocalError before anything starts where the block, the config or the
+    trainer cannot be used. `say` is told what the user should know.
+    """
+    if not script.is_file():
+        raise AutocalError("There is no such script.", place=Place(str(script)))
+    at, path = config_argument(arguments)
+    with warnings.catch_warnings(record=True) as notices:
+        warnings.simplefilter("always")
+        source = read_source(path)
+    for notice in notices:  # that the block is not resolved: said here in one line, and not again in the training
+        say(f"{path}: {str(notice.message).removeprefix('autocal: ')}")
+    warnings.filterwarnings("ignore", message="autocal: ")
+    built: list[Any] = []  # models of the trainer; None for what is knowingly not scheduled
+    sys.path[0] = str(script.resolve().parent)
+    if source.block is None:
+        raise AutocalError(
+            f"There is no `{BLOCK_KEY}` block, nor a sidecar {sidecar_of(path).name}.",
+            place=Place(str(path)),
+            fix=f"autocal calibrate {path} -o resolved.yml writes one.",
+        )
+    if source.block.get("enabled") is False:
+        say(f"{path}: the block says `enabled: false`; training without the scheduler.")
+        built.append(None)
+    else:
+        _attach(script, source, built, allow_unscheduled, say)
+    with tempfile.TemporaryDirectory(prefix="autocal-") as folder:
+        copy = Path(folder) / path.name
+        copy.write_text(source.text_for_trainer, encoding="utf-8", newline="")
+        option = arguments[at].partition("=")[0] + "=" if arguments[at].startswith("-") else ""
+        _start(script, [*arguments[:at], f"{option}{copy}", *arguments[at + 1 :]])
+    if not built:
+        say("The script ended without building a model; nothing was scheduled.")
+
+
+def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
+    """Which argument names the config, and the config: `-opt FILE`, `--opt FILE`, `-opt=FILE`."""
+    for at, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name in ("-opt", "--opt"):
+            if equals:
+                return at, Path(value)
+            if at + 1 < len(arguments):
+                return at + 1, Path(arguments[at + 1])
+    raise AutocalError("The script's arguments name no config.", fix="autocal run SCRIPT -opt CONFIG ...")
+
+
+def read_source(path: Path) -> Source:
+    """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
+    document = parse_document(read_bytes(path), str(path))
+    config = read_training_config(document)
+    holder = find_holder(path, document, recognise_trainer(document))
+    block = read_block(holder.document, holder.layout)
+    if block is not None:
+        SchedulerSettings.from_scheduling_block(block, config.total_iter)
+    values = block.values if block else None
+    return Source(path, holder.path, values, config.total_iter, _without_block(document))
+
+
+def _without_block(document: ConfigDocument) -> str:
+    """The config's text without the block; it says the same otherwise. Raises AutocalError where it would not."""
+    if lookup(document, REDUX.block) is None:
+        return document.text
+    text = text_without(document, REDUX.block) + document.newline
+    wanted = read_value(document, document.root)
+    try:
+        copy = parse_document(text.encode(), document.path)
+        found = read_value(copy, copy.root)
+    except AutocalError:
+        found = None
+    train = wanted.get("train") if isinstance(wanted, dict) else None
+    if isinstance(train, dict):
+        train.pop(BLOCK_KEY, None)
+    if found != wanted:
+        message = "The block cannot be kept from the trainer without changing what else the config says."
+        raise AutocalError(
+            message, place=Place(document.path), fix="Move it to a sidecar, or below other keys of `train`."
+        )
+    return text
+
+
+def _attach(
+    script: Path, source: Source, built: list[Any], allow_unscheduled: bool, say: Callable[[str], None]
+) -> None:
+    """Has the scheduler attached when the trainer builds its model, which joins `built`; None joins if it cannot be."""
+
+    def unscheduled(reason: str) -> None:
+        say(f"{reason} Training without the scheduler.")
+        built.append(None)
+
+    def keep(model: Any) -> None:
+        built.append(model)
+        _keep_original(model, source)
+
+    assert source.block is not None
+    try:
+        schedule_models(
+            find_trainer(script),
+            source.block,
+            source.total_iter,
+            on_built=keep,
+            unscheduled=unscheduled if allow_unscheduled else None,
+        )
+    except AutocalError as error:
+        if not allow_unscheduled:
+            raise
+        unscheduled(str(error))
+
+
+def find_trainer(script: Path) -> TrainerShape:
+    """The trainer whose package the script belongs to or stands beside, else an installed one that it imports."""
+    folder = script.resolve().parent
+    for shape in TRAINERS:
+        if folder.name == shape.package or (folder / shape.package).is_dir():
+            return shape
+    text = script.read_text(encoding="utf-8", errors="replace")
+    for shape in TRAINERS:
+        imports = re.search(rf"^\s*(from|import)\s+{shape.package}\b", text, re.MULTILINE)
+        if imports and importlib.util.find_spec(shape.package) is not None:
+            return shape
+    known = " and ".join(shape.name for shape in TRAINERS)
+    message = f"This is no trainer of a shape known here ({known})."
+    raise AutocalError(message, place=Place(str(script)), fix=UNSCHEDULED)
+
+
+def _keep_original(model: Any, source: Source) -> None:
+    """The trainer archives the copy without the block; the file that holds it is laid beside that, as its sidecar."""
+    paths = model.opt.get("path") if isinstance(model.opt, Mapping) else getattr(model.opt, "path", None)
+    folder = paths.get("experiments_root") if isinstance(paths, Mapping) else getattr(paths, "experiments_root", None)
+    if folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0":
+        shutil.copyfile(source.holder, Path(folder) / sidecar_of(source.path).name)
+
+
+def _start(script: Path, arguments: Sequence[str]) -> None:
+    """Runs the script as the main module. What goes wrong in it is told by its own traceback, with exit code 1."""
+    sys.argv = [str(script), *arguments]
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except (AutocalError, SystemExit):
+        raise
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)
