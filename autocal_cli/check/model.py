@@ -19,7 +19,7 @@ from autocal_cli.calibration.model import Presets
 from autocal_cli.config.files import ConfigFile
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
-from autocal_cli.config.yaml.document import ConfigDocument, lookup
+from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -95,6 +95,25 @@ class Checked:
         """Where the value of a key of the block stands, or the block itself."""
         assert self.block is not None
         return self.block.place_of(path)
+
+    def option(self, *path: str) -> Value:
+        """The value of a key of the document (of all of it, without a path) as the trainer reads it; None where there is none."""
+        pair = lookup(self.document, path) if path else None
+        node = pair.value if pair else self.document.root if not path else None
+        try:
+            return read_value(self.document, node) if node else None
+        except AutocalError:  # a tag that does not fit its text; told where the config is read
+            return None
+
+    def amount(self, *path: str) -> int | float | None:
+        """A number of the document, or None."""
+        value = self.option(*path)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def table(self, *path: str) -> dict[str, Value]:
+        """A mapping of the document; empty where there is none."""
+        value = self.option(*path)
+        return value if isinstance(value, dict) else {}
 
     def key_at(self, path: KeyPath) -> Place | None:
         """Where a key of the document stands."""

@@ -22,9 +22,7 @@ from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
 from autocal_cli.workflow.images import check_roots
 
-OF_CONFIGS_ALONE = {  # a sidecar is kept from the trainer
-    "block-rejected", "block-misplaced", "scale-missing", "config-key-misspelt",
-}  # fmt: skip
+OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
 
 
@@ -78,7 +76,7 @@ def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | Non
     except AutocalError as error:
         return CheckedFile(str(sidecar), sidecar, error=error, sidecar=True)
     held = replace(checked, file=found_block.file, config=config, problems=())
-    found = in_order(check(held))
+    found = check(held, sidecar=True)
     own = [one for one in found if one.place and one.place.path == str(sidecar) and one.code not in OF_CONFIGS_ALONE]
     return CheckedFile(str(sidecar), sidecar, chosen(own, options.select, options.ignore), None, held, sidecar=True)
 

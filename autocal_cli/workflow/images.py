@@ -86,7 +86,7 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
     if not _is_template(section.filename_tmpl):
         yield about_template(section)
         return
-    if section.lq and len(section.gt) != len(section.lq):
+    if section.gt and section.lq and len(section.gt) != len(section.lq):
         yield about_roots(section)
     for root in (*(section.lq if section.gt else ()), *(() if section.trains else section.gt)):
         if here[root] is None:
