@@ -115,11 +115,11 @@ def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.check.catalogue import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import write
-    from autocal_cli.report.json import FORMAT_VERSION, dump, rule_json
+    from autocal_cli.report.json import dump, plain
 
     rules = list(load_catalogue().values()) if code == ALL_CODES else [find_rule(code)]
     if as_json:
-        write(dump({"format_version": FORMAT_VERSION, "rules": [rule_json(rule) for rule in rules]}).encode())
+        write(dump({"rules": plain(rules)}).encode())
     else:
         write((rules_list(rules) if code == ALL_CODES else rule_text(rules[0])).encode())
 
@@ -134,7 +134,7 @@ def _explain_presets(name: str | None, as_json: bool) -> None:
     parts = _PARTS if name == "all" else (name,) if name in _PARTS else ()
     one = _named(name, loaded) if name is not None and not parts else None
     if as_json:
-        shown = [*(["presets", "fallback"] if name == "all" or not parts else []), *parts]
+        shown = [*(["presets", "fallback", "sources"] if name == "all" or not parts else []), *parts]
         write(dump(presets_json(loaded, one or loaded.presets, shown)).encode())
     else:
         show(*presets_page(loaded, one, parts, table=name in (None, "all")))

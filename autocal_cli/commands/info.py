@@ -34,10 +34,10 @@ def schema(
     from autocal_cli.calibration.json_schema import json_schema
     from autocal_cli.calibration.presets import load_presets
     from autocal_cli.report.console import write
-    from autocal_cli.report.json import dump
+    from autocal_cli.report.json import json_text
     from autocal_cli.workflow.output import write_schema
 
-    text = dump(json_schema(load_presets(), config, strict))
+    text = json_text(json_schema(load_presets(), config, strict))
     if out and str(out) != "-":
         write_schema(out.expanduser(), text, force)
     else:
@@ -58,14 +58,14 @@ def networks(
     Each is built with its own default arguments; with a trainer, all of its architectures take some minutes.
     """
     from autocal_cli.report.console import networks_progress, show, write
-    from autocal_cli.report.json import dump
-    from autocal_cli.report.presets import networks_json, networks_view, troubles_view
+    from autocal_cli.report.json import dump, plain
+    from autocal_cli.report.presets import networks_view, troubles_view
     from autocal_cli.workflow.networks import list_networks
 
     with networks_progress(quiet) as advance:
         found, troubles = list_networks(pattern, scale, network_sources(trainer, None, None), advance)
     if as_json:
-        write(dump(networks_json(found, scale)).encode())
+        write(dump({"scale": scale, "networks": plain(found)}).encode())
     else:
         show(*networks_view(found))
     if not quiet:

@@ -11,11 +11,9 @@ from rich.text import Text
 from autocal_cli.calibration.model import PRESET_PARAMETERS, Bound, Number, Preset, Presets
 from autocal_cli.calibration.placement import scale_key
 from autocal_cli.calibration.rules import formula, target
-from autocal_cli.config.model import Value
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.report.calibration import number
 from autocal_cli.report.console import one_line
-from autocal_cli.report.json import FORMAT_VERSION, finding_json
 
 Row = Sequence[str]
 
@@ -188,25 +186,6 @@ def networks_view(found: Sequence[NetworkFingerprint]) -> list[RenderableType]:
 def troubles_view(troubles: Iterable[str]) -> list[Text]:
     """What keeps a builder from building more, one line each."""
     return [Text(one_line(trouble), style="dim") for trouble in troubles]
-
-
-def networks_json(found: Iterable[NetworkFingerprint], scale: int) -> dict[str, Value]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "scale": scale,
-        "networks": [
-            {
-                "type": network.type,
-                "builder": network.builder,
-                "family": network.family,
-                "variant": network.variant,
-                "parameters": network.parameters,
-                "macs_per_pixel": network.macs_per_pixel,
-                "findings": [finding_json(finding) for finding in network.findings],
-            }
-            for network in found
-        ],
-    }
 
 
 def _number(value: float | None) -> str:
