@@ -250,23 +250,24 @@ def _synthesis(checked: Checked, model: str) -> tuple[bool, str]:
     severity="warning",
     why="Each holds its own memory and waits for its turn.",
     source="torch.utils.data.DataLoader warns beyond the number of cores; four a core, and 32 in any case, are chosen",
-    when="num_worker_per_gpu x num_gpu is over 32 and over four times the cores of this machine.",
+    when="num_worker_per_gpu is over 32 and over four times the cores of this machine.",
 )
 def loading(checked: Checked) -> Iterator[Finding]:
     """The sets, and how many processes read them."""
-    training = {_folder(root.path) for section in checked.config.datasets if section.trains for root in section.gt}
-    for section in checked.config.datasets:
+    # A list of names, or a partition, may keep images of one folder apart.
+    whole = [section for section in checked.config.datasets if section.meta_info is None]
+    training = {_folder(root.path) for section in whole if section.trains for root in section.gt}
+    for section in whole:
         for root in section.gt:
             if not section.trains and _folder(root.path) in training:
                 message = f"{section.name} validates on {root.path}, which is trained on."
                 fix = "Keep a folder of images aside that training never sees."
                 yield Finding("validation-on-training-data", "warning", message, fix, root.place)
     path = ("datasets", "train", "num_worker_per_gpu")
-    each, gpus = checked.amount(*path), checked.amount(*checked.layout.gpus)
-    workers = (each or 0) * max(gpus or 1, 1)
+    workers = checked.amount(*path) or 0
     cores = os.cpu_count() or 1
     if workers > max(MANY_WORKERS, WORKERS_A_CORE * cores):
-        message = f"{workers:,.0f} processes would load images, on {cores} cores."
+        message = f"{workers:,.0f} processes a GPU would load images, on {cores} cores."
         yield Finding("workers-beyond-cores", "warning", message, f"Write {min(cores, 16)}.", checked.value_at(path))
 
 

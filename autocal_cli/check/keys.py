@@ -267,16 +267,16 @@ def clipping_unknown(checked: Checked) -> Iterator[Finding]:
 
 def half_precision(checked: Checked) -> Iterator[Finding]:
     """fp16 with a network that overflows in it."""
-    network = checked.config.network
-    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, ("amp_bf16",)) is True:
+    network, neosr = checked.config.network, checked.layout.trainer == "neosr"
+    key = "bfloat16" if neosr else "amp_bf16"
+    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, (key,)) is True:
         return
     if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
-        message = (
-            f"use_amp without amp_bf16 is fp16, in which {network.type} overflows; traiNNer-redux then takes bf16 by "
-            "itself, or no AMP at all where the GPU lacks it."
-        )
-        place = checked.value_at(("amp_bf16",)) or checked.value_at(("use_amp",))
-        yield Finding("fp16-overflow", "warning", message, "Write `amp_bf16: true`.", place)
+        message = f"use_amp without {key} is fp16, in which {network.type} overflows"
+        if not neosr:
+            message += "; traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
+        place = checked.value_at((key,)) or checked.value_at(("use_amp",))
+        yield Finding("fp16-overflow", "warning", f"{message}.", f"Set `{key}` to true.", place)
 
 
 def _flag(checked: Checked, path: KeyPath) -> Scalar:

@@ -5,6 +5,8 @@ The table, `mistakes/mistakes.toml`, was written before any of the rules.
 
 from __future__ import annotations
 
+import json
+import math
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from PIL import Image
 from autocal_cli.errors import Finding
 from autocal_cli.workflow.check import Candidate, CheckOptions, check_files
 
+PRESETS = Path(__file__).parents[2] / "presets"
 FOLDER = Path(__file__).parent / "mistakes"
 MISTAKES: list[dict[str, Any]] = tomllib.loads((FOLDER / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
 SHARE_FOUND = 0.95  # issue 16
@@ -39,6 +42,34 @@ def _images(folder: Path, side: int, count: int = 3, first: int = 0) -> None:
         image.save(folder / f"{number:03}.png")
 
 
+def tensors(architecture: str, scale: int = 4) -> dict[str, list[int]]:
+    """The names of an architecture's tensors, one for each kind, with the sizes that tell its scale."""
+    data = json.loads((PRESETS / "checkpoints.json").read_text(encoding="utf-8"))
+    number, telling = data["types"][architecture]
+    found = {name.replace("#", "0"): [1] for name in data["patterns"][number].split(" ")}
+    found.update({key: sizes[str(scale)] for key, sizes in telling if sizes[str(scale)]})
+    return {key: shape for key, shape in found.items() if key not in dict(telling) or dict(telling)[key][str(scale)]}
+
+
+def checkpoint(path: Path, architecture: str, scale: int) -> None:
+    """A safetensors file with the names and sizes of an architecture."""
+    path.parent.mkdir(exist_ok=True)
+    header, offset = {}, 0
+    for name, shape in tensors(architecture, scale).items():
+        size = 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(offset))
+
+
+def torch_checkpoint(path: Path, architecture: str, keys: tuple[str, ...]) -> None:
+    """A file of torch.save with the same state dict under each of some keys."""
+    torch = pytest.importorskip("torch")
+    state = {name: torch.zeros(shape) for name, shape in tensors(architecture).items()}
+    torch.save({key: state for key in keys}, path)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the base configs are at home: their images and checkpoints."""
@@ -50,6 +81,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _images(home / "data" / name / "hr", 192, first=first)
         _images(home / "data" / name / "lr", 96, first=first)
     _images(home / "data" / "big", 400)
+    checkpoint(home / "models" / "x4_span.safetensors", "span", 4)
+    checkpoint(home / "models" / "x2_span.safetensors", "span", 2)
+    checkpoint(home / "models" / "x4_compact.safetensors", "compact", 4)
+    torch_checkpoint(home / "models" / "rrdb_psnr_x4.pth", "rrdbnet", ("params", "params_ema"))
+    torch_checkpoint(home / "models" / "x4_span.pth", "span", ("params",))
     (home / "data" / "big.txt").write_text("000.png\n001.png\n002.png\n", encoding="utf-8")
     return home
 
