@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from autocal_cli.dataset.metrics import WINDOW, native_edge_share_of_one
+from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness
 from autocal_cli.dataset.sampling import Tally
 
@@ -23,8 +23,6 @@ BLOCKINESS_AREA = 512  # long side of the middle of the image in which the grid 
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of which the library takes the 8 x 8 lowest frequencies
 HALF_LEVEL = 0.5  # of 255: added to both sides of the ratio, so that a flat image has 1 and not 0 / 0
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def gather_facts(name: str, file: IO[bytes], native: Image.Image, working: Pixels, crop: int) -> ImageFacts:

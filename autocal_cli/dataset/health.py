@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.decode import Pixels, WorkingImage, read_image
+from autocal_cli.dataset.decode import WorkingImage, read_image
 from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
+from autocal_cli.dataset.metrics import Pixels
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     NATIVE,

@@ -73,13 +73,12 @@ class DatasetFingerprint:
     metric_version: int
     device: str
     seconds: float
+    device_reason: str = ""  # why this device, where nobody named one
     sightings: tuple[Sighting, ...] = ()
     crops: TrainingCrops | None = None
 
 
-# DatasetReport: what a scan saw beside the fingerprint: each image's facts, the health of the whole, the extremes.
-#
-# None of it is stored in a resolved config.
+# What a report of a scan holds beside the fingerprint. None of it is stored in a resolved config.
 
 
 OVERALL = "overall_complexity"

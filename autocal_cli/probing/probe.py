@@ -21,8 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
 from autocal_cli.dataset.decode import Cut, read_rgb
-from autocal_cli.dataset.listing import ImageSource
-from autocal_cli.dataset.scan import drawn
+from autocal_cli.dataset.files import ImageSource
+from autocal_cli.dataset.sampling import drawn
 from autocal_cli.network.discriminators import KINDS, arguments_of
 from autocal_cli.network.fingerprint import FAMILIES
 from autocal_cli.network.model import NetworkFingerprint

@@ -184,9 +184,9 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
 def _check_device(name: str | None) -> None:
     """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
     if name is not None:
-        from autocal_cli.dataset.scan import pick_device
+        from autocal_cli.dataset.device import check_device
 
-        pick_device(name)
+        check_device(name)
 
 
 # `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.

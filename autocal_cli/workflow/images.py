@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
-from autocal_cli.dataset.listing import ListedFile, MetaInfo, list_images, read_meta_info
+from autocal_cli.dataset.files import ListedFile
+from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
 from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sample_pairs, sizes_of
 from autocal_cli.errors import AutocalError, Finding
 
