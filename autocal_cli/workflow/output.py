@@ -8,7 +8,7 @@ from pathlib import Path
 from autocal_cli.calibration.json_schema import GENERATOR
 from autocal_cli.config.files import parse_document, read_bytes, replace_file
 from autocal_cli.config.trainers import recognise_trainer
-from autocal_cli.dataset.model import CSV_COLUMNS, PAGE_GENERATOR
+from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.config_file import Holder, sidecar_of
 
@@ -117,7 +117,7 @@ def _own(path: Path) -> bool:
     table, page = _OWN
     with path.open("rb") as stream:
         head = stream.read(4096)
-    return head.startswith(table) or (head.startswith(page) and PAGE_GENERATOR.encode() in head)
+    return head.startswith(table) or (head.startswith(page) and b'<meta name="generator" content="autocal ' in head)
 
 
 # Where the JSON schema may be written: never over a file that autocal did not write.
