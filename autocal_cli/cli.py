@@ -15,6 +15,7 @@ import typer
 from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.check import check
+from autocal_cli.commands.diagnose import diagnose
 from autocal_cli.commands.diff import diff
 from autocal_cli.commands.explain import explain
 from autocal_cli.commands.info import networks, schema
@@ -57,6 +58,7 @@ app.command()(explain)
 app.command()(check)
 app.command("analyze-dataset")(analyze_dataset)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
+app.command()(diagnose)
 app.command()(diff)
 app.command()(schema)
 app.command()(networks)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import autocal_cli.check.checks
 import autocal_cli.check.weights  # noqa: F401  (these two bring in the modules that describe their findings)
 from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding

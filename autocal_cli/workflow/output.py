@@ -12,7 +12,7 @@ from autocal_cli.calibration.json_schema import GENERATOR
 from autocal_cli.calibration.resolved import read_record, text_digest
 from autocal_cli.config.files import open_config, read_bytes, replace_file
 from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.dataset.model import CSV_COLUMNS, PAGE_GENERATOR
+from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import Output
 from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, find_block
@@ -95,10 +95,10 @@ def _sidecar_alone(path: Path) -> BlockFile:
 
 
 def owner_of_report(path: Path) -> Owner:
-    """Pages and tables of a scan, by how they begin."""
+    """autocal's pages and tables, by how they begin."""
     with path.open("rb") as stream:
         head = stream.read(4096)
-    page = head.startswith(b"<!DOCTYPE html>") and PAGE_GENERATOR.encode() in head
+    page = head.startswith(b"<!DOCTYPE html>") and b'<meta name="generator" content="autocal ' in head
     return "autocal" if page or head.startswith(",".join(CSV_COLUMNS).encode()) else "foreign"
 
 
