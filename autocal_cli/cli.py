@@ -11,6 +11,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
@@ -27,8 +28,31 @@ from autocal_cli.version import __version__
 # click's error of a wrong command line, whichever way typer carries click
 UsageError: Any = typer.BadParameter.__mro__[1]
 
+
+class Command(TyperCommand):
+    """A command whose flags are shown as flags, without a type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _bare_flags(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """As `Command`, for autocal itself."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _bare_flags(super().get_params(ctx))
+
+
+def _bare_flags(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
 app = typer.Typer(
     name="autocal",
+    cls=Group,
     help="Sets the loss schedule of a super-resolution training, explains every number, and rewrites the config "
     "without disturbing a byte of the rest.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,15 +77,15 @@ def common(
     del version
 
 
-app.command()(calibrate)
-app.command()(explain)
-app.command()(check)
-app.command("analyze-dataset")(analyze_dataset)
-app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
-app.command()(diagnose)
-app.command()(diff)
-app.command()(schema)
-app.command()(networks)
+app.command(cls=Command)(calibrate)
+app.command(cls=Command)(explain)
+app.command(cls=Command)(check)
+app.command("analyze-dataset", cls=Command)(analyze_dataset)
+app.command(cls=Command, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run)
+app.command(cls=Command)(diagnose)
+app.command(cls=Command)(diff)
+app.command(cls=Command)(schema)
+app.command(cls=Command)(networks)
 
 
 def main() -> None:
