@@ -14,8 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, overload
 
-import numpy as np
-
 from autocal_cli.errors import AutocalError
 
 IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
@@ -104,6 +102,8 @@ class FileTable(Sequence[ListedFile]):
 
     def drop_duplicates(self) -> None:
         """Keeps the first of the files that are one and the same. Nothing can be added after this."""
+        import numpy as np  # takes longer than listing a small folder
+
         inodes, devices = np.asarray(self._inode), np.asarray(self._device)
         order = np.lexsort((devices, inodes))  # stable: of equal files the first stays first
         inodes, devices = inodes[order], devices[order]
