@@ -1,27 +1,19 @@
-"""A probe in the calibration: what noise makes of the parameters, what is said of shares, the record, and weights."""
+"""What is said of the shares that a probe measured, and the weights that give other shares."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration import noise as measured_noise
-from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.noise import baseline_for, probe_findings, smoothed, step_noise, suggested_weights
-from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import probe_entry, probe_from
 from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.model import LossTerm, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Unmeasured, weighed
-from autocal_cli.runtime import schedule, track
+from autocal_cli.probing.shares import probe_findings, suggested_weights
 
-NETWORK = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10595, 26822.0, "built-in", "ab")
 WEIGHTS = {"l1": 1.0, "mssim": 0.1, "gan": 0.005}
 
 
@@ -45,89 +37,6 @@ def a_config(**weights: float) -> TrainingConfig:
         for i, (name, weight) in enumerate({**WEIGHTS, **weights}.items())
     )
     return TrainingConfig("train.yml", "traiNNer-redux", scale=2, total_iter=40000, batch_size=16, losses=losses)
-
-
-def chosen(probe: ProbeFingerprint | None, settings=None):
-    return calibrate(a_config(), NETWORK, None, load_presets(), settings, probe)
-
-
-def test_noise_sets_the_threshold_and_the_baseline():
-    parameters = chosen(a_probe(mssim=0.45)).parameters
-    # 2 x 0.45 sqrt(0.3 / 1.7) of MS-SSIM; the adversarial loss scatters more, but never drifts
-    assert parameters["adaptation_threshold"].value == pytest.approx(0.9 * math.sqrt(0.3 / 1.7), rel=5e-3)
-    # (0.45 / 0.1)^2 = 20.3 probes: 10 in the first 10 steps, then one every 5
-    assert parameters["baseline_iterations"].value == 65
-    steps = [parameters[name].trail for name in ("adaptation_threshold", "baseline_iterations")]
-    measured = [step for trail in steps for step in trail if step.code.startswith("probe-")]
-    assert [step.source for step in measured] == ["measured: --probe 20"] * 2
-    assert "mssim scatters by 0.45" in measured[0].reason
-
-
-def test_little_noise_never_shortens_the_baseline():
-    """The noise is that of the untrained network: it cannot say how fast gradients change in the first steps."""
-    found, without = (chosen(probe).parameters["baseline_iterations"] for probe in (a_probe(mssim=0.01), None))
-    assert found.value == without.value
-    assert "the baseline is long enough" in next(s for s in found.trail if s.code == "probe-baseline").reason
-
-
-@pytest.mark.parametrize(
-    "probe",
-    [None, a_probe(batches=7), a_probe(l1=None, mssim=None), a_probe(l1=0.0, mssim=0.0)],
-    ids=["no probe", "too few batches", "no noise known", "no noise at all"],
-)
-def test_without_noise_that_is_known_nothing_changes(probe):
-    assert chosen(probe).parameters == chosen(None).parameters
-
-
-def test_other_parameters_do_not_listen_to_noise():
-    with_probe, without = chosen(a_probe()).parameters, chosen(None).parameters
-    for name in ("momentum", "adaptation_rate", "min_weight", "max_weight"):
-        assert with_probe[name] == without[name]
-
-
-@pytest.mark.parametrize(("noise", "threshold"), [(0.001, 0.01), (9.0, 0.5)])
-def test_a_measured_threshold_stays_within_its_bounds(noise, threshold):
-    assert chosen(a_probe(mssim=noise)).parameters["adaptation_threshold"].value == threshold
-
-
-def test_what_is_written_by_hand_wins_over_what_was_measured():
-    settings = {("adaptation_threshold",): 0.3, ("baseline_iterations",): 33}
-    parameters = chosen(a_probe(), settings).parameters
-    assert (parameters["adaptation_threshold"].value, parameters["baseline_iterations"].value) == (0.3, 33)
-
-
-@pytest.mark.parametrize(
-    ("images", "batch_size", "factor"), [(16, 16, 1.0), (4, 16, 0.5), (8, None, 1.0), (1, 100, 0.1)]
-)
-def test_noise_is_that_of_the_trainings_batches(images, batch_size, factor):
-    probe = a_probe(images=images, batch_size=batch_size)
-    assert step_noise(probe.losses[1], probe) == pytest.approx(0.2 * factor)
-
-
-@pytest.mark.parametrize("momentum", [0.0, 0.7, 0.85, 0.97])
-def test_smoothed_noise_is_that_of_an_exponential_mean(momentum):
-    weights = [(1 - momentum) * momentum**age for age in range(2000)]
-    assert smoothed(2.0, 1 - momentum) == pytest.approx(2.0 * math.sqrt(sum(w * w for w in weights)))
-    assert smoothed(2.0, 1 - momentum) == pytest.approx(2.0 * math.sqrt((1 - momentum) / (1 + momentum)))
-
-
-@given(st.floats(0.001, 2.0), st.floats(0.005, 0.5), st.booleans())
-def test_a_baseline_has_just_the_probes_that_it_needs(noise, within, adversarial):
-    steps = baseline_for(noise, within, adversarial)
-    probes = sum(schedule.probe_due(step, adversarial) for step in range(1, steps + 1))
-    if steps < measured_noise.LONGEST:
-        assert noise / math.sqrt(probes) <= within * (1 + 1e-9)
-        assert probes == 1 or noise / math.sqrt(probes - 1) > within * (1 - 1e-9)
-
-
-def test_the_formulas_use_the_runtimes_own_numbers():
-    assert measured_noise.PROBE_MEMORY == track.PROBE_MEMORY
-    for pure, runtime in (
-        (measured_noise.PROBES, schedule.PROBES),
-        (measured_noise.PROBES_ADVERSARIAL, schedule.PROBES_ADVERSARIAL),
-    ):
-        assert pure[:-1] == runtime[:-1]
-        assert pure[-1][1] == runtime[-1][1]
 
 
 def told(weights: dict[str, float], unmeasured: tuple[Unmeasured, ...] = ()) -> list[tuple[str, int | None]]:
@@ -173,17 +82,6 @@ def test_what_was_not_measured_is_named():
     (found,) = probe_findings(probe, a_config())
     assert (found.code, found.severity) == ("probe-unmeasured", "info")
     assert "gan (no discriminator)" in found.message
-
-
-@pytest.mark.parametrize("probe", [a_probe(), replace(a_probe(l1=None), unmeasured=(Unmeasured("x", "y", "z"),))])
-def test_a_probe_is_the_same_when_it_is_read_back(probe):
-    assert probe_from(probe_entry(probe)) == probe
-
-
-@pytest.mark.parametrize("change", [{"losses": "none"}, {"batches": "20"}, {"wonder": 1}, {"losses": [{"label": 3}]}])
-def test_a_damaged_entry_is_refused(change):
-    with pytest.raises((TypeError, KeyError, ValueError, AttributeError)):
-        probe_from({**probe_entry(a_probe()), **change})
 
 
 positive = st.floats(1e-6, 1e3)
