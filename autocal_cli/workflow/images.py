@@ -12,25 +12,10 @@ from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
 from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sample_pairs, sizes_of
 from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.workflow.named_files import all_missing, find_root, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.probing.probe import Images
-
-
-def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
-    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
-    try:
-        named = Path(root.path).expanduser()
-        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
-        return next((candidate for candidate in candidates if candidate.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
-        return None
-
-
-def missing_root(root: DatasetRoot, fix: str) -> Finding:
-    return Finding(
-        "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
-    )
 
 
 def meta_info_of(section: DatasetSection, config_folder: Path) -> MetaInfo | None:
@@ -318,7 +303,7 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     same = {section: tuple(_same_folder(section, here)) for section in config.datasets}
     yield from (finding for findings in same.values() for finding in findings)
     if not here:
-        yield from _all_missing(named)
+        yield from all_missing(named)
         return
     for section in config.datasets:
         for root in (*section.gt, *section.lq):
@@ -333,16 +318,6 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     for finding in check_pairs(replace(config, datasets=apart)):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
-
-
-def _all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
-    """One finding for a config that was written for another machine."""
-    if len(named) < 2:
-        yield from (missing_root(root, "Correct the path.") for root in named)
-        return
-    message = f"None of the {len(named)} folders that the config names exists, {named[0].path} the first."
-    fix = "Correct the paths; for a config of another machine, --no-dataset."
-    yield Finding("dataset-missing", "warning", message, fix, named[0].place)
 
 
 def _without_images(root: DatasetRoot, found: Path) -> Finding | None:
