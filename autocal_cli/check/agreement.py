@@ -97,7 +97,7 @@ def crops(checked: Checked) -> Iterator[Finding]:
     source="traiNNer-redux, ops/batchaug.py, and neosr, data/augmentations.py: `Length of 'augmentation' and aug_prob "
     "don't match!`",
     bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.2, 0.2]"),
-    at="12:14",
+    at="11:14",
     good=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.4]"),
 )
 @rule(

@@ -71,7 +71,7 @@ class Problem:
     source="presets/options: the trainers' own structs, or what their code reads",
     fixable=True,
     bad=redux("warm_up_iter: 1000"),
-    at="10:3",
+    at="9:3",
     good=redux("warmup_iter: 1000"),
 )
 @rule(
@@ -84,7 +84,7 @@ class Problem:
     trainer="BasicSR",
     bad=basicsr(top="datasets:\n  val: {name: Val, type: SingleImageDataset, use_shuffle: true, dataroot_lq: images, "
     "io_backend: {type: disk}}"),
-    at="5:48",
+    at="5:46",
     good=basicsr(),
 )  # fmt: skip
 @rule(
@@ -95,7 +95,7 @@ class Problem:
     why="The trainer ends where it reads the value, or where it first reckons with it.",
     source="presets/options",
     bad=redux("ema_decay: often"),
-    at="10:14",
+    at="9:14",
     good=redux("ema_decay: 0.999"),
 )
 @rule(
@@ -106,7 +106,7 @@ class Problem:
     why="The trainer takes one of a few words here and ends at any other.",
     source="presets/options: declared, or refused in the code of what is built",
     bad=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l3}"),
-    at="7:53",
+    at="7:54",
     good=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l2}"),
 )
 @rule(
@@ -128,7 +128,7 @@ class Problem:
     why="The trainer ends where it reads it: at once, or at the first step that needs it.",
     source="presets/options",
     bad=redux("scheduler: {type: MultiStepLR, gamma: 0.5}"),
-    at="10:3",
+    at="9:3",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000], gamma: 0.5}"),
 )
 @rule(
@@ -141,7 +141,7 @@ class Problem:
     "warning, since you may have added it.",
     source="presets/options: the trainers' registries",
     bad=redux("scheduler: {type: MultiStepsLR, milestones: [20000]}"),
-    at="10:21",
+    at="9:21",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000]}"),
 )
 def option_findings(checked: Checked) -> Iterator[Finding]:

@@ -76,7 +76,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     why="The rate was to fall there; the run ends before it.",
     source="torch.optim.lr_scheduler.MultiStepLR",
     bad=redux("scheduler: {type: MultiStepLR, milestones: [20000, 60000]}"),
-    at="10:46",
+    at="9:46",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000]}"),
 )
 @rule(
@@ -89,7 +89,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     source="published configs of this family: milestones of 40,000 to 60,000 in a run of 400,000, an eighth of the "
     "rate for 86% of it. The bounds, a quarter by a fifth of the run or an eighth by a third, are chosen",
     bad=redux("scheduler: {type: MultiStepLR, milestones: [2000, 3000, 4000], gamma: 0.5}"),
-    at="10:46",
+    at="9:46",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000, 36000], gamma: 0.5}"),
 )
 @rule(
@@ -100,7 +100,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     why="The rate of CosineAnnealingLR rises again after T_max; with a T_max far beyond the run it hardly falls.",
     source="torch.optim.lr_scheduler.CosineAnnealingLR",
     bad=redux("scheduler: {type: CosineAnnealingLR, T_max: 4000}"),
-    at="10:47",
+    at="9:47",
     good=redux("scheduler: {type: CosineAnnealingLR, T_max: 40000}"),
 )
 @rule(
@@ -114,7 +114,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     "torch.optim.lr_scheduler.OneCycleLR",
     trainer="BasicSR",
     bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [10000, 10000], restart_weights: [1, 1]}"),
-    at="7:57",
+    at="7:56",
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
@@ -126,7 +126,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     source="BasicSR and traiNNer-redux: CosineAnnealingRestartLR",
     trainer="BasicSR",
     bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1]}"),
-    at="7:90",
+    at="7:89",
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
@@ -137,7 +137,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate away from them.",
     source="Defazio et al. 2024, The Road Less Scheduled (arXiv 2405.15682)",
     bad=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}", "scheduler: {type: MultiStepLR, milestones: [20000]}"),
-    at="10:3",
+    at="9:3",
     good=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}"),
 )
 def schedule(checked: Checked) -> Iterator[Finding]:
@@ -236,7 +236,7 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
     why="The rate never reaches what was written for it.",
     source="a published config: a warm-up of 500,000 in a run of 400,000",
     bad=redux("warmup_iter: 50000"),
-    at="10:16",
+    at="9:16",
     good=redux("warmup_iter: 1000"),
 )
 @rule(
@@ -247,7 +247,7 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
     why="There is no metric and no image to judge the run by.",
     source="the trainers' loops: validation at multiples of val_freq",
     bad=redux(top="val: {val_enabled: true, save_img: true, val_freq: 50000}"),
-    at="3:54",
+    at="3:52",
     good=redux(top="val: {val_enabled: true, save_img: true, val_freq: 1000}"),
 )
 @rule(

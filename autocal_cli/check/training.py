@@ -33,7 +33,7 @@ OPTIM_D = "optim_d: {type: AdamW, lr: 0.0001}"
     "and it is the average that is validated and saved.",
     source="ema_pytorch, torch.optim.swa_utils.get_ema_multi_avg_fn, BasicSR's model_ema",
     bad=redux("ema_decay: 1.0"),
-    at="10:14",
+    at="9:14",
     good=redux("ema_decay: 0.999"),
 )
 def ema_decay(checked: Checked) -> Iterator[Finding]:
@@ -225,7 +225,7 @@ AUTOMATIONS = ("train", "training_automations")
     "configs with snake_case names",
     trainer="traiNNer-redux-fork",
     bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
-    at="12:5",
+    at="11:5",
     good=redux("training_automations:\n    enabled: true\n    AdaptiveGradientClipping: {enabled: true}"),
 )
 @rule(
@@ -240,7 +240,7 @@ AUTOMATIONS = ("train", "training_automations")
     bad=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
-    at="13:56",
+    at="12:57",
     good=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
                top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
                "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
@@ -296,7 +296,7 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
     "while it is still near 0, and never again.",
     source="traiNNer-redux, models/sr_model.py, and arithmetic: (threshold - 1) / (1 - decay) + 1 times the average",
     bad=redux(GAN, OPTIM_D, "adaptive_d: true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
-    at="13:15",
+    at="12:15",
     good=redux(
         GAN, OPTIM_D, "adaptive_d: true", "adaptive_d_threshold: 1.0002", "adaptive_d_ema_decay: 0.999",
         top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}",
@@ -328,7 +328,7 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     source="published configs: a heading \"with auto-calibration\" over a block of `enabled: true` alone",
     trainer="traiNNer-redux-fork",
     bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
-    at="10:3",
+    at="9:3",
     good=redux("dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true"),
 )
 def block_not_calibrated(checked: Checked) -> Iterator[Finding]:

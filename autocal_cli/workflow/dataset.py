@@ -19,7 +19,8 @@ from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.images import check_pairs, existing_roots, find_root, training_names, training_section
+from autocal_cli.workflow.images import check_pairs, existing_roots, training_names, training_section
+from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
