@@ -13,12 +13,12 @@ from autocal_cli.check.catalogue import Rule, load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.config.model import Value
 from autocal_cli.dataset.model import (
+    Curation,
     DatasetFingerprint,
     DatasetReport,
     Duplicates,
     Extreme,
     Health,
-    Named,
     NativeSharpness,
     SizedImage,
 )
@@ -110,6 +110,7 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
         "overall_complexity": dataset.overall_complexity,
         "failures": [{"path": issue.path, "reason": issue.reason} for issue in dataset.failures],
         "device": dataset.device,
+        "device_reason": dataset.device_reason,
         "seconds": dataset.seconds,
     }
 
@@ -141,6 +142,7 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
         "native_sharpness": _sharpness(report.sharpness),
         "histograms": {name: list(counts) for name, counts in report.histograms.items()},
         "health": _health(report.health),
+        "curation": _curation(report.curation),
         "extremes": {
             name: {
                 "lowest": [_extreme(one) for one in extremes.lowest],
@@ -173,16 +175,34 @@ def _health(health: Health) -> dict[str, Value]:
             "largest": _sized(health.largest),
         },
         "crop": health.crop,
-        "below_crop": _named(health.below_crop) if health.below_crop else None,
-        "grey": _named(health.grey),
-        "flat": _named(health.flat),
-        "blockiness": {
-            "known": health.blockiness_known,
-            "median": health.blockiness_median,
-            "blocky": _named(health.blocky),
-        },
         "exact_duplicates": _duplicates(health.exact_duplicates),
-        "near_duplicates": _duplicates(health.near_duplicates) if health.near_duplicates else None,
+        "near_duplicates": _duplicates(health.near_duplicates),
+    }
+
+
+def _curation(curation: Curation) -> dict[str, Value]:
+    """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
+    drop, look = (list(curation.named(verdict)) for verdict in ("drop", "look"))
+    return {
+        "images": curation.images,
+        "keep": curation.images - len(drop) - len(look),
+        "look": len(look),
+        "drop": len(drop),
+        "reasons": {
+            code: {level: list(named.paths) for level, named in levels.items()}
+            for code, levels in curation.by_reason().items()
+        },
+        "verdicts": [
+            {
+                "path": path,
+                "verdict": curation.verdict(path),
+                "reasons": [
+                    {"code": reason.code, "severity": reason.severity, "detail": reason.detail}
+                    for reason in curation.reasons[path]
+                ],
+            }
+            for path in sorted(curation.reasons)
+        ],
     }
 
 
@@ -190,12 +210,8 @@ def _sized(image: SizedImage) -> Value:
     return {"path": image.path, "width": image.width, "height": image.height}
 
 
-def _named(images: Named) -> Value:
-    return {"count": images.count, "paths": list(images.paths)}
-
-
 def _duplicates(found: Duplicates) -> Value:
-    return {"groups": found.groups, "surplus": found.surplus, "listed": [_named(group) for group in found.listed]}
+    return {"surplus": found.surplus, "groups": [list(group.paths) for group in found.groups]}
 
 
 def _extreme(one: Extreme) -> Value:

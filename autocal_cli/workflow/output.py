@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from autocal_cli.calibration.json_schema import GENERATOR
@@ -87,6 +88,23 @@ def _touched(path: Path) -> bool | None:
 
 
 _OWN = (",".join(CSV_COLUMNS).encode(), b"<!DOCTYPE html>")  # how a table and a page begin
+
+
+def list_destinations(outs: Sequence[Path | None], force: bool) -> None:
+    """Raises AutocalError where a list of images cannot be written: it bears no mark, so what exists needs `force`."""
+    named = [out for out in outs if out]
+    for out in named:
+        check_place(out, "Name a file.")
+        if out.exists() and not force:
+            message = "The file exists, and autocal cannot tell whether it wrote it."
+            raise AutocalError(message, place=Place(str(out)), fix="Choose another name, or use --force to replace it.")
+    if len({out.resolve() for out in named}) < len(named):
+        raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
+
+
+def write_list(out: Path, text: str) -> None:
+    """Writes a list, whole or not at all. Raises AutocalError."""
+    replace_file(out, text.encode("utf-8"))
 
 
 def report_destinations(page: Path | None, table: Path | None, force: bool) -> tuple[Path | None, Path | None]:
