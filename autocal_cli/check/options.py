@@ -359,7 +359,9 @@ class _Walk:
     def owner(self, name: str) -> str | None:
         """Another trainer that knows a key."""
         others = (options_of(layout.trainer) for layout in TRAINERS)
-        return next((one.trainer for one in others if one and one is not self.options and name in one.sections_of), None)
+        return next(
+            (one.trainer for one in others if one and one is not self.options and name in one.sections_of), None
+        )
 
     def elsewhere(self, name: str, typed: str | None) -> str:
         """Where a key that does not belong here does."""
@@ -448,7 +450,9 @@ class _Walk:
         shown = _shown(node, value)
         if choices and (not kinds or isinstance(value, str)):
             near = _nearest(str(value), [str(one) for one in choices], 0.6)
-            deed = self.says(f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path)
+            deed = self.says(
+                f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path
+            )
             fix = f"Did you mean `{near}`? Known: {_listed(choices)}." if near else f"Known: {_listed(choices)}."
             self.note("option-choice", "error", f"`{path}` is {shown}. {deed}", fix, self.place(node))
             return
@@ -530,7 +534,9 @@ class _Walk:
         if registry == "networks" and (near is None or self.checked.network or self.of_another(registry, name)):
             return None  # told by whoever tries to build it
         deed = f"There is no {what} `{name}` in {self.options.trainer}"
-        ends = "The first validation ends with a KeyError." if registry == "metrics" else f"{self.options.trainer} ends."
+        ends = (
+            "The first validation ends with a KeyError." if registry == "metrics" else f"{self.options.trainer} ends."
+        )
         if near:
             self.note("type-unknown", "error", f"{deed}. {ends}", f"Did you mean `{near}`?", self.place(node))
         elif other:

@@ -189,9 +189,7 @@ def _milestones(checked: Checked, options: Mapping[str, Value], total: int) -> I
     yield from _early(checked, options, "multisteplr", total, place)
 
 
-def _early(
-    checked: Checked, options: Mapping[str, Value], kind: str, total: int, place: object
-) -> Iterator[Finding]:
+def _early(checked: Checked, options: Mapping[str, Value], kind: str, total: int, place: object) -> Iterator[Finding]:
     by_fifth, by_third = (rate_left(options, kind, share * total) for share in (FIFTH, THIRD))
     if by_fifth is None or by_third is None or (by_fifth > 1 / 4 and by_third > 1 / 8):
         return
@@ -219,7 +217,9 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
         return
     periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
     if isinstance(weights, list) and periods and len(weights) != len(periods):
-        message = f"{len(periods)} periods and {len(weights)} restart_weights: the trainer asserts that they are as many."
+        message = (
+            f"{len(periods)} periods and {len(weights)} restart_weights: the trainer asserts that they are as many."
+        )
         place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
         yield Finding("periods-differ", "error", message, "Write one weight for each period.", place)
     if total and periods and sum(periods) < total:
@@ -270,7 +270,9 @@ def intervals(checked: Checked) -> Iterator[Finding]:
         warmup = checked.amount(*path)
         if warmup is not None and warmup >= total:
             message = f"`{'.'.join(path)}` is {warmup:,} and the run {total:,}: the rate never reaches its value."
-            yield Finding("warmup-beyond-run", "warning", message, "Write a few thousand at most.", checked.value_at(path))
+            yield Finding(
+                "warmup-beyond-run", "warning", message, "Write a few thousand at most.", checked.value_at(path)
+            )
     every = checked.amount("val", "val_freq")
     if every is not None and every > total and checked.option("val", "val_enabled") is not False:
         message = f"`val.val_freq` is {every:,.0f} and the run {total:,}: no validation ever runs."
@@ -278,7 +280,9 @@ def intervals(checked: Checked) -> Iterator[Finding]:
         yield Finding("validation-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
     every = checked.amount("logger", "save_checkpoint_freq")
     if every is not None and every > total:
-        message = f"`logger.save_checkpoint_freq` is {every:,.0f} and the run {total:,}: whatever ends it early takes all."
+        message = (
+            f"`logger.save_checkpoint_freq` is {every:,.0f} and the run {total:,}: whatever ends it early takes all."
+        )
         place = checked.value_at(("logger", "save_checkpoint_freq"))
         yield Finding("saving-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
 

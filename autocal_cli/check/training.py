@@ -109,7 +109,9 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         return
     message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
     fix = "Train with the other losses first, and name that checkpoint."
-    yield Finding("gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place)
+    yield Finding(
+        "gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place
+    )
 
 
 @rule(
@@ -207,7 +209,9 @@ def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
     key = "bfloat16" if ends else "amp_bf16"
     if checked.option(key) is True and checked.option("use_amp") is not True:
         severity: Severity = "error" if ends else "warning"
-        message = f"`{key}` has no effect without `use_amp`" + (", and neosr ends." if ends else ": the run is in fp32.")
+        message = f"`{key}` has no effect without `use_amp`" + (
+            ", and neosr ends." if ends else ": the run is in fp32."
+        )
         yield Finding("bf16-without-amp", severity, message, "Write `use_amp` true.", checked.value_at((key,)))
 
 
@@ -221,7 +225,7 @@ AUTOMATIONS = ("train", "training_automations")
     severity="warning",
     why="The fork fetches its automations by the names of their classes and runs those that are `enabled`; under any "
     "other name one is built and never asked, and early stopping waits for a metric that no validation gives.",
-    source="delafer/traiNNer-redux, models/base_model.py: `automations.get(\"IntelligentEarlyStopping\")`; published "
+    source='delafer/traiNNer-redux, models/base_model.py: `automations.get("IntelligentEarlyStopping")`; published '
     "configs with snake_case names",
     trainer="traiNNer-redux-fork",
     bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
@@ -273,7 +277,9 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
         return
     if checked.option("val", "val_enabled") is False or checked.option("val", "metrics_enabled") is False:
         message = "IntelligentEarlyStopping waits for a metric, and no validation gives one."
-        yield Finding("automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path))
+        yield Finding(
+            "automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path)
+        )
     total, every = checked.config.total_iter, checked.amount("val", "val_freq")
     for key in ("patience", "max_no_improvement"):
         patience = checked.amount(*path, key)
@@ -325,7 +331,7 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     title="A block that nothing was chosen for",
     severity="warning",
     why="Without `auto_calibrate` the scheduler runs at its own defaults, which fit no network in particular.",
-    source="published configs: a heading \"with auto-calibration\" over a block of `enabled: true` alone",
+    source='published configs: a heading "with auto-calibration" over a block of `enabled: true` alone',
     trainer="traiNNer-redux-fork",
     bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
     at="9:3",

@@ -207,10 +207,14 @@ def common_ratio(pairs: Sequence[ImageSizes]) -> tuple[int, int] | None:
     ratios = set()
     for pair in pairs:
         sides = tuple(zip(pair.gt, pair.lq, strict=True))
-        larger = {high // low for high, low in sides if low and high // low >= 1 and high - high // low * low < high // low}
+        larger = {
+            high // low for high, low in sides if low and high // low >= 1 and high - high // low * low < high // low
+        }
         smaller = {low // high for high, low in sides if high and low % high == 0}
         one = (larger.pop(), 1) if len(larger) == 1 and all(high >= low for high, low in sides) else None
-        ratios.add(one or ((1, smaller.pop()) if len(smaller) == 1 and all(low > high for high, low in sides) else None))
+        ratios.add(
+            one or ((1, smaller.pop()) if len(smaller) == 1 and all(low > high for high, low in sides) else None)
+        )
     return ratios.pop() if len(ratios) == 1 else None
 
 
@@ -235,7 +239,9 @@ def about_copies(config: TrainingConfig, here: dict[DatasetRoot, Path]) -> Itera
     """Images of a validation set that are trained on under another folder, and LQ images that are their GT images."""
     whole = [section for section in config.datasets if section.meta_info is None]
     try:
-        training = [file for section in whole if section.trains for root in section.gt for file in _files_of(root, here)]
+        training = [
+            file for section in whole if section.trains for root in section.gt for file in _files_of(root, here)
+        ]
         for section in whole:
             for root in section.gt if not section.trains else ():
                 copies = same_images(_files_of(root, here), training)
