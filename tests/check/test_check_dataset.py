@@ -15,6 +15,9 @@ def config(train: str, scale: int = 2) -> str:
     return (
         f"scale: {scale}\nnetwork_g: {{type: paragonsr2_nano}}\ndatasets:\n  train:\n"
         + "".join(f"    {line}\n" for line in train.splitlines())
+        + ("" if "_size" in train else "    lq_size: 8\n")
+        + f"    name: Train\n    type: {'pairedimagedataset' if 'lq:' in train else 'singlegtdataset'}\n"
+        + "    num_worker_per_gpu: 1\n    batch_size_per_gpu: 4\n"
         + "train:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_weight: 1.0}]\n"
     )
 
