@@ -22,7 +22,6 @@ FAMILIES = (
     "trainer",
     "dataset",
     "files",
-    "logs",
     "probe",
     "commands",
 )

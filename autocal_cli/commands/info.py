@@ -135,11 +135,14 @@ def rule(
     from autocal_cli.check.catalogue import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import write
+    from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import FORMAT_VERSION, dump, rule_json
 
     if every == (code is not None):
         raise AutocalError("Name one CODE, or give --all.")
-    rules = [find_rule(code)] if code is not None else list(load_catalogue().values())
+    training = training_rules()
+    known = [*load_catalogue().values(), *training.values()]
+    rules = known if code is None else [training.get(code) or find_rule(code)]
     if as_json:
         write(dump({"format_version": FORMAT_VERSION, "rules": [rule_json(rule) for rule in rules]}).encode())
     elif code is not None:

@@ -140,7 +140,7 @@ _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (
 _TOTAL = re.compile(r"(?:Total iters|iters):\s+([\d,]+)")
 
 _KEYS = (
-    "name|model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
+    "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
 )
 _FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
 _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
@@ -365,7 +365,7 @@ def read_logs(path: Path) -> RunLog:
     """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
 
     Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
-    Raises AutocalError when there is no log, more than one run, or nothing that was logged of an iteration.
+    Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
     """
     path = path.expanduser()
     files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
@@ -380,7 +380,7 @@ def read_logs(path: Path) -> RunLog:
         chosen = [file for file in files if file.source == source]
         _refuse_several(path, chosen)
         log = read(chosen) if chosen else None
-        if log is not None and log.rows:
+        if log is not None and (log.rows or log.events):
             return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent))
     message = "The logs hold no iteration with a loss."
     raise AutocalError(message, place=Place(str(path)), fix="Was the run stopped before its first print_freq steps?")

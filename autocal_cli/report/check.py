@@ -152,7 +152,7 @@ def rules_markdown(rules: Iterable[Rule]) -> str:
     """All rules as a page, family by family."""
     by_family: dict[str, list[Rule]] = {family: [] for family in FAMILIES}
     for rule in rules:
-        by_family[rule.family].append(rule)
+        by_family.setdefault(rule.family, []).append(rule)
     parts: list[str] = []
     for family, members in by_family.items():
         parts += [f"## {family}", ""]
