@@ -18,6 +18,7 @@ from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.cli import app, main
 from autocal_cli.report.check import rules_markdown
+from autocal_cli.report.diagnose import training_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,7 +71,7 @@ def bounds_table() -> str:
 
 def findings() -> str:
     """Every code that autocal prints, as Markdown."""
-    return rules_markdown(load_catalogue().values())
+    return rules_markdown([*load_catalogue().values(), *training_rules().values()])
 
 
 def terminal(

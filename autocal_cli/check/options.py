@@ -481,7 +481,7 @@ class _Walk:
             ("exclusiveMaximum", lambda bound: value >= bound, "below"),
         ):
             bound = schema.get(word, whole.get(word))
-            if bound is not None and wrong(bound):
+            if bound is not None and wrong(bound):  # type: ignore[no-untyped-call]
                 message = f"`{path}` should be {sign} {bound:g}; found {value:g}."
                 self.note("option-range", "error", message, f"Write a number {sign} {bound:g}.", self.place(node))
 

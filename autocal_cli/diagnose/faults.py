@@ -6,6 +6,7 @@ Thresholds stand in one place each, with their source. A healthy run has nothing
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -216,9 +217,7 @@ def find_non_finite(view: View) -> Iterator[RunFinding]:
         )
     parts += [found for found in [_before(view, first)] if found]
     crashed = any(event.kind == "error" for event in view.log.events)
-    rate = view.tracks.get(LEARNING_RATE)
-    lowered = f"a rate below {max(rate.means):.0e}" if rate and len(rate) else "a lower rate"
-    step = f"Go on from a checkpoint before {first:,} with {lowered}, grad_clip, and bf16 or no AMP"
+    step = f"{_restart(view, first).rstrip('.')}, with grad_clip, and bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
     yield RunFinding(
         "non-finite", "error", first, loss, "; ".join(parts) + ("; the training ended of it" if crashed else ""),
@@ -573,39 +572,33 @@ def find_colour_drift(view: View) -> Iterator[RunFinding]:
         )  # fmt: skip
 
 
-BACKOFFS = 4  # halvings without a growth between them, or a scale below 1: no search for the limit any more; chosen
+BACKOFFS = 4  # halvings within four times the 2,000 steps after which a scale grows; chosen, untested
+WITHIN, SEARCHING = 8_000, 1_000  # iterations; the first ones are spent in search of a scale
 
 
 @fault(
     "loss-scale-backoff",
     "warning",
     "The AMP loss scale keeps falling",
-    "The scale grows until it overflows and is halved then: one halving at a time is ordinary. Repeated ones mean that "
-    "gradients overflow at any scale, and each of them is a step that was skipped.",
+    "The scale grows until it overflows and is halved then: one halving in 2,000 steps is ordinary. Repeated ones mean "
+    "that gradients overflow at any scale, and each of them is a step that was skipped.",
     "torch.amp.GradScaler: growth 2 after 2,000 steps, back-off 0.5",
 )
 def find_backoffs(view: View) -> Iterator[RunFinding]:
     for label in ("scale_g", "scale_d"):
         one = view.tracks.get(label)
-        if one is None or len(one) < 2 or max(one.highs) <= 1.0:
-            continue
-        top, top_at, worst, since = one.highs[0], one.iterations[0], 1.0, None
-        for (_, _), (at, low, high) in pairwise_rows(one):
-            if high > top:
-                top, top_at = high, at
-            if low > 0.0 and top / low > worst and at > top_at:
-                worst, since = top / low, at if since is None and top / low >= 2**BACKOFFS else since
-        if since is not None:
-            yield RunFinding(
-                "loss-scale-backoff", "warning", since, label,
-                f"{label} fell from {top:g} to {top / worst:g}", "Use bf16 (amp_bf16: true), or train without AMP.",
-            )  # fmt: skip
-
-
-def pairwise_rows(one: Reduced) -> Iterator[tuple[tuple[int, float], tuple[int, float, float]]]:
-    rows = list(zip(one.iterations, one.lows, one.highs, strict=True))
-    for before, after in pairwise(rows):
-        yield (before[0], before[1]), after
+        recent: deque[tuple[int, float]] = deque()
+        for at, low, high in zip(one.iterations, one.lows, one.highs, strict=True) if one else ():
+            while recent and recent[0][0] < at - WITHIN:
+                recent.popleft()
+            top = max((value for _, value in recent), default=0.0)
+            if at > SEARCHING and 0.0 < low <= top / 2**BACKOFFS:
+                yield RunFinding(
+                    "loss-scale-backoff", "warning", at, label, f"{label} fell from {top:g} to {low:g}",
+                    "Use bf16 (amp_bf16: true), or train without AMP.",
+                )  # fmt: skip
+                break
+            recent.append((at, high))
 
 
 WAITING, WAITING_MUCH = 0.2, 0.5  # of a step's time; chosen: half is a loader that costs a second machine

@@ -130,7 +130,8 @@ class RunLog:
     @property
     def adversarial(self) -> bool:
         """Whether a discriminator or an adversarial loss was logged."""
-        return any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
+        logged = any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
+        return logged or (not self.rows and "gan_type" in self.facts)
 
     def number(self, fact: str) -> int | None:
         """An option that is a whole number, None where the log does not hold it."""

@@ -215,7 +215,7 @@ def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) ->
         if tied
         else ""
     )
-    gone = "" if one.exists else "; its file was not looked for or is gone"
+    gone = "" if one.exists else "; no file of it was seen"
     return f"keep {where}, {keep.reason}{alike}{gone}"
 
 

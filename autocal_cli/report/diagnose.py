@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
+from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
@@ -55,6 +57,16 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
             cells.append(Text(one_line(line.text) if line else "", style=style))
         table.add_row(Text(topic, style="dim"), *cells)
     return table
+
+
+def training_rules() -> dict[str, Rule]:
+    """The codes of `diagnose` as `autocal rule` and the docs tell them."""
+    return {
+        one.code: Rule(
+            one.code, "training", one.title, one.severity, one.rationale, one.source, when="A run's log shows it."
+        )
+        for one in FAULTS.values()
+    }
 
 
 def diagnosis_json(found: Diagnosis) -> dict[str, Value]:

@@ -15,7 +15,6 @@ from autocal_cli.diagnose.drawing import (
     HEIGHT,
     WIDTH,
     Chart,
-    Curve,
     band_path,
     charts_of,
     iteration_ticks,
@@ -66,21 +65,23 @@ def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
 
 def _drawn(chart: Chart, span: tuple[int, int]) -> dict[str, object]:
     scale = scale_of(chart)
+    labels = list(dict.fromkeys(curve.label for curve in chart.curves))
     return {
         "title": chart.title,
         "logarithmic": scale.logarithmic,
         "curves": [
-            {"label": curve.label, "side": curve.side, "colour": index % _COLOURS,
-             "band": band_path(curve, scale, span), "line": line_path(curve, scale, span)}
-            for index, curve in enumerate(_in_order(chart))
+            {
+                "label": curve.label,
+                "side": curve.side,
+                "colour": labels.index(curve.label) % _COLOURS,
+                "band": band_path(curve, scale, span),
+                "line": line_path(curve, scale, span),
+            }
+            for curve in chart.curves
         ],
         "ticks": [(scale.place(tick), _number(tick)) for tick in scale.ticks() if scale.low <= tick <= scale.high],
         "marks": [(place_x(at, span), at, text) for at, text in chart.marks],
     }  # fmt: skip
-
-
-def _in_order(chart: Chart) -> Sequence[Curve]:
-    return chart.curves
 
 
 _COLOURS = 8
@@ -121,6 +122,7 @@ _PAGE = """\
 {% if not loop.last %} and {% endif %}{% endfor %}</h1>
 {% for run in runs %}
 <section class="run">
+{% if runs|length > 1 %}<h2>{{ line(run.log.facts.get("name", "run")) }}</h2>{% endif %}
 <p class="health {{ run.health }}">{{ run.health }}</p>
 <table class="verdict">
 {% for one in run.lines %}
@@ -171,7 +173,7 @@ began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "th
 <figcaption><b>{{ line(chart.title) }}</b>{% if chart.logarithmic %} <span class="dim">logarithmic</span>{% endif %}
 <ul>{% for curve in chart.curves %}<li class="c{{ curve.colour }}{{ " other" if curve.side }}">
 {{ line(curve.label) }} <output></output></li>{% endfor %}</ul></figcaption>
-<svg viewBox="-52 -8 {{ width + 60 }} {{ height + 30 }}" role="img" aria-label="{{ line(chart.title) }}">
+<svg viewBox="-52 -8 {{ width + 80 }} {{ height + 30 }}" role="img" aria-label="{{ line(chart.title) }}">
 {% for y, text in chart.ticks %}
 <line class="grid" x1="0" x2="{{ width }}" y1="{{ "%.1f"|format(y) }}" y2="{{ "%.1f"|format(y) }}"/>
 <text x="-6" y="{{ "%.1f"|format(y + 4) }}" text-anchor="end">{{ text }}</text>
