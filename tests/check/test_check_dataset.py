@@ -78,7 +78,7 @@ def test_one_root_for_both_is_right_where_a_file_names_the_pairs(found) -> None:
 
 
 def test_a_wrong_scale_shows_in_the_images(found) -> None:
-    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-size"]
+    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-scale"]
 
 
 def test_the_places_are_those_of_the_folders(found) -> None:

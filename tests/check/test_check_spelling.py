@@ -68,7 +68,7 @@ def test_names_that_are_right_or_not_missed(old: str, new: str, checked) -> None
 
 
 def test_of_two_keys_that_are_equally_near_none_is_guessed(checked) -> None:
-    text = CONFIG.replace("  optim_g: {lr: 0.0001}\n", "").replace("optim_d:", "optm_:")
+    text = CONFIG.replace("  optim_g: {type: AdamW, lr: 0.0001}\n", "").replace("optim_d:", "optm_:")
     assert [one.fix for one in checked(text, network=False) if "Did you mean" in (one.fix or "")] == []
 
 
