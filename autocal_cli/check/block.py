@@ -129,7 +129,7 @@ def unsupported_values(checked: Checked) -> Iterator[Finding]:
     """Hand-written values outside of what the network's preset supports; both numbers are said."""
     for name in GUIDE_PARAMETERS:
         value = checked.by_hand.get((name,))
-        if not isinstance(value, int | float):
+        if not isinstance(value, int | float) or (name == "max_weight" and value == 1):  # a choice: never to raise
             continue
         limits = supported(name, checked.network, checked.config.total_iter, checked.presets)
         if not limits.low <= value <= limits.high:

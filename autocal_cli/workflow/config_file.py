@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autocal_cli.calibration.block import MODE_KEY, RECORD_KEY, RECORD_VERSION, block_schema, check_value, record_in
-from autocal_cli.calibration.model import PARAMETERS, Calibration
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Calibration
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import recorded_digest, resolved_values
 from autocal_cli.config.files import parse_document, plan_patch, read_bytes, text_without, verify_patch
@@ -115,7 +115,7 @@ def _refuse_both(document: ConfigDocument, layout: TrainerLayout, sidecar: Path)
 
 # The fork's create_dynamic_loss_scheduler reads `enabled` and hands all else to DynamicLossScheduler's constructor
 # (traiNNer/losses/dynamic_loss_scheduling.py), which also takes `enable_monitoring`.
-WRITTEN_KEYS = ("enabled", *PARAMETERS)
+WRITTEN_KEYS = ("enabled", *PRESET_PARAMETERS)
 NATIVE_KEYS = (*WRITTEN_KEYS, "enable_monitoring")
 RUNTIME_SECTIONS = (*MODE_KEY, "phases", "stability", "training_config", RECORD_KEY)  # what `--target runtime` writes
 

@@ -36,7 +36,7 @@ anything = st.recursive(
     max_leaves=6,
 )
 KEYS = sorted(
-    {key for path in block_schema(PRESETS) for key in path} | {"ceilings", "gradient_shares", "kinds", "calibration"}
+    {key for path in block_schema(PRESETS) for key in path} | {"calibration"}
 )
 blocks = anything | st.dictionaries(
     st.sampled_from(KEYS), anything | st.dictionaries(st.sampled_from(KEYS), anything, max_size=3), max_size=6

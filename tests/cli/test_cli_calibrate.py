@@ -323,15 +323,6 @@ def test_wrong_usage_is_one_line_and_exit_2(autocal, config, tmp_path, monkeypat
     assert {path.name for path in tmp_path.iterdir()} == {"train.yml", "hr", "empty"}
 
 
-def test_keys_for_the_scheduler_alone_are_kept_without_a_word(autocal, config, tmp_path):
-    extra = "    auto_calibrate: true\n    ceilings: {adversarial: 0.5}\n    kinds: {l_g_mine: pixel}\n"
-    config.write_text(config.read_text("utf-8").replace("    auto_calibrate: true\n", extra), "utf-8")
-    out = tmp_path / "resolved.yml"
-    ran = autocal("calibrate", config, "-o", out)
-    assert block_of(out)["ceilings"] == {"adversarial": 0.5}
-    assert "unknown-key" not in ran.err
-
-
 def test_a_dry_run_foresees_a_refusal(autocal, config, tmp_path):
     out = tmp_path / "mine.yml"
     out.write_text("train: {}\n")
