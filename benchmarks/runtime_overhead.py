@@ -31,12 +31,16 @@ def main() -> None:
     for count in LOSSES:
         numbers = (microseconds(count, images=False), microseconds(count, images=True), plain(count))
         print(f"| {count} | {numbers[0]:.1f} us | {numbers[1]:.1f} us | {numbers[2]:.1f} us |")
-    print(f"\noperators a step at 6 losses on an accelerator: {operators(6)}, and {operators(6, summed=True)} for the sum")
+    print(
+        f"\noperators a step at 6 losses on an accelerator: {operators(6)}, and {operators(6, summed=True)} for the sum"
+    )
 
 
 def raw_losses(count: int, device: str = "cpu") -> dict[str, Tensor]:
     names = [f"{KINDS[k % len(KINDS)]}{k // len(KINDS) or ''}" for k in range(count - 1)] + ["gan"]
-    return {name: torch.full((), 0.5 + k, device=device, requires_grad=True) for k, name in enumerate(dict.fromkeys(names))}
+    return {
+        name: torch.full((), 0.5 + k, device=device, requires_grad=True) for k, name in enumerate(dict.fromkeys(names))
+    }
 
 
 def scheduler_for(raw: dict[str, Tensor]) -> DynamicLossScheduler:
@@ -50,7 +54,11 @@ def microseconds(count: int, images: bool) -> float:
     scheduler = scheduler_for(raw)
     given: dict[str, Any] = {}
     if images:
-        given = {"output": torch.rand(2, 3, 16, 16), "target": torch.rand(2, 3, 16, 16), "input": torch.rand(2, 3, 8, 8)}
+        given = {
+            "output": torch.rand(2, 3, 16, 16),
+            "target": torch.rand(2, 3, 16, 16),
+            "input": torch.rand(2, 3, 8, 8),
+        }
     logits = torch.randn(2, 1, 4, 4), torch.randn(2, 1, 4, 4)
     step, found = 0, []
     for _ in range(ROUNDS):
@@ -82,7 +90,7 @@ class Counted(TorchDispatchMode):
         super().__init__()
         self.names: list[str] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         if name not in VIEWS:
             self.names.append(name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer.main
 
-from autocal_cli.calibration.model import PARAMETERS
+from autocal_cli.calibration.model import PRESET_PARAMETERS
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.catalogue import load_catalogue
@@ -38,14 +38,14 @@ def commands() -> str:
 def presets_table() -> str:
     """The presets as Markdown, one row a variant."""
     presets = load_presets()
-    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PARAMETERS)} | use |"]
-    rows.append("|---" * (len(PARAMETERS) + 4) + "|")
+    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PRESET_PARAMETERS)} | use |"]
+    rows.append("|---" * (len(PRESET_PARAMETERS) + 4) + "|")
     for preset in presets.presets:
         sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
         costs = f"{preset.macs_per_pixel[2]:,.0f} / {preset.macs_per_pixel[4]:,.0f}"
-        values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
+        values = " | ".join(str(preset.values[name]) for name in PRESET_PARAMETERS)
         rows.append(f"| {preset.variant} | {sizes} | {costs} | {values} | {preset.use} |")
-    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PARAMETERS, "fallback"))
+    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PRESET_PARAMETERS, "fallback"))
     return "\n".join([*rows, "", f"Sources: {sources}.", ""])
 
 

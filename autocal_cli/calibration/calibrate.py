@@ -72,6 +72,7 @@ def calibrate(
             *length_findings,
             *overrides.findings,
             *probe_findings(probe, config),
+            *_about_losses(config),
         ),
         probe=probe,
     )
@@ -79,6 +80,14 @@ def calibrate(
 
 def _about_networks(network: NetworkFingerprint) -> tuple[Finding, ...]:
     return (*network.findings, *(network.discriminator.findings if network.discriminator else ()))
+
+
+def _about_losses(config: TrainingConfig) -> tuple[Finding, ...]:
+    """`nothing-to-move`: only adversarial weights are ever moved."""
+    if not config.losses or config.adversarial:
+        return ()
+    message = "No loss is adversarial, and only adversarial weights are moved: the block keeps watch and moves nothing."
+    return (Finding("nothing-to-move", "info", message, None, config.block.place if config.block else config.place),)
 
 
 def _ruled(name: str, first: Step, signals: Mapping[str, Signal], presets: Presets) -> list[Step]:

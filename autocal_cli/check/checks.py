@@ -30,7 +30,6 @@ from autocal_cli.check.losses import (
     discriminator_unused,
     duplicate_losses,
     negative_losses,
-    nothing_to_move,
     unknown_kinds,
 )
 from autocal_cli.check.model import Check, Checked
@@ -54,7 +53,6 @@ CHECKS: tuple[Check, ...] = (
     negative_losses,
     duplicate_losses,
     unknown_kinds,
-    nothing_to_move,
     discriminator_missing,
     discriminator_unused,
     length_findings,

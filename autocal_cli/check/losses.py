@@ -1,4 +1,4 @@
-"""The losses: whether there are any, whether one is adversarial, and whether an adversarial one has its opponent."""
+"""The losses: whether there are any, and whether an adversarial one has its opponent."""
 
 from __future__ import annotations
 
@@ -69,14 +69,6 @@ def unknown_kinds(checked: Checked) -> Iterator[Finding]:
             message = f"{loss.type} is of a kind that autocal does not know: the scheduler leaves its weight alone."
             fix = f"Did you mean {near}? It is written {loss.type} at line {loss.place.line}." if near else None
             yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
-
-
-def nothing_to_move(checked: Checked) -> Iterator[Finding]:
-    """A block without an adversarial loss: only adversarial weights are ever moved."""
-    if checked.active is None or not _active(checked) or checked.config.adversarial:
-        return
-    message = "No loss is adversarial, and only adversarial weights are moved: the block keeps watch and moves nothing."
-    yield Finding("nothing-to-move", "info", message, None, checked.active.place)
 
 
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:

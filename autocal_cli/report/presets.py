@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.calibration.model import PARAMETERS, Bound, Number, Preset, Presets
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Bound, Number, Preset, Presets
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.config.model import Value
 from autocal_cli.network.model import NetworkFingerprint
@@ -41,7 +41,7 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
             bound_told(presets.bounds[name]),
             _moved_by(name, presets),
         )
-        for name in PARAMETERS
+        for name in PRESET_PARAMETERS
     ]
     table = _table(("parameter", "value", "source", "calibrated within", "rules"), rows, right=(1,))
     return Group(
@@ -101,9 +101,9 @@ def bound_told(bound: Bound) -> str:
 
 
 def _values(members: Sequence[Preset]) -> Table:
-    header = ("preset", *(name.replace("_", "\n") for name in PARAMETERS), "use")
-    rows = [(preset.variant, *(number(preset.values[name]) for name in PARAMETERS), preset.use) for preset in members]
-    return _table(header, rows, right=range(1, len(PARAMETERS) + 1))
+    header = ("preset", *(name.replace("_", "\n") for name in PRESET_PARAMETERS), "use")
+    rows = [(preset.variant, *(number(preset.values[name]) for name in PRESET_PARAMETERS), preset.use) for preset in members]
+    return _table(header, rows, right=range(1, len(PRESET_PARAMETERS) + 1))
 
 
 def _sizes(members: Sequence[Preset]) -> Table:
@@ -119,7 +119,7 @@ def _sizes(members: Sequence[Preset]) -> Table:
 
 
 def _columns(presets: Presets) -> Table:
-    return _table(("parameter", "source"), [(name, presets.sources[name]) for name in PARAMETERS])
+    return _table(("parameter", "source"), [(name, presets.sources[name]) for name in PRESET_PARAMETERS])
 
 
 def _moved_by(name: str, presets: Presets) -> str:

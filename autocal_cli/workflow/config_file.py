@@ -117,7 +117,8 @@ def _refuse_both(document: ConfigDocument, layout: TrainerLayout, sidecar: Path)
 # (traiNNer/losses/dynamic_loss_scheduling.py), which also takes `enable_monitoring`.
 WRITTEN_KEYS = ("enabled", *PRESET_PARAMETERS)
 NATIVE_KEYS = (*WRITTEN_KEYS, "enable_monitoring")
-RUNTIME_SECTIONS = (*MODE_KEY, "phases", "stability", "training_config", RECORD_KEY)  # what `--target runtime` writes
+# what `--target runtime` writes besides
+RUNTIME_SECTIONS = (*MODE_KEY, "fidelity_budget", "phases", "stability", "training_config", RECORD_KEY)
 
 _MARKER = re.compile(r"[ \t]*(# autocal \S+ wrote: (?P<wrote>[^;\n]*); text (?P<digest>[0-9a-f]{16})) *\r?\n")
 

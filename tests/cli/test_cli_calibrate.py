@@ -49,7 +49,7 @@ def test_the_resolved_block_is_whole(autocal, config, tmp_path):
     block = block_of(out)
     assert list(block) == [
         "enabled", "auto_calibrate", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight",
-        "baseline_iterations", "phases", "stability", "training_config", "calibration",
+        "baseline_iterations", "fidelity_budget", "phases", "stability", "training_config", "calibration",
     ]  # fmt: skip
     assert block["training_config"]["total_iterations"] == 40000
     assert set(block["training_config"]["dataset_info"]) == {
@@ -196,6 +196,7 @@ def test_calibrate_json_keeps_its_contract(autocal, config):
         assert all({"code", "source", "before", "after", "reason"} <= set(step) for step in parameter["trail"])
     assert set(told["parameters"]) == {
         "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",
+        "fidelity_budget",
     }  # fmt: skip
 
 
