@@ -224,7 +224,10 @@ def test_the_loss_that_was_not_finite_first_is_named():
 
 def test_what_stood_still_is_told_from_what_is_outweighed():
     still = diagnose(gan(flat(0.0))).findings[0]
-    frozen = run_log({"l_g_gan": noisy(flat(0.003)), "l_d_real": noisy(flat(0.74), 1, 1e-4), "l_d_fake": noisy(flat(0.64), 2, 1e-4)}, facts={"gan_type": "vanilla"})
+    frozen = run_log(
+        {"l_g_gan": noisy(flat(0.003)), "l_d_real": noisy(flat(0.74), 1, 1e-4), "l_d_fake": noisy(flat(0.64), 2, 1e-4)},
+        facts={"gan_type": "vanilla"},
+    )
     assert still.loss == "l_g_gan"
     assert diagnose(frozen).findings[0].loss == "l_d_real"
 
