@@ -14,8 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, overload
 
-import numpy as np
-
 from autocal_cli.errors import AutocalError
 
 IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
@@ -104,13 +102,16 @@ class FileTable(Sequence[ListedFile]):
 
     def drop_duplicates(self) -> None:
         """Keeps the first of the files that are one and the same. Nothing can be added after this."""
-        inodes, devices = np.asarray(self._inode), np.asarray(self._device)
-        order = np.lexsort((devices, inodes))  # stable: of equal files the first stays first
-        inodes, devices = inodes[order], devices[order]
-        again = order[1:][(inodes[1:] == inodes[:-1]) & (devices[1:] == devices[:-1])]
+        seen: set[int] = set()
+        kept = array("Q")
+        for row, (inode, device) in enumerate(zip(self._inode, self._device, strict=True)):
+            file = device << 64 | inode
+            if file not in seen:
+                seen.add(file)
+                kept.append(row)
         self._inode, self._device = array("Q"), array("Q")
-        if len(again):
-            self._kept = array("Q", np.delete(np.arange(len(order), dtype=np.uint64), again).tobytes())
+        if len(kept) < len(self._ends):
+            self._kept = kept
 
     def rows_of_roots(self) -> list[Iterator[Row]]:
         """Of each root, (name below it, size, time) of every file."""

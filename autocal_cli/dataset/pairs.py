@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autocal_cli.dataset.decode import read_size, reason_of
 from autocal_cli.dataset.files import ListedFile, printable
 from autocal_cli.dataset.listing import MetaInfo
 
@@ -91,6 +90,8 @@ def sizes_of(pairs: Iterable[Files]) -> list[ImageSizes]:
 
 
 def _sizes(files: Files) -> ImageSizes:
+    from autocal_cli.dataset.decode import read_size, reason_of  # takes Pillow and numpy
+
     sizes = []
     for file in files:
         try:

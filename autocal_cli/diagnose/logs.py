@@ -1,217 +1,343 @@
-"""What a trainer logged: text logs and TensorBoard event files of one run, joined over resumes."""
+"""What a trainer logged: text logs and TensorBoard event files of one run, joined over resumes, crashes and restarts.
+
+The line of an iteration, as the message loggers of the trainers print it (date and level stand before it):
+
+[epoch:   0, iter:     100, lr:(1.000e-04)] [performance: 4.729 it/s] ... l_g_l1: 6.1181e-02 scale_g: 6.5536e+04
+[4x_SP..][epoch:  0, iter:     100, lr:(2.000e-04,)] [eta: ..., time (data): 0.501 (0.003)] l_pix: 6.1181e-02
+[epoch:   0, iter:     100, lr:(1.000e-04)] [net: span, ...] [l_g_l1: 6.118e-02, l_g_total: 7.2e-02] scale_g: ...
+[ epoch:   0 ] [ iter:    100 ] [ performance: 4.729 it/s ] [ lr: 1.00e-04 ] [ eta: ... ] [ l_g_pix: 6.1181e-02 ]
+
+traiNNer-redux, BasicSR (and Real-ESRGAN), a fork of traiNNer-redux, neosr (with colour codes). Their values are means
+since the line before in traiNNer-redux, and those of one step in the others.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import statistics
-import struct
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
 
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.diagnose.events import read_event_file
+from autocal_cli.diagnose.model import (
+    DATA_TIME,
+    LEARNING_RATE,
+    STEP_TIME,
+    Checkpoint,
+    Ending,
+    EventKind,
+    LogEvent,
+    RunLog,
+    Session,
+    Source,
+    Track,
+    Validation,
+)
+from autocal_cli.errors import AutocalError, Place
 
-Source = Literal["TensorBoard event files", "text logs"]
-
-SCALE_LABEL = "scale_g"  # the loss scale of the generator's GradScaler
-TOTAL_LABEL = "l_g_total"  # traiNNer-redux logs the sum under this label, BasicSR logs none
-MULTIPLIER_PREFIX = "dynamic_weight_"  # a fork of traiNNer-redux logs the multipliers of its own scheduler so,
-OWN_PREFIX = "loss_multipliers/"  # and `autocal run` those of autocal's
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedPoint:
-    """What was logged at one iteration: numbers by label (`l_g_l1`, `scale_g`), losses with their weights in them."""
-
-    iteration: int
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class RunLog:
-    """The logged points of one run, iterations rising.
-
-    `files` in the order in which they were written; `truncated` names those that are cut short or damaged;
-    `superseded` counts the points left out because the run was taken up again from before them.
-    """
-
-    source: Source
-    files: tuple[str, ...]
-    points: tuple[LoggedPoint, ...]
-    truncated: tuple[str, ...] = ()
-    superseded: int = 0
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Every label that occurs, in the order of its first occurrence."""
-        return tuple(dict.fromkeys(label for point in self.points for label in point.values))
-
-    @property
-    def averaged(self) -> bool:
-        """Whether a logged loss is the mean since the point before, as traiNNer-redux has it (since June 2024).
-
-        BasicSR logs the values of the one step at which it writes.
-        """
-        return TOTAL_LABEL in self.labels
-
-    @property
-    def interval(self) -> int:
-        """Steps from one point to the next (the median), as `print_freq` had it; of a lone point its iteration."""
-        steps = [later.iteration - earlier.iteration for earlier, later in pairwise(self.points)]
-        return int(statistics.median_low(steps)) if steps else self.points[0].iteration
-
-
-# A trainer's text log -> logged points. Pure.
-#
-# The line of an iteration, as the message loggers of the trainers print it (date and level stand before it):
-#
-# [epoch:   0, iter:     100, lr:(1.000e-04)] [performance: 4.729 it/s] ... l_g_l1: 6.1181e-02 scale_g: 6.5536e+04
-# [4x_SP..][epoch:  0, iter:     100, lr:(2.000e-04,)] [eta: ..., time (data): 0.501 (0.003)] l_pix: 6.1181e-02
-# [epoch:   0, iter:     100, lr:(1.000e-04)] [net: span, ...] [l_g_l1: 6.118e-02, l_g_total: 7.2e-02] scale_g: ...
-#
-# traiNNer-redux, BasicSR, and a fork of traiNNer-redux; all put a comma at every thousand of the iteration.
-
-
-_HEAD = re.compile(r"\[epoch:\s*[\d,]+,\s*iter:\s*(\d[\d,]*)\b")
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
-_LABEL = rf"(?:{OWN_PREFIX}[\w./-]+|[A-Za-z][\w.-]*)"
-_ENTRY = re.compile(rf"(?<![\w./-])({_LABEL}): ({_NUMBER})(?=[\s,\]]|$)")
-
-
-def parse_line(line: str) -> LoggedPoint | None:
-    """The point that a line holds, or None for any other line.
-
-    >>> parse_line("INFO: [epoch:   3, iter:   1,200, lr:(1.000e-04)] [eta: 0:10:00] l_g_l1: 6.1181e-02 ")
-    LoggedPoint(iteration=1200, values={'l_g_l1': 0.061181})
-    """
-    head = _HEAD.search(line)
-    if head is None:
-        return None
-    values = {label: float(number) for label, number in _ENTRY.findall(line, head.end()) if wanted(label)}
-    return LoggedPoint(int(head[1].replace(",", "")), values) if values else None
-
-
-def parse_lines(lines: Iterable[str]) -> Iterator[LoggedPoint | None]:
-    """The points of a log in its order; None where the last line was cut short (it has no line break) and left out."""
-    for line in lines:
-        point = parse_line(line)
-        if not line.endswith("\n"):
-            if _HEAD.search(line):
-                yield None
-        elif point:
-            yield point
+OWN_PREFIXES = ("loss_multipliers/", "autocal/")  # what `autocal run` adds to a trainer's log
+FORK_PREFIX = "dynamic_weight_"  # a fork of traiNNer-redux logs the multipliers of its own scheduler so
+_FAMILIES = ("l_", "out_d_", "grad_norm_", "scale_", *OWN_PREFIXES, FORK_PREFIX)
 
 
 def wanted(label: str) -> bool:
-    """Whether a label is of use here: a generator's loss, its loss scale, or the multiplier of a scheduler."""
-    if label.startswith("l_"):
-        return not label.startswith("l_d_")
-    return label == SCALE_LABEL or label.startswith((MULTIPLIER_PREFIX, OWN_PREFIX))
+    """Whether a label is of use: a loss, a discriminator's output, a gradient's norm, a loss scale, the scheduler's."""
+    return label.startswith(_FAMILIES)
 
 
-# TensorBoard event files -> logged points, through the `tensorboard` package (an optional extra).
-#
-# Tags are as traiNNer-redux and BasicSR write them: `losses/l_g_l1`, `scales/scale_g`; a fork has `metrics/scale_g`.
+# The table in which the numbers are kept until all is read.
 
 
-INSTALL = "pip install 'autocal-cli[events]'"
-GROUPS = frozenset({"", "losses", "scales", "metrics"})  # what may stand before the slash of a tag
+@dataclass(slots=True)
+class _Block:
+    """Rows of the same labels: one flat array, so that a million iterations stay small."""
 
-_HEADER, _FOOTER = 12, 4  # bytes around a record: its length (8) and that one's checksum (4); the record's checksum
+    labels: tuple[str, ...]
+    iterations: array[int] = field(default_factory=lambda: array("q"))
+    rows: array[float] = field(default_factory=lambda: array("d"))
 
-
-def read_event_file(path: Path) -> Iterator[LoggedPoint | None]:
-    """The points of one file in its order; None at the end where it is cut short or damaged and left out from there.
-
-    Raises AutocalError when `tensorboard` is not installed or the file is no event file.
-    """
-    loader = _loader()
-    if not _is_event_file(path):
-        raise AutocalError("This is not a TensorBoard event file.", place=Place(str(path)), fix="Move it elsewhere.")
-    events = list(loader(str(path)).Load())
-    scalars = (scalar for event in events for scalar in _scalars(event))
-    for step, group in groupby(scalars, key=lambda scalar: scalar[0]):
-        yield LoggedPoint(step, {label: value for _, label, value in group})
-    if not _read_whole(path, len(events)):
-        yield None
+    def cut(self, iteration: int) -> int:
+        """Drops the rows from an iteration on; gives their number."""
+        at = bisect_left(self.iterations, iteration)
+        dropped = len(self.iterations) - at
+        del self.iterations[at:]
+        del self.rows[at * len(self.labels) :]
+        return dropped
 
 
-def tensorboard_installed() -> bool:
+@dataclass(slots=True)
+class RunTable:
+    """Points of a run as they come in. A resumed run goes back to its checkpoint: where the iteration falls, what was
+    logged from there on was trained again, and the later points stand for it."""
+
+    blocks: dict[tuple[str, ...], _Block] = field(default_factory=dict)
+    validations: list[Validation] = field(default_factory=list)
+    events: list[LogEvent] = field(default_factory=list)
+    last: int = 0
+    superseded: int = 0
+    resumed_from: int | None = None
+
+    def add(self, iteration: int, labels: tuple[str, ...], values: Iterable[float]) -> None:
+        if iteration <= self.last or self.resumed_from is not None:
+            self._cut(iteration)
+        block = self.blocks.get(labels)
+        if block is None:
+            block = self.blocks[labels] = _Block(labels)
+        block.iterations.append(iteration)
+        block.rows.extend(values)
+        self.last = iteration
+
+    def _cut(self, iteration: int) -> None:
+        start = iteration if self.resumed_from is None else min(iteration, self.resumed_from + 1)
+        self.resumed_from = None
+        if start <= self.last:
+            self.superseded += sum(block.cut(start) for block in self.blocks.values())
+            self.events = [event for event in self.events if event.iteration < start]
+        # a validation at `start` - 1 is that of the checkpoint itself
+        self.validations = [one for one in self.validations if one.iteration < start]
+
+    @property
+    def count(self) -> int:
+        return sum(len(block.iterations) for block in self.blocks.values())
+
+    def tracks(self) -> dict[str, Track]:
+        """The columns by label, in the order in which the labels first occurred."""
+        parts: dict[str, list[tuple[array[int], array[float]]]] = {}
+        for block in self.blocks.values():
+            width = len(block.labels)
+            for at, label in enumerate(block.labels):
+                if label and len(block.iterations):
+                    parts.setdefault(label, []).append((block.iterations, block.rows[at::width]))
+        return {label: _merged(label, found) for label, found in parts.items()}
+
+
+def _merged(label: str, parts: Sequence[tuple[array[int], array[float]]]) -> Track:
+    if len(parts) == 1:
+        return Track(label, *parts[0])
+    pairs = sorted((iteration, value) for part in parts for iteration, value in zip(*part, strict=True))
+    return Track(label, array("q", (i for i, _ in pairs)), array("d", (v for _, v in pairs)))
+
+
+# A text log -> the table.
+
+
+_HEAD = re.compile(r"iter:\s*(\d[\d,]*)")
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
+_ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
+_BLANKS = str.maketrans("[],", "   ")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_METRIC = re.compile(rf"# (\S+)\s*:\s*({_NUMBER})(?:.*?Best:\s*({_NUMBER}) @\s*([\d,]+) iter)?")
+_VALIDATION = re.compile(r"Validation (.+?)\s*$")
+_START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
+_NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
+_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
+_ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
+_TOTAL = re.compile(r"(?:Total iters|iters):\s+([\d,]+)")
+
+_KEYS = (
+    "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
+)
+_FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
+_KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
+_WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
+
+# what a line of a trainer holds and no other's does
+_TRAINERS = (
+    ("[ epoch:", "neosr"),
+    ("time (data):", "BasicSR"),
+    ("[perf:", "traiNNer-redux fork"),
+    ("[performance:", "traiNNer-redux"),
+)
+
+_MARKS: tuple[tuple[str, Ending], ...] = (
+    ("End of training", "finished"),
+    ("User interrupted", "stopped"),
+    ("Interrupted, saving", "stopped"),
+)
+
+
+class TextReader:
+    """Lines of one text log into a table. The shape of a line is remembered, so that the next is read at once."""
+
+    def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
+        self.file, self.table, self.facts = file, table, facts
+        self.start = 0
+        self.first: int | None = None
+        self.last: int | None = None
+        self.ending: Ending = "unsaid"
+        self.cut = False
+        self.finished = False  # the validation after the end is that of the last iteration
+        self._began = self._newest = ""
+        self._labels: list[str] = []  # as they stand in the tail of a line, colons and all
+        self._before = ""
+        self._columns: tuple[str, ...] = ()
+        self._rate_text, self._rate = "", float("nan")
+        self._kind = ""
+        self._dataset: str | None = None
+        self._error = False
+
+    def read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            at = line.find("iter:")
+            if at > 0 and "epoch:" in line[:at] and "raining from" not in line[:at]:
+                if line.endswith("\n"):
+                    self._point(line)
+                else:
+                    self.cut = True  # the last line was cut short
+            elif line:
+                self._word(line)
+
+    def session(self) -> Session:
+        began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
+        return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
+
+    def _point(self, line: str) -> None:
+        if "\x1b" in line:
+            line = _COLOUR.sub("", line)
+        head = _HEAD.search(line)
+        if head is None:
+            return
+        iteration = int(head[1].replace(",", ""))
+        labels, count = self._labels, len(self._labels)
+        tokens = line[line.rfind("]") + 1 :].split()  # all of the numbers in most trainers
+        whole = len(tokens) == 2 * count and tokens[::2] == labels
+        if not whole:
+            tokens = line[head.end() :].translate(_BLANKS).split()
+            whole = tokens[-2 * count :: 2] == labels and self._before == _token(tokens, count)
+        values: list[float] | None = None
+        if count and whole:
+            try:
+                values = [float(number) for number in tokens[1 - 2 * count :: 2]]
+            except ValueError:
+                values = None
+        if values is None:
+            values = self._learn(line, line[head.end() :], line[head.end() :].translate(_BLANKS).split())
+        if values:
+            values.extend(self._head_numbers(line, head.end()))
+            self.table.add(iteration, self._columns, values)
+            self.first = iteration if self.first is None else self.first
+            self.last, self._newest = iteration, line[:19]
+            self._began = self._began or self._newest
+
+    def _learn(self, line: str, rest: str, tokens: list[str]) -> list[float]:
+        """The numbers of a line of another shape than the one before; where they stand in its tail, that is learnt."""
+        entries = [(label, number) for label, number in _ENTRY.findall(rest) if wanted(label)]
+        count = len(entries)
+        tail = tokens[-2 * count :: 2] if count else []
+        self._labels = tail if tail == [f"{label}:" for label, _ in entries] else []
+        self._before = _token(tokens, count) if self._labels else ""
+        self._columns = (*(label for label, _ in entries), LEARNING_RATE, STEP_TIME, DATA_TIME)
+        trainer = next((name for mark, name in _TRAINERS if mark in line), None)
+        if trainer:
+            self.facts.setdefault("trainer", trainer)
+        return [float(number) for _, number in entries]
+
+    def _head_numbers(self, line: str, at: int) -> tuple[float, float, float]:
+        """Learning rate, seconds a step, and seconds of it spent waiting for data; NaN where the trainer says none."""
+        start = line.find("lr:", at)
+        end = line.find("]", start)
+        text = line[start + 3 : end].strip(" (),")
+        if text != self._rate_text:
+            self._rate_text = text
+            first = text.split(",")[0].strip()
+            self._rate = _float(first if first.count("e") < 2 else first[:8])  # neosr prints several without a blank
+        nan = float("nan")
+        if (found := line.find("time (data): ", at)) > 0:
+            spent, _, waited = line[found + 13 : line.find("]", found)].partition(" ")
+            return self._rate, _float(spent), _float(waited.strip("()"))
+        for word in ("performance: ", "perf: "):
+            if (found := line.find(word, at)) > 0:
+                start = found + len(word)
+                speed = _float(line[start : line.find(" ", start)])
+                return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
+        return self._rate, nan, nan
+
+    def _word(self, line: str) -> None:
+        """Any other line."""
+        if "\x1b" in line:
+            line = _COLOUR.sub("", line)
+        if found := _METRIC.search(line):
+            if self._dataset:
+                self._metric(found)
+            return
+        if line[:1].isdigit() and _STAMP.match(line):
+            self._newest = line[:19]
+            self._began = self._began or self._newest
+            self._error = False
+        if found := _VALIDATION.search(line):
+            self._dataset = found[1]
+        elif found := _START.search(line):
+            self.start = int(found[1].replace(",", ""))
+            self.table.resumed_from = self.start
+        elif found := _NOT_FINITE.search(line):
+            self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
+        elif found := _OWN_EVENT.search(line):
+            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3], found[4]))
+        elif "Traceback (most recent call last)" in line:
+            self.ending, self._error = "crashed", True
+        elif self._error and (found := _ERROR.match(line)):
+            self._event("error", f"{found[1]}: {found[2]}")
+        elif mark := next((ending for words, ending in _MARKS if words in line), None):
+            self.ending = mark
+            self.finished = mark == "finished"
+        elif self.first is None:
+            self._fact(line)
+
+    def _event(self, kind: EventKind, cause: str, done: str = "") -> None:
+        self.table.events.append(LogEvent(kind, self.table.last, "*", cause, done))
+
+    def _metric(self, found: re.Match[str]) -> None:
+        name, value = found[1], float(found[2])
+        best = int(found[4].replace(",", "")) if found[3] is not None and float(found[3]) == value else None
+        iteration, exact = self._validated(best)
+        done = self.table.validations
+        same = done[-1] if done and (done[-1].iteration, done[-1].dataset) == (iteration, self._dataset) else None
+        if same is not None and name in same.metrics:
+            return  # the validation after the end repeats the one at the last iteration
+        if same is not None:
+            done[-1] = replace(same, metrics={**same.metrics, name: value})
+        else:
+            done.append(Validation(iteration, self._dataset or "", {name: value}, exact))
+
+    def _validated(self, best: int | None) -> tuple[int, bool]:
+        """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
+        before, or the one of the best value where this is it."""
+        last = self.table.last
+        if self.finished:
+            return last, True
+        every = int(_float(self.facts.get("val_freq", "").replace(",", "")) or 0) if "val_freq" in self.facts else 0
+        if every > 0:
+            return max(every, -(-last // every) * every), True
+        return (best, True) if best is not None and best >= last else (last, False)
+
+    def _fact(self, line: str) -> None:
+        """Options that the trainer prints before it starts."""
+        if found := _FACT.match(line):
+            self.facts[found[1]] = found[2]
+        elif found := _KIND.match(line):
+            self._kind = found[1]
+        elif found := _WEIGHT.match(line):
+            self.facts[f"weight:{self._kind.lower()}"] = found[1]
+        elif found := _TOTAL.search(line):
+            self.facts["total_iter"] = found[1].replace(",", "")
+
+
+def _token(tokens: Sequence[str], count: int) -> str:
+    """What stands before the last `count` pairs, where it is a label: then there may be one pair more."""
+    at = len(tokens) - 2 * count - 2
+    return tokens[at] if at >= 0 and tokens[at].endswith(":") else ""
+
+
+def _float(text: str) -> float:
     try:
-        _loader()
-    except AutocalError:
-        return False
-    return True
-
-
-def _loader() -> Any:
-    try:
-        from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
-    except ImportError:
-        raise AutocalError("Reading event files needs the package tensorboard.", fix=f"{INSTALL}.") from None
-    return LegacyEventFileLoader
-
-
-def _scalars(event: Any) -> Iterator[tuple[int, str, float]]:
-    """(iteration, label, value) of every scalar in an event that is of use here."""
-    for value in event.summary.value:
-        group, label = _split(value.tag)
-        if group in GROUPS and wanted(label) and value.WhichOneof("value") == "simple_value":
-            yield int(event.step), label, float(value.simple_value)
-
-
-def _split(tag: str) -> tuple[str, str]:
-    """`losses/l_g_l1` -> ("losses", "l_g_l1"); the labels of autocal's multipliers have slashes of their own."""
-    group, own, rest = tag.partition(OWN_PREFIX)
-    if own:
-        return group.rstrip("/"), own + rest
-    group, _, label = tag.rpartition("/")
-    return group, label
-
-
-def _is_event_file(path: Path) -> bool:
-    """An empty file is one too: nothing was written to it yet."""
-    with path.open("rb") as stream:
-        head = stream.read(_HEADER)
-    length = struct.unpack("<Q", head[:8])[0] if len(head) == _HEADER else 0
-    return length < 1 << 20  # the first record holds the format's version: a few bytes
-
-
-def _read_whole(path: Path, read: int) -> bool:
-    """Whether the records fill the file exactly and `read` is their number: the loader stops at the first bad one."""
-    size, position, records = path.stat().st_size, 0, 0
-    with path.open("rb") as stream:
-        while position < size:
-            stream.seek(position)
-            head = stream.read(_HEADER)
-            if len(head) < _HEADER:
-                return False
-            position += _HEADER + struct.unpack("<Q", head[:8])[0] + _FOOTER
-            records += 1
-    return position == size and records == read
-
-
-# The points of several files -> one run. Pure.
-
-
-def join_points(files: Sequence[Iterable[LoggedPoint]]) -> tuple[tuple[LoggedPoint, ...], int]:
-    """Points with rising iterations, and how many were left out.
-
-    `files` in the order in which they were written. A resumed run goes back to its checkpoint: where the iteration
-    falls, what had been logged from there on was trained again, and the later points stand for it.
-    """
-    joined: list[LoggedPoint] = []
-    read = 0
-    for points in files:
-        for point in points:
-            read += 1
-            while joined and joined[-1].iteration >= point.iteration:
-                joined.pop()
-            joined.append(point)
-    return tuple(joined), read - len(joined)
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 # The logs of one run, found in a folder and read: path -> RunLog.
@@ -222,6 +348,7 @@ MAX_ENTRIES = 100_000  # a folder of images named by mistake must not be walked 
 
 _EVENT_FILE = re.compile(r"events\.out\.tfevents\.(?P<stamp>\d+)")
 _TEXT_LOG = re.compile(r"train_(?P<run>.*?)(?:_(?P<stamp>\d{8}_\d{6}))?\.log")  # train_NAME_20240702_214117.log
+_WEIGHTS = re.compile(r"net_g(?:_ema)?_(\d+|latest)\.(?:pth|safetensors)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,31 +361,36 @@ class LogFile:
     stamp: str
 
 
-def read_logs(path: Path) -> tuple[RunLog, tuple[Finding, ...]]:
-    """The log of the run in a folder (or one file), TensorBoard's if there is one, else the text logs.
+def read_logs(path: Path) -> RunLog:
+    """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
 
-    Raises AutocalError when there is no log, more than one run, no point with a loss, or `tensorboard` is missing.
+    Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
+    Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
     """
     path = path.expanduser()
     files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
     if not files:
         fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
         raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
-    events = [file for file in files if file.source == "TensorBoard event files"]
-    texts = [file for file in files if file.source == "text logs"]
-    findings: tuple[Finding, ...] = ()
-    if events and texts and not tensorboard_installed():
-        message = "The text logs were read, since the package tensorboard is not installed."
-        findings = (
-            Finding("text-logs-read", "info", message, f"{INSTALL} to read the event files.", Place(str(path))),
-        )
-        events = []
-    for chosen, read in ((events, read_event_file), (texts, _read_text_log)):
-        log = _read(path, chosen, read) if chosen else None
-        if log:
-            return log, findings
+    readers: tuple[tuple[Source, Callable[[Sequence[LogFile]], RunLog]], ...] = (
+        ("text logs", _read_text_logs),
+        ("TensorBoard event files", _read_event_files),
+    )
+    for source, read in readers:
+        chosen = [file for file in files if file.source == source]
+        _refuse_several(path, chosen)
+        log = read(chosen) if chosen else None
+        if log is not None and (log.rows or log.events):
+            return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent))
     message = "The logs hold no iteration with a loss."
     raise AutocalError(message, place=Place(str(path)), fix="Was the run stopped before its first print_freq steps?")
+
+
+def _refuse_several(path: Path, files: Sequence[LogFile]) -> None:
+    runs = sorted({file.run for file in files})
+    if len(runs) > 1:
+        message = f"There are logs of {len(runs)} runs here: {', '.join(runs[:5])}{', ...' if runs[5:] else ''}."
+        raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
 
 
 def find_logs(path: Path) -> Iterator[LogFile]:
@@ -290,25 +422,104 @@ def _log_file(path: Path) -> LogFile | None:
     return None
 
 
-def _read(path: Path, files: Sequence[LogFile], read: Callable[[Path], Iterator[LoggedPoint | None]]) -> RunLog | None:
-    """The run that the files hold, None without any point. Raises AutocalError for files of several runs."""
-    runs = sorted({file.run for file in files})
-    if len(runs) > 1:
-        message = f"There are logs of {len(runs)} runs here: {', '.join(runs[:5])}{', ...' if runs[5:] else ''}."
-        raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
-    whole: list[list[LoggedPoint]] = []
-    truncated: list[str] = []
+def _name_of(file: LogFile) -> str:
+    """The run's name: from `train_NAME_STAMP.log`, of event files their folder's."""
+    found = _TEXT_LOG.fullmatch(file.path.name)
+    return found["run"] if found else file.path.stem if file.source == "text logs" else file.path.parent.name
+
+
+def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
+    """The generator's files in `models/` of an experiment's folder, by iteration; an EMA's where there are both."""
+    models = folder / "models"
+    found: dict[int | None, Path] = {}
+    for path in sorted(models.iterdir()) if models.is_dir() else ():
+        if name := _WEIGHTS.fullmatch(path.name):
+            iteration = None if name[1] == "latest" else int(name[1])
+            if iteration not in found or "_ema_" in path.name:
+                found[iteration] = path
+    order = sorted(found, key=lambda iteration: (iteration is None, iteration or 0))
+    return tuple(Checkpoint(iteration, str(found[iteration])) for iteration in order)
+
+
+def _read_text_logs(files: Sequence[LogFile]) -> RunLog:
+    table, facts = RunTable(), {"name": _name_of(files[-1])}
+    readers = []
     for file in files:
-        points = list(read(file.path))
-        if points and points[-1] is None:
+        reader = TextReader(str(file.path), table, facts)
+        readers.append(reader)
+        with file.path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            reader.read(lines)
+    return RunLog(
+        "text logs",
+        tuple(str(file.path) for file in files),
+        table.tracks(),
+        tuple(table.validations),
+        tuple(reader.session() for reader in readers),
+        tuple(table.events),
+        facts,
+        truncated=tuple(reader.file for reader in readers if reader.cut),
+        superseded=table.superseded,
+        rows=table.count,
+    )
+
+
+def _read_event_files(files: Sequence[LogFile]) -> RunLog:
+    table, truncated, sessions = RunTable(), [], []
+    for file in files:
+        first: int | None = None
+        before = table.last
+        scalars = read_event_file(file.path)
+        for step, group in groupby(scalars.values, key=lambda scalar: scalar[0]):
+            row: dict[str, float] = {}
+            for _, tag, value in group:
+                _sort_tag(step, tag, value, row, table)
+            if row:
+                first = step if first is None else first
+                table.add(step, tuple(row), row.values())
+        if not scalars.whole:
             truncated.append(str(file.path))
-        whole.append([point for point in points if point])
-    joined, superseded = join_points(whole)
-    if not joined:
-        return None
-    return RunLog(files[0].source, tuple(str(file.path) for file in files), joined, tuple(truncated), superseded)
+        if first is not None:
+            start = 0 if not before else min(before, first - 1)
+            sessions.append(Session(str(file.path), start, first, table.last, "unsaid"))
+    return RunLog(
+        "TensorBoard event files",
+        tuple(str(file.path) for file in files),
+        table.tracks(),
+        tuple(table.validations),
+        tuple(sessions),
+        facts={"name": _name_of(files[-1])},
+        truncated=tuple(truncated),
+        superseded=table.superseded,
+        rows=table.count,
+    )
 
 
-def _read_text_log(path: Path) -> Iterator[LoggedPoint | None]:
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-        yield from parse_lines(lines)
+def _sort_tag(step: int, tag: str, value: float, row: dict[str, float], table: RunTable) -> None:
+    """`losses/l_g_l1` and the like to the row, `metrics/SET/psnr` to the validations; tags of no use nowhere."""
+    own = next((tag[tag.index(prefix) :] for prefix in OWN_PREFIXES if prefix in tag), None)
+    parts = tag.split("/")
+    label = own or parts[-1]
+    if wanted(label):
+        row[label] = value
+    elif len(parts) == 3 and parts[0] == "metrics":
+        done = table.validations
+        if done and (done[-1].iteration, done[-1].dataset) == (step, parts[1]):
+            done[-1] = replace(done[-1], metrics={**done[-1].metrics, parts[2]: value})
+        else:
+            done.append(Validation(step, parts[1], {parts[2]: value}))
+
+
+def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
+    """The log with events of the scheduler that stand in a file of their own (JSON lines)."""
+    said = {(event.iteration, event.loss, event.cause) for event in log.events}
+    found = []
+    for line in lines:
+        iteration = line.get("iteration")
+        event = LogEvent(
+            "scheduler",
+            iteration if isinstance(iteration, int) else 0,
+            *(str(line.get(key, "")) for key in ("loss", "cause", "done")),
+        )
+        if (event.iteration, event.loss, event.cause) not in said:
+            found.append(event)
+    return replace(log, events=tuple(sorted([*log.events, *found], key=lambda event: event.iteration)))

@@ -28,10 +28,9 @@ from autocal_cli.network.fingerprint import FAMILIES
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
 from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss
+from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss, gradient_norms
 from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Series, Unmeasured, labelled, weighed
 from autocal_cli.probing.trainer import trainer_series
-from autocal_cli.runtime.probe import gradient_norms
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested

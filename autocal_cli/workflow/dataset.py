@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
-from autocal_cli.calibration.resolved import recorded_dataset
+from autocal_cli.calibration.model import DatasetScores
+from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import KeyPath, TrainingConfig, Value
@@ -18,7 +19,8 @@ from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.images import check_pairs, existing_roots, find_root, training_names, training_section
+from autocal_cli.workflow.images import check_pairs, existing_roots, training_names, training_section
+from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
@@ -68,7 +70,8 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
         measured_by,
     )
 
-    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+    sources = replace(sources or NetworkSources(), written_for=config.trainer)
+    with builders_for(with_config_weights(config, sources), config.scale) as builders:
         network = measured_by(builders, config.network, config.scale)
         # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
         others = [builder for builder in builders if config.discriminator and builder.types()]
@@ -140,8 +143,8 @@ def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, .
 
 def measure_dataset(
     config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
-) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
-    """The fingerprint of the training images, or None with a finding that says why there is none.
+) -> tuple[DatasetScores | None, tuple[Finding, ...]]:
+    """The scores of the training images, or None with a finding that says why there is none.
 
     Nothing is measured where the user's own values (`by_hand`) hold every score already.
     Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
@@ -154,13 +157,13 @@ def measure_dataset(
     if options.folders:
         dataset = scan_folders(options.folders, options, crops=crops)
         about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
-        return dataset, (*usable_cache(options)[1], *about)
+        return DatasetScores.of(dataset), (*usable_cache(options)[1], *about)
     present, findings = existing_roots(config)
     findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
     if present:
         try:
             dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
-            return dataset, (
+            return DatasetScores.of(dataset), (
                 *findings,
                 *about_crops(crops),
                 *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
@@ -168,10 +171,10 @@ def measure_dataset(
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
-    recorded = recorded_dataset(config.block)
-    if recorded is not None:
+    record = read_record(config.block)
+    if record is not None and record.dataset is not None:
         message = "The dataset cannot be read here, so the measurement recorded in the block is used."
-        return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
+        return record.dataset, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
     message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
