@@ -139,9 +139,7 @@ _OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:Total iters|iters):\s+([\d,]+)")
 
-_KEYS = (
-    "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
-)
+_KEYS = "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
 _FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
 _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
 _WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")

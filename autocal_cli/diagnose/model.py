@@ -31,7 +31,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The metrics of one validation on one data set. `exact`: whether the log says its iteration, or it was inferred."""
+    """The metrics of one validation on one data set. `exact`: whether its iteration is known, or a lower bound."""
 
     iteration: int
     dataset: str

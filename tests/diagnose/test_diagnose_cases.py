@@ -1,7 +1,7 @@
 """Logs of real trainings, most of which were made to go wrong on purpose; see tests/cases_diagnose/README.md.
 
 Each case holds the trainer's own log, `case.toml` (what was done to the run, what must be said of it, and why that is
-right), and `verdict.txt`, the ten lines as they stand. `python tests/diagnose/test_diagnose_cases.py` writes those anew.
+right), and `verdict.txt`, the ten lines and the findings. `python tests/diagnose/test_diagnose_cases.py` renews those.
 """
 
 from __future__ import annotations
