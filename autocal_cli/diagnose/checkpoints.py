@@ -5,8 +5,8 @@
     tied   M(i) and M(best) differ by less than 2 s sqrt(2/3), in every metric that chooses
 
 Metrics of likeness (PSNR, SSIM) cannot choose among checkpoints of an adversarial training: they reward the one that
-the adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged the
-newest checkpoint from before the first fault is kept.
+the adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged
+the newest checkpoint from before the first fault is kept.
 """
 
 from __future__ import annotations

@@ -178,11 +178,20 @@ def find_blind(view: View) -> Iterator[RunFinding]:
         return
     tail = [value for at, value in zip(seen.iterations, seen.values, strict=True) if at >= since]
     evidence = f"{seen.name} {fmean(tail):+.3f} (0: cannot tell)"
-    if frozen(view):
+    ratio = _rates(view)
+    if frozen(view) or ratio == 0.0:
+        still = "optim_d's rate is 0" if ratio == 0.0 else "its losses do not move at all"
         yield RunFinding(
             "discriminator-blind", "warning", since, "l_d_real",
-            f"{evidence}; its losses do not move at all: it is not trained",
+            f"{evidence}; {still}: it is not trained",
             "See that optim_d has a rate above 0, that network_d is not frozen, and that net_d_init_iters is 0.",
+        )  # fmt: skip
+        return
+    if ratio is not None and ratio >= FAST:
+        yield RunFinding(
+            "discriminator-blind", "warning", since, "l_g_gan",
+            f"{evidence}; optim_d's rate is {ratio:.0f} times the generator's: likely too fast to learn anything",
+            f"Set optim_d's rate to optim_g's, {view.log.facts['rate:optim_g']} (as the trainers' templates have it).",
         )  # fmt: skip
         return
     share = share_of_sum(view, "l_g_gan")
@@ -197,6 +206,15 @@ def find_blind(view: View) -> Iterator[RunFinding]:
         f"{evidence}{never}{heavy}",
         _lighter(view) if share is None or share > 0.2 else f"Raise optim_d's rate, or enlarge network_d; or {STATES}.",
     )
+
+
+FAST = 8.0  # times the generator's rate; templates have both alike; chosen, untested
+
+
+def _rates(view: View) -> float | None:
+    """The discriminator's rate over the generator's, as the trainer printed them."""
+    g, d = (view.log.value(f"rate:optim_{letter}") for letter in "gd")
+    return d / g if g and d is not None else None
 
 
 def _lighter(view: View) -> str:
@@ -331,7 +349,8 @@ def find_inert(view: View) -> Iterator[RunFinding]:
         yield RunFinding(
             "inert-loss", "info", None, "l_g_gan",
             "neosr since commit 75bed7f calls the discriminator for this loss in inference mode, where nothing has a "
-            "gradient; a log cannot show that", "Compare models/image.py of your checkout, or take another trainer for GANs.",
+            "gradient; a log cannot show that",
+            "Compare models/image.py of your checkout, or take another trainer for GANs.",
         )  # fmt: skip
 
 

@@ -106,6 +106,7 @@ def test_nothing_above_info_is_said_of_what_is_in_order(log):
     assert found(log) == {}
 
 
+LPIPS = [0.2 - min(i, 10) / 100 + max(i - 10, 0) / 200 for i in range(30)]
 ENDS = (Session("a", 0, 100, 12_000, "unsaid"),)
 
 WRONG: dict[str, tuple[RunLog, dict[str, tuple[int, int]]]] = {
@@ -152,7 +153,7 @@ WRONG: dict[str, tuple[RunLog, dict[str, tuple[int, int]]]] = {
         {"no-progress": (4_000, 4_800)},
     ),
     "LPIPS that rises in a GAN": (
-        gan(WAKING, metrics={"lpips": noisy([0.2 - min(i, 10) / 100 + max(i - 10, 0) / 200 for i in range(30)], 5, 0.01)}),
+        gan(WAKING, metrics={"lpips": noisy(LPIPS, 5, 0.01)}),
         {"no-progress": (4_000, 4_800)},
     ),
     "from scratch, nothing learnt": (
