@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from autocal_cli.runtime.guard import shares
 from efficacy_losses import LOSS_SETS, raw_losses
 from efficacy_measures import CLASSIFIER_BATCH, Enlarge, high_frequency_energy, psnr, ssim, told_apart
 from efficacy_methods import ALL
@@ -19,8 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from autocal_cli.network.paragonsr2.first import build_variant
-from autocal_cli.runtime.guard import shares
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.losses import gradient_norms
 
 LEARNING_RATE = 1e-3
 LATE = 0.8  # what is reported is the mean over EVALUATIONS in the rest of the run

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from autocal_cli.runtime.guard import shares
 from recipe_losses import (
     fooled,
     fooled_relatively,
@@ -41,9 +42,7 @@ from torch import Tensor, nn
 
 from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.probing.discriminators import UNetSN, VGGStyle
-from autocal_cli.probing.losses import ms_ssim
-from autocal_cli.runtime.guard import shares
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.losses import gradient_norms, ms_ssim
 
 SCALE, BATCH = 4, 4
 SIDE = {"unet": 64, "vgg": 128}  # of the high-resolution crops; the VGG-style discriminator knows 128 only

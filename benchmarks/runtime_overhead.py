@@ -32,11 +32,11 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from autocal_cli.runtime.schedule import probe_due
 from torch import Tensor, nn
 
 from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.runtime import DynamicLossScheduler
-from autocal_cli.runtime.schedule import probe_due
 
 BLOCK = {"auto_calibrate": False}
 RUN = 10_000

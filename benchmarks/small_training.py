@@ -20,12 +20,12 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from autocal_cli.runtime.guard import shares
 from small_networks import Discriminator, Features, Network, seeded
 from small_photographs import SCALE, Crops, Photographs, load_photographs, shrink
 from torch import Tensor
 
-from autocal_cli.runtime.guard import shares
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.losses import gradient_norms
 
 WEIGHTS = {"l1": 1.0, "feature": 0.1, "gan": 0.005}
 TYPES = {"l1": "L1Loss", "feature": "PerceptualLoss", "gan": "GANLoss"}

@@ -12,6 +12,7 @@ Value = Scalar | list["Value"] | dict[str, "Value"]
 KeyPath = tuple[str, ...]
 
 BLOCK_KEY = "dynamic_loss_scheduling"
+RECORD_KEY = "calibration"  # in the block: what autocal measured and wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,12 @@ class SchedulingBlock:
 
     def place_of(self, path: KeyPath) -> Place:
         return self.places.get(path, self.place)
+
+    @property
+    def record(self) -> dict[str, Value] | None:
+        """The record that autocal left in the block, as it stands there, or None."""
+        record = self.values.get(RECORD_KEY)
+        return record if isinstance(record, dict) and isinstance(record.get("made"), dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from autocal_cli.config.model import BLOCK_KEY, KeyPath
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath
 from autocal_cli.config.yaml.document import ConfigDocument, ScalarNode, lookup
 from autocal_cli.errors import AutocalError, Place
 
@@ -77,7 +77,7 @@ FORK_MARKS: tuple[KeyPath, ...] = (
     ("webp_prob",),
 )
 # Where the record of a calibration names the trainer that the config was taken for.
-RECORDED: KeyPath = (*FORK.block, "calibration", "trainer")
+RECORDED: KeyPath = (*FORK.block, RECORD_KEY, "made", "trainer")
 
 
 def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> TrainerLayout:

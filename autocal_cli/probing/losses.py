@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
@@ -239,6 +240,45 @@ def generator_loss(gan_type: str = "vanilla", real_label_val: float = 1.0) -> Ju
     if gan_type not in known:
         raise ValueError(f"gan_type {gan_type!r} is none of {', '.join(known)}")
     return known[gan_type]
+
+
+def gradient_norms(values: Sequence[Tensor], output: Tensor) -> Tensor:
+    """G_i for every loss: the L2 norm of dL_i/d(output) of each image, averaged over the batch.
+
+    Args:
+        values: raw losses, each a 0-dim tensor of the graph that `output` stands in.
+        output: (B, ...) the network's output, requiring grad.
+
+    Returns:
+        (L,) float32 on the output's device; 0 for a loss that does not depend on the output, and not finite where the
+        gradient is not.
+
+    The graph is retained and no `.grad` is touched. The loss is multiplied by the output's size first, as mean losses
+    have gradients of 1/size, which half precision would round to nothing; it is divided out again.
+    """
+    size = float(output.numel())
+    gradients = [_gradient(value, output, size) for value in values]
+    per_image = [
+        output.new_zeros((), dtype=torch.float32) if gradient is None else _norm(gradient) / size
+        for gradient in gradients
+    ]
+    return torch.stack(per_image)
+
+
+def _gradient(value: Tensor, output: Tensor, size: float) -> Tensor | None:
+    if not value.requires_grad:
+        return None
+    kind = output.device.type
+    with nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False):  # autocast knows no meta device
+        (gradient,) = torch.autograd.grad(value.float() * size, output, retain_graph=True, allow_unused=True)
+    return gradient
+
+
+def _norm(gradient: Tensor) -> Tensor:
+    images = gradient.shape[0] if gradient.dim() > 1 else 1
+    flat = gradient.detach().float().reshape(images, -1)
+    norms: Tensor = torch.linalg.vector_norm(flat, dim=1)
+    return norms.mean()
 
 
 # By type in lower case and without `loss`, as trainers register them.

@@ -21,17 +21,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
 from autocal_cli.dataset.decode import Cut, read_rgb
-from autocal_cli.dataset.listing import ImageSource
-from autocal_cli.dataset.scan import drawn
+from autocal_cli.dataset.files import ImageSource
+from autocal_cli.dataset.sampling import drawn
 from autocal_cli.network.discriminators import KINDS, arguments_of
 from autocal_cli.network.fingerprint import FAMILIES
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
 from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss
+from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss, gradient_norms
 from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Series, Unmeasured, labelled, weighed
 from autocal_cli.probing.trainer import trainer_series
-from autocal_cli.runtime.probe import gradient_norms
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested

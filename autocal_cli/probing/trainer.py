@@ -19,8 +19,8 @@ from torch import Tensor
 from autocal_cli.config.model import LossTerm
 from autocal_cli.network.sources import Checkout
 from autocal_cli.network.subprocess.worker import bare_package, look_up, reason_of, registries_of
+from autocal_cli.probing.losses import gradient_norms
 from autocal_cli.probing.model import Series
-from autocal_cli.runtime.probe import gradient_norms
 
 LIMIT = 300.0  # seconds for all of them, the import of the trainer included; chosen: imports of 20 were seen
 

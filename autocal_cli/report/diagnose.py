@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.check.catalogue import Rule
+from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autocal_cli.config.files import parse_document, read_bytes, text_without
-from autocal_cli.config.loading import read_block, read_training_config
+from autocal_cli.config.files import open_config, parse_document, text_without
 from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.config.trainers import REDUX, recognise_trainer
+from autocal_cli.config.trainers import REDUX
 from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, schedule_models
-from autocal_cli.workflow.config_file import find_holder, sidecar_of
+from autocal_cli.workflow.config_file import find_block, sidecar_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +91,14 @@ def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
 
 def read_source(path: Path) -> Source:
     """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
-    document = parse_document(read_bytes(path), str(path))
-    config = read_training_config(document)
-    holder = find_holder(path, document, recognise_trainer(document))
-    block = read_block(holder.document, holder.layout)
+    file = open_config(path)
+    config = file.training
+    found = find_block(file)
+    block = found.block
     if block is not None:
         SchedulerSettings.from_scheduling_block(block, config.total_iter)
     values = block.values if block else None
-    return Source(path, holder.path, values, config.total_iter, _without_block(document))
+    return Source(path, found.file.path, values, config.total_iter, _without_block(file.document))
 
 
 def _without_block(document: ConfigDocument) -> str:

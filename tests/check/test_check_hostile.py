@@ -15,7 +15,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import read_checked
-from autocal_cli.config.files import parse_document
+from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import TRAINERS, recognise_trainer
 from autocal_cli.errors import AutocalError, Finding
 
@@ -65,7 +65,7 @@ configs = st.fixed_dictionaries(
 
 def findings_on(text: str, layout=None) -> tuple[Finding, ...]:
     document = parse_document(text.encode("utf-8"), "train.yml")
-    checked = read_checked(document, layout or recognise_trainer(document), PRESETS)
+    checked = read_checked(ConfigFile(document, layout or recognise_trainer(document)), PRESETS)
     found = check(checked)
     mend(checked, found)
     return found

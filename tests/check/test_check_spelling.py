@@ -7,7 +7,7 @@ import pytest
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.model import read_checked
-from autocal_cli.config.files import parse_document
+from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.losses import nearest_type
 from autocal_cli.config.trainers import recognise_trainer
 
@@ -126,5 +126,5 @@ def test_losses_that_are_no_slip_of_another(type_name: str) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("", ["scale-missing"]), ("scale = 4\n", [])])
 def test_neosr_needs_a_scale(text: str, expected: list[str]) -> None:
     document = parse_document(f'{text}[train]\npixel_opt = {{type = "L1Loss"}}\n'.encode(), "train.toml")
-    found = check(read_checked(document, recognise_trainer(document), load_presets()))
+    found = check(read_checked(ConfigFile(document, recognise_trainer(document)), load_presets()))
     assert [one.code for one in found if one.code == "scale-missing"] == expected

@@ -15,8 +15,7 @@ from autocal_cli.network.discriminators import COUNTS
 from autocal_cli.network.measure import count_parameters
 from autocal_cli.probing import losses
 from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.losses import UnknownLossError, build_loss
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.losses import UnknownLossError, build_loss, gradient_norms
 
 
 def term(type: str, weight: float = 1.0, **arguments: object) -> LossTerm:

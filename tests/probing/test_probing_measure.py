@@ -13,7 +13,7 @@ from PIL import Image
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import LossTerm
-from autocal_cli.dataset.listing import ImageSource
+from autocal_cli.dataset.files import ImageSource
 from autocal_cli.errors import Place
 from autocal_cli.probing import losses
 from autocal_cli.probing.model import LossProbe, labelled, names_of, weighed
