@@ -126,7 +126,8 @@ def _discriminator(view: View, health: Health) -> str:
     level = fmean(seen.values[-5:])
     if health == "healthy":
         since = next(at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake)
-        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right)"
+        low = ", near blind: watch it" if level < seen.awake else ""
+        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right){low}"
     if health == "unknown":
         early = f"too early to tell before {LEAST_LONG} iterations"
         return f"not yet awake; {seen.name} {max(level, -9.99):.2f} at the end (0: blind); {early}"
