@@ -31,7 +31,9 @@ def _train(lines: str, top: str = "") -> str:
     """An example with these lines in the training set."""
     head = "datasets:\n  train:\n    name: Train\n    type: pairedimagedataset\n    dataroot_gt: images\n"
     rest = "    dataroot_lq: small\n    num_worker_per_gpu: 2\n"
-    return redux(top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top))
+    return redux(
+        top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top)
+    )
 
 
 @rule(
@@ -97,7 +99,7 @@ def crops(checked: Checked) -> Iterator[Finding]:
     source="traiNNer-redux, ops/batchaug.py, and neosr, data/augmentations.py: `Length of 'augmentation' and aug_prob "
     "don't match!`",
     bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.2, 0.2]"),
-    at="12:14",
+    at="11:14",
     good=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.4]"),
 )
 @rule(
@@ -126,7 +128,9 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
     if len(augs) != len(probabilities) and not plain:
         said = "" if isinstance(first, list) and isinstance(second, list) else " (by default)"
         message = f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at the first step."
-        place = checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
+        place = (
+            checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
+        )
         yield Finding("augmentations-differ", "error", message, "Write one for each.", place)
     batch = next((value for path in checked.layout.batch_per_gpu if (value := checked.amount(*path)) is not None), None)
     if batch == 1 and not plain:
@@ -164,7 +168,9 @@ def degradations(checked: Checked) -> Iterator[Finding]:
         for names, odds in LISTS:
             kinds, weights = table.get(names), table.get(odds)
             if isinstance(kinds, list) and isinstance(weights, list) and len(kinds) != len(weights):
-                message = f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
+                message = (
+                    f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
+                )
                 place = checked.value_at((*section, odds))
                 yield Finding("probabilities-differ", "error", message, "Write one for each.", place)
         for key in ("resize_prob", "resize_prob2"):
@@ -219,7 +225,9 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     batch, queue = checked.config.batch_size, checked.amount("queue_size")
     per_step = next((checked.amount(*path) for path in checked.layout.batch_per_gpu if checked.amount(*path)), batch)
     if on_the_fly and trainer != "neosr" and queue and per_step and queue % per_step:
-        message = f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
+        message = (
+            f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
+        )
         fix = f"Write {int(queue // per_step * per_step) or int(per_step)}."
         yield Finding("queue-not-a-multiple", "error", message, fix, checked.value_at(("queue_size",)))
 

@@ -134,7 +134,9 @@ def _once(findings: list[Finding]) -> list[Finding]:
     told = {finding.message.split("`")[1] for finding in findings if finding.code == "option-missing"}
     lengths = {"train.total_iter"} & told
     return [
-        replace(finding, severity="error") if finding.code == "number-as-text" and finding.place in mistyped else finding
+        replace(finding, severity="error")
+        if finding.code == "number-as-text" and finding.place in mistyped
+        else finding
         for finding in findings
         if (finding.place, finding.code) not in silent and not (finding.code == "length-unknown" and lengths)
     ]

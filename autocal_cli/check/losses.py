@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
+from autocal_cli.check.training import GAN_MODELS
 from autocal_cli.config.losses import UNKNOWN, loss_label, nearest_type
 from autocal_cli.config.model import LossTerm
 from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
@@ -96,6 +97,8 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""
     if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):
+        return
+    if checked.option("model_type") in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
         return
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)

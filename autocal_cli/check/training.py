@@ -33,7 +33,7 @@ OPTIM_D = "optim_d: {type: AdamW, lr: 0.0001}"
     "and it is the average that is validated and saved.",
     source="ema_pytorch, torch.optim.swa_utils.get_ema_multi_avg_fn, BasicSR's model_ema",
     bad=redux("ema_decay: 1.0"),
-    at="10:14",
+    at="9:14",
     good=redux("ema_decay: 0.999"),
 )
 def ema_decay(checked: Checked) -> Iterator[Finding]:
@@ -109,7 +109,9 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         return
     message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
     fix = "Train with the other losses first, and name that checkpoint."
-    yield Finding("gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place)
+    yield Finding(
+        "gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place
+    )
 
 
 @rule(
@@ -207,7 +209,9 @@ def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
     key = "bfloat16" if ends else "amp_bf16"
     if checked.option(key) is True and checked.option("use_amp") is not True:
         severity: Severity = "error" if ends else "warning"
-        message = f"`{key}` has no effect without `use_amp`" + (", and neosr ends." if ends else ": the run is in fp32.")
+        message = f"`{key}` has no effect without `use_amp`" + (
+            ", and neosr ends." if ends else ": the run is in fp32."
+        )
         yield Finding("bf16-without-amp", severity, message, "Write `use_amp` true.", checked.value_at((key,)))
 
 
@@ -221,11 +225,11 @@ AUTOMATIONS = ("train", "training_automations")
     severity="warning",
     why="The fork fetches its automations by the names of their classes and runs those that are `enabled`; under any "
     "other name one is built and never asked, and early stopping waits for a metric that no validation gives.",
-    source="delafer/traiNNer-redux, models/base_model.py: `automations.get(\"IntelligentEarlyStopping\")`; published "
+    source='delafer/traiNNer-redux, models/base_model.py: `automations.get("IntelligentEarlyStopping")`; published '
     "configs with snake_case names",
     trainer="traiNNer-redux-fork",
     bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
-    at="12:5",
+    at="11:5",
     good=redux("training_automations:\n    enabled: true\n    AdaptiveGradientClipping: {enabled: true}"),
 )
 @rule(
@@ -240,7 +244,7 @@ AUTOMATIONS = ("train", "training_automations")
     bad=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
-    at="13:56",
+    at="12:57",
     good=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
                top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
                "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
@@ -273,7 +277,9 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
         return
     if checked.option("val", "val_enabled") is False or checked.option("val", "metrics_enabled") is False:
         message = "IntelligentEarlyStopping waits for a metric, and no validation gives one."
-        yield Finding("automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path))
+        yield Finding(
+            "automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path)
+        )
     total, every = checked.config.total_iter, checked.amount("val", "val_freq")
     for key in ("patience", "max_no_improvement"):
         patience = checked.amount(*path, key)
@@ -296,7 +302,7 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
     "while it is still near 0, and never again.",
     source="traiNNer-redux, models/sr_model.py, and arithmetic: (threshold - 1) / (1 - decay) + 1 times the average",
     bad=redux(GAN, OPTIM_D, "adaptive_d: true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
-    at="13:15",
+    at="12:15",
     good=redux(
         GAN, OPTIM_D, "adaptive_d: true", "adaptive_d_threshold: 1.0002", "adaptive_d_ema_decay: 0.999",
         top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}",
@@ -325,10 +331,10 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     title="A block that nothing was chosen for",
     severity="warning",
     why="Without `auto_calibrate` the scheduler runs at its own defaults, which fit no network in particular.",
-    source="published configs: a heading \"with auto-calibration\" over a block of `enabled: true` alone",
+    source='published configs: a heading "with auto-calibration" over a block of `enabled: true` alone',
     trainer="traiNNer-redux-fork",
     bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
-    at="10:3",
+    at="9:3",
     good=redux("dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true"),
 )
 def block_not_calibrated(checked: Checked) -> Iterator[Finding]:

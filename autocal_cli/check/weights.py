@@ -154,7 +154,9 @@ def _of_generator(checked: Checked, file: WeightsFile) -> Iterator[Finding]:
         return
     names = frozenset(re.sub(r"\d+", "#", _plain(name)) for name in state if not name.endswith(BUFFERS))
     own = _share(names, entry[0])
-    best = max(_known()["types"], key=lambda name: (_overlap(names, _known()["types"][name][0]), name == network.type.lower()))
+    best = max(
+        _known()["types"], key=lambda name: (_overlap(names, _known()["types"][name][0]), name == network.type.lower())
+    )
     if own < FOREIGN and not _same(network.type, best):
         alike = _share(names, _known()["types"][best][0]) >= ALIKE
         whose = f"it is of {best}" if alike else "of an architecture that is not known here"
@@ -183,8 +185,12 @@ def _state(checked: Checked, file: WeightsFile) -> tuple[Shapes, Finding | None]
         return states[str(given)], None
     falls_back = "params" in states
     deed = "BasicSR takes `params` instead" if falls_back else f"BasicSR ends with KeyError '{given}'"
-    message = f"{file.path} has no `{given}` (it has {', '.join(key or 'its tensors at the top' for key in states)}): {deed}."
-    fix = "Write `param_key_g: ~`." if "" in states and not falls_back else f"Write one that it has: {', '.join(states)}."
+    message = (
+        f"{file.path} has no `{given}` (it has {', '.join(key or 'its tensors at the top' for key in states)}): {deed}."
+    )
+    fix = (
+        "Write `param_key_g: ~`." if "" in states and not falls_back else f"Write one that it has: {', '.join(states)}."
+    )
     place = checked.value_at(path) or file.place
     severity = "warning" if falls_back else "error"
     return any_state, Finding("param-key-missing", severity, message, fix, place)  # type: ignore[arg-type]

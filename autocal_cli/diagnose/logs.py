@@ -139,11 +139,11 @@ _OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:Total iters|iters):\s+([\d,]+)")
 
-_KEYS = (
-    "name|model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
-)
+_KEYS = "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
 _FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
 _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
+_OPTIMIZER = re.compile(r"""^\s*\[?['"]?(?:train\.)?(optim_[gd])\b""")
+_OPTIMIZER_RATE = re.compile(r"""^\s*['"]?lr['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
 _WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
 
 # what a line of a trainer holds and no other's does
@@ -177,7 +177,7 @@ class TextReader:
         self._before = ""
         self._columns: tuple[str, ...] = ()
         self._rate_text, self._rate = "", float("nan")
-        self._kind = ""
+        self._kind = self._optimizer = ""
         self._dataset: str | None = None
         self._error = False
 
@@ -203,16 +203,20 @@ class TextReader:
         if head is None:
             return
         iteration = int(head[1].replace(",", ""))
-        tokens = line[head.end() :].translate(_BLANKS).split()
         labels, count = self._labels, len(self._labels)
+        tokens = line[line.rfind("]") + 1 :].split()  # all of the numbers in most trainers
+        whole = len(tokens) == 2 * count and tokens[::2] == labels
+        if not whole:
+            tokens = line[head.end() :].translate(_BLANKS).split()
+            whole = tokens[-2 * count :: 2] == labels and self._before == _token(tokens, count)
         values: list[float] | None = None
-        if count and tokens[-2 * count :: 2] == labels and self._before == _token(tokens, count):
+        if count and whole:
             try:
                 values = [float(number) for number in tokens[1 - 2 * count :: 2]]
             except ValueError:
                 values = None
         if values is None:
-            values = self._learn(line, line[head.end() :], tokens)
+            values = self._learn(line, line[head.end() :], line[head.end() :].translate(_BLANKS).split())
         if values:
             values.extend(self._head_numbers(line, head.end()))
             self.table.add(iteration, self._columns, values)
@@ -248,7 +252,8 @@ class TextReader:
             return self._rate, _float(spent), _float(waited.strip("()"))
         for word in ("performance: ", "perf: "):
             if (found := line.find(word, at)) > 0:
-                speed = _float(line[found + len(word) :].split(None, 1)[0])
+                start = found + len(word)
+                speed = _float(line[start : line.find(" ", start)])
                 return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
         return self._rate, nan, nan
 
@@ -313,12 +318,14 @@ class TextReader:
     def _fact(self, line: str) -> None:
         """Options that the trainer prints before it starts."""
         if found := _FACT.match(line):
-            if found[1] != "name":
-                self.facts[found[1]] = found[2]
-            else:  # the run's own stands before its data sets'
-                self.facts.setdefault("name", found[2])
+            self.facts[found[1]] = found[2]
         elif found := _KIND.match(line):
             self._kind = found[1]
+        elif found := _OPTIMIZER.match(line):
+            self._optimizer = found[1]
+        elif self._optimizer and (found := _OPTIMIZER_RATE.match(line)):
+            self.facts[f"rate:{self._optimizer}"] = found[1]
+            self._optimizer = ""
         elif found := _WEIGHT.match(line):
             self.facts[f"weight:{self._kind.lower()}"] = found[1]
         elif found := _TOTAL.search(line):
@@ -363,7 +370,7 @@ def read_logs(path: Path) -> RunLog:
     """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
 
     Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
-    Raises AutocalError when there is no log, more than one run, or nothing that was logged of an iteration.
+    Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
     """
     path = path.expanduser()
     files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
@@ -378,7 +385,7 @@ def read_logs(path: Path) -> RunLog:
         chosen = [file for file in files if file.source == source]
         _refuse_several(path, chosen)
         log = read(chosen) if chosen else None
-        if log is not None and log.rows:
+        if log is not None and (log.rows or log.events):
             return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent))
     message = "The logs hold no iteration with a loss."
     raise AutocalError(message, place=Place(str(path)), fix="Was the run stopped before its first print_freq steps?")
@@ -420,6 +427,12 @@ def _log_file(path: Path) -> LogFile | None:
     return None
 
 
+def _name_of(file: LogFile) -> str:
+    """The run's name: from `train_NAME_STAMP.log`, of event files their folder's."""
+    found = _TEXT_LOG.fullmatch(file.path.name)
+    return found["run"] if found else file.path.stem if file.source == "text logs" else file.path.parent.name
+
+
 def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
     """The generator's files in `models/` of an experiment's folder, by iteration; an EMA's where there are both."""
     models = folder / "models"
@@ -434,7 +447,7 @@ def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
 
 
 def _read_text_logs(files: Sequence[LogFile]) -> RunLog:
-    table, facts = RunTable(), dict[str, str]()
+    table, facts = RunTable(), {"name": _name_of(files[-1])}
     readers = []
     for file in files:
         reader = TextReader(str(file.path), table, facts)
@@ -479,6 +492,7 @@ def _read_event_files(files: Sequence[LogFile]) -> RunLog:
         table.tracks(),
         tuple(table.validations),
         tuple(sessions),
+        facts={"name": _name_of(files[-1])},
         truncated=tuple(truncated),
         superseded=table.superseded,
         rows=table.count,

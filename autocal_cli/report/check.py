@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.text import Text
 
-from autocal_cli.check.catalogue import FAMILIES, Rule, load_catalogue
+from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
+from autocal_cli.check.rule import FAMILIES, Rule
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.report.calibration import SEVERITY_STYLE
@@ -152,7 +153,7 @@ def rules_markdown(rules: Iterable[Rule]) -> str:
     """All rules as a page, family by family."""
     by_family: dict[str, list[Rule]] = {family: [] for family in FAMILIES}
     for rule in rules:
-        by_family[rule.family].append(rule)
+        by_family.setdefault(rule.family, []).append(rule)
     parts: list[str] = []
     for family, members in by_family.items():
         parts += [f"## {family}", ""]

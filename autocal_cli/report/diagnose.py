@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
+from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
-from autocal_cli.report.json import FORMAT_VERSION
 
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
@@ -57,12 +58,21 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
     return table
 
 
+def training_rules() -> dict[str, Rule]:
+    """The codes of `diagnose` as `autocal explain` and the docs tell them."""
+    return {
+        one.code: Rule(
+            one.code, "training", one.title, one.severity, one.rationale, one.source, when="A run's log shows it."
+        )
+        for one in FAULTS.values()
+    }
+
+
 def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
     """A diagnosis as plain data: what `--json` prints."""
     log = found.log
     return {
         "run": {
-            "format_version": FORMAT_VERSION,
             "name": log.facts.get("name"),
             "trainer": log.facts.get("trainer"),
             "source": log.source,

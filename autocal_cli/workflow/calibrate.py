@@ -17,7 +17,7 @@ from autocal_cli.check.model import Checked
 from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
 from autocal_cli.config.yaml.document import ConfigDocument
-from autocal_cli.config.yaml.scalars import read_plain
+from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, VerificationError
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
@@ -179,7 +179,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
             raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
         path = names[name]
         try:
-            settings[path], _ = check_value(path, read_plain(text, "1.2"), schema[path], None)
+            settings[path], _ = check_value(path, read_core(text), schema[path], None)
         except AutocalError as error:
             raise AutocalError(f"--set {pair}: {error.message}") from None
     return settings

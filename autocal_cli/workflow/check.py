@@ -20,8 +20,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
-from autocal_cli.workflow.images import check_roots
-from autocal_cli.workflow.weights import check_weights
+from autocal_cli.workflow.named_files import check_named_files
 
 OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
@@ -128,7 +127,7 @@ def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -
     if options.network:
         network, about_network = networks.measure(checked.config)
         checked = replace(checked, network=network, about_network=about_network)
-    about_files = (*check_roots(checked.config), *check_weights(checked)) if options.dataset else ()
+    about_files = tuple(check_named_files(checked)) if options.dataset else ()
     findings = in_order((*check(checked), *about_files))
     return checked, chosen(findings, options.select, options.ignore)
 

@@ -111,6 +111,25 @@ def owner_of_schema(path: Path) -> Owner:
     return "autocal" if isinstance(found, dict) and found.get("$comment") == GENERATOR else "foreign"
 
 
+def owner_of_list(_path: Path) -> Owner:
+    """A list of images bears no mark, so that nobody can tell who wrote it."""
+    return "foreign"
+
+
+def list_destinations(outs: Sequence[Path | None], force: bool) -> None:
+    """Raises AutocalError where a list of images cannot be written, before any work is done."""
+    named = [out for out in outs if out]
+    for out in named:
+        check_output(out, owner_of_list, force)
+    if len({out.resolve() for out in named}) < len(named):
+        raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
+
+
+def write_list(out: Path, text: str) -> None:
+    """Writes a list, whole or not at all. Raises AutocalError."""
+    replace_file(out, text.encode("utf-8"))
+
+
 def report_destinations(page: Path | None, table: Path | None, force: bool) -> tuple[Path | None, Path | None]:
     """Where a page and a table go, `~` expanded. Raises AutocalError where one cannot, before any work is done."""
     outs = [out.expanduser() if out else None for out in (page, table)]

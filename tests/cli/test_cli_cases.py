@@ -57,7 +57,7 @@ def test_nano_has_the_guides_row():
     """Where nothing is unusual: its 16 images a step, its 40,000 iterations, images not measured."""
     guide = {
         "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04,
-        "min_weight": 1e-06, "max_weight": 5.0, "baseline_iterations": 50,
+        "min_weight": 1e-06, "max_weight": 5.0, "baseline_iterations": 50, "fidelity_budget": 1.0,
     }  # fmt: skip
     assert {name: block("automatic")[name] for name in guide} == guide
 
