@@ -246,7 +246,7 @@ class _Walk:
         told: set[str] = set()  # missing keys that stand there misspelt
         for key, pair in pairs.items():
             known = properties[key] if key in properties else self.by_pattern(schema, key)
-            if known is not None:
+            if known is not None and (key != BLOCK_KEY or isinstance(self.document.follow(pair.value), MappingNode)):
                 self.value(pair.value, known, f"{path}.{key}".strip("."), self.place(pair.key))
             elif self.unknown(key, schema, typed) and isinstance(pair.key, ScalarNode):
                 told |= self.unknown_key(pair.key, pair.value, schema, path, [*pairs], missing, typed)
