@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 # Findings described beside their functions are known once these are imported.
-import autocal_cli.check.agreement
-import autocal_cli.check.options
-import autocal_cli.check.schedules
-import autocal_cli.check.training
+import autocal_cli.check.agreement  # noqa: F401
+import autocal_cli.check.options  # noqa: F401
+import autocal_cli.check.schedules  # noqa: F401
+import autocal_cli.check.training  # noqa: F401
 import autocal_cli.check.weights  # noqa: F401
 from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
