@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import autocal_cli.check.weights  # noqa: F401  (these two bring in the modules that describe their findings)
+import autocal_cli.check.checks  # noqa: F401  (with the next, all modules that describe their findings)
+import autocal_cli.check.weights  # noqa: F401
 from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.packaged import preset_text

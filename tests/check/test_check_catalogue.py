@@ -29,9 +29,9 @@ def codes_in_source() -> set[str]:
 
 
 def codes_of_call(node: ast.Call) -> list[str]:
-    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-    position = {"Finding": 0, "_part": 1, "tolerate": 0}.get(name)
+    position = {"Finding": 0, "_part": 1, "tolerate": 0, "note": 0}.get(name)
     if position is None:
         return []
     given = [*named, *node.args[position : position + 1]]
