@@ -326,7 +326,9 @@ class _Walk:
             return set()
         free = [one for one in schema.get("properties", {}) if one not in present]
         self.guesses += 1
-        right, sure = self.meant(name, free, missing, typed is not None) if self.guesses <= MOST_GUESSES else (None, False)
+        right, sure = (
+            self.meant(name, free, missing, typed is not None) if self.guesses <= MOST_GUESSES else (None, False)
+        )
         ends = self.options.refuses and schema.get("unknown") != "ignored"
         if typed:
             ends = not swallowed

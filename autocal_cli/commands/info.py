@@ -26,7 +26,9 @@ def schema(
     ] = False,
     trainer: Annotated[
         str | None,
-        typer.Option("--trainer", metavar="NAME", help="The schema of a whole config of this trainer, every key of it."),
+        typer.Option(
+            "--trainer", metavar="NAME", help="The schema of a whole config of this trainer, every key of it."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
 ) -> None:

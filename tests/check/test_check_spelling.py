@@ -24,7 +24,7 @@ train:
     - {type: l1loss, loss_weight: 1.0}
     - {type: ganloss, loss_weight: 0.1}
   dynamic_loss_scheduling:
-    ceilings: {perceptual: 0.5}
+    momentum: 0.85
 """
 
 
