@@ -12,11 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-# Findings described beside their functions are known once these are imported.
-import autocal_cli.check.agreement  # noqa: F401
-import autocal_cli.check.options  # noqa: F401
-import autocal_cli.check.schedules  # noqa: F401
-import autocal_cli.check.training  # noqa: F401
+import autocal_cli.check.checks  # noqa: F401  (with the next, all modules that describe their findings)
 import autocal_cli.check.weights  # noqa: F401
 from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
