@@ -148,19 +148,19 @@ def report(plan: Sequence[Setting], out: Path, varied: Sequence[str]) -> list[st
     for cell in cells:
         rows = table(cell, plan, out)
         if rows:
-            lines += [f"**{title(cell)}**", "", "| | PSNR | LPIPS | beside static x1 | F | S | multiplier | seeds |"]
+            lines += [f"**{title(cell)}**", "", "| | PSNR | LPIPS | beside | F | S | multiplier | seeds |"]
             lines += ["|---|---|---|---|---|---|---|---|", *rows, ""]
     return (
         lines
         if not varied
-        else [*lines, "Each number at its two values, beside the first rows, which have none changed."]
+        else [*lines, "Each number at other values, beside the row of the same factor in which none is changed."]
     )
 
 
 def title(cell: Setting) -> str:
     return (
-        f"{cell.losses}, x{cell.scale}, {cell.start}, {cell.discriminator} discriminator, {cell.gan}, {cell.steps} steps"
-        f" at {cell.rate:g}, {cell.generator} generator, {cell.photographs}"
+        f"{cell.losses}, x{cell.scale}, {cell.start}, {cell.discriminator} discriminator, {cell.gan}, {cell.steps}"
+        f" steps at {cell.rate:g}, {cell.generator} generator, {cell.photographs}"
     )
 
 
@@ -178,7 +178,8 @@ def table(cell: Setting, plan: Sequence[Setting], out: Path) -> list[str]:
         groups.items(), key=lambda item: (item[0][0], item[0][2], item[0][1])
     ):
         psnr, lpips = (statistics.mean(getattr(each, name) for each in found) for name in ("psnr", "lpips"))
-        beside = lpips - statistics.mean(each.lpips for each in right) if right else float("nan")
+        base = right or groups.get((method, factor, ())) or found
+        beside = lpips - statistics.mean(each.lpips for each in base)
         mark = " **missed**" if method == "law" and beside > WITHIN else ""
         budget = {2: 1.0, 4: 3.0}[cell.scale]
         if without and method == "law" and psnr < statistics.mean(each.psnr for each in without) - budget - SLACK:
