@@ -233,7 +233,7 @@ def test_the_trainer_exits_as_it_would_alone(run):
     [
         (None, "train.yml: There is no `dynamic_loss_scheduling` block"),
         ({"auto_calibrate": False, "momentum": 7}, "train.yml:11:15: `momentum` should be"),
-        ({"mode": "off"}, "train.yml:11:11: `mode` should be act or observe"),
+        ({"mode": "off"}, "train.yml:10:11: `mode` should be act or observe"),
     ],
 )
 def test_an_unusable_block_stops_before_the_trainer_starts(tmp_path, monkeypatch, block, said):
