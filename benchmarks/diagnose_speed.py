@@ -2,8 +2,8 @@
 
     python benchmarks/diagnose_speed.py [--lines 500000] [--shape redux|basicsr]
 
-The log is written in the exact shape of the trainer's lines, with seven losses and their validation blocks. Each reading
-is a process of its own, so that the peak is that of the command alone.
+The log is written in the exact shape of the trainer's lines, with seven losses and their validation blocks. Each
+reading is a process of its own, so that the peak is that of the command alone.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ read, busy = time.perf_counter() - begun, time.process_time()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 from autocal_cli.report.diagnose_html import diagnosis_page
 page = diagnosis_page(found)
-print(f"{found.log.rows:,} points: {read:.2f} s ({busy:.2f} s of them on a core), peak {peak:.0f} MB; page {len(page.encode()) / 1e6:.2f} MB in "
-      f"{time.perf_counter() - begun - read:.2f} s more")
+print(f"{found.log.rows:,} points: {read:.2f} s ({busy:.2f} s of them on a core), peak {peak:.0f} MB; "
+      f"page {len(page.encode()) / 1e6:.2f} MB in {time.perf_counter() - begun - read:.2f} s more")
 """
 
 

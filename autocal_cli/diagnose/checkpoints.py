@@ -1,12 +1,12 @@
-"""Which checkpoint to keep, by validation metrics and their noise; what cannot be told from it; since when nothing gains.
+"""Which checkpoint to keep, by validation metrics and their noise, and what cannot be told from it.
 
     m(i)   a metric at validation i; noise s from its second differences (series.noise_of)
-    M(i)   the mean of m(i-1), m(i), m(i+1), so that one lucky validation does not choose; its error is s / sqrt(3)
+    M(i)   the mean of m(i-1), m(i), m(i+1), lest one lucky validation choose; its error is s / sqrt(3)
     tied   M(i) and M(best) differ by less than 2 s sqrt(2/3), in every metric that chooses
 
-Metrics of likeness (PSNR, SSIM) cannot choose among checkpoints of an adversarial training: they reward the one that the
-adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged the
-newest checkpoint from before the first fault is kept.
+Metrics of likeness (PSNR, SSIM) cannot choose among checkpoints of an adversarial training: they reward the one that
+the adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged
+the newest checkpoint from before the first fault is kept.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _round_steps(low: float, high: float) -> list[float]:
 
 
 def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, sides: int = 1) -> list[Chart]:
-    """The charts of a run: losses, discriminator, multipliers, each validation metric, rate, time, gradients, scales."""
+    """The charts of a run: losses, each validation metric, discriminator, scheduler, rate, gradients, scales, time."""
     groups: dict[str, list[str]] = {}
     for label in log.tracks:
         groups.setdefault(_group(label), []).append(label)

@@ -139,11 +139,11 @@ _OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:Total iters|iters):\s+([\d,]+)")
 
-_KEYS = (
-    "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
-)
+_KEYS = "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
 _FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
 _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
+_OPTIMIZER = re.compile(r"""^\s*\[?['"]?(?:train\.)?(optim_[gd])\b""")
+_OPTIMIZER_RATE = re.compile(r"""^\s*['"]?lr['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
 _WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
 
 # what a line of a trainer holds and no other's does
@@ -177,7 +177,7 @@ class TextReader:
         self._before = ""
         self._columns: tuple[str, ...] = ()
         self._rate_text, self._rate = "", float("nan")
-        self._kind = ""
+        self._kind = self._optimizer = ""
         self._dataset: str | None = None
         self._error = False
 
@@ -321,6 +321,11 @@ class TextReader:
             self.facts[found[1]] = found[2]
         elif found := _KIND.match(line):
             self._kind = found[1]
+        elif found := _OPTIMIZER.match(line):
+            self._optimizer = found[1]
+        elif self._optimizer and (found := _OPTIMIZER_RATE.match(line)):
+            self.facts[f"rate:{self._optimizer}"] = found[1]
+            self._optimizer = ""
         elif found := _WEIGHT.match(line):
             self.facts[f"weight:{self._kind.lower()}"] = found[1]
         elif found := _TOTAL.search(line):

@@ -1,30 +1,20 @@
 """What happened in a training: a `RunLog` in, a `Diagnosis` out. Pure, standard library only.
 
-`diagnose` reads from top to bottom: reduce what was logged, find what is wrong, judge the checkpoints, say it in ten lines.
+`diagnose` reads from top to bottom: reduce what was logged, find what is wrong, judge the checkpoints, say it all in
+ten lines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
-from autocal_cli.diagnose.checkpoints import MetricSeries, judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import (
-    FAULTS,
-    FINDERS,
-    LEAST_LONG,
-    View,
-    blind_since,
-    health_of,
-    read_fidelity,
-    read_separation,
-    running,
-)
+from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
+from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
-    TOTAL_LABEL,
     Choice,
     Diagnosis,
     Health,
@@ -34,6 +24,7 @@ from autocal_cli.diagnose.model import (
     VerdictLine,
 )
 from autocal_cli.diagnose.series import mean_of_ends, reduce_track
+from autocal_cli.diagnose.view import LEAST_LONG, View, read_fidelity, read_separation, running
 from autocal_cli.errors import Severity
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
@@ -135,9 +126,11 @@ def _discriminator(view: View, health: Health) -> str:
     level = fmean(seen.values[-5:])
     if health == "healthy":
         since = next(at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake)
-        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right)"
+        low = ", near blind: watch it" if level < seen.awake else ""
+        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right){low}"
     if health == "unknown":
-        return f"not yet awake; {seen.name} {max(level, -9.99):.2f} (0: blind). Too early to tell before {LEAST_LONG} iterations"
+        early = f"too early to tell before {LEAST_LONG} iterations"
+        return f"not yet awake; {seen.name} {max(level, -9.99):.2f} at the end (0: blind); {early}"
     return ""
 
 
@@ -241,15 +234,3 @@ def _unknown(view: View, health: Health) -> list[str]:
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
     return parts
-
-
-def worst(findings: Sequence[RunFinding]) -> Severity:
-    return min((one.severity for one in findings), key=lambda one: _RANK[one], default="info")
-
-
-def sums(diagnosis: Diagnosis) -> Mapping[str, int]:
-    """How many findings of each severity there are."""
-    return {severity: sum(one.severity == severity for one in diagnosis.findings) for severity in _RANK}
-
-
-__all__ = ["TOTAL_LABEL", "MetricSeries", "blind_since", "closing_lines", "diagnose", "look", "sums", "worst"]

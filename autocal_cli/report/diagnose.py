@@ -13,7 +13,6 @@ from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
-from autocal_cli.report.json import FORMAT_VERSION
 
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
@@ -60,7 +59,7 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
 
 
 def training_rules() -> dict[str, Rule]:
-    """The codes of `diagnose` as `autocal rule` and the docs tell them."""
+    """The codes of `diagnose` as `autocal explain` and the docs tell them."""
     return {
         one.code: Rule(
             one.code, "training", one.title, one.severity, one.rationale, one.source, when="A run's log shows it."
@@ -74,7 +73,6 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
     log = found.log
     return {
         "run": {
-            "format_version": FORMAT_VERSION,
             "name": log.facts.get("name"),
             "trainer": log.facts.get("trainer"),
             "source": log.source,

@@ -1,6 +1,6 @@
 """A run as one self-contained page: the verdict, the findings, the checkpoints, and its curves with one linked cursor.
 
-Nothing is loaded from anywhere; the curves are SVG drawn here, so that the page says all without its few lines of script.
+Nothing is loaded from anywhere; the curves are SVG drawn here, so that only the cursor needs its few lines of script.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ _PAGE = """\
 </section>
 {% endfor %}
 <h2>Curves</h2>
-<p class="dim">The line is the mean of each bucket, the band its least and greatest value. Vertical lines: where something
-began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "the other")) }}.{% endif %}
+<p class="dim">The line is the mean of each bucket, the band its least and greatest value. Vertical lines: where
+something began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "the other")) }}.{% endif %}
  Move over a chart to read all of them at one iteration.</p>
 <div class="charts" id="charts" data-first="{{ span[0] }}" data-last="{{ span[1] }}">
 {% for chart in charts %}
@@ -204,11 +204,13 @@ began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "th
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --card: #fff; --ink: #1f2328; --dim: #626a73; --line: #dcdfe3;
   --warn: #9a4d00; --bad: #b3261e; --good: #1b6e3c; --keep: #e8f3ea;
-  --c0: #2b6cc4; --c1: #c2571a; --c2: #26804b; --c3: #8a4fbf; --c4: #b3322f; --c5: #00798c; --c6: #8a6d00; --c7: #b0418a; }
+  --c0: #2b6cc4; --c1: #c2571a; --c2: #26804b; --c3: #8a4fbf; --c4: #b3322f; --c5: #00798c; --c6: #8a6d00;
+  --c7: #b0418a; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #14171a; --card: #1c2024; --ink: #e4e7ea; --dim: #9aa3ad; --line: #33393f;
     --warn: #ffb35c; --bad: #ff8a80; --good: #7ccf9a; --keep: #1e3226;
-    --c0: #6aa5f0; --c1: #f0925a; --c2: #66c48a; --c3: #c096ea; --c4: #ef7f7a; --c5: #4fc0d0; --c6: #d6b64c; --c7: #e58bc4; }
+    --c0: #6aa5f0; --c1: #f0925a; --c2: #66c48a; --c3: #c096ea; --c4: #ef7f7a; --c5: #4fc0d0; --c6: #d6b64c;
+    --c7: #e58bc4; }
 }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1240px;
@@ -237,7 +239,8 @@ figcaption li { min-width: 8rem; } output { font-variant-numeric: tabular-nums; 
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); } .mark { stroke: var(--dim); stroke-dasharray: 2 3; }
 .cursor { stroke: var(--ink); stroke-width: .7; }
-.curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+.curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round;
+  vector-effect: non-scaling-stroke; }
 .curve.other { stroke-dasharray: 5 3; } li.other { font-style: italic; }
 .band { fill: currentColor; opacity: .22; }
 .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CASES = Path(__file__).resolve().parents[1] / "cases_diagnose"
-KEYS = {"run", "findings", "health", "checkpoints", "keep"}
+KEYS = {"format_version", "run", "findings", "health", "checkpoints", "keep"}
 FINDING = {"code", "severity", "iteration", "loss", "evidence", "next"}
 
 
@@ -80,6 +80,6 @@ def test_what_is_no_run_is_refused_in_one_line(autocal, tmp_path):
 
 @pytest.mark.parametrize("code", ["non-finite", "discriminator-blind", "slow-loader"])
 def test_a_code_is_explained(autocal, code):
-    result = autocal("rule", code)
+    result = autocal("explain", code)
     assert result.code == 0
     assert result.out.decode().startswith(code)

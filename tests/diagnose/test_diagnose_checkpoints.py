@@ -94,9 +94,7 @@ def test_the_file_called_latest_stands_for_the_last_iteration():
 @pytest.mark.parametrize("noise", [0.01, 0.1, 1.0])
 @pytest.mark.parametrize("slope", [0.0, 0.05])
 def test_the_noise_is_found_whatever_the_trend(noise, slope):
-    estimates = [
-        noise_of(scatter([slope * noise * i for i in range(40)], noise, seed)) or 0.0 for seed in range(40)
-    ]
+    estimates = [noise_of(scatter([slope * noise * i for i in range(40)], noise, seed)) or 0.0 for seed in range(40)]
     assert 0.8 * noise < sum(estimates) / len(estimates) < 1.2 * noise
 
 

@@ -76,7 +76,10 @@ def test_paths_stay_within_the_plane(values):
     found = reduce_track(Track("x", range(len(values)), values), 20)
     curve = Curve("x", found.iterations, found.means, found.lows, found.highs)
     chart = Chart("x", (curve,), logarithmic=False)
-    for path in (line_path(curve, scale_of(chart), span_of([chart])), band_path(curve, scale_of(chart), span_of([chart]))):
+    for path in (
+        line_path(curve, scale_of(chart), span_of([chart])),
+        band_path(curve, scale_of(chart), span_of([chart])),
+    ):
         numbers = [float(number) for number in re.findall(r"-?[\d.]+", path)]
         assert all(-0.1 <= x <= WIDTH + 0.1 for x in numbers[0::2])
         assert all(-0.1 <= y <= HEIGHT + 0.1 for y in numbers[1::2])
