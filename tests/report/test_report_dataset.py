@@ -241,7 +241,9 @@ def test_json_keeps_its_keys():
         "metric_version", "device", "seconds", "device_reason", "crops", "sharpness", "histograms", "health",
         "extremes", "curation", "findings",
     ]  # fmt: skip
-    assert list(told["health"]) == ["images", "sizes", "crop", "exact_duplicates", "near_duplicates"]
+    assert list(told["health"]) == [
+        "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
+    ]  # fmt: skip
     assert list(told["curation"]) == ["images", "keep", "look", "drop", "reasons", "verdicts"]
     assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1}
     assert list(told["metrics"]) == list(METRIC_NAMES)
