@@ -81,7 +81,7 @@ def find_non_finite(view: View) -> Iterator[RunFinding]:
         )
     parts += [found for found in [_before(view, first)] if found]
     crashed = any(event.kind == "error" for event in view.log.events)
-    step = f"{_restart(view, first).rstrip('.')}, with grad_clip, and bf16 or no AMP"
+    step = f"{_restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
     yield RunFinding(
         "non-finite", "error", first, loss, "; ".join(parts) + ("; the training ended of it" if crashed else ""),
@@ -281,12 +281,21 @@ def find_divergence(view: View) -> Iterator[RunFinding]:
             continue
         if depths[-1] > needed:
             start = last_stretch(depths, lambda depth, half=needed / 2: depth > half)  # type: ignore[misc]
-            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1])))
-    for since, label, factor in sorted(found):
+            top = max(range(start or 0, len(one)), key=lambda i, highs=one.highs: highs[i])  # type: ignore[misc]
+            highest = f", and had risen to {one.highs[top]:.3g} at {one.iterations[top]:,}"
+            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1]), highest))
+    for since, label, factor, highest in sorted(found):
         yield RunFinding(
-            "divergence", "warning", since, label, f"{label} ends at {factor:.2f} times the least that it had been",
-            f"Go back to a checkpoint before {since:,} and halve the learning rate, or set grad_clip: true.",
+            "divergence", "warning", since, label,
+            f"{label} ends at {factor:.2f} times the least that it had been{highest}",
+            f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}.",
         )  # fmt: skip
+
+
+def _clip(view: View, words: str) -> str:
+    """`grad_clip: true` with words before it, where the trainer has that option."""
+    has = view.log.facts.get("trainer", "").startswith(("traiNNer-redux", "neosr"))
+    return f"{words} grad_clip: true" if has else ""
 
 
 SPIKE = 6.0  # deviations, as the scheduler's watch has it
@@ -309,7 +318,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         course = running_median(logs, 9)
         rests = [value - middle for value, middle in zip(logs, course, strict=True)]
         spread = 1.4826 * median(abs(rest) for rest in rests)
-        jumps = [i for i, rest in enumerate(rests) if spread > 0.0 and rest > SPIKE * spread and rest > math.log(2.0)]
+        jumps = [i for i, rest in enumerate(rests) if i > 2 and rest > max(SPIKE * spread, math.log(2.0)) > 0.0]
         if jumps:
             worst = max(jumps, key=lambda i: rests[i])
             found.append(
@@ -319,7 +328,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         times = "once" if count == 1 else f"{count} times"
         yield RunFinding(
             "spike", "info", first, label, f"{times}; the highest {factor:.1f}-fold at {at:,}; it came back",
-            "Nothing, unless there are more of them: then grad_clip: true, and look for damaged images.",
+            f"Nothing, unless there are more: then look for damaged images{_clip(view, ', and set')}.",
         )  # fmt: skip
 
 
@@ -440,7 +449,7 @@ def find_slow_loader(view: View) -> Iterator[RunFinding]:
     share = sum(row[2] for row in rows) / max(sum(row[1] for row in rows), 1e-9)
     if share > WAITING:
         yield RunFinding(
-            "slow-loader", "warning" if share > WAITING_MUCH else "info", rows[0][0], None,
+            "slow-loader", "warning" if share > WAITING_MUCH else "info", None, None,
             f"{share:.0%} of {fmean(row[1] for row in rows):.3f} s a step is spent waiting for data",
             "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda.",
         )  # fmt: skip
