@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from autocal_cli.diagnose.adversarial import health_of  # registers its findings
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
+from autocal_cli.diagnose.faults import FAULTS, FINDERS
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
@@ -214,7 +215,7 @@ def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) ->
 
 def _next(findings: Sequence[RunFinding]) -> str:
     """The step that the first of the gravest asks for."""
-    order = [*FAULTS]  # in which they stop a training
+    order = [*_GRAVE, *FAULTS]  # in which they stop a training
     asking = (one for one in findings if one.severity != "info")
     grave = sorted(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)))
     return grave[0].next if grave else "nothing has to be done"
@@ -239,3 +240,6 @@ def _unknown(view: View, health: Health) -> list[str]:
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
     return parts
+
+
+__all__ = ["FAULTS", "closing_lines", "diagnose", "look"]
