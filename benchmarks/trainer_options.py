@@ -131,7 +131,10 @@ def read_schema(trainer: str, root: Path) -> Schema:
     known = {key for section in sections.values() for key in section.get("properties", {})}
     found = {key for folder in read.TRAINERS[trainer]["code"] for key in keys_read((root / folder).resolve())}
     inside = read.TRAINERS[trainer].get("set_by_the_trainer", set())
-    unseen, unread = sorted(found - known - inside), sorted(known - found - read.TRAINERS[trainer].get("passed_on", set()))
+    unseen, unread = (
+        sorted(found - known - inside),
+        sorted(known - found - read.TRAINERS[trainer].get("passed_on", set())),
+    )
     print(f"read by the code and not in the table: {', '.join(unseen) or 'none'}")
     print(f"in the table and not seen in the code: {', '.join(unread) or 'none'}")
     return {"$ref": "#/$defs/root", "$defs": sections}
@@ -244,7 +247,7 @@ def entry(kind: str, target: Callable[..., Any]) -> Schema:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
-    except Exception:  # noqa: BLE001  (a hint that names what was never imported says nothing)
+    except Exception:
         return {}
 
 

@@ -74,9 +74,7 @@ def findings() -> str:
     return rules_markdown([*load_catalogue().values(), *training_rules().values()])
 
 
-def terminal(
-    *arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False
-) -> str:
+def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False) -> str:
     """What a command prints, run from the top of the checkout: standard error, then standard output.
 
     Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run, `summary` leaves out

@@ -26,8 +26,10 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
+from autocal_cli.network.table import BUILT_IN, Role, find_line
 
 NEAR = 0.75  # of difflib, for a suggestion; chosen
+MOST_GUESSES = 100  # unknown keys of a file for which a right one is looked for; more are no slips
 FEW = 3  # misplaced keys of one mapping that are told one by one; chosen
 SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 EXCERPT = 3  # sections of the top level that a text lacks: from here on it is an excerpt, no config; chosen
@@ -216,6 +218,7 @@ class _Walk:
         self.document = checked.document
         self.options = options
         self.problems: list[Problem] = []
+        self.guesses = 0
 
     # --- notes ---
 
@@ -250,7 +253,7 @@ class _Walk:
         self.names(schema, pairs)
         missing = [key for key in missing if key not in told]
         if not path and len(missing) >= EXCERPT:
-            return
+            missing = [key for key in missing if key == "scale"]
         for key in missing:
             alike = next((pairs[one] for names in SAME_OPTION if key in names for one in names if one in pairs), None)
             self.missing(key, path, self.place(alike.key) if alike else at or self.checked.config.place, typed)
@@ -320,7 +323,10 @@ class _Walk:
             self.note("option-ignored", "info", message, "Remove it.", self.place(key))
             return set()
         free = [one for one in schema.get("properties", {}) if one not in present]
-        right, sure = self.meant(name, free, missing, typed is not None)
+        self.guesses += 1
+        right, sure = (
+            self.meant(name, free, missing, typed is not None) if self.guesses <= MOST_GUESSES else (None, False)
+        )
         ends = self.options.refuses and schema.get("unknown") != "ignored"
         if typed:
             ends = not swallowed
@@ -531,7 +537,7 @@ class _Walk:
         what = WHAT_IS_NAMED[registry]
         near = _nearest(name, entries, NEAR)
         other = None if near else self.of_another(registry, name)
-        if registry == "networks" and (near is None or self.checked.network or self.of_another(registry, name)):
+        if registry == "networks" and (near is None or self.built_elsewhere(name)):
             return None  # told by whoever tries to build it
         deed = f"There is no {what} `{name}` in {self.options.trainer}"
         ends = (
@@ -547,6 +553,13 @@ class _Walk:
             message = f"{deed} (as of commit {self.options.commit[:8]}). Unless you added it: {ends}"
             self.note("type-unknown", "warning", message, f"Known: {_listed(entries)}.", self.place(node))
         return None
+
+    def built_elsewhere(self, name: str) -> bool:
+        """Whether autocal itself, or another trainer, has an architecture of that name."""
+        if self.checked.network is not None or self.of_another("networks", name):
+            return True
+        roles: tuple[Role, ...] = ("generator", "discriminator")
+        return any(find_line(home, name, role) for home in (None, BUILT_IN) for role in roles)
 
     def of_another(self, registry: str, name: str) -> str | None:
         for layout in TRAINERS:

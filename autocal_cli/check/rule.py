@@ -74,9 +74,7 @@ def rule(
     if code in RULES:
         raise ValueError(f"The finding {code} is described twice.")
     examples = [text.removeprefix("\n") if text else None for text in (bad, good)]
-    RULES[code] = Rule(
-        code, family, title, severity, why, source, examples[0], examples[1], at, when, trainer, fixable
-    )
+    RULES[code] = Rule(code, family, title, severity, why, source, examples[0], examples[1], at, when, trainer, fixable)
     return lambda check: check
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.model import Curation, FileIssue, ImageRow, Reason, Rule, Severity
+from autocal_cli.dataset.model import Curation, FileIssue, ImageRow, Reason, Rule, Severity, Traces
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
 TABLE = "curation.toml"
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
+GRID_RHYTHM = 0.18  # `Traces.blocks` of JPEGs, whose grid is a rhythm and repeats lines too
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
 
 # Reasons that need no measure, by their severity.
@@ -117,15 +118,19 @@ def _bounded(rule: Rule, drop: float) -> Rule:
     return replace(rule, drop=drop, look=None if beyond else rule.look)
 
 
+def _is_interpolated(traces: Traces) -> bool:
+    return traces.rhythm >= RHYTHM and traces.blocks < GRID_RHYTHM
+
+
 Measure = Callable[[ImageRow], float | None]
 
 MEASURES: Mapping[str, Measure] = {
     "deviation": lambda row: row.facts.deviation,
     "entropy": lambda row: row.facts.entropy,
     "blocks": lambda row: row.facts.traces.blocks,
-    "repeated": lambda row: row.facts.traces.repeated,
-    "interpolated": lambda row: row.facts.traces.detail if row.facts.traces.rhythm >= RHYTHM else None,
-    "blurred": lambda row: row.facts.traces.detail if row.facts.traces.rhythm < RHYTHM else None,
+    "repeated": lambda row: row.facts.traces.repeated if row.facts.traces.blocks < GRID_RHYTHM else None,
+    "interpolated": lambda row: row.facts.traces.detail if _is_interpolated(row.facts.traces) else None,
+    "blurred": lambda row: None if _is_interpolated(row.facts.traces) else row.facts.traces.detail,
     "noise": lambda row: row.facts.traces.noise,
     "halos": lambda row: row.facts.traces.halos,
     "laplacian": lambda row: row.facts.traces.laplacian,

@@ -20,12 +20,13 @@ GRID = 8  # pixels a side of a JPEG block (ITU-T T.81); patches begin at multipl
 TILE = 14  # pixels a side of the tiles in which detail and noise are looked for
 LEAST_SIDE = 2 * GRID  # of an image that is looked at
 
+AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
 STEP_CLIP = 4  # levels: how far one pixel counts towards a line of the grid, so that a drawn edge counts no more
 CONSTANT = 0.97  # share of equal neighbours inside the blocks: a drawing on a raster of 8 pixels, which no JPEG is
-CONTRAST = 60.0  # least mean square of wide second differences (levels squared) of a tile that can show detail
+CONTRAST = 25.0  # least mean square of wide second differences (levels squared) of a tile that can show detail
 SHARPEST, QUIETEST = 0.9, 0.05  # quantile, and share, of tiles: a photograph is sharp somewhere, and quiet somewhere
-TEXTURE_RATIO = 0.5  # e1 / e2 (see `_detail_and_noise`) that texture alone reaches; noise alone has 1
-SOFT = 0.3  # detail under which a period is looked for
+TEXTURE_RATIO = 0.6  # e1 / e2 (see `_detail_and_noise`) that texture alone hardly passes; noise alone has 1
+SOFT = 0.34  # detail under which a period is looked for
 STRONG = 30  # levels of the Laplacian at a strong edge
 LEAST_STRONG = 500  # strong pixels, that a few clipped ones do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
@@ -76,10 +77,10 @@ def _grid_steps(differences: Patches) -> float:
     """How many levels the steps across the lines of an 8 x 8 grid exceed their neighbours', along the last axis.
 
     A pixel's step beside the mean of the steps before and behind it, clipped to STEP_CLIP; the mean along each line;
-    the median over the lines of each of the 8 phases; the greatest phase less the second. So most lines of a phase have
-    to agree, of which a drawn frame or window knows nothing; a strong edge counts no more than a faint one; and what
-    repeats every 2 or 4 pixels, as in enlarged images, stands in several phases. The grid may begin anywhere, as in
-    crops of a JPEG.
+    what seven in ten lines of a phase reach, for each of the 8 phases; the greatest phase less the second. So most
+    lines of a phase have to agree, of which a drawn frame or window knows nothing; a strong edge counts no more than a
+    faint one; and what repeats every 2 or 4 pixels, as in enlarged images, stands in several phases. The grid may begin
+    anywhere, as in crops of a JPEG.
     """
     steps = np.abs(differences)
     excess = 2 * steps[:, :, 1:-1] - steps[:, :, :-2] - steps[:, :, 2:]
@@ -87,7 +88,7 @@ def _grid_steps(differences: Patches) -> float:
     whole = lines[:, : lines.shape[1] // GRID * GRID].reshape(-1, GRID)
     if not len(whole):
         return 0.0
-    phases = np.median(whole, axis=0)
+    phases = np.quantile(whole, AGREEING, axis=0)
     order = np.argsort(phases)
     grid = (int(order[-1]) + 1) % GRID  # of the differences, one before those in the middle of three
     equal = [float((steps[:, :, phase::GRID] == 0).mean()) for phase in range(GRID) if phase != grid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -30,11 +31,16 @@ def summed_over_ranks(values: Sequence[Tensor | float], device: torch.device) ->
         message = torch.tensor(row, dtype=torch.float64)
         dist.all_reduce(message)
         return list(message.tolist())
-    tensors = [v if isinstance(v, Tensor) else torch.full((), v, dtype=torch.float32, device=device) for v in values]
-    stacked = torch.stack([tensor.detach().reshape(()).float() for tensor in tensors])
+    stacked = torch.stack([value if isinstance(value, Tensor) else _constant(value, device) for value in values])
     if several_ranks():
         dist.all_reduce(stacked)
     return stacked
+
+
+@cache
+def _constant(value: float, device: torch.device) -> Tensor:
+    """A number on the device, made once: 0 for what was not seen, and small counts."""
+    return torch.full((), value, dtype=torch.float32, device=device)
 
 
 class Arrivals:

@@ -54,15 +54,17 @@ class Track:
 
     def add(self, value: float, settings: SchedulerSettings) -> str | None:
         """Takes a finite value; gives what it shows, or None."""
-        x = math.log(max(abs(value), 1e-12))
         self.count += 1
         share = max(1.0 / self.count, MEMORY)
+        step = math.log(max(abs(value), 1e-12)) - self.mean
         deviation = math.sqrt(self.variance)
-        z = (x - self.mean) / deviation if deviation > 0.0 and self.count > WARM else 0.0
-        kept = self.mean + max(-WINSOR, min(z, WINSOR)) * deviation if z else x
-        self.variance = (1.0 - share) * (self.variance + share * (kept - self.mean) ** 2)
-        self.mean += share * (kept - self.mean)
-        self.cusum = max(0.0, self.cusum + min(z, WINSOR) - settings.cusum_k)
+        z = 0.0
+        if self.count > WARM and deviation > 0.0:
+            z = step / deviation
+            step = max(-WINSOR, min(z, WINSOR)) * deviation
+            self.cusum = max(0.0, self.cusum + min(z, WINSOR) - settings.cusum_k)
+        self.variance = (1.0 - share) * (self.variance + share * step * step)
+        self.mean += share * step
         if self.count < self.quiet_until:
             return None
         if self.cusum > settings.cusum_h:
@@ -114,7 +116,9 @@ class Watch:
         no divergence."""
         self.broken = 0
         for name, value in values.items():
-            found = self.tracks.setdefault(name, Track()).add(value, self.settings)
+            if name not in self.tracks:
+                self.tracks[name] = Track()
+            found = self.tracks[name].add(value, self.settings)
             if found and not (found == "divergence" and name in learning):
                 self.say(iteration, name, f"{found} (value {value:.4g})", "nothing was changed")
 

@@ -99,7 +99,7 @@ def test_any_shape_is_taken_where_calibration_takes_it(path, value):
         {"calibration": None},
         {"calibration": {}},
         {"calibration": {"record_version": 1}},
-        {"ceilings": {"adversarial": 0.2, "pixel": 1}, "gradient_shares": {"l1": 0.6}, "kinds": {"mine": "perceptual"}},
+        {"mode": "observe", "fidelity_budget": 3.0},
         {"momentun": 0.9, "phases": {"last": {"until": 1}}},
     ],
 )
@@ -125,6 +125,9 @@ def test_valid(block):
         {"calibration": {"momentum": 0.9}},
         {"calibration": {"record_version": 2}},
         {"calibration": "mine"},
+        {"mode": "off"},
+        {"fidelity_budget": 3.5},
+        {"fidelity_budget": 0},
     ],
 )
 def test_invalid(block):
@@ -135,29 +138,9 @@ def test_invalid(block):
 @pytest.mark.parametrize(
     "block",
     [
-        {"ceilings": {"adversarial": 0}},
-        {"ceilings": {"adversarial": 1.5}},
-        {"ceilings": 0.3},
-        {"gradient_shares": {"l1": "0.6"}},
-        {"gradient_shares": {"l1": True}},
-    ],
-)
-def test_the_schedulers_own_keys_are_judged_as_the_scheduler_judges_them(block):
-    from autocal_cli.runtime.settings import SchedulerSettings
-
-    assert not BLOCK.is_valid(block)
-    with pytest.raises(AutocalError):
-        SchedulerSettings.from_block({"auto_calibrate": False, **block})
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
         {"momentun": 0.9},
         {"phases": {"last": {"until": 1}}},
         {"training_config": {"total_iteration": 100}},
-        {"ceilings": {"adverserial": 0.3}},
-        {"kinds": {"mine": "perceptive"}},
     ],
 )
 def test_misspelt_names_are_refused_only_where_it_is_wished(block):
@@ -198,7 +181,7 @@ def test_defaults_are_those_of_the_presets_and_valid():
     assert found[("phases", "late", "rate")] == 0.25
     assert found[("stability", "spike_z")] == 6.0
     assert found[("enabled",)] is True
-    assert SCHEMA["properties"]["ceilings"]["properties"]["adversarial"]["default"] == PRESETS.ceilings["adversarial"]
+    assert found[("mode",)] == "act"
     for path, value in found.items():
         assert BLOCK.is_valid(nested(path, value))
 

@@ -118,7 +118,9 @@ def test_a_whole_number_may_be_written_as_a_float(written: Value, meant: int, re
         ({"phases": {"early": [0.1]}}, "`phases.early` should be a mapping. Found a list."),
         ({"phases": {"early": {"until": 0}}}, "`phases.early.until` should be a number, above 0 and at most 1."),
         ({"training_config": {"dataset_info": {"edge_density": 2}}}, "at least 0 and at most 1. Found 2."),
-        ({"stability": {"freeze_steps": -1}}, "`stability.freeze_steps` should be a whole number, at least 0."),
+        ({"stability": {"cusum_k": -1}}, "`stability.cusum_k` should be a number, at least 0."),
+        ({"mode": "off"}, "`mode` should be act or observe. Found 'off'."),
+        ({"fidelity_budget": 4}, "`fidelity_budget` should be a number, above 0 and at most 3. Found 4."),
     ],
 )
 def test_what_a_key_cannot_hold_is_refused_with_its_place(values: dict[str, Value], said: str, read: Read) -> None:

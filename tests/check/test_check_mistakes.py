@@ -67,7 +67,7 @@ def torch_checkpoint(path: Path, architecture: str, keys: tuple[str, ...]) -> No
     """A file of torch.save with the same state dict under each of some keys."""
     torch = pytest.importorskip("torch")
     state = {name: torch.zeros(shape) for name, shape in tensors(architecture).items()}
-    torch.save({key: state for key in keys}, path)
+    torch.save(dict.fromkeys(keys, state), path)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,14 @@ def is_found(mistake: dict[str, Any], folder: Path) -> bool:
     elif "at" in mistake:
         wanted = {number for number, line in enumerate(lines, 1) if mistake["at"].split("\n")[0] in line}
     else:
-        wanted = {1 + next(number for number, (one, other) in enumerate(zip(lines, base(name).split("\n"), strict=False)) if one != other)}
+        wanted = {
+            1
+            + next(
+                number
+                for number, (one, other) in enumerate(zip(lines, base(name).split("\n"), strict=False))
+                if one != other
+            )
+        }
     for finding in findings(text, name, folder):
         line = finding.place.line if finding.place else None
         if (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*"):

@@ -49,7 +49,7 @@ def test_the_resolved_block_is_whole(autocal, config, tmp_path):
     block = block_of(out)
     assert list(block) == [
         "enabled", "auto_calibrate", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight",
-        "baseline_iterations", "phases", "stability", "training_config", "calibration",
+        "baseline_iterations", "fidelity_budget", "phases", "stability", "training_config", "calibration",
     ]  # fmt: skip
     assert block["training_config"]["total_iterations"] == 40000
     assert set(block["training_config"]["dataset_info"]) == {
@@ -196,6 +196,7 @@ def test_calibrate_json_keeps_its_contract(autocal, config):
         assert all({"code", "source", "before", "after", "reason"} <= set(step) for step in parameter["trail"])
     assert set(told["parameters"]) == {
         "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",
+        "fidelity_budget",
     }  # fmt: skip
 
 
@@ -321,15 +322,6 @@ def test_wrong_usage_is_one_line_and_exit_2(autocal, config, tmp_path, monkeypat
     assert ran.err.count("\n") == 1
     assert said in ran.err
     assert {path.name for path in tmp_path.iterdir()} == {"train.yml", "hr", "empty"}
-
-
-def test_keys_for_the_scheduler_alone_are_kept_without_a_word(autocal, config, tmp_path):
-    extra = "    auto_calibrate: true\n    ceilings: {adversarial: 0.5}\n    kinds: {l_g_mine: pixel}\n"
-    config.write_text(config.read_text("utf-8").replace("    auto_calibrate: true\n", extra), "utf-8")
-    out = tmp_path / "resolved.yml"
-    ran = autocal("calibrate", config, "-o", out)
-    assert block_of(out)["ceilings"] == {"adversarial": 0.5}
-    assert "unknown-key" not in ran.err
 
 
 def test_a_dry_run_foresees_a_refusal(autocal, config, tmp_path):

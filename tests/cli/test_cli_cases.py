@@ -49,7 +49,7 @@ def test_nano_starts_from_the_guides_row():
     starts = {name: steps[0]["after"] for name, steps in record["trail"].items()}
     assert starts == {
         "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04,
-        "min_weight": 1e-06, "max_weight": 5.0, "baseline_iterations": 50,
+        "min_weight": 1e-06, "max_weight": 5.0, "baseline_iterations": 50, "fidelity_budget": 1.0,
     }  # fmt: skip
 
 

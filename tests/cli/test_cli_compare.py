@@ -185,7 +185,7 @@ def test_nothing_is_written(autocal, two, tmp_path):
         ("presets.txt", []),
         ("presets_nano.txt", ["nano"]),
         ("presets_rules.txt", ["--rules"]),
-        ("presets_rest.txt", ["--bounds", "--phases", "--ceilings", "--stability"]),
+        ("presets_rest.txt", ["--bounds", "--phases", "--budgets", "--stability"]),
     ],
 )
 def test_the_presets_are_as_they_were_approved(autocal, name, options):
@@ -221,7 +221,7 @@ def test_an_unknown_preset_is_told(autocal, name, fix):
         ([], {"presets", "fallback"}),
         (["--rules"], {"rules"}),
         (["nano", "--bounds"], {"presets", "fallback", "bounds"}),
-        (["--all"], {"presets", "fallback", "rules", "bounds", "phases", "ceilings", "stability"}),
+        (["--all"], {"presets", "fallback", "rules", "bounds", "phases", "budgets", "stability"}),
     ],
 )
 def test_presets_as_json(autocal, options, parts):
@@ -233,7 +233,7 @@ def test_every_number_has_a_source(autocal):
     told = json.loads(autocal("presets", "--all", "--json").out)
     rows = [
         *(value for preset in told["presets"] for value in preset["values"].values()),
-        *told["rules"], *told["phases"], *told["ceilings"].values(), *told["stability"].values(),
+        *told["rules"], *told["phases"], *told["budgets"].values(), *told["stability"].values(),
         told["bounds"], told["fallback"],
     ]  # fmt: skip
     assert len(rows) > 60

@@ -41,7 +41,7 @@ def block(path: Path) -> dict:
 
 
 def test_the_table_is_as_it_was_approved(autocal, train):
-    ran = autocal("explain", train, "--no-dataset", "--probe", 8, "--suggest-weights", "mssim=0.2")
+    ran = autocal("explain", train, "--no-dataset", "--probe", 8)
     assert ran.code == 0
     found = ran.out + b"--- findings\n" + ran.err.encode()
     if os.environ.get("AUTOCAL_REGENERATE"):
@@ -53,12 +53,10 @@ def test_what_was_measured_stays_when_the_output_is_calibrated_again(autocal, tr
     assert autocal("calibrate", train, "--no-dataset", "--probe", 8, "-o", "resolved.yml").code == 0
     resolved = Path("resolved.yml").read_bytes()
     found = block(Path("resolved.yml"))
-    assert found["adaptation_threshold"] != 0.04
     assert [loss["label"] for loss in found["calibration"]["probe"]["losses"]] == ["l1", "mssim"]
     again = autocal("calibrate", "resolved.yml", "--no-dataset")
     assert again.out == resolved
     told = autocal("explain", "resolved.yml").out.decode()
-    assert "measured: --probe 8" in told
     assert "what the weights amount to" in told
 
 
@@ -77,8 +75,6 @@ def test_new_weights_have_new_shares_by_the_old_probe(autocal, train):
     after = json.loads(ran.out)
     assert [loss["gradient"] for loss in after["probe"]["losses"]] == [loss["gradient"] for loss in before]
     assert after["probe"]["losses"][1]["share"] > 0.95 > before[1]["share"]
-    found = {finding["code"]: finding["line"] for finding in after["findings"]}
-    assert (found["probe-share-high"], found["probe-share-low"]) == (10, 9)
 
 
 @pytest.mark.parametrize(("old", "new"), [("l1loss", "mseloss"), ("paragonsr2_nano", "paragonsr2_micro")])
@@ -90,24 +86,9 @@ def test_a_probe_of_other_losses_or_another_network_is_dropped(autocal, train, o
     assert "probe" not in block(train)["calibration"]
 
 
-def test_suggested_weights_are_printed_and_never_written(autocal, train):
-    ran = autocal("calibrate", train, "--no-dataset", "--probe", 8, "--suggest-weights", "l1=0.5", "--json")
-    told = json.loads(ran.out)
-    l1, mssim = told["probe"]["losses"]
-    assert told["suggested_weights"]["l1"] == 1.0
-    assert told["suggested_weights"]["mssim"] * mssim["gradient"] == pytest.approx(l1["gradient"], rel=1e-3)
-    ran = autocal("calibrate", train, "--no-dataset", "--probe", 8, "--suggest-weights", "l1=0.5")
-    assert yaml.safe_load(ran.out)["train"]["losses"] == yaml.safe_load(CONFIG)["train"]["losses"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--suggest-weights", "l1=0.5"), "needs what a probe measures"),
-        (("--probe", "2", "--suggest-weights", "l1"), "expected each loss once"),
-        (("--probe", "2", "--suggest-weights", "l1=0.5,l1=0.2"), "expected each loss once"),
-        (("--probe", "2", "--suggest-weights", "l1=2"), "expected each loss once"),
-        (("--probe", "2", "--suggest-weights", "vgg=0.5"), "No loss vgg was measured"),
         (("--probe", "0"), "--probe"),
     ],
 )

@@ -98,7 +98,7 @@ def test_there_and_back_again(autocal, config, tmp_path):
     [
         ("custom: 1", "custom"),
         ("phases: {early: {rate: 0.4}}", "phases.early.rate"),
-        ("ceilings: {adversarial: 0.3}", "ceilings"),
+        ("mode: observe", "mode"),
     ],
 )
 def test_what_the_forks_scheduler_raises_on_is_refused(autocal, config, key, named):
