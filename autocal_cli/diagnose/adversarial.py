@@ -170,6 +170,6 @@ def health_of(view: View, findings: Sequence[RunFinding]) -> Health:
     if "discriminator-dominates" in codes:
         return "discriminator-dominates"
     seen = view.separation
-    if seen is None or max(seen.values) < seen.awake:
+    if seen is None or max(seen.values) < seen.awake or "non-finite" in codes:
         return "unknown"
     return "healthy"

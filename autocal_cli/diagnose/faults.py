@@ -93,7 +93,7 @@ def _before(view: View, iteration: int) -> str:
         usual = median(seen[:-3] or [0.0]) if len(seen) > 3 else 0.0
         if usual > 0.0:
             risen.append((max(seen[-3:]) / usual, label))
-    if not risen or max(risen)[0] < 5.0:
+    if not risen or max(risen)[0] < 10.0:
         return ""
     factor, label = max(risen)
     return f"{label} had risen {factor:.3g}-fold just before"
@@ -190,6 +190,9 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         )  # fmt: skip
 
 
+_DEAD = ("no gradient", "trains nothing", "does not train")  # as the scheduler's watch says it
+
+
 @fault(
     "inert-loss",
     "warning",
@@ -199,7 +202,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
 )
 def find_inert(view: View) -> Iterator[RunFinding]:
     for event in view.log.events:
-        if event.kind == "scheduler" and "gradient" in event.cause:
+        if event.kind == "scheduler" and any(words in event.cause for words in _DEAD):
             yield RunFinding("inert-loss", "warning", event.iteration, event.loss, event.cause,
                              "Take it out, or mend what cuts its gradient.")  # fmt: skip
     for one in view.losses():

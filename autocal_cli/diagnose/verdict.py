@@ -125,13 +125,16 @@ def _discriminator(view: View, health: Health) -> str:
     if seen is None:
         return "unknown: the log holds no losses of the discriminator that tell how well it separates"
     level = fmean(seen.values[-5:])
+    level = max(level, -9.99)
+    since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
+    ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
     if health == "healthy":
-        since = next(at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake)
         low = ", near blind: watch it" if level < seen.awake else ""
-        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right){low}"
+        return f"healthy, awake since {since:,}; {ends}{low}"
+    if health == "unknown" and since is None:
+        return f"not yet awake; {ends}; too early to tell before {LEAST_LONG} iterations"
     if health == "unknown":
-        early = f"too early to tell before {LEAST_LONG} iterations"
-        return f"not yet awake; {seen.name} {max(level, -9.99):.2f} at the end (0: blind); {early}"
+        return f"awake since {since:,}; {ends}, before the numbers broke"
     return ""
 
 
