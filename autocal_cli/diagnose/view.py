@@ -97,7 +97,7 @@ def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | 
         kind: median(abs(lr + lf - formula(r, f)) / (0.1 + lr + lf) for lr, lf, r, f in rows)
         for kind, formula in formulas.items()
     }
-    nearest = min(errors, key=lambda kind: errors[kind])
+    nearest = min(errors, key=lambda kind: errors[kind] if kind == "vanilla" else 2.0 * errors[kind])  # most are
     return BLIND_LEVELS[nearest] if errors[nearest] < 0.25 else None
 
 
