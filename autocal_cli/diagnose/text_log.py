@@ -117,7 +117,7 @@ def _merged(label: str, parts: Sequence[tuple[array[int], array[float]]]) -> Tra
 # A text log -> the table.
 
 
-_HEAD = re.compile(r"iter:\s*(\d[\d,]*)")
+_HEAD = re.compile(r"iter:\s*(\d[\d,]{0,17})(?![\d,])")
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
 _ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
 _BLANKS = str.maketrans("[],", "   ")
