@@ -9,8 +9,8 @@ from rich.text import Text
 
 from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
-from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
 
