@@ -132,7 +132,9 @@ def _discriminator(view: View, health: Health) -> str:
         low = ", near blind: watch it" if level < seen.awake else ""
         return f"healthy, awake since {since:,}; {ends}{low}"
     if health == "unknown" and since is None:
-        return f"not yet awake; {ends}; too early to tell before {LEAST_LONG} iterations"
+        early = view.log.last < LEAST_LONG
+        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+        return f"not yet awake; {ends}; {why}"
     if health == "unknown":
         return f"awake since {since:,}; {ends}, before the numbers broke"
     return ""
