@@ -375,7 +375,7 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
         raise AutocalError(message, place=place, fix="Give your own key another name.")
     version = record["made"].get("record")
     if isinstance(version, int) and version > RECORD_VERSION:
-        message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
+        message = f"The `{RECORD_KEY}` record has version {shown(version)}; this autocal reads up to {RECORD_VERSION}."
         raise AutocalError(message, place=place, fix="Update autocal-cli.")
 
 

@@ -29,7 +29,6 @@ from autocal_cli.check.losses import (
     discriminator_missing,
     discriminator_unused,
     duplicate_losses,
-    misspelt_losses,
     negative_losses,
     nothing_to_move,
 )
@@ -66,7 +65,6 @@ CHECKS: tuple[Check, ...] = (
     active_losses,
     negative_losses,
     duplicate_losses,
-    misspelt_losses,
     nothing_to_move,
     discriminator_missing,
     discriminator_unused,
@@ -118,7 +116,7 @@ SPEAKS_FOR = {
     "network-malformed": {"option-type", "option-missing"},
     "count-invalid": {"option-range", "option-type"},
     "discriminator-missing": {"option-missing"},
-    "type-unknown": {"loss-kind-unknown", "network-unknown", "discriminator-unknown"},
+    "type-unknown": {"network-unknown", "discriminator-unknown"},
 }
 
 

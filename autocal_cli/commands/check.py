@@ -60,7 +60,7 @@ def check(
     """Report everything that is wrong in training configs: file:line:column, what, why, and the fix.
 
     Exit code 0: nothing found, or notices (info) alone; 1: errors or warnings; 2: a config could not be read.
-    `autocal rule CODE` explains a code.
+    `autocal explain CODE` explains a code.
     """
     from autocal_cli.check.catalogue import expand
     from autocal_cli.workflow.check import CheckOptions, check_files, find_configs

@@ -130,7 +130,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-# One rule of the catalogue as text: for `autocal rule`, and as Markdown for docs/findings.md.
+# One rule of the catalogue as text: for `autocal explain CODE`, and as Markdown for docs/findings.md.
 
 
 def rule_text(rule: Rule) -> str:

@@ -136,7 +136,7 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
     """What `check` has to say of the block that was found."""
     seen = Checked(target.file, config, (), presets, network)
     added: Findings = ()
-    if config.block is None:
+    if config.block is None or not target.exists:
         where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
         added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
     return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_move(seen))

@@ -63,7 +63,7 @@ def check_config_outputs(config: Path, out: Path, force: bool) -> None:
 def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
     """Writes the files of a calibration, unless one of them or its source changed meanwhile. Raises AutocalError."""
     for output in outputs:
-        if output.source.exists() and output.before and read_bytes(output.source) != output.before:
+        if output.source.exists() and read_bytes(output.source) != output.before:
             message = "The config changed while autocal was at work, so nothing was written."
             raise AutocalError(message, place=Place(str(output.source)), fix="Calibrate it again.")
         if not _same(output.path, output.source):
