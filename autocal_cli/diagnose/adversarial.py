@@ -120,6 +120,11 @@ def find_blind(view: View) -> Iterator[RunFinding]:
 FAST = 8.0  # times the generator's rate; templates have both alike; chosen, untested
 
 
+def _ratio_told(view: View) -> str:
+    ratio = _rates(view)
+    return f" ({ratio:.0f} times as high now)" if ratio is not None and ratio >= 2.0 else ""
+
+
 def _rates(view: View) -> float | None:
     """The discriminator's rate over the generator's, as the trainer printed them."""
     g, d = (view.log.value(f"rate:optim_{letter}") for letter in "gd")
@@ -153,8 +158,7 @@ def find_domination(view: View) -> Iterator[RunFinding]:
     yield RunFinding(
         "discriminator-dominates", "warning", since, "l_g_gan",
         f"{seen.name} {fmean(seen.values[-5:]):.2f} (1: always right){risen}",
-        "Lower optim_d's rate to the generator's or below, or take a discriminator with spectral normalisation "
-        f"(unetdiscriminatorsn); or {STATES}.",
+f"Lower optim_d's rate to optim_g's{_ratio_told(view)}, or take a weaker discriminator; or {STATES}.",
     )  # fmt: skip
 
 

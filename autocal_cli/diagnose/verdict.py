@@ -132,7 +132,9 @@ def _discriminator(view: View, health: Health) -> str:
         low = ", near blind: watch it" if level < seen.awake else ""
         return f"healthy, awake since {since:,}; {ends}{low}"
     if health == "unknown" and since is None:
-        return f"not yet awake; {ends}; too early to tell before {LEAST_LONG} iterations"
+        early = view.log.last < LEAST_LONG
+        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+        return f"not yet awake; {ends}; {why}"
     if health == "unknown":
         return f"awake since {since:,}; {ends}, before the numbers broke"
     return ""
@@ -234,12 +236,10 @@ def _unknown(view: View, health: Health) -> list[str]:
     elif any(one.judged.noise is None for one in view.metrics):
         parts.append("fewer than 6 validations: their noise is not known")
     if health == "unknown":
-        early = (
-            f"too early before {LEAST_LONG} iterations"
-            if view.separation
-            else "its losses, or their gan_type, are not here"
+        why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"
+        parts.append(
+            f"the discriminator's health: {why if view.separation else 'its losses, or their kind, are not here'}"
         )
-        parts.append(f"the discriminator's health: {early}")
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
     return parts

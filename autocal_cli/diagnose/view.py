@@ -184,9 +184,27 @@ def blind_since(view: View) -> int | None:
     start = last_stretch(seen.values, lambda value: value < seen.blind)
     if start is None or len(seen.values) - start < FEWEST_POINTS:
         return None
+    if not start and drawing_apart(view):
+        return None
     since = seen.iterations[start] if start else view.log.first
     long = max(STRETCH * (view.log.last - view.log.first), 200)
     return since if view.log.last - since >= long else None
+
+
+def drawing_apart(view: View) -> bool:
+    """Whether the mean logits of real and generated images draw apart: a discriminator that is slow, but learns.
+
+    Their difference at one line is that of one batch for both, so that it tells earlier than the losses: its mean over
+    the last quarter against that over the second, two standard errors apart and twice as large.
+    """
+    real, fake = view.tracks.get("out_d_real"), view.tracks.get("out_d_fake")
+    if real is None or fake is None or len(real) != len(fake) or len(real) < 2 * FEWEST_POINTS:
+        return False
+    gaps = [a - b for a, b in zip(real.means, fake.means, strict=True)]
+    quarter = len(gaps) // 4
+    early, late = gaps[quarter : 2 * quarter], gaps[-quarter:]
+    error = math.sqrt((pstdev(early) ** 2 + pstdev(late) ** 2) / quarter)
+    return fmean(late) > max(2.0 * fmean(early), fmean(early) + 2.0 * error)
 
 
 def frozen(view: View) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from run_logs import run_log
 
@@ -39,7 +39,7 @@ FACTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None, phases=[Phase.generate])
 @given(TRACKS, st.lists(METRICS, max_size=20), FACTS)
 def test_something_is_said_of_whatever_was_logged(tracks, metrics, facts):
     validations = tuple(Validation(500 * (i + 1), "val", values) for i, values in enumerate(metrics))

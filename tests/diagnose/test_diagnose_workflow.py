@@ -11,7 +11,7 @@ from PIL import Image
 from run_logs import write_text_log
 
 from autocal_cli.diagnose.model import Diagnosis
-from autocal_cli.workflow.diagnose import diagnose_run, follow, read_run
+from autocal_cli.workflow.diagnose import closing, diagnose_run, follow, read_run
 
 LOG = "train_demo_20240702_214117.log"
 
@@ -76,3 +76,11 @@ def test_a_run_that_is_followed_shows_each_line_once_until_it_ends(tmp_path):
     assert len(shown) == 4
     assert shown[1]
     assert not set(shown[0]) & set(shown[1])
+
+
+def test_a_run_ends_with_its_verdict_and_one_without_a_log_in_silence(tmp_path):
+    assert closing(tmp_path) == ()
+    run(tmp_path, end=True)
+    lines = closing(tmp_path)
+    assert lines[0].startswith("autocal: run: demo")
+    assert lines[-1].startswith("autocal: next: ")
