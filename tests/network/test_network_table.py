@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
 
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.discriminators import COUNTS
