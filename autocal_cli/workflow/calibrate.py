@@ -100,7 +100,8 @@ def calibrate_file(
     config = replace(opened.training, block=target.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(target, config, measure_network(config, sources), presets)
+        network = measure_network(config, sources)
+        return _left_alone(target, config, network, presets, *measure_losses(config, network, probing, sources))
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
     dataset, about_dataset = measure_dataset(config, by_hand, options)
@@ -152,7 +153,12 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
 
 
 def _left_alone(
-    target: BlockFile, config: TrainingConfig, network: NetworkFingerprint, presets: Presets
+    target: BlockFile,
+    config: TrainingConfig,
+    network: NetworkFingerprint,
+    presets: Presets,
+    probe: ProbeFingerprint | None,
+    about_probe: Findings,
 ) -> CalibrationRun:
     """The block is the user's: it has been checked, and only what it says itself is told."""
     calibration = calibrate(config, network, None, presets)
@@ -165,7 +171,7 @@ def _left_alone(
         config.block.place if config.block else None,
     )
     told = replace(calibration, parameters=by_hand)
-    return CalibrationRun(target, target.file.raw, told, (finding, *calibration.findings))
+    return CalibrationRun(target, target.file.raw, told, (finding, *about_probe, *calibration.findings), probe)
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
