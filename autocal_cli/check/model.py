@@ -97,7 +97,7 @@ class Checked:
         return self.block.place_of(path)
 
     def option(self, *path: str) -> Value:
-        """The value of a key of the document (of all of it, without a path) as the trainer reads it; None where there is none."""
+        """The value of a key of the document (of all of it, without a path) as the trainer reads it, or None."""
         pair = lookup(self.document, path) if path else None
         node = pair.value if pair else self.document.root if not path else None
         try:

@@ -234,7 +234,7 @@ def _crop(config: TrainingConfig, scale: int) -> int:
 def _affordable(
     config: TrainingConfig, count: int, crop: int, scale: int, cost: Callable[[int], float | None]
 ) -> tuple[int, int]:
-    """Images in a batch and the side of their crops: those of the training, unless that is more than the probe may cost.
+    """Images in a batch and the side of their crops: those of the training, unless that costs more than it may.
 
     Then fewer images, and where not even `FEWEST_IMAGES` can be had, crops of half the side, down to `LEAST_CROP`.
     """

@@ -299,7 +299,8 @@ def _told(probe: ProbeFingerprint) -> str:
     of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
     smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
     told = (
-        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input from "
+        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x "
+        f"{probe.crop}{smaller}, input from "
         f"{probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient the "
         "norm at the network's output; share weight x gradient over their sum."
     )
