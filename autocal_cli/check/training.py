@@ -249,7 +249,8 @@ AUTOMATIONS = ("train", "training_automations")
     source="published configs: a patience of 10,000 with a validation every 1,000 iterations; "
     "delafer/traiNNer-redux, utils/training_automations.py",
     trainer="traiNNer-redux-fork",
-    bad=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
+    bad=redux("training_automations:\n    enabled: true\n"
+              "    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
     at="12:57",
