@@ -75,4 +75,4 @@ def _matches(pattern: str, code: str, family: str) -> bool:
 
 def _nearest(code: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(code, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "`autocal rule --all` lists them."
+    return f"Did you mean {near[0]}?" if near else "`autocal explain codes` lists them."

@@ -18,7 +18,6 @@ from autocal_cli.dataset.model import (
     PAGE_GENERATOR,
     DatasetFingerprint,
     DatasetReport,
-    Extreme,
     MetricSummary,
     NativeSharpness,
 )
@@ -33,8 +32,13 @@ _MADE_OF = " + ".join(
     f"{weight:g} {name}" for weight, name in zip(OVERALL_WEIGHTS, METRIC_LABELS.values(), strict=True)
 )
 _LONGEST_NAME = 160  # characters of a path; its end tells most
-_NAMES_BYTES = 500_000  # of all names to copy, and as much of the table of images: the page stays below 2 MB
-_MOST_FACTS = 200  # groups that are named
+
+# Bytes of the page, of which each part gets its share, so that it stays below 2 MB.
+_NAMES_BYTES = 300_000  # all names to copy
+_TABLE_BYTES = 300_000  # the table of images
+_GROUPS_BYTES = 75_000  # the names of copies, or of images that look alike
+_EXAMPLES_BYTES = 450_000  # pictures of all reasons
+_EXTREMES_BYTES = 600_000  # pictures of the lowest and the highest
 
 MEANINGS: Mapping[str, str] = {
     "unreadable": "The file cannot be decoded; training ends, or skips it without a word, where it is drawn.",
@@ -107,7 +111,11 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
             "drop": f"{levels['drop'].count:,}" if levels["drop"].count else "",
             "look": f"{levels['look'].count:,}" if levels["look"].count else "",
             "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
-            "pictures": [_picture(one.path, one.detail, one.jpeg, roots) for one in report.examples.get(code, ())],
+            "pictures": _pictures(
+                [(one.path, one.detail, one.jpeg) for one in report.examples.get(code, ())],
+                roots,
+                _EXAMPLES_BYTES // len(found),
+            ),
             "curve": Markup(curve_svg(cost)) if cost and len(cost.curve) > 1 else "",
             "listed": f"{len(names):,}"
             if len(shown) == len(names)
@@ -136,7 +144,7 @@ def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
         why = "; ".join(f"{reason.code}: {reason.detail}" for reason in curation.reasons[path])
         row = {"verdict": curation.verdict(path), "name": _text(short_name(path, roots)), "why": _text(why)}
         size += sum(len(Markup.escape(text).encode()) for text in row.values()) + 60
-        if size > _NAMES_BYTES:
+        if size > _TABLE_BYTES:
             break
         rows.append(row)
     told = (
@@ -195,23 +203,30 @@ def _framed(name: str, mean: float, ci95: tuple[float, float], told: str, drawin
 
 
 def _fact(line: HealthLine) -> dict[str, str]:
-    names = _fitting(line.names[:_MOST_FACTS], _NAMES_BYTES // 4)
+    names = _fitting(line.names, _GROUPS_BYTES)
     return {"label": line.label, "text": line.text, "first": _text(line.named()), "names": "\n".join(names)}
 
 
 def _extremes(report: DatasetReport) -> Iterator[dict[str, Any]]:
+    share, roots = _EXTREMES_BYTES // (2 * max(1, len(report.extremes))), report.fingerprint.roots
     for name, found in report.extremes.items():
-        strips = [("lowest", _pictures(found.lowest, report)), ("highest", _pictures(found.highest, report))]
+        strips = [
+            (label, _pictures([(one.path, f"{one.score:.2f}", one.jpeg) for one in several], roots, share))
+            for label, several in (("lowest", found.lowest), ("highest", found.highest))
+        ]
         yield {"title": LABELS[name].capitalize(), "strips": strips}
 
 
-def _pictures(extremes: Sequence[Extreme], report: DatasetReport) -> list[dict[str, str]]:
-    return [_picture(one.path, f"{one.score:.2f}", one.jpeg, report.fingerprint.roots) for one in extremes]
-
-
-def _picture(path: str, told: str, jpeg: bytes, roots: Sequence[str]) -> dict[str, str]:
-    data = b64encode(jpeg).decode("ascii")
-    return {"data": data, "told": _text(told), "name": _text(short_name(path, roots))}
+def _pictures(pictures: Iterable[tuple[str, str, bytes]], roots: Sequence[str], most: int) -> list[dict[str, str]]:
+    """Pictures with their words, as many as together take no more than so many bytes."""
+    shown, size = [], 0
+    for path, told, jpeg in pictures:
+        data = b64encode(jpeg).decode("ascii")
+        size += len(data) + 1_000
+        if size > most:
+            break
+        shown.append({"data": data, "told": _text(told), "name": _text(short_name(path, roots))})
+    return shown
 
 
 def _text(text: str, most: int = _LONGEST_NAME) -> str:

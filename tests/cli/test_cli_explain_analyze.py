@@ -50,8 +50,9 @@ def test_analyze_json_keeps_its_contract(autocal, images):
     ran = autocal("analyze-dataset", images, "--json")
     told = json.loads(ran.out)
     assert set(told) == {
-        "format_version", "images", "crops", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "native_sharpness", "histograms", "health", "extremes", "findings",
+        "format_version", "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95",
+        "identity", "metric_version", "device", "device_reason", "seconds", "crops", "sharpness", "histograms",
+        "health", "curation", "extremes", "findings",
     }  # fmt: skip
     assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}
