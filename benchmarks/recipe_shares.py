@@ -40,9 +40,10 @@ from small_networks import seeded
 from small_photographs import Crops, load_photographs, shrink
 from torch import Tensor, nn
 
+from autocal_cli.network.discriminator_layers import UNetSN, VGGStyle
 from autocal_cli.network.paragonsr2.first import build_variant
-from autocal_cli.probing.discriminators import UNetSN, VGGStyle
-from autocal_cli.probing.losses import gradient_norms, ms_ssim
+from autocal_cli.probing.losses import gradient_norms
+from autocal_cli.probing.structure import ms_ssim
 
 SCALE, BATCH = 4, 4
 SIDE = {"unet": 64, "vgg": 128}  # of the high-resolution crops; the VGG-style discriminator knows 128 only
