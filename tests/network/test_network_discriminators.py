@@ -81,8 +81,8 @@ def test_sizes_are_those_of_the_trainers_classes(
     assert ask is None or found.builder == BUILDER
 
 
-# (D + D ramp).mean() with a ramp of -1..1 over the judgements, and the gradient's norm at an image, by the trainers' own
-# classes at the commits of tests/probing/test_probing_formulas.py, weights by formula, after 300 steps of power iteration.
+# (D + D ramp).mean() with a ramp of -1..1 over the judgements, and the gradient's norm at an image, by the trainers'
+# own classes at the commits of tests/probing/test_probing_formulas.py, weights by formula, after 300 power iterations.
 @pytest.mark.parametrize(
     ("type", "arguments", "shape", "value", "gradient"),
     [
@@ -186,7 +186,7 @@ def test_a_size_of_the_table_answers_without_torch() -> None:
         "import sys; from autocal_cli.config.model import NetworkOptions; from autocal_cli.errors import Place;"
         "from autocal_cli.network.discriminators import fingerprint_discriminator as f;"
         "from autocal_cli.network.fingerprint import ask; from autocal_cli.network.table_builder import Packaged;"
-        "n = NetworkOptions('UNetDiscriminatorSN', {'num_in_ch': 3, 'num_feat': 64, 'skip_connection': True}, Place(''), {});"
+        "n = NetworkOptions('UNetDiscriminatorSN', {'num_in_ch': 3, 'num_feat': 64}, Place(''), {});"
         "assert f(n, lambda one: ask((Packaged('BasicSR'),), one, None)).parameters == 4376897;"
         "assert 'torch' not in sys.modules"
     )

@@ -175,9 +175,7 @@ def test_what_costs_too_much_is_measured_on_smaller_crops_and_says_so():
     gan += "    - {type: ganloss, loss_weight: 0.1}\nnetwork_d: {type: dunet}\n"
     config = config_of(gan)
     judge = start_discriminator(config.discriminator, 512, 0)
-    costly, cheap = (
-        _affordable(config, count, 512, 2, lambda side: _cost(config, judge, {}, 0.0, side)) for count in (20, 1)
-    )
+    costly, cheap = (_affordable(config, count, 512, 2, lambda side: _cost(judge, {}, 0.0, side)) for count in (20, 1))
     assert costly == (2, 128)
     assert cheap == (2, 512)
 
