@@ -430,7 +430,7 @@ def usual(source: Source, described: Mapping[str, Any], role: str) -> Iterator[t
 
 
 def row(
-    arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], asked: int | None
+    arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], _asked: int | None
 ) -> dict[str, Any]:
     """One measurement; what is as usual is left out."""
     found: dict[str, Any] = {}

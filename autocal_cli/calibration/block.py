@@ -234,7 +234,7 @@ def _number_in(text: str, field: Field) -> int | float | None:
     return value if field.accepts(value) else None
 
 
-def shown(value: Value) -> str:
+def shown(value: object) -> str:
     """A value as a message shows it, at most 60 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"

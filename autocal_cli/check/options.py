@@ -566,9 +566,10 @@ class _Walk:
     def of_another(self, registry: str, name: str) -> str | None:
         for layout in TRAINERS:
             other = options_of(layout.trainer)
-            if other is not None and other is not self.options and registry in other.registries:
-                if other.entry(registry, name) is not None:
-                    return other.trainer
+            if other is None or other is self.options or registry not in other.registries:
+                continue
+            if other.entry(registry, name) is not None:
+                return other.trainer
         return None
 
     def accepts(self, node: Node, schema: Schema) -> bool:

@@ -123,9 +123,9 @@ def is_found(mistake: dict[str, Any], folder: Path) -> bool:
         }
     for finding in findings(text, name, folder):
         line = finding.place.line if finding.place else None
-        if (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*"):
-            if finding.code in mistake["codes"] or finding.severity == "error":
-                return True
+        new = (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*")
+        if new and (finding.code in mistake["codes"] or finding.severity == "error"):
+            return True
     return False
 
 

@@ -88,7 +88,7 @@ def test_discriminators_agree_with_their_count(type: str) -> None:
     for trainer in OWN:
         found = look_up(trainer, type, {}, None, "discriminator")
         if found is not None and found.exact:
-            given = {name: value for name, value in found.entry.arguments.items()}
+            given = dict(found.entry.arguments)
             assert COUNTS[type](**given) == found.entry.parameters
 
 

@@ -62,7 +62,7 @@ def started(folder, monkeypatch, *arguments):
     out, err = io.StringIO(), io.StringIO()
     log = logging.getLogger()
     handlers, modules = log.handlers[:], set(sys.modules)
-    with monkeypatch.context() as patch, warnings.catch_warnings(), pytest.raises(SystemExit) as stopped:
+    with monkeypatch.context() as patch, warnings.catch_warnings(), pytest.raises(SystemExit) as stopped:  # noqa: PT012
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["autocal", *map(str, arguments)])
         patch.setattr(sys, "path", [*sys.path])
@@ -70,7 +70,8 @@ def started(folder, monkeypatch, *arguments):
         patch.setattr(sys, "stderr", err)
         log.handlers = []  # pytest's own: the trainer's basicConfig would find the log set up
         try:
-            main()
+            with pytest.raises(SystemExit) as stopped:
+                main()
         finally:
             for handler in log.handlers:
                 handler.close()
