@@ -101,13 +101,9 @@ def calibrate_file(
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
         network = measure_network(config, sources)
-<<<<<<< HEAD
-        return _left_alone(target, config, network, presets, *measure_losses(config, network, probing, sources))
-=======
         probe, about_probe = measure_losses(config, network, probing, sources)
         left = _left_alone(target, config, network, presets)
         return replace(left, findings=(*left.findings, *about_probe), probe=probe)
->>>>>>> main
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
     dataset, about_dataset = measure_dataset(config, by_hand, options)
@@ -159,12 +155,7 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
 
 
 def _left_alone(
-    target: BlockFile,
-    config: TrainingConfig,
-    network: NetworkFingerprint,
-    presets: Presets,
-    probe: ProbeFingerprint | None,
-    about_probe: Findings,
+    target: BlockFile, config: TrainingConfig, network: NetworkFingerprint, presets: Presets
 ) -> CalibrationRun:
     """The block is the user's: it has been checked, and only what it says itself is told."""
     calibration = calibrate(config, network, None, presets)
@@ -177,7 +168,7 @@ def _left_alone(
         config.block.place if config.block else None,
     )
     told = replace(calibration, parameters=by_hand)
-    return CalibrationRun(target, target.file.raw, told, (finding, *about_probe, *calibration.findings), probe)
+    return CalibrationRun(target, target.file.raw, told, (finding, *calibration.findings))
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
