@@ -16,6 +16,7 @@ from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, number, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.table import signature_of
 from autocal_cli.network.table_builder import NAME as TABLE
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def fingerprint_discriminator(network: NetworkOptions | None, ask: Ask) -> Netwo
     wrong = argument_findings(network)
     if wrong:
         return NetworkFingerprint(network.type, findings=wrong)
+    signature = signature_of(None, network.type, "discriminator") if tabled else None
     near = any(finding.code == "network-nearest" for finding in found.findings)
+    near = near or bool(signature and set(network.arguments) - set(signature.arguments))  # another trainer's spelling
     if found.parameters is not None and not near:
         return _with_findings(found, "network-argument-unknown")
     own = _counted(network)

@@ -241,7 +241,7 @@ def _scale_handed(line: Line, arguments: Arguments, scale: int | None) -> int | 
 def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None, probed: bool) -> Found:
     """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed`."""
     known = line.signature.arguments
-    given = {name: value for name, value in arguments.items() if name in known}
+    given = {name: value for name, value in arguments.items() if name in known or name in entry.arguments}
     if line.scaled:
         given = {name: value for name, value in given.items() if name not in SCALE_ARGUMENTS}
     differing: dict[str, tuple[Value, Value]] = {}

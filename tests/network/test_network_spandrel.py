@@ -112,9 +112,9 @@ def test_no_name_is_known_twice() -> None:
 
 def test_without_spandrel_it_is_said_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "spandrel_installed", lambda: False)
-    found = fingerprint_network(network("SwinIR_S"), 2)
+    found = fingerprint_network(network("SCUNet"), 2)  # which the packaged table has not
     (finding,) = found.findings
-    assert finding.fix == "pip install 'autocal-cli[spandrel]' (spandrel has SwinIR_S)."
+    assert finding.fix == "pip install 'autocal-cli[spandrel]' (spandrel has SCUNet)."
     assert fingerprint_network(network("nobody_knows"), 2).findings[0].fix != finding.fix
 
 
