@@ -50,7 +50,9 @@ def plain(value: Any) -> Value:
 
 
 def _fields(record: Any) -> dict[str, Value]:
-    return {field.name: plain(getattr(record, field.name)) for field in fields(record)}
+    """By name; pictures are left out."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: plain(value) for name, value in values.items() if not isinstance(value, bytes)}
 
 
 def _place(place: Place | None) -> dict[str, Value]:

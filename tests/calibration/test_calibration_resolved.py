@@ -207,7 +207,8 @@ def test_a_changed_value_is_the_users_and_the_others_stay_autocals(
     changed = data.draw(st.sampled_from(names)) if names else None
     if changed is None:
         return
-    resolved[changed[0]] = 2 if changed[0] in ("max_weight", "baseline_iterations") else 0.4242
+    value = made.parameters[changed[0]].value
+    resolved[changed[0]] = value + 1 if changed[0] in ("max_weight", "baseline_iterations") else value / 2
     assert written_by_autocal(block(resolved)) == own - {changed}
     found = read_overrides(block(resolved), {}, presets).values
     assert found[changed] == resolved[changed[0]]

@@ -216,7 +216,6 @@ QUEUE = {(f"{name}.yml", "queue-not-a-multiple") for name in (
 )}  # fmt: skip
 UPSTREAM = QUEUE | {
     ("train_EDVR_L_x4_SR_REDS_woTSA.yml", "network-argument-unknown"),  # ema_decay below network_g
-    ("train_EDVR_L_x4_SR_REDS_woTSA.yml", "option-unknown"),
     ("train_hifacegan.yml", "rate-decays-early"),
     ("train_hifacegan.yml", "type-unknown"),
     ("train_hifacegan.yml", "validation-on-training-data"),

@@ -62,7 +62,7 @@ def started(folder, monkeypatch, *arguments):
     out, err = io.StringIO(), io.StringIO()
     log = logging.getLogger()
     handlers, modules = log.handlers[:], set(sys.modules)
-    with monkeypatch.context() as patch, warnings.catch_warnings(), pytest.raises(SystemExit) as stopped:  # noqa: PT012
+    with monkeypatch.context() as patch, warnings.catch_warnings():
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["autocal", *map(str, arguments)])
         patch.setattr(sys, "path", [*sys.path])
