@@ -1,4 +1,4 @@
-"""presets/checkpoints.json: by which names of tensors a checkpoint tells its architecture, and by which sizes its scale.
+"""presets/checkpoints.json: which names of tensors tell a checkpoint's architecture, and which sizes its scale.
 
     PYTHON benchmarks/checkpoint_keys.py traiNNer-redux CHECKOUT [BasicSR CHECKOUT ...]
 
@@ -41,7 +41,7 @@ def main() -> None:
         importlib.import_module(package)
         module = importlib.import_module(registry)
         for name in names:
-            for type_name, target in dict(getattr(module, name)._obj_map).items():  # noqa: SLF001
+            for type_name, target in dict(getattr(module, name)._obj_map).items():
                 entry = keys_of(target)
                 if entry is None:
                     continue
@@ -86,7 +86,7 @@ def _state(target: Any, scale: int) -> dict[str, tuple[int, ...]] | None:
         try:
             with torch.device(device):
                 return {key: tuple(value.shape) for key, value in target(**arguments).state_dict().items()}
-        except Exception:  # noqa: BLE001, S112  (a constructor of somebody else's that takes no such scale)
+        except Exception:
             continue
     return None
 

@@ -1,7 +1,7 @@
 """The structure of the package in numbers: modules, lines, readers, circles. `--at REVISION` measures an earlier one.
 
-    python benchmarks/house.py
-    python benchmarks/house.py --at v0.1.0
+python benchmarks/house.py
+python benchmarks/house.py --at v0.1.0
 """
 
 from __future__ import annotations

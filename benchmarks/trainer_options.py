@@ -61,7 +61,7 @@ def main() -> None:
         "case": facts["case"],
         "ignored": facts.get("ignored", {}),
         "schema": msgspec_schema(facts) if facts["unknown"] == "refused" else read_schema(given.trainer, root),
-        "registries": registries(given.trainer, facts),
+        "registries": registries(facts),
     }
     adjust(made["schema"], facts.get("adjust", {}))
     path = OUTPUT / f"{given.trainer.lower()}.json"
@@ -131,7 +131,10 @@ def read_schema(trainer: str, root: Path) -> Schema:
     known = {key for section in sections.values() for key in section.get("properties", {})}
     found = {key for folder in read.TRAINERS[trainer]["code"] for key in keys_read((root / folder).resolve())}
     inside = read.TRAINERS[trainer].get("set_by_the_trainer", set())
-    unseen, unread = sorted(found - known - inside), sorted(known - found - read.TRAINERS[trainer].get("passed_on", set()))
+    unseen, unread = (
+        sorted(found - known - inside),
+        sorted(known - found - read.TRAINERS[trainer].get("passed_on", set())),
+    )
     print(f"read by the code and not in the table: {', '.join(unseen) or 'none'}")
     print(f"in the table and not seen in the code: {', '.join(unread) or 'none'}")
     return {"$ref": "#/$defs/root", "$defs": sections}
@@ -153,8 +156,8 @@ def _keys_of(node: ast.AST) -> Iterable[str]:
         if _is_options(node.func.value) and node.args and isinstance(node.args[0], ast.Constant):
             yield str(node.args[0].value)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-        if isinstance(node.left, ast.Constant) and _is_options(node.comparators[0]):
-            yield str(node.left.value)
+        left, right = node.left, node.comparators[0]
+        yield from [str(left.value)] if isinstance(left, ast.Constant) and _is_options(right) else []
 
 
 def _is_options(node: ast.AST) -> bool:
@@ -167,7 +170,7 @@ def _is_options(node: ast.AST) -> bool:
 # --- registries -------------------------------------------------------------------------------------------------------
 
 
-def registries(trainer: str, facts: Schema) -> dict[str, dict[str, Schema]]:
+def registries(facts: Schema) -> dict[str, dict[str, Schema]]:
     for module in facts["imports"]:
         _import(module)
     made: dict[str, dict[str, Schema]] = {}
@@ -244,7 +247,7 @@ def entry(kind: str, target: Callable[..., Any]) -> Schema:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
-    except Exception:  # noqa: BLE001  (a hint that names what was never imported says nothing)
+    except Exception:
         return {}
 
 

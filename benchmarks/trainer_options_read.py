@@ -16,7 +16,10 @@ from typing import Any
 Schema = dict[str, Any]
 KINDS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "null": "null", "map": "object"}
 BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
-LINE = re.compile(r"(?P<key>[\w.*$^()|\\+?]+)(?P<needed>!?): (?P<types>[^=<>]+?)(?P<bounds>(?: [<>]=?[-\d.]+)*)(?: =(?P<default>.+))?$")
+LINE = re.compile(
+    r"(?P<key>[\w.*$^()|\\+?]+)(?P<needed>!?): (?P<types>[^=<>]+?)"
+    r"(?P<bounds>(?: [<>]=?[-\d.]+)*)(?: =(?P<default>.+))?$"
+)
 
 
 def section(text: str) -> Schema:
@@ -368,8 +371,19 @@ def _optimizers(names: str, needed: bool, three: tuple[str, ...] = ()) -> Schema
     return facts
 
 
-_RESTART = {"properties": {"restart_weights": {"type": "array"}, "periods": {"type": "array"}, "eta_min": {"type": "number", "$replace": True}}}
-_STEPS = {"properties": {"milestones": {"type": "array", "items": {"type": "integer"}}, "gamma": {"type": "number", "$replace": True}}}
+_RESTART = {
+    "properties": {
+        "restart_weights": {"type": "array"},
+        "periods": {"type": "array"},
+        "eta_min": {"type": "number", "$replace": True},
+    }
+}
+_STEPS = {
+    "properties": {
+        "milestones": {"type": "array", "items": {"type": "integer"}},
+        "gamma": {"type": "number", "$replace": True},
+    }
+}
 
 TRAINERS: dict[str, Schema] = {
     "BasicSR": {
@@ -380,8 +394,19 @@ TRAINERS: dict[str, Schema] = {
         "sections": _BASICSR,
         "ignored": _BASICSR_IGNORED,
         "set_by_the_trainer": {
-            "phase", "rank", "world_size", "is_train", "auto_resume", "root_path", "dist", "models", "training_states",
-            "log", "visualization", "client_keys", "db_paths",
+            "phase",
+            "rank",
+            "world_size",
+            "is_train",
+            "auto_resume",
+            "root_path",
+            "dist",
+            "models",
+            "training_states",
+            "log",
+            "visualization",
+            "client_keys",
+            "db_paths",
         },
         "passed_on": {"dist_params", "network_d", "num_style_feat", "window_size"},
         "imports": ["basicsr.archs", "basicsr.data", "basicsr.losses", "basicsr.metrics", "basicsr.models"],
@@ -416,7 +441,20 @@ TRAINERS["Real-ESRGAN"] = {
 
 # --- neosr ------------------------------------------------------------------------------------------------------------
 
-_NEOSR_LOSSES = "pixel mssim fdl ncc kl consistency msswd perceptual dists gan ldl ff".split()
+_NEOSR_LOSSES = [
+    "pixel",
+    "mssim",
+    "fdl",
+    "ncc",
+    "kl",
+    "consistency",
+    "msswd",
+    "perceptual",
+    "dists",
+    "gan",
+    "ldl",
+    "ff",
+]
 _NEOSR_SYNTHESIS = _SYNTHESIS + " " + _KERNEL_KEYS
 TRAINERS["neosr"] = {
     "repository": "neosr-project/neosr",
@@ -552,8 +590,21 @@ wandb: @wandb
     },
     "ignored": {"match_lq": "an earlier name of match_lq_colors"},
     "set_by_the_trainer": {
-        "phase", "rank", "world_size", "is_train", "auto_resume", "root_path", "dist", "models", "training_states",
-        "log", "visualization", "client_keys", "db_paths", "deterministic", "schedule_free",
+        "phase",
+        "rank",
+        "world_size",
+        "is_train",
+        "auto_resume",
+        "root_path",
+        "dist",
+        "models",
+        "training_states",
+        "log",
+        "visualization",
+        "client_keys",
+        "db_paths",
+        "deterministic",
+        "schedule_free",
     },
     "passed_on": {"dist_params", "color"},
     "imports": ["neosr.archs.*", "neosr.data", "neosr.models", "neosr.losses", "neosr.metrics"],
@@ -575,7 +626,8 @@ wandb: @wandb
     },
     "curated": {
         "optimizers": _optimizers(
-            "Adam adam AdamW adamw NAdam nadam Adan adan AdamW_Win adamw_win AdamW_SF adamw_sf Adan_SF adan_sf SOAP_SF soap_sf",
+            "Adam adam AdamW adamw NAdam nadam Adan adan AdamW_Win adamw_win AdamW_SF adamw_sf Adan_SF "
+            "adan_sf SOAP_SF soap_sf",
             needed=True,
             three=("Adan", "adan", "Adan_SF", "adan_sf"),
         ),
@@ -626,7 +678,9 @@ TRAINERS["traiNNer-redux"] = {
             "kneelr": {"$replace": True, "properties": {"explore_ratio": {"type": "number", **_UNIT, "default": 0.5}}},
         },
         "losses": {
-            "ldlloss": {"properties": {"criterion": {"enum": ["l1", "l2", "charbonnier"]}}},  # else: no criterion at all
+            "ldlloss": {
+                "properties": {"criterion": {"enum": ["l1", "l2", "charbonnier"]}}
+            },  # else: no criterion at all
             "ganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
             "multiscaleganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
         },
@@ -643,7 +697,11 @@ TRAINERS["traiNNer-redux"] = {
                 "network_ae": {"typed": "networks"},
                 "network_g_teacher": {"typed": "networks"},
                 "datasets": {"$replace": True, "$ref": "#/$defs/Datasets"},
-                **{f"{name}prob{end}": _UNIT for name in ("blur_", "gaussian_noise_", "gray_noise_", "jpeg_") for end in ("", "2")},
+                **{
+                    f"{name}prob{end}": _UNIT
+                    for name in ("blur_", "gaussian_noise_", "gray_noise_", "jpeg_")
+                    for end in ("", "2")
+                },
                 "thicklines_prob": _UNIT,
                 "dataroot_lq_prob": _UNIT,
                 **{f"resize_prob{end}": {"minItems": 3, "maxItems": 3} for end in ("", "2")},
@@ -657,7 +715,10 @@ TRAINERS["traiNNer-redux"] = {
             "additionalProperties": False,
             "required": ["train"],
         },
-        "TrainSet": {"like": "DatasetOptions", "required": ["name", "type", "batch_size_per_gpu", "num_worker_per_gpu"]},
+        "TrainSet": {
+            "like": "DatasetOptions",
+            "required": ["name", "type", "batch_size_per_gpu", "num_worker_per_gpu"],
+        },
         "DatasetOptions": {
             "properties": {
                 "type": {"$replace": True, "type": "string", "named": "datasets"},
@@ -673,7 +734,11 @@ TRAINERS["traiNNer-redux"] = {
             },
             "allOf": [
                 {
-                    "if": {"properties": {"type": {"enum": ["pairedimagedataset", "pairedvideodataset", "realesrganpaireddataset"]}}},
+                    "if": {
+                        "properties": {
+                            "type": {"enum": ["pairedimagedataset", "pairedvideodataset", "realesrganpaireddataset"]}
+                        }
+                    },
                     "then": {"required": ["dataroot_gt", "dataroot_lq"]},
                 },
                 {
@@ -696,10 +761,26 @@ TRAINERS["traiNNer-redux"] = {
                 "losses": {"items": {"$replace": True, "typed": "losses"}},
                 **{
                     f"{name}_opt": {"typed": "losses"}
-                    for name in (
-                        "pixel mssim ms_ssim_l1 perceptual contextual dists hr_inversion dinov2 topiq pd fd ldl hsluv "
-                        "gan color luma avg bicubic"
-                    ).split()
+                    for name in [
+                        "pixel",
+                        "mssim",
+                        "ms_ssim_l1",
+                        "perceptual",
+                        "contextual",
+                        "dists",
+                        "hr_inversion",
+                        "dinov2",
+                        "topiq",
+                        "pd",
+                        "fd",
+                        "ldl",
+                        "hsluv",
+                        "gan",
+                        "color",
+                        "luma",
+                        "avg",
+                        "bicubic",
+                    ]
                 },
                 "moa_augs": {"items": {"enum": ["none", "mixup", "cutmix", "resizemix", "cutblur", "downup", "up"]}},
             },

@@ -115,6 +115,7 @@ def _rest(side: Schedule, known: Collection[KeyPath]) -> Iterator[tuple[str, Val
     values = block.values if block else {}
     enabled = values.get("enabled")
     yield "enabled", True if enabled is None else enabled
+    yield "mode", values.get("mode") or "act"
     for path, value in leaves(values):
         if path not in known and path[0] != RECORD_KEY:
             yield ".".join(path), value

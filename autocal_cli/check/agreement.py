@@ -31,7 +31,9 @@ def _train(lines: str, top: str = "") -> str:
     """An example with these lines in the training set."""
     head = "datasets:\n  train:\n    name: Train\n    type: pairedimagedataset\n    dataroot_gt: images\n"
     rest = "    dataroot_lq: small\n    num_worker_per_gpu: 2\n"
-    return redux(top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top))
+    return redux(
+        top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top)
+    )
 
 
 @rule(
@@ -62,7 +64,8 @@ def _train(lines: str, top: str = "") -> str:
     title="A crop that is no multiple of the scale",
     severity="error",
     why="The crop of the LQ image would not be a whole number of pixels, and the two crops show different parts.",
-    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and GT then differ",
+    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and "
+    "GT then differ",
     bad=_train("batch_size_per_gpu: 4\ngt_size: 33"),
     at="11:14",
     good=_train("batch_size_per_gpu: 4\ngt_size: 32"),
@@ -97,7 +100,7 @@ def crops(checked: Checked) -> Iterator[Finding]:
     source="traiNNer-redux, ops/batchaug.py, and neosr, data/augmentations.py: `Length of 'augmentation' and aug_prob "
     "don't match!`",
     bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.2, 0.2]"),
-    at="12:14",
+    at="11:14",
     good=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.4]"),
 )
 @rule(
@@ -106,8 +109,11 @@ def crops(checked: Checked) -> Iterator[Finding]:
     title="Augmentations that mix a batch of one image",
     severity="error",
     why="They mix the images of a batch with each other.",
-    source="traiNNer-redux and neosr: `Augmentations need batch >1 to work.`",
-    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace("  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"),
+    source="traiNNer-redux and neosr: `Augmentations need batch >1 to "
+    "work.`",
+    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace(
+        "  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"
+    ),
     at="10:25",
     good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
 )  # fmt: skip
@@ -125,8 +131,13 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
     plain = neosr and augs == ["none"]
     if len(augs) != len(probabilities) and not plain:
         said = "" if isinstance(first, list) and isinstance(second, list) else " (by default)"
-        message = f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at the first step."
-        place = checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
+        message = (
+            f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at "
+            "the first step."
+        )
+        place = (
+            checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
+        )
         yield Finding("augmentations-differ", "error", message, "Write one for each.", place)
     batch = next((value for path in checked.layout.batch_per_gpu if (value := checked.amount(*path)) is not None), None)
     if batch == 1 and not plain:
@@ -164,7 +175,9 @@ def degradations(checked: Checked) -> Iterator[Finding]:
         for names, odds in LISTS:
             kinds, weights = table.get(names), table.get(odds)
             if isinstance(kinds, list) and isinstance(weights, list) and len(kinds) != len(weights):
-                message = f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
+                message = (
+                    f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
+                )
                 place = checked.value_at((*section, odds))
                 yield Finding("probabilities-differ", "error", message, "Write one for each.", place)
         for key in ("resize_prob", "resize_prob2"):
@@ -193,7 +206,8 @@ def degradations(checked: Checked) -> Iterator[Finding]:
     "training",
     title="A data set that the model cannot train on",
     severity="error",
-    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models need the LQ image that "
+    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models "
+    "need the LQ image that "
     "this data set does not give.",
     source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
     when="The data set of on-the-fly degradation with another model, or that model with another data set.",
@@ -208,7 +222,10 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     on_the_fly, made = _synthesis(checked, model)
     place = checked.value_at(("datasets", "train", "type"))
     if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset"):
-        message = f"The LQ images are to be made from kernels, which {checked.option('datasets', 'train', 'type')} does not draw."
+        message = (
+            "The LQ images are to be made from kernels, which "
+            f"{checked.option('datasets', 'train', 'type')} does not draw."
+        )
         yield Finding("dataset-type-differs", "error", message, f"Take {made}, or another model.", place)
     elif not on_the_fly and kind in ("realesrgandataset", "otf"):
         message = f"{checked.option('datasets', 'train', 'type')} gives no LQ image, and this model makes none."
@@ -219,7 +236,9 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     batch, queue = checked.config.batch_size, checked.amount("queue_size")
     per_step = next((checked.amount(*path) for path in checked.layout.batch_per_gpu if checked.amount(*path)), batch)
     if on_the_fly and trainer != "neosr" and queue and per_step and queue % per_step:
-        message = f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
+        message = (
+            f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
+        )
         fix = f"Write {int(queue // per_step * per_step) or int(per_step)}."
         yield Finding("queue-not-a-multiple", "error", message, fix, checked.value_at(("queue_size",)))
 

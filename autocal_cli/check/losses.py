@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
-from autocal_cli.config.losses import UNKNOWN, loss_label, nearest_type
+from autocal_cli.check.training import GAN_MODELS
+from autocal_cli.config.losses import UNKNOWN, loss_label
 from autocal_cli.config.model import LossTerm
 from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
 from autocal_cli.errors import Finding, Place
@@ -61,16 +62,6 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
         seen[label] = loss
 
 
-def misspelt_losses(checked: Checked) -> Iterator[Finding]:
-    """A type that is nearly one that is known."""
-    for loss in _active(checked):
-        near = nearest_type(loss.type) if loss.kind == UNKNOWN else None
-        if near:
-            message = f"{loss.type} is no loss that autocal knows."
-            fix = f"Did you mean {near}? It is written {loss.type} at line {loss.place.line}."
-            yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
-
-
 def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     """The scheduler moves adversarial losses alone; it watches all."""
     if checked.active is not None and _active(checked) and not checked.config.adversarial:
@@ -96,6 +87,8 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""
     if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):
+        return
+    if checked.option("model_type") in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
         return
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)

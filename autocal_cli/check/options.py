@@ -26,8 +26,10 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
+from autocal_cli.network.table import BUILT_IN, Role, find_line
 
 NEAR = 0.75  # of difflib, for a suggestion; chosen
+MOST_GUESSES = 100  # unknown keys of a file for which a right one is looked for; more are no slips
 FEW = 3  # misplaced keys of one mapping that are told one by one; chosen
 SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 EXCERPT = 3  # sections of the top level that a text lacks: from here on it is an excerpt, no config; chosen
@@ -71,7 +73,7 @@ class Problem:
     source="presets/options: the trainers' own structs, or what their code reads",
     fixable=True,
     bad=redux("warm_up_iter: 1000"),
-    at="10:3",
+    at="9:3",
     good=redux("warmup_iter: 1000"),
 )
 @rule(
@@ -84,7 +86,7 @@ class Problem:
     trainer="BasicSR",
     bad=basicsr(top="datasets:\n  val: {name: Val, type: SingleImageDataset, use_shuffle: true, dataroot_lq: images, "
     "io_backend: {type: disk}}"),
-    at="5:48",
+    at="5:46",
     good=basicsr(),
 )  # fmt: skip
 @rule(
@@ -95,7 +97,7 @@ class Problem:
     why="The trainer ends where it reads the value, or where it first reckons with it.",
     source="presets/options",
     bad=redux("ema_decay: often"),
-    at="10:14",
+    at="9:14",
     good=redux("ema_decay: 0.999"),
 )
 @rule(
@@ -106,7 +108,7 @@ class Problem:
     why="The trainer takes one of a few words here and ends at any other.",
     source="presets/options: declared, or refused in the code of what is built",
     bad=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l3}"),
-    at="7:53",
+    at="7:54",
     good=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l2}"),
 )
 @rule(
@@ -128,7 +130,7 @@ class Problem:
     why="The trainer ends where it reads it: at once, or at the first step that needs it.",
     source="presets/options",
     bad=redux("scheduler: {type: MultiStepLR, gamma: 0.5}"),
-    at="10:3",
+    at="9:3",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000], gamma: 0.5}"),
 )
 @rule(
@@ -141,7 +143,7 @@ class Problem:
     "warning, since you may have added it.",
     source="presets/options: the trainers' registries",
     bad=redux("scheduler: {type: MultiStepsLR, milestones: [20000]}"),
-    at="10:21",
+    at="9:21",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000]}"),
 )
 def option_findings(checked: Checked) -> Iterator[Finding]:
@@ -216,6 +218,7 @@ class _Walk:
         self.document = checked.document
         self.options = options
         self.problems: list[Problem] = []
+        self.guesses = 0
 
     # --- notes ---
 
@@ -242,15 +245,17 @@ class _Walk:
         missing = [key for key in required if key not in pairs or self.left_out(pairs[key].value)]
         told: set[str] = set()  # missing keys that stand there misspelt
         for key, pair in pairs.items():
+            if key == BLOCK_KEY:  # told by the checks of the block
+                continue
             known = properties[key] if key in properties else self.by_pattern(schema, key)
-            if known is not None:
+            if known is not None and (key != BLOCK_KEY or isinstance(self.document.follow(pair.value), MappingNode)):
                 self.value(pair.value, known, f"{path}.{key}".strip("."), self.place(pair.key))
             elif self.unknown(key, schema, typed) and isinstance(pair.key, ScalarNode):
                 told |= self.unknown_key(pair.key, pair.value, schema, path, [*pairs], missing, typed)
         self.names(schema, pairs)
         missing = [key for key in missing if key not in told]
         if not path and len(missing) >= EXCERPT:
-            return
+            missing = [key for key in missing if key == "scale"]
         for key in missing:
             alike = next((pairs[one] for names in SAME_OPTION if key in names for one in names if one in pairs), None)
             self.missing(key, path, self.place(alike.key) if alike else at or self.checked.config.place, typed)
@@ -285,7 +290,7 @@ class _Walk:
         return more if isinstance(more, dict) else None
 
     def unknown(self, key: str, schema: Schema, typed: str | None) -> bool:
-        if key == BLOCK_KEY or key == "<<":  # told by the checks of the block
+        if key == "<<":
             return False
         if typed:
             return True
@@ -320,7 +325,10 @@ class _Walk:
             self.note("option-ignored", "info", message, "Remove it.", self.place(key))
             return set()
         free = [one for one in schema.get("properties", {}) if one not in present]
-        right, sure = self.meant(name, free, missing, typed is not None)
+        self.guesses += 1
+        right, sure = (
+            self.meant(name, free, missing, typed is not None) if self.guesses <= MOST_GUESSES else (None, False)
+        )
         ends = self.options.refuses and schema.get("unknown") != "ignored"
         if typed:
             ends = not swallowed
@@ -359,7 +367,9 @@ class _Walk:
     def owner(self, name: str) -> str | None:
         """Another trainer that knows a key."""
         others = (options_of(layout.trainer) for layout in TRAINERS)
-        return next((one.trainer for one in others if one and one is not self.options and name in one.sections_of), None)
+        return next(
+            (one.trainer for one in others if one and one is not self.options and name in one.sections_of), None
+        )
 
     def elsewhere(self, name: str, typed: str | None) -> str:
         """Where a key that does not belong here does."""
@@ -448,7 +458,9 @@ class _Walk:
         shown = _shown(node, value)
         if choices and (not kinds or isinstance(value, str)):
             near = _nearest(str(value), [str(one) for one in choices], 0.6)
-            deed = self.says(f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path)
+            deed = self.says(
+                f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path
+            )
             fix = f"Did you mean `{near}`? Known: {_listed(choices)}." if near else f"Known: {_listed(choices)}."
             self.note("option-choice", "error", f"`{path}` is {shown}. {deed}", fix, self.place(node))
             return
@@ -473,7 +485,7 @@ class _Walk:
             ("exclusiveMaximum", lambda bound: value >= bound, "below"),
         ):
             bound = schema.get(word, whole.get(word))
-            if bound is not None and wrong(bound):
+            if bound is not None and wrong(bound):  # type: ignore[no-untyped-call]
                 message = f"`{path}` should be {sign} {bound:g}; found {value:g}."
                 self.note("option-range", "error", message, f"Write a number {sign} {bound:g}.", self.place(node))
 
@@ -527,10 +539,12 @@ class _Walk:
         what = WHAT_IS_NAMED[registry]
         near = _nearest(name, entries, NEAR)
         other = None if near else self.of_another(registry, name)
-        if registry == "networks" and (near is None or self.checked.network or self.of_another(registry, name)):
+        if registry == "networks" and (near is None or self.built_elsewhere(name)):
             return None  # told by whoever tries to build it
         deed = f"There is no {what} `{name}` in {self.options.trainer}"
-        ends = "The first validation ends with a KeyError." if registry == "metrics" else f"{self.options.trainer} ends."
+        ends = (
+            "The first validation ends with a KeyError." if registry == "metrics" else f"{self.options.trainer} ends."
+        )
         if near:
             self.note("type-unknown", "error", f"{deed}. {ends}", f"Did you mean `{near}`?", self.place(node))
         elif other:
@@ -542,12 +556,20 @@ class _Walk:
             self.note("type-unknown", "warning", message, f"Known: {_listed(entries)}.", self.place(node))
         return None
 
+    def built_elsewhere(self, name: str) -> bool:
+        """Whether autocal itself, or another trainer, has an architecture of that name."""
+        if self.checked.network is not None or self.of_another("networks", name):
+            return True
+        roles: tuple[Role, ...] = ("generator", "discriminator")
+        return any(find_line(home, name, role) for home in (None, BUILT_IN) for role in roles)
+
     def of_another(self, registry: str, name: str) -> str | None:
         for layout in TRAINERS:
             other = options_of(layout.trainer)
-            if other is not None and other is not self.options and registry in other.registries:
-                if other.entry(registry, name) is not None:
-                    return other.trainer
+            if other is None or other is self.options or registry not in other.registries:
+                continue
+            if other.entry(registry, name) is not None:
+                return other.trainer
         return None
 
     def accepts(self, node: Node, schema: Schema) -> bool:

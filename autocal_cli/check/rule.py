@@ -20,7 +20,6 @@ FAMILIES = (
     "trainer",
     "dataset",
     "files",
-    "logs",
     "probe",
     "commands",
 )
@@ -68,14 +67,14 @@ def rule(
     trainer: str | None = None,
     fixable: bool = False,
 ) -> Callable[[Check], Check]:
-    """Writes the text of a finding down beside the function that finds it: `autocal rule` and the docs read it there.
+    """Writes the text of a finding down beside the function that finds it: `explain CODE` and the docs read it there.
 
     `bad` and `good` begin after their first line break.
     """
     if code in RULES:
         raise ValueError(f"The finding {code} is described twice.")
     examples = [text.removeprefix("\n") if text else None for text in (bad, good)]
-    RULES[code] = Rule(code, family, title, severity, why, source, *examples, at, when, trainer, fixable)
+    RULES[code] = Rule(code, family, title, severity, why, source, examples[0], examples[1], at, when, trainer, fixable)
     return lambda check: check
 
 

@@ -76,7 +76,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     why="The rate was to fall there; the run ends before it.",
     source="torch.optim.lr_scheduler.MultiStepLR",
     bad=redux("scheduler: {type: MultiStepLR, milestones: [20000, 60000]}"),
-    at="10:46",
+    at="9:46",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000]}"),
 )
 @rule(
@@ -89,7 +89,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     source="published configs of this family: milestones of 40,000 to 60,000 in a run of 400,000, an eighth of the "
     "rate for 86% of it. The bounds, a quarter by a fifth of the run or an eighth by a third, are chosen",
     bad=redux("scheduler: {type: MultiStepLR, milestones: [2000, 3000, 4000], gamma: 0.5}"),
-    at="10:46",
+    at="9:46",
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000, 36000], gamma: 0.5}"),
 )
 @rule(
@@ -100,7 +100,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     why="The rate of CosineAnnealingLR rises again after T_max; with a T_max far beyond the run it hardly falls.",
     source="torch.optim.lr_scheduler.CosineAnnealingLR",
     bad=redux("scheduler: {type: CosineAnnealingLR, T_max: 4000}"),
-    at="10:47",
+    at="9:47",
     good=redux("scheduler: {type: CosineAnnealingLR, T_max: 40000}"),
 )
 @rule(
@@ -114,7 +114,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     "torch.optim.lr_scheduler.OneCycleLR",
     trainer="BasicSR",
     bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [10000, 10000], restart_weights: [1, 1]}"),
-    at="7:57",
+    at="7:56",
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
@@ -126,7 +126,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
     source="BasicSR and traiNNer-redux: CosineAnnealingRestartLR",
     trainer="BasicSR",
     bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1]}"),
-    at="7:90",
+    at="7:89",
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
@@ -134,10 +134,11 @@ def rates(checked: Checked) -> Iterator[Finding]:
     "training",
     title="A schedule on an optimiser that needs none",
     severity="warning",
-    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate away from them.",
+    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate "
+    "away from them.",
     source="Defazio et al. 2024, The Road Less Scheduled (arXiv 2405.15682)",
     bad=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}", "scheduler: {type: MultiStepLR, milestones: [20000]}"),
-    at="10:3",
+    at="9:3",
     good=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}"),
 )
 def schedule(checked: Checked) -> Iterator[Finding]:
@@ -189,9 +190,7 @@ def _milestones(checked: Checked, options: Mapping[str, Value], total: int) -> I
     yield from _early(checked, options, "multisteplr", total, place)
 
 
-def _early(
-    checked: Checked, options: Mapping[str, Value], kind: str, total: int, place: object
-) -> Iterator[Finding]:
+def _early(checked: Checked, options: Mapping[str, Value], kind: str, total: int, place: object) -> Iterator[Finding]:
     by_fifth, by_third = (rate_left(options, kind, share * total) for share in (FIFTH, THIRD))
     if by_fifth is None or by_third is None or (by_fifth > 1 / 4 and by_third > 1 / 8):
         return
@@ -219,11 +218,16 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
         return
     periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
     if isinstance(weights, list) and periods and len(weights) != len(periods):
-        message = f"{len(periods)} periods and {len(weights)} restart_weights: the trainer asserts that they are as many."
+        message = (
+            f"{len(periods)} periods and {len(weights)} restart_weights: the trainer asserts that they are as many."
+        )
         place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
         yield Finding("periods-differ", "error", message, "Write one weight for each period.", place)
     if total and periods and sum(periods) < total:
-        message = f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}: it ends with an error there."
+        message = (
+            f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}: it ends with "
+            "an error there."
+        )
         place = checked.value_at((*SCHEDULER, "periods"))
         yield Finding("schedule-length", "error", message, f"Let them add up to {total}.", place)
 
@@ -236,7 +240,7 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
     why="The rate never reaches what was written for it.",
     source="a published config: a warm-up of 500,000 in a run of 400,000",
     bad=redux("warmup_iter: 50000"),
-    at="10:16",
+    at="9:16",
     good=redux("warmup_iter: 1000"),
 )
 @rule(
@@ -247,7 +251,7 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
     why="There is no metric and no image to judge the run by.",
     source="the trainers' loops: validation at multiples of val_freq",
     bad=redux(top="val: {val_enabled: true, save_img: true, val_freq: 50000}"),
-    at="3:54",
+    at="3:52",
     good=redux(top="val: {val_enabled: true, save_img: true, val_freq: 1000}"),
 )
 @rule(
@@ -270,7 +274,9 @@ def intervals(checked: Checked) -> Iterator[Finding]:
         warmup = checked.amount(*path)
         if warmup is not None and warmup >= total:
             message = f"`{'.'.join(path)}` is {warmup:,} and the run {total:,}: the rate never reaches its value."
-            yield Finding("warmup-beyond-run", "warning", message, "Write a few thousand at most.", checked.value_at(path))
+            yield Finding(
+                "warmup-beyond-run", "warning", message, "Write a few thousand at most.", checked.value_at(path)
+            )
     every = checked.amount("val", "val_freq")
     if every is not None and every > total and checked.option("val", "val_enabled") is not False:
         message = f"`val.val_freq` is {every:,.0f} and the run {total:,}: no validation ever runs."
@@ -278,7 +284,9 @@ def intervals(checked: Checked) -> Iterator[Finding]:
         yield Finding("validation-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
     every = checked.amount("logger", "save_checkpoint_freq")
     if every is not None and every > total:
-        message = f"`logger.save_checkpoint_freq` is {every:,.0f} and the run {total:,}: whatever ends it early takes all."
+        message = (
+            f"`logger.save_checkpoint_freq` is {every:,.0f} and the run {total:,}: whatever ends it early takes all."
+        )
         place = checked.value_at(("logger", "save_checkpoint_freq"))
         yield Finding("saving-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
@@ -113,3 +114,82 @@ def options_of(trainer: str) -> TrainerOptions | None:
         definitions=definitions,
         registries=data["registries"],
     )
+
+
+# The JSON schema of a whole config, for editors.
+
+
+def config_schema(options: TrainerOptions, block: Schema) -> Schema:
+    """JSON Schema (draft 2020-12) of a trainer's config, with the scheduling `block` in its place.
+
+    `typed` and `named` are written out: the arguments of each entry of a registry hold where its type is named. Types
+    are completed by an editor; where the trainer looks them up in any case, it takes them in any.
+    """
+    definitions = {name: _written_out(schema, options) for name, schema in options.definitions.items()}
+    for registry, entries in options.registries.items():
+        definitions[f"of {registry}"] = _by_type(entries, options)
+        definitions[f"name of {registry}"] = _names(entries, options)
+    definitions["block"] = {key: value for key, value in block.items() if not key.startswith("$")}
+    definitions.update(block.get("$defs", {}))
+    train = next(name for name in ("TrainOptions", "train") if name in definitions)
+    definitions[train]["properties"][BLOCK_KEY] = {"$ref": "#/$defs/block"}
+    for section in definitions.values():
+        for key, why in options.ignored.items():
+            if section.get("properties") and "io_backend" in section["properties"]:
+                section["properties"].setdefault(key, {"deprecated": True, "description": f"No effect: {why}."})
+    root = next(name for name, schema in options.definitions.items() if schema is options.root)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A training config of {options.trainer}",
+        "$comment": f"From {options.repository}, commit {options.commit}",
+        "$ref": f"#/$defs/{root}",
+        "$defs": definitions,
+    }
+
+
+def _written_out(schema: Any, options: TrainerOptions) -> Any:
+    """A schema without the words of ours."""
+    if isinstance(schema, list):
+        return [_written_out(one, options) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {
+        key: {name: _written_out(value, options) for name, value in inner.items()}
+        if key in ("properties", "patternProperties")
+        else _written_out(inner, options)
+        for key, inner in schema.items()
+        if key not in ("typed", "named", "unknown")
+    }
+    if "typed" in schema:
+        reference = {"$ref": f"#/$defs/of {schema['typed']}"}
+        kinds = made.pop("type", "object")
+        return {**made, "anyOf": [reference, {"type": "null"}]} if "null" in kinds else {**made, **reference}
+    if "named" in schema:
+        made["$ref"] = f"#/$defs/name of {schema['named']}"
+    return made
+
+
+def _names(entries: dict[str, Schema], options: TrainerOptions) -> Schema:
+    names = {"enum": sorted(entries)}
+    return names if options.case else {"anyOf": [names, {"type": "string"}]}
+
+
+def _by_type(entries: dict[str, Schema], options: TrainerOptions) -> Schema:
+    """A mapping with a `type`, and the arguments that each type takes."""
+    rules = []
+    for name, entry in entries.items():
+        one = {"const": name} if options.case else {"pattern": _any_case(name)}
+        arguments = {**entry, "properties": {"type": True, **entry.get("properties", {})}}
+        arguments.setdefault("additionalProperties", False)
+        rules.append({"if": {"properties": {"type": one}, "required": ["type"]}, "then": arguments})
+    kinds = _names(entries, options)
+    return {"type": "object", "required": ["type"], "properties": {"type": kinds}, "allOf": rules}
+
+
+def _any_case(name: str) -> str:
+    """A pattern for a name in any case.
+
+    >>> _any_case("l1")
+    '^[Ll]1$'
+    """
+    return "^" + "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else one for one in name) + "$"

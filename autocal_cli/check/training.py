@@ -33,7 +33,7 @@ OPTIM_D = "optim_d: {type: AdamW, lr: 0.0001}"
     "and it is the average that is validated and saved.",
     source="ema_pytorch, torch.optim.swa_utils.get_ema_multi_avg_fn, BasicSR's model_ema",
     bad=redux("ema_decay: 1.0"),
-    at="10:14",
+    at="9:14",
     good=redux("ema_decay: 0.999"),
 )
 def ema_decay(checked: Checked) -> Iterator[Finding]:
@@ -54,7 +54,8 @@ def ema_decay(checked: Checked) -> Iterator[Finding]:
     title="The LDL loss without an average",
     severity="error",
     why="It compares the output with that of the averaged network; without one the trainer ends at the first step.",
-    source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, models/esrgan_model.py",
+    source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, "
+    "models/esrgan_model.py",
     bad=redux("losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}"),
     at="8:7",
     good=redux(
@@ -76,9 +77,11 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
     "training",
     title="Adversarial training without a pretrained start",
     severity="warning",
-    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the adversarial loss drives "
+    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the "
+    "adversarial loss drives "
     "noise into images that the other losses have not shaped. The published recipes pretrain without it.",
-    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network first; neosr #83",
+    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network "
+    "first; neosr #83",
     bad=redux(GAN, OPTIM_D, top="network_d: {type: dunet}"),
     at="9:7",
     good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: x2_compact.pth}"),
@@ -109,7 +112,9 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         return
     message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
     fix = "Train with the other losses first, and name that checkpoint."
-    yield Finding("gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place)
+    yield Finding(
+        "gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place
+    )
 
 
 @rule(
@@ -133,7 +138,8 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
     "training",
     title="An adversarial loss that the model does not read",
     severity="warning",
-    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no effect and no message.",
+    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no "
+    "effect and no message.",
     source="BasicSR, models/sr_model.py, realesrnet_model.py: neither asks for gan_opt",
     trainer="BasicSR",
     bad=basicsr("gan_opt: {type: GANLoss, gan_type: vanilla, loss_weight: 0.1}", "optim_d: {type: Adam, lr: 0.0001}",
@@ -184,7 +190,10 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
         wanted = discriminator.arguments.get("input_size", 128)
         for section in checked.config.datasets:
             if section.trains and section.gt_size and section.gt_size != wanted:
-                message = f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the first step."
+                message = (
+                    f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the "
+                    "first step."
+                )
                 fix = f"Take a crop of {wanted}, or write `input_size: 256` with one of 256."
                 yield Finding("discriminator-input", "error", message, fix, section.crop_place)
 
@@ -196,7 +205,8 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
     severity="warning",
     why="Without use_amp the run is in fp32: slower, and with twice the memory. neosr ends instead, so that it is an "
     "error there.",
-    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; neosr, train.py",
+    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; "
+    "neosr, train.py",
     bad=redux(top="use_amp: false\namp_bf16: true"),
     at="4:11",
     good=redux(top="use_amp: true\namp_bf16: true"),
@@ -207,7 +217,9 @@ def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
     key = "bfloat16" if ends else "amp_bf16"
     if checked.option(key) is True and checked.option("use_amp") is not True:
         severity: Severity = "error" if ends else "warning"
-        message = f"`{key}` has no effect without `use_amp`" + (", and neosr ends." if ends else ": the run is in fp32.")
+        message = f"`{key}` has no effect without `use_amp`" + (
+            ", and neosr ends." if ends else ": the run is in fp32."
+        )
         yield Finding("bf16-without-amp", severity, message, "Write `use_amp` true.", checked.value_at((key,)))
 
 
@@ -221,11 +233,11 @@ AUTOMATIONS = ("train", "training_automations")
     severity="warning",
     why="The fork fetches its automations by the names of their classes and runs those that are `enabled`; under any "
     "other name one is built and never asked, and early stopping waits for a metric that no validation gives.",
-    source="delafer/traiNNer-redux, models/base_model.py: `automations.get(\"IntelligentEarlyStopping\")`; published "
+    source='delafer/traiNNer-redux, models/base_model.py: `automations.get("IntelligentEarlyStopping")`; published '
     "configs with snake_case names",
     trainer="traiNNer-redux-fork",
     bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
-    at="12:5",
+    at="11:5",
     good=redux("training_automations:\n    enabled: true\n    AdaptiveGradientClipping: {enabled: true}"),
 )
 @rule(
@@ -237,10 +249,11 @@ AUTOMATIONS = ("train", "training_automations")
     source="published configs: a patience of 10,000 with a validation every 1,000 iterations; "
     "delafer/traiNNer-redux, utils/training_automations.py",
     trainer="traiNNer-redux-fork",
-    bad=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
+    bad=redux("training_automations:\n    enabled: true\n"
+              "    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
-    at="13:56",
+    at="12:57",
     good=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
                top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
                "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
@@ -273,7 +286,9 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
         return
     if checked.option("val", "val_enabled") is False or checked.option("val", "metrics_enabled") is False:
         message = "IntelligentEarlyStopping waits for a metric, and no validation gives one."
-        yield Finding("automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path))
+        yield Finding(
+            "automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path)
+        )
     total, every = checked.config.total_iter, checked.amount("val", "val_freq")
     for key in ("patience", "max_no_improvement"):
         patience = checked.amount(*path, key)
@@ -296,7 +311,7 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
     "while it is still near 0, and never again.",
     source="traiNNer-redux, models/sr_model.py, and arithmetic: (threshold - 1) / (1 - decay) + 1 times the average",
     bad=redux(GAN, OPTIM_D, "adaptive_d: true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
-    at="13:15",
+    at="12:15",
     good=redux(
         GAN, OPTIM_D, "adaptive_d: true", "adaptive_d_threshold: 1.0002", "adaptive_d_ema_decay: 0.999",
         top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}",
@@ -312,7 +327,8 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     times = 1 + (threshold - 1) / (1 - decay) if decay < 1 else float("inf")
     if times > 5:  # a loss rarely grows fivefold within a step; chosen
         message = (
-            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, decay {decay:g}): "
+            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, "
+            f"decay {decay:g}): "
             "in the first steps only."
         )
         fix = f"Write adaptive_d_threshold: {1 + 0.2 * (1 - decay):g}, which acts at 1.2 times the average."
@@ -325,10 +341,10 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     title="A block that nothing was chosen for",
     severity="warning",
     why="Without `auto_calibrate` the scheduler runs at its own defaults, which fit no network in particular.",
-    source="published configs: a heading \"with auto-calibration\" over a block of `enabled: true` alone",
+    source='published configs: a heading "with auto-calibration" over a block of `enabled: true` alone',
     trainer="traiNNer-redux-fork",
     bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
-    at="10:3",
+    at="9:3",
     good=redux("dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true"),
 )
 def block_not_calibrated(checked: Checked) -> Iterator[Finding]:

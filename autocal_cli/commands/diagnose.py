@@ -40,7 +40,7 @@ def diagnose(
     """Say what happened in a training: is the GAN healthy, what went wrong first, which checkpoint to keep, what next.
 
     Reads what the trainer wrote (text logs, TensorBoard events, the scheduler's own events), joined over resumes, of
-    traiNNer-redux and its fork, BasicSR, Real-ESRGAN and neosr; also while the run is going on. `autocal rule CODE`
+    traiNNer-redux and its fork, BasicSR, Real-ESRGAN and neosr; also while the run is going on. `autocal explain CODE`
     explains a code. Exit code 1: an error was found; 2: no run could be read.
     """
     from autocal_cli.report.console import show, write

@@ -115,9 +115,14 @@ def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.check.catalogue import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import write
+    from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import dump, plain
 
-    rules = list(load_catalogue().values()) if code == ALL_CODES else [find_rule(code)]
+    of_runs = training_rules()
+    if code == ALL_CODES:
+        rules = [*load_catalogue().values(), *of_runs.values()]
+    else:
+        rules = [of_runs.get(code) or find_rule(code)]
     if as_json:
         write(dump({"rules": plain(rules)}).encode())
     else:

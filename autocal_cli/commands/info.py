@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +24,15 @@ def schema(
         bool,
         typer.Option("--strict", help="Refuse keys that autocal does not know, so that editors mark misspelt ones."),
     ] = False,
+    trainer: Annotated[
+        str | None,
+        typer.Option(
+            "--trainer", metavar="NAME", help="The schema of a whole config of this trainer, every key of it."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
 ) -> None:
-    """Print the JSON schema (draft 2020-12) of the block train.dynamic_loss_scheduling.
+    """Print the JSON schema (draft 2020-12) of the block train.dynamic_loss_scheduling, or of a trainer's whole config.
 
     By it an editor completes and checks the block. Keys that autocal does not know are allowed, as calibrate keeps
     them, unless --strict.
@@ -37,11 +43,22 @@ def schema(
     from autocal_cli.report.json import json_text
     from autocal_cli.workflow.output import write_schema
 
-    text = json_text(json_schema(load_presets(), config, strict))
+    schema = json_schema(load_presets(), config, strict)
+    text = json_text(schema if trainer is None else _of_trainer(trainer, schema))
     if out and str(out) != "-":
         write_schema(out.expanduser(), text, force)
     else:
         write(text.encode())
+
+
+def _of_trainer(name: str, block: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a whole config. Raises AutocalError where no trainer of that name is known."""
+    from autocal_cli.check.trainer_options import config_schema, options_of
+    from autocal_cli.config.trainers import trainer_named
+
+    options = options_of(trainer_named(name).trainer)
+    assert options is not None  # every trainer with a layout has its options in presets/options
+    return config_schema(options, block)
 
 
 def networks(

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from autocal_cli.config.loading import Problem, read_block, read_training_config
 from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.toml import TomlDocument, parse_toml, plan_toml_patch, toml_text_without, verify_toml
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
-from autocal_cli.config.yaml.document import ConfigDocument, decode, is_toml, parse_yaml
+from autocal_cli.config.yaml.document import BOM, ConfigDocument
 from autocal_cli.config.yaml.edit import Patch, inverse, plan_yaml_patch, splice, yaml_text_without
+from autocal_cli.config.yaml.parsing import parse_yaml
 from autocal_cli.config.yaml.verify import verify_yaml
 from autocal_cli.errors import AutocalError, Place, VerificationError
 
@@ -94,6 +96,32 @@ def parse_document(raw: bytes, path: str) -> ConfigDocument:
     """
     text, bom = decode(raw, path)
     return parse_toml(text, bom, path) if is_toml(text, path) else parse_yaml(text, bom, path)
+
+
+MAX_BYTES = 1024 * 1024  # the largest of 1,700 real option files has 15 KB
+_LOOKS_LIKE_TOML = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\[[^\]\n,]+\]|[\w"'. -]+=)""")
+
+
+def decode(raw: bytes, path: str) -> tuple[str, bool]:
+    """The text without its byte order mark, and whether it had one. Raises AutocalError."""
+    if len(raw) > MAX_BYTES:
+        raise AutocalError(f"The file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read.", place=Place(path))
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise AutocalError(
+            f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
+        ) from None
+    return text.removeprefix(BOM), text.startswith(BOM)
+
+
+def is_toml(text: str, path: str) -> bool:
+    """Whether a config is TOML: by its file's ending, else by its first line that is neither blank nor a comment."""
+    ending = PurePath(path).suffix.lower()
+    if ending in (".toml", ".yml", ".yaml"):
+        return ending == ".toml"
+    return _LOOKS_LIKE_TOML.match(text) is not None
 
 
 def plan_patch(

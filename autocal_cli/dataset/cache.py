@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from autocal_cli.dataset.decode import Wanted, WorkingImage
-from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
+from autocal_cli.dataset.facts import FACTS_VERSION
 from autocal_cli.dataset.files import ImageSource, ListedFile
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import FileIssue, ImageFacts
+from autocal_cli.dataset.model import FileIssue, ImageFacts, Traces
 from autocal_cli.dataset.workers import look_ahead
 from autocal_cli.errors import AutocalError
 
@@ -127,16 +127,12 @@ def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | Non
     if folder is None:
         yield None
         return
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{_facts_version(wanted) if wanted.facts else 0}")
+    facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"  # the sharpness depends on the crop
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}")
     try:
         yield cache
     finally:
         cache.close()
-
-
-def _facts_version(wanted: Wanted) -> str:
-    """What else the facts depend on stands in it too: the crop for sharpness, and whether there is a hash library."""
-    return f"{FACTS_VERSION}.crop{wanted.native_crop}{'hashed' if has_perceptual_hash() else ''}"
 
 
 def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:
@@ -187,7 +183,7 @@ def from_text(text: str) -> WorkingImage:
         thumbnail=_NO_PIXELS,
         width=width,
         height=height,
-        facts=None if facts is None else ImageFacts(**facts),
+        facts=None if facts is None else ImageFacts(**{**facts, "traces": Traces(**facts["traces"])}),
         raw=tuple(raw),
         traits=tuple(traits),
         path=path,

@@ -8,6 +8,7 @@ import os
 import random
 import struct
 import threading
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
@@ -34,6 +35,7 @@ LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memo
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF", "PPM", "DIB", "JPEG2000")
 
 _one_large_at_a_time = threading.Lock()
+_one_read_at_a_time = threading.Lock()
 Image.init()  # registers every format, here once rather than in the workers all together
 
 
@@ -53,6 +55,7 @@ class WorkingImage:
     raw: tuple[float, float, float] | None = None
     traits: tuple[str, ...] = ()
     path: str = ""
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,13 @@ class Cut:
 class Wanted:
     """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
 
-    An image of more than `max_pixels` is refused.
+    An image of more than `max_pixels` is refused. `gentle`: files are read one at a time, the disk idle half the time.
     """
 
     max_pixels: int = MAX_PIXELS
     facts: bool = False
     native_crop: int = NATIVE_CROP
+    gentle: bool = False
 
 
 PIXELS_ONLY = Wanted()
@@ -114,12 +118,21 @@ def read_rgb(source: ImageSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
 def _read(source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
     name = printable(source)
     with open_image(source) as opened:
-        data = opened.read(MOST_BYTES + 1)
+        data = _gently(opened) if wanted.gentle else opened.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             data = b""
             opened.seek(0)
         with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
             return _decoded(image, file, data, name, wanted, cut)
+
+
+def _gently(opened: IO[bytes]) -> bytes:
+    """The content, while no other file is read, and then a pause of the same length, one second at most."""
+    with _one_read_at_a_time:
+        started = time.monotonic()
+        data = opened.read(MOST_BYTES + 1)
+        time.sleep(min(1.0, time.monotonic() - started))
+    return data
 
 
 def _decoded(
@@ -136,10 +149,13 @@ def _decoded(
         rgb = to_rgb(pixels)
         upright = native[::-1] if is_turned(pixels) else native
         result = _working_image(rgb, upright)
-        result = replace(result, traits=traits_of(pixels), path=name)
+        result = replace(result, traits=traits_of(pixels), path=name, file_bytes=len(data))
         if wanted.facts:
             whole = rgb if image.size == native else _decoded_whole(file, name)
-            result = replace(result, facts=gather_facts(name, file, whole, result.working, wanted.native_crop))
+            result = replace(
+                result,
+                facts=gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data),
+            )
         return result if cut is None else _cut(result, rgb, cut)
 
 

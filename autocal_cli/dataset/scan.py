@@ -54,6 +54,7 @@ def scan(
     batch_size: int = BATCH_SIZE,
     max_pixels: int = MAX_PIXELS,
     native_crop: int = NATIVE_CROP,
+    gentle: bool = False,
     on_progress: Callable[[ScanProgress], None] | None = None,
     on_measured: MeasuredCallback | None = None,
     cache_folder: Path | None = None,
@@ -64,7 +65,8 @@ def scan(
     The images are those under the roots, or with `names` those so named below them; the processes that torchrun
     started share them. The result, `seconds` aside, depends on files, seed, tolerance, `images` and `crops` alone.
     `on_measured` gets each image (or crop) that was read, with the image's facts; its native sharpness is taken on
-    crops of `native_crop` pixels. What was measured of whole images is kept in `cache_folder` and not read again; then
+    crops of `native_crop` pixels. A `gentle` scan reads one file at a time, with pauses, and all of a folder in order.
+    What was measured of whole images is kept in `cache_folder` and not read again; then
     an image comes without its pixels. A file that cannot be read becomes a failure in the record and stops nothing;
     nothing is ever written to the roots. Raises AutocalError when a root is missing or holds no image, when no image
     can be read, and for a device or cache that cannot be used.
@@ -76,7 +78,7 @@ def scan(
     sample = Sample(listing, goal, on_measured)
     threads = workers or default_workers()
     computing = choose_device(device, goal.expected(len(listing.files)), threads)
-    reader = Reader(computing, Wanted(max_pixels, on_measured is not None, native_crop), threads, batch_size)
+    reader = Reader(computing, Wanted(max_pixels, on_measured is not None, native_crop, gentle), threads, batch_size)
     with warnings.catch_warnings(), all_ranks() as ranks:
         warnings.filterwarnings("ignore", module="PIL")
         with _reading(listing, goal, seed, ranks, reader, cache_folder) as reads:
@@ -115,7 +117,8 @@ def _reading(
     """This rank's share of the images, or crops, measured, in the order of the sample."""
     files = listing.files
     if goal.crops is None:
-        order = ranks.share(sample_order(len(files), seed), CHECK_EVERY)
+        in_order = reader.wanted.gentle and goal.reads_all
+        order = ranks.share(range(len(files)) if in_order else sample_order(len(files), seed), CHECK_EVERY)
         chosen = (files[i] for i in order)
         with reading_images(reader.read, chosen, cache_folder, reader.wanted, reader.workers, reader.measured) as reads:
             yield reads
@@ -182,7 +185,7 @@ class ScanProgress:
     """Where a scan stands: files, or crops, `done` (`failed` among them) out of `found`, and how sure the means are.
 
     `half_width` is the widest of the 95% intervals, halved; None before the first images were measured. While the
-    folders are `listing`, `found` still grows.
+    folders are `listing`, `found` still grows. `read_bytes` were read of files, not known from the cache.
     """
 
     done: int
@@ -190,6 +193,7 @@ class ScanProgress:
     found: int
     half_width: float | None
     listing: bool = False
+    read_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,10 @@ class Goal:
     tolerance: float | None
     images: int | None = None
     crops: TrainingCrops | None = None
+
+    @property
+    def reads_all(self) -> bool:
+        return self.tolerance is None and self.images is None and self.crops is None
 
     def expected(self, files: int) -> int:
         """About how many images, or crops, will be read of so many files."""
@@ -219,7 +227,7 @@ class Sample:
         self.read = 0
         self._listing, self._goal, self._reference = listing, goal, load_reference()
         self._on_measured = on_measured
-        self._taken = 0
+        self._taken = self._bytes = 0
         self._drawn: set[str] = set()  # images behind crops, by name, which may be drawn again
         self._unscored: list[WorkingImage] = []
         self._raw: list[Values] = []
@@ -237,6 +245,7 @@ class Sample:
             self.failures.extend([result] if is_new else [])
         else:
             self._unscored.append(result)
+            self._bytes += result.file_bytes
             self.read += is_new
             if result.traits and is_new:
                 found = (Sighting(trait, 1, result.path) for trait in result.traits)
@@ -253,9 +262,9 @@ class Sample:
     def progress(self) -> ScanProgress:
         half_width = float(self._tally.half_widths(self.population).max()) if self._tally.count else None
         if self.crops:
-            return ScanProgress(self._taken, len(self.failures), self.items, half_width)
+            return ScanProgress(self._taken, len(self.failures), self.items, half_width, read_bytes=self._bytes)
         done = self._taken + len(self._listing.failures)
-        return ScanProgress(done, len(self.failures), self._listing.found, half_width)
+        return ScanProgress(done, len(self.failures), self._listing.found, half_width, read_bytes=self._bytes)
 
     def summary(self) -> Summary | None:
         """What was read says of the whole; None where nothing could be."""

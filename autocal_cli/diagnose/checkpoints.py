@@ -1,12 +1,12 @@
-"""Which checkpoint to keep, by validation metrics and their noise; what cannot be told from it; since when nothing gains.
+"""Which checkpoint to keep, by validation metrics and their noise, and what cannot be told from it.
 
     m(i)   a metric at validation i; noise s from its second differences (series.noise_of)
-    M(i)   the mean of m(i-1), m(i), m(i+1), so that one lucky validation does not choose; its error is s / sqrt(3)
+    M(i)   the mean of m(i-1), m(i), m(i+1), lest one lucky validation choose; its error is s / sqrt(3)
     tied   M(i) and M(best) differ by less than 2 s sqrt(2/3), in every metric that chooses
 
-Metrics of likeness (PSNR, SSIM) cannot choose among checkpoints of an adversarial training: they reward the one that the
-adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged the
-newest checkpoint from before the first fault is kept.
+Metrics of likeness (PSNR, SSIM) cannot choose among checkpoints of an adversarial training: they reward the one that
+the adversarial loss touched least (Blau and Michaeli 2018). There perceptual metrics choose, and where none is logged
+the newest checkpoint from before the first fault is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autocal_cli.diagnose.model import Checkpoint, Choice, JudgedCheckpoint, MetricNoise, RunLog, Validation
-from autocal_cli.diagnose.series import noise_of, smooth
+from autocal_cli.diagnose.series import noise_of, smooth, within
 
 LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "ilniqe", "piqe", "dbl")
 FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")
@@ -79,7 +79,7 @@ def metric_series(validations: Sequence[Validation]) -> tuple[MetricSeries, ...]
     for one in validations:
         for metric, value in one.metrics.items():
             if math.isfinite(value):
-                found.setdefault((one.dataset, metric), []).append((one.iteration, value))
+                found.setdefault((one.dataset, metric), []).append((one.iteration, within(value)))
     series = []
     for (dataset, metric), points in found.items():
         iterations, values = zip(*points, strict=True)

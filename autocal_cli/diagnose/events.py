@@ -1,12 +1,12 @@
 """TensorBoard event files, read without tensorboard: scalars alone.
 
 A file is a row of records, each a length (8 bytes, little endian), its checksum (4), the message, its checksum (4).
-A message is a protocol buffer `Event`: step = 2, summary = 5; a summary's value = 1 has tag = 1, simple_value = 2 (float)
-or tensor = 8, whose floats stand in tensor_content = 4 or float_val = 5, doubles in 6.
+A message is a protocol buffer `Event`: step = 2, summary = 5; a summary's value = 1 has tag = 1, simple_value = 2
+(float) or tensor = 8, whose floats stand in tensor_content = 4 or float_val = 5, doubles in 6.
 Field numbers: tensorflow/core/util/event.proto, framework/summary.proto, framework/tensor.proto.
 
-The checksums (CRC-32C, which the standard library has not) are passed over: a length that does not fit or a message that
-cannot be taken apart ends the reading.
+The checksums (CRC-32C, which the standard library has not) are passed over: a length that does not fit or a message
+that cannot be taken apart ends the reading.
 """
 
 from __future__ import annotations

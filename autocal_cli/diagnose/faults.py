@@ -1,74 +1,35 @@
 """What can be wrong in a run: one function a code, its meaning beside it. A `View` in, findings out; pure.
 
-Thresholds stand in one place each, with their source. A healthy run has nothing above `info`.
+Thresholds stand in one place each, with their source. A healthy run has nothing above `info`. What can be wrong between
+generator and discriminator stands in `adversarial.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import fmean, median, pstdev
 
 from autocal_cli.diagnose.checkpoints import MetricSeries
-from autocal_cli.diagnose.model import (
-    DATA_TIME,
-    LEARNING_RATE,
-    STEP_TIME,
-    TOTAL_LABEL,
-    Fault,
-    Health,
-    RunFinding,
-    RunLog,
+from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, RunFinding
+from autocal_cli.diagnose.series import last_stretch, noise_of, running_median, smooth
+from autocal_cli.diagnose.view import (
+    FEWEST_POINTS,
+    LEAST_LONG,
+    MOST_COST,
+    PIXEL,
+    View,
+    above_blind,
+    no_picture_since,
+    running,
 )
-from autocal_cli.diagnose.series import Reduced, decibels, last_stretch, noise_of, running_median, smooth
 from autocal_cli.errors import Severity
 
-Finder = Callable[["View"], Iterator[RunFinding]]
+Finder = Callable[[View], Iterator[RunFinding]]
 FAULTS: dict[str, Fault] = {}
 FINDERS: list[Finder] = []
-
-MOST_COST = 3.0  # dB; Blau and Michaeli 2018: perfect perceptual quality costs at most 3 dB of PSNR
-FEWEST_POINTS = 12  # logged points below which a course is not judged; chosen, untested
-LEAST_LONG = 500  # iterations in which a discriminator should have learnt something; see tests/cases_diagnose
-STRETCH = 0.2  # of the run: how long a state must have lasted to be named; chosen, untested
-
-PIXEL = ("l_pix", "l_g_pix", "l_g_l1", "l_g_charbonnier", "l_g_huber", "l_g_mse", "l_g_l2")
-SQUARED = ("l_g_mse", "l_g_l2")
-STATES = "autocal run TRAIN.py -opt CONFIG (weighs the adversarial loss by what it costs and what it still says)"
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """How well the discriminator tells real from generated, smoothed; and between which bounds that is healthy.
-
-    From `autocal/separation` where it was logged, else the advantage 1 - L_D / L_blind of the discriminator's loss over
-    that of one that cannot tell (vanilla: 2 log 2; hinge: 2; least squares: 1/2; half of it where it is halved).
-    """
-
-    name: str
-    label: str  # of the multiplied loss it belongs to
-    iterations: tuple[int, ...]
-    values: tuple[float, ...]
-    blind: float
-    awake: float
-    dominates: float
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A run as the finders see it: reduced tracks, metrics, and what was derived from both."""
-
-    log: RunLog
-    tracks: dict[str, Reduced]
-    metrics: tuple[MetricSeries, ...]
-    separation: Separation | None
-    fidelity: tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]  # name, iterations, dB on a scale of its own
-
-    def losses(self) -> list[Reduced]:
-        """The generator's losses without their sum, and the discriminator's."""
-        return [one for label, one in self.tracks.items() if label.startswith("l_") and label != TOTAL_LABEL]
 
 
 def fault(code: str, severity: Severity, title: str, rationale: str, source: str) -> Callable[[Finder], Finder]:
@@ -80,108 +41,6 @@ def fault(code: str, severity: Severity, title: str, rationale: str, source: str
         return find
 
     return register
-
-
-# What the finders look at.
-
-
-_BLIND = {"vanilla": 2 * math.log(2), "bce": 2 * math.log(2), "wgan_softplus": 2 * math.log(2), "hinge": 2.0,
-          "lsgan": 0.5, "mse": 0.5}  # fmt: skip
-
-
-def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | None:
-    """The discriminator's separation, or None where nothing that tells it was logged."""
-    own = tracks.get("autocal/separation")
-    if own and len(own) >= FEWEST_POINTS:
-        return Separation("separation", "l_g_gan", own.iterations, own.means, 0.3, 0.35, 0.98)
-    real, fake = tracks.get("l_d_real"), tracks.get("l_d_fake")
-    if real is None or fake is None or len(real) < FEWEST_POINTS or len(real) != len(fake):
-        return None
-    blind = _BLIND.get(log.facts.get("gan_type", "").lower()) or _guess(tracks, real, fake)
-    if blind is None:
-        return None
-    sums = [a + b for a, b in zip(real.means, fake.means, strict=True)]
-    if log.facts.get("model_type") in ("ESRGANModel", "RealESRGANRelativisticModel"):
-        blind /= 2.0  # BasicSR's ESRGANModel halves both parts
-    width = max(5, len(sums) // 12)
-    values = tuple(smooth([1.0 - value / blind for value in sums], width))
-    return Separation("advantage", "l_g_gan", real.iterations, values, 0.03, 0.05, 0.95)
-
-
-def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | None:
-    """The blind level of an unknown kind: the one whose formula, at the mean logits, lies nearest the logged losses."""
-    out_real, out_fake = tracks.get("out_d_real"), tracks.get("out_d_fake")
-    if out_real is None or out_fake is None or len(out_real) != len(real) or len(out_fake) != len(fake):
-        return None
-    formulas: dict[str, Callable[[float, float], float]] = {
-        "vanilla": lambda r, f: math.log1p(math.exp(-max(r, -50.0))) + math.log1p(math.exp(min(f, 50.0))),
-        "hinge": lambda r, f: max(0.0, 1.0 - r) + max(0.0, 1.0 + f),
-        "lsgan": lambda r, f: (r - 1.0) ** 2 + f**2,
-    }
-    rows = list(zip(real.means, fake.means, out_real.means, out_fake.means, strict=True))
-    errors = {
-        kind: median(abs(lr + lf - formula(r, f)) / (0.1 + lr + lf) for lr, lf, r, f in rows)
-        for kind, formula in formulas.items()
-    }
-    nearest = min(errors, key=lambda kind: errors[kind])
-    return _BLIND[nearest] if errors[nearest] < 0.25 else None
-
-
-def read_fidelity(
-    tracks: dict[str, Reduced], metrics: Sequence[MetricSeries]
-) -> tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]:
-    """Courses of fidelity in dB: PSNR of each data set, medians of three; without any, the pixel loss as -20 log10.
-
-    A logged pixel loss is that of other images each time (in BasicSR of one batch), so that it takes a mean of 15 points
-    at least (spread of one batch about 2.5 dB, of their mean 0.6).
-    """
-    courses = [
-        (f"PSNR ({one.judged.dataset})", one.iterations, tuple(running_median(one.values)))
-        for one in metrics
-        if one.judged.metric.lower().startswith("psnr") and len(one.values) >= 3
-    ]
-    if courses:
-        return tuple(courses)
-    for label in PIXEL:
-        one = tracks.get(label)
-        if one and len(one) >= 2 * FEWEST_POINTS and min(one.means) > 0.0:
-            factor, width = (0.5 if label in SQUARED else 1.0), max(15, len(one) // 12)
-            logs = [-factor * decibels(mean) for mean in one.means]
-            course, half = smooth(logs, width), width // 2
-            whole = slice(half, len(course) - half)  # means of full windows alone
-            courses.append((label, one.iterations[whole], tuple(course[whole])))
-    return tuple(courses)
-
-
-def lost_since(iterations: Sequence[int], values: Sequence[float], most: float) -> tuple[int, float] | None:
-    """Since which iteration a course lies more than `most` dB under the best before, to its end; and how far."""
-    best, depths = -math.inf, []
-    for value in values:
-        best = max(best, value)
-        depths.append(best - value)
-    start = last_stretch(depths, lambda depth: depth > most)
-    return None if start is None else (iterations[start], depths[-1])
-
-
-NO_PICTURE = 15.0  # dB; bilinear upscaling of photographs has 20 and more at any scale; chosen, untested
-
-
-def no_picture_since(view: View) -> tuple[int, str] | None:
-    """Since when, to the end, the output is no picture: by a pixel loss above what images in 0..1 allow, or by PSNR."""
-    found = []
-    for label in PIXEL:
-        one = view.tracks.get(label)
-        start = last_stretch(one.means, lambda value: value > 1.0) if one else None
-        if one and start is not None and len(one) - start >= 3:
-            evidence = f"{label} is {one.means[-1]:.3g}, and images in 0..1 cannot differ by more than 1"
-            found.append((one.iterations[start], evidence))
-    for metric in view.metrics:
-        if metric.judged.metric.lower().startswith("psnr"):
-            start = last_stretch(metric.values, lambda value: value < NO_PICTURE)
-            if start is not None and len(metric.values) - start >= 2:
-                evidence = f"PSNR ({metric.judged.dataset}) is {metric.values[-1]:.1f} dB: no picture"
-                found.append((metric.iterations[start], evidence))
-    return min(found) if found else None
 
 
 # The findings, the ones that stop a training first.
@@ -216,9 +75,7 @@ def find_non_finite(view: View) -> Iterator[RunFinding]:
         )
     parts += [found for found in [_before(view, first)] if found]
     crashed = any(event.kind == "error" for event in view.log.events)
-    rate = view.tracks.get(LEARNING_RATE)
-    lowered = f"a rate below {max(rate.means):.0e}" if rate and len(rate) else "a lower rate"
-    step = f"Go on from a checkpoint before {first:,} with {lowered}, grad_clip, and bf16 or no AMP"
+    step = f"{restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
     yield RunFinding(
         "non-finite", "error", first, loss, "; ".join(parts) + ("; the training ended of it" if crashed else ""),
@@ -236,192 +93,18 @@ def _before(view: View, iteration: int) -> str:
         usual = median(seen[:-3] or [0.0]) if len(seen) > 3 else 0.0
         if usual > 0.0:
             risen.append((max(seen[-3:]) / usual, label))
-    if not risen or max(risen)[0] < 5.0:
+    if not risen or max(risen)[0] < 10.0:
         return ""
     factor, label = max(risen)
     return f"{label} had risen {factor:.3g}-fold just before"
 
 
-@fault(
-    "collapsed",
-    "error",
-    "The generator collapsed",
-    "The discriminator no longer tells anything and fidelity is gone: what is trained from then on is noise. "
-    "No later checkpoint is worth keeping.",
-    "Real-ESRGAN #793; BasicSR #333",
-)
-def find_collapse(view: View) -> Iterator[RunFinding]:
-    if not view.log.adversarial:
-        return
-    gone = no_picture_since(view)
-    if gone:
-        yield RunFinding("collapsed", "error", gone[0], None, gone[1], _restart(view, gone[0]))
-        return
-    lost = _lost(view)
-    if lost is None:
-        return
-    name, since, depth = lost
-    blind = blind_since(view)
-    if blind is None and depth < 2.0 * MOST_COST:
-        return
-    also = f", and the discriminator is blind since {blind:,}" if blind is not None else ""
-    yield RunFinding(
-        "collapsed", "error", since, "l_g_gan", f"{name} lies {depth:.1f} dB under its best{also}",
-        f"Go back to a checkpoint before {since:,} and lower the adversarial weight tenfold, or {STATES}.",
-    )  # fmt: skip
-
-
-def _restart(view: View, since: int) -> str:
+def restart(view: View, since: int) -> str:
     rate = view.tracks.get(LEARNING_RATE)
     lower = f"a learning rate below {max(rate.means):.1g}" if rate and len(rate) else "a lower learning rate"
     if since <= view.log.first + 2 * view.log.interval:
         return f"Start anew with {lower} (templates have 1e-4 to 5e-4)."
     return f"Go back to a checkpoint before {since:,} with {lower}."
-
-
-@fault(
-    "fidelity-lost",
-    "error",
-    "More fidelity was lost than perception can be worth",
-    "Perfect perceptual quality costs at most 3 dB of the PSNR of the network that was trained for PSNR. "
-    "What fell by more since the adversarial phase began buys nothing.",
-    "Blau and Michaeli 2018, The perception-distortion tradeoff",
-)
-def find_fidelity_lost(view: View) -> Iterator[RunFinding]:
-    if not view.log.adversarial or any(True for _ in find_collapse(view)):
-        return
-    lost = _lost(view)
-    if lost:
-        name, since, depth = lost
-        yield RunFinding(
-            "fidelity-lost", "error", since, "l_g_gan",
-            f"{name} lies {depth:.1f} dB under its best; at most {MOST_COST:g} can buy anything",
-            f"Keep a checkpoint from before {since:,}; lower the adversarial weight, or {STATES}.",
-        )  # fmt: skip
-
-
-def _lost(view: View) -> tuple[str, int, float] | None:
-    """The earliest course that lies more than 3 dB under its best to the end: name, since when, how far."""
-    cost = view.tracks.get("autocal/cost")
-    found = []
-    if cost and len(cost):
-        start = last_stretch(cost.means, lambda value: value > MOST_COST)
-        if start is not None:
-            found.append((cost.iterations[start], "autocal/cost", cost.means[-1]))
-    for name, iterations, values in view.fidelity:
-        lost = lost_since(iterations, values, MOST_COST)
-        if lost:
-            found.append((lost[0], name, lost[1]))
-    if not found:
-        return None
-    since, name, depth = min(found)
-    return name, since, depth
-
-
-@fault(
-    "discriminator-blind",
-    "warning",
-    "The discriminator cannot tell real from generated",
-    "The adversarial loss then says nothing: its gradient is noise, however large its weight. Either the loss is so "
-    "heavy that the generator only fools the discriminator, or the discriminator does not learn.",
-    "DESIGN, the scheduler; BasicSR #117",
-)
-def find_blind(view: View) -> Iterator[RunFinding]:
-    since = blind_since(view)
-    seen = view.separation
-    if since is None or seen is None:
-        return
-    tail = [value for at, value in zip(seen.iterations, seen.values, strict=True) if at >= since]
-    evidence = f"{seen.name} {fmean(tail):+.3f} (0: cannot tell)"
-    if frozen(view):
-        yield RunFinding(
-            "discriminator-blind", "warning", since, "l_d_real",
-            f"{evidence}; its losses do not move at all: it is not trained",
-            "See that optim_d has a learning rate above 0, that network_d is not frozen, and that net_d_init_iters is 0.",
-        )  # fmt: skip
-        return
-    share = _share_of_sum(view, "l_g_gan")
-    heavy = f"; l_g_gan is {share:.0%} of the sum" if share is not None else ""
-    awake = any(value > seen.awake for at, value in zip(seen.iterations, seen.values, strict=True) if at < since)
-    never = "" if awake else "; it never told them apart"
-    yield RunFinding(
-        "discriminator-blind", "warning", since, "l_g_gan", f"{evidence}{never}{heavy}",
-        f"Lower the adversarial weight tenfold (`loss_weight` of the GAN loss; templates have 0.005 to 0.1), or {STATES}."
-        if share is None or share > 0.1 else
-        f"Raise optim_d's rate, or take a larger discriminator; or {STATES}.",
-    )  # fmt: skip
-
-
-def _weight(view: View) -> str:
-    weight = view.log.facts.get("weight:ganloss") or view.log.facts.get("weight:gan_loss")
-    return f", {weight} now" if weight else ""
-
-
-def blind_since(view: View) -> int | None:
-    """Since when the discriminator is blind, to the end and for long; a fresh one is blind and that says nothing."""
-    seen = view.separation
-    if seen is None or view.log.last < LEAST_LONG:
-        return None
-    start = last_stretch(seen.values, lambda value: value < seen.blind)
-    if start is None or len(seen.values) - start < FEWEST_POINTS:
-        return None
-    since = seen.iterations[start] if start else view.log.first
-    long = max(STRETCH * (view.log.last - view.log.first), 200)
-    return since if view.log.last - since >= long else None
-
-
-def frozen(view: View) -> bool:
-    """Whether the discriminator's outputs stand still: they vary by less than a hundredth, and with no trend."""
-    tracks = [view.tracks.get(label) for label in ("l_d_real", "l_d_fake")]
-    return all(
-        one is not None and len(one) >= FEWEST_POINTS and pstdev(one.means[2:]) < 0.005 * abs(fmean(one.means[2:]))
-        for one in tracks
-    )
-
-
-def _share_of_sum(view: View, label: str) -> float | None:
-    """A loss's part of the generator's sum over the last third, by value."""
-    parts = {one.label: abs(fmean(one.means[-max(1, len(one) // 3) :])) for one in view.losses()
-             if not one.label.startswith("l_d_") and len(one)}  # fmt: skip
-    total = sum(parts.values())
-    return parts[label] / total if label in parts and total > 0.0 else None
-
-
-@fault(
-    "discriminator-dominates",
-    "warning",
-    "The discriminator always wins",
-    "It knows every generated image, so that it no longer says which is the better one. Strong discriminators win often "
-    "in published recipes too (advantages of .4 to .99): it is a fault when nothing is gained any more.",
-    "BasicSR #160, #190, #144",
-)
-def find_domination(view: View) -> Iterator[RunFinding]:
-    since = dominated_since(view)
-    seen = view.separation
-    if since is None or seen is None:
-        return
-    gan = view.tracks.get("l_g_gan")
-    risen = ""
-    if gan and len(gan) > FEWEST_POINTS:
-        first, last = fmean(gan.means[:5]), fmean(gan.means[-5:])
-        risen = f"; l_g_gan went from {first:.2e} to {last:.2e}"
-    yield RunFinding(
-        "discriminator-dominates", "warning", since, "l_g_gan",
-        f"{seen.name} {fmean(seen.values[-5:]):.2f} (1: always right){risen}",
-        "Lower optim_d's rate to the generator's or below, or take a discriminator with spectral normalisation "
-        f"(unetdiscriminatorsn); or {STATES}.",
-    )  # fmt: skip
-
-
-def dominated_since(view: View) -> int | None:
-    seen = view.separation
-    if seen is None:
-        return None
-    start = last_stretch(seen.values, lambda value: value > seen.dominates)
-    if start is None or len(seen.values) - start < FEWEST_POINTS:
-        return None
-    since = seen.iterations[start]
-    return since if view.log.last - since >= STRETCH * (view.log.last - view.log.first) else None
 
 
 RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
@@ -438,7 +121,7 @@ RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
 def find_divergence(view: View) -> Iterator[RunFinding]:
     gone = None if view.log.adversarial else no_picture_since(view)
     if gone:
-        yield RunFinding("divergence", "error", gone[0], None, gone[1], _restart(view, gone[0]))
+        yield RunFinding("divergence", "error", gone[0], None, gone[1], restart(view, gone[0]))
         return
     found = []
     for one in view.losses():
@@ -452,22 +135,25 @@ def find_divergence(view: View) -> Iterator[RunFinding]:
         for value in course:
             best = min(best, value)
             depths.append(value - best)
-        if one.label.startswith("l_d_") and not _above_blind(view, one):
+        if one.label.startswith("l_d_") and not above_blind(view, one):
             continue
         if depths[-1] > needed:
             start = last_stretch(depths, lambda depth, half=needed / 2: depth > half)  # type: ignore[misc]
-            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1])))
-    for since, label, factor in sorted(found):
+            top = max(range(start or 0, len(one)), key=lambda i, highs=one.highs: highs[i])  # type: ignore[misc]
+            highest = f", and had risen to {one.highs[top]:.3g} at {one.iterations[top]:,}"
+            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1]), highest))
+    for since, label, factor, highest in sorted(found):
         yield RunFinding(
-            "divergence", "warning", since, label, f"{label} ends at {factor:.2f} times the least that it had been",
-            f"Go back to a checkpoint before {since:,} and halve the learning rate, or set grad_clip: true.",
+            "divergence", "warning", since, label,
+            f"{label} ends at {factor:.2f} times the least that it had been{highest}",
+            f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}.",
         )  # fmt: skip
 
 
-def _above_blind(view: View, one: Reduced) -> bool:
-    """Whether a discriminator's loss ends above twice what a blind one has: that is no part of the game."""
-    blind = _BLIND.get(view.log.facts.get("gan_type", "vanilla").lower(), 2 * math.log(2)) / 2.0
-    return fmean(one.means[-5:]) > 2.0 * blind
+def _clip(view: View, words: str) -> str:
+    """`grad_clip: true` with words before it, where the trainer has that option."""
+    has = view.log.facts.get("trainer", "").startswith(("traiNNer-redux", "neosr"))
+    return f"{words} grad_clip: true" if has else ""
 
 
 SPIKE = 6.0  # deviations, as the scheduler's watch has it
@@ -490,7 +176,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         course = running_median(logs, 9)
         rests = [value - middle for value, middle in zip(logs, course, strict=True)]
         spread = 1.4826 * median(abs(rest) for rest in rests)
-        jumps = [i for i, rest in enumerate(rests) if spread > 0.0 and rest > SPIKE * spread and rest > math.log(2.0)]
+        jumps = [i for i, rest in enumerate(rests) if i > 2 and rest > max(SPIKE * spread, math.log(2.0)) > 0.0]
         if jumps:
             worst = max(jumps, key=lambda i: rests[i])
             found.append(
@@ -500,8 +186,11 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         times = "once" if count == 1 else f"{count} times"
         yield RunFinding(
             "spike", "info", first, label, f"{times}; the highest {factor:.1f}-fold at {at:,}; it came back",
-            "Nothing, unless there are more of them: then grad_clip: true, and look for damaged images.",
+            f"Nothing, unless there are more: then look for damaged images{_clip(view, ', and set')}.",
         )  # fmt: skip
+
+
+_DEAD = ("no gradient", "trains nothing", "does not train")  # as the scheduler's watch says it
 
 
 @fault(
@@ -513,7 +202,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
 )
 def find_inert(view: View) -> Iterator[RunFinding]:
     for event in view.log.events:
-        if event.kind == "scheduler" and "gradient" in event.cause:
+        if event.kind == "scheduler" and any(words in event.cause for words in _DEAD):
             yield RunFinding("inert-loss", "warning", event.iteration, event.loss, event.cause,
                              "Take it out, or mend what cuts its gradient.")  # fmt: skip
     for one in view.losses():
@@ -529,8 +218,9 @@ def find_inert(view: View) -> Iterator[RunFinding]:
     if view.log.facts.get("trainer") == "neosr" and "l_g_gan" in view.tracks:
         yield RunFinding(
             "inert-loss", "info", None, "l_g_gan",
-            "neosr since commit 75bed7f calls the discriminator for this loss in inference mode, where it has no gradient; "
-            "a log cannot show that", "Compare models/image.py of your checkout, or take another trainer for GANs.",
+            "neosr since commit 75bed7f calls the discriminator for this loss in inference mode, where nothing has a "
+            "gradient; a log cannot show that",
+            "Compare models/image.py of your checkout, or take another trainer for GANs.",
         )  # fmt: skip
 
 
@@ -567,45 +257,39 @@ def find_colour_drift(view: View) -> Iterator[RunFinding]:
         size, channel = moved[-1]
         yield RunFinding(
             "colour-drift", "warning", steps[since], None,
-            f"the mean {('red', 'green', 'blue')[channel]} of {len(courses)} validation images moved by {size:.1f} of 255",
+            f"mean {('red', 'green', 'blue')[channel]} of {len(courses)} validation images moved by {size:.1f} of 255",
             "Add or raise a pixel or colour loss (hsluvloss, L1 of the blurred images), and go back to a checkpoint "
             f"before {steps[since]:,}.",
         )  # fmt: skip
 
 
-BACKOFFS = 4  # halvings without a growth between them, or a scale below 1: no search for the limit any more; chosen
+BACKOFFS = 4  # halvings within four times the 2,000 steps after which a scale grows; chosen, untested
+WITHIN, SEARCHING = 8_000, 1_000  # iterations; the first ones are spent in search of a scale
 
 
 @fault(
     "loss-scale-backoff",
     "warning",
     "The AMP loss scale keeps falling",
-    "The scale grows until it overflows and is halved then: one halving at a time is ordinary. Repeated ones mean that "
-    "gradients overflow at any scale, and each of them is a step that was skipped.",
+    "The scale grows until it overflows and is halved then: one halving in 2,000 steps is ordinary. Repeated ones mean "
+    "that gradients overflow at any scale, and each of them is a step that was skipped.",
     "torch.amp.GradScaler: growth 2 after 2,000 steps, back-off 0.5",
 )
 def find_backoffs(view: View) -> Iterator[RunFinding]:
     for label in ("scale_g", "scale_d"):
         one = view.tracks.get(label)
-        if one is None or len(one) < 2 or max(one.highs) <= 1.0:
-            continue
-        top, top_at, worst, since = one.highs[0], one.iterations[0], 1.0, None
-        for (_, _), (at, low, high) in pairwise_rows(one):
-            if high > top:
-                top, top_at = high, at
-            if low > 0.0 and top / low > worst and at > top_at:
-                worst, since = top / low, at if since is None and top / low >= 2**BACKOFFS else since
-        if since is not None:
-            yield RunFinding(
-                "loss-scale-backoff", "warning", since, label,
-                f"{label} fell from {top:g} to {top / worst:g}", "Use bf16 (amp_bf16: true), or train without AMP.",
-            )  # fmt: skip
-
-
-def pairwise_rows(one: Reduced) -> Iterator[tuple[tuple[int, float], tuple[int, float, float]]]:
-    rows = list(zip(one.iterations, one.lows, one.highs, strict=True))
-    for before, after in pairwise(rows):
-        yield (before[0], before[1]), after
+        recent: deque[tuple[int, float]] = deque()
+        for at, low, high in zip(one.iterations, one.lows, one.highs, strict=True) if one else ():
+            while recent and recent[0][0] < at - WITHIN:
+                recent.popleft()
+            top = max((value for _, value in recent), default=0.0)
+            if at > SEARCHING and 0.0 < low <= top / 2**BACKOFFS:
+                yield RunFinding(
+                    "loss-scale-backoff", "warning", at, label, f"{label} fell from {top:g} to {low:g}",
+                    "Use bf16 (amp_bf16: true), or train without AMP.",
+                )  # fmt: skip
+                break
+            recent.append((at, high))
 
 
 WAITING, WAITING_MUCH = 0.2, 0.5  # of a step's time; chosen: half is a loader that costs a second machine
@@ -626,7 +310,7 @@ def find_slow_loader(view: View) -> Iterator[RunFinding]:
     share = sum(row[2] for row in rows) / max(sum(row[1] for row in rows), 1e-9)
     if share > WAITING:
         yield RunFinding(
-            "slow-loader", "warning" if share > WAITING_MUCH else "info", rows[0][0], None,
+            "slow-loader", "warning" if share > WAITING_MUCH else "info", None, None,
             f"{share:.0%} of {fmean(row[1] for row in rows):.3f} s a step is spent waiting for data",
             "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda.",
         )  # fmt: skip
@@ -725,14 +409,6 @@ def find_early_end(view: View) -> Iterator[RunFinding]:
         )  # fmt: skip
 
 
-def running(log: RunLog) -> bool:
-    """Whether the log was written to within ten of its own intervals, or two minutes."""
-    track = log.tracks.get(STEP_TIME)
-    recent = [value for value in track.values[-20:] if math.isfinite(value)] if track else []
-    pause = 10.0 * log.interval * fmean(recent) if recent else 0.0
-    return log.silent_for is not None and log.silent_for < max(120.0, min(pause, 3600.0))
-
-
 @fault(
     "resumed",
     "info",
@@ -752,20 +428,3 @@ def find_resumes(view: View) -> Iterator[RunFinding]:
     yield RunFinding("resumed", "info", later[0].start, None,
                      f"{len(later)} time{'s' if len(later) > 1 else ''}, from {starts}{again}"
                      + (f" ({'; '.join(gaps[:3])})" if gaps else ""), "Nothing.")  # fmt: skip
-
-
-def health_of(view: View, findings: Sequence[RunFinding]) -> Health:
-    """The health of the adversarial training, of the findings and of what can be known."""
-    if not view.log.adversarial:
-        return "no-gan"
-    codes = {finding.code for finding in findings}
-    if codes & {"collapsed", "fidelity-lost"}:
-        return "collapsed"
-    if "discriminator-blind" in codes:
-        return "discriminator-blind"
-    if "discriminator-dominates" in codes:
-        return "discriminator-dominates"
-    seen = view.separation
-    if seen is None or max(seen.values) < seen.awake:
-        return "unknown"
-    return "healthy"

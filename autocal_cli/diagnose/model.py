@@ -31,7 +31,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The metrics of one validation on one data set. `exact`: whether the log says its iteration, or it was inferred."""
+    """The metrics of one validation on one data set. `exact`: whether its iteration is known, or a lower bound."""
 
     iteration: int
     dataset: str
@@ -90,7 +90,8 @@ class RunLog:
 
     `files` in the order in which they were written; `truncated` names those whose end is cut or damaged; `superseded`
     counts the logged points that were trained again from a checkpoint before them, and left out.
-    `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:GANLoss`, ...), and `trainer`.
+    `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:ganloss`, `rate:optim_d`, ...),
+    with `name` and `trainer`.
     `silent_for`: seconds since a file of the log was last written to, None where nobody looked.
     """
 
@@ -130,14 +131,20 @@ class RunLog:
     @property
     def adversarial(self) -> bool:
         """Whether a discriminator or an adversarial loss was logged."""
-        return any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
+        logged = any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
+        return logged or (not self.rows and "gan_type" in self.facts)
+
+    def value(self, fact: str) -> float | None:
+        """An option that is a number, None where the log does not hold it."""
+        try:
+            return float(self.facts.get(fact, "").replace("_", "").replace(",", ""))
+        except ValueError:
+            return None
 
     def number(self, fact: str) -> int | None:
         """An option that is a whole number, None where the log does not hold it."""
-        try:
-            return int(float(self.facts.get(fact, "").replace("_", "").replace(",", "")))
-        except (ValueError, OverflowError):
-            return None
+        value = self.value(fact)
+        return None if value is None or not abs(value) < 1e18 else int(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,21 @@
 """What happened in a training: a `RunLog` in, a `Diagnosis` out. Pure, standard library only.
 
-`diagnose` reads from top to bottom: reduce what was logged, find what is wrong, judge the checkpoints, say it in ten lines.
+`diagnose` reads from top to bottom: reduce what was logged, find what is wrong, judge the checkpoints, say it all in
+ten lines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
-from autocal_cli.diagnose.checkpoints import MetricSeries, judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import (
-    FAULTS,
-    FINDERS,
-    LEAST_LONG,
-    View,
-    blind_since,
-    health_of,
-    read_fidelity,
-    read_separation,
-    running,
-)
+from autocal_cli.diagnose.adversarial import health_of  # registers its findings
+from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
+from autocal_cli.diagnose.faults import FAULTS, FINDERS
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
-    TOTAL_LABEL,
     Choice,
     Diagnosis,
     Health,
@@ -34,6 +25,7 @@ from autocal_cli.diagnose.model import (
     VerdictLine,
 )
 from autocal_cli.diagnose.series import mean_of_ends, reduce_track
+from autocal_cli.diagnose.view import LEAST_LONG, View, read_fidelity, read_separation, running
 from autocal_cli.errors import Severity
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
@@ -133,11 +125,18 @@ def _discriminator(view: View, health: Health) -> str:
     if seen is None:
         return "unknown: the log holds no losses of the discriminator that tell how well it separates"
     level = fmean(seen.values[-5:])
+    level = max(level, -9.99)
+    since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
+    ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
     if health == "healthy":
-        since = next(at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake)
-        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right)"
+        low = ", near blind: watch it" if level < seen.awake else ""
+        return f"healthy, awake since {since:,}; {ends}{low}"
+    if health == "unknown" and since is None:
+        early = view.log.last < LEAST_LONG
+        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+        return f"not yet awake; {ends}; {why}"
     if health == "unknown":
-        return f"not yet awake; {seen.name} {max(level, -9.99):.2f} (0: blind). Too early to tell before {LEAST_LONG} iterations"
+        return f"awake since {since:,}; {ends}, before the numbers broke"
     return ""
 
 
@@ -215,13 +214,13 @@ def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) ->
         if tied
         else ""
     )
-    gone = "" if one.exists else "; its file was not looked for or is gone"
+    gone = "" if one.exists else "; no file of it was seen"
     return f"keep {where}, {keep.reason}{alike}{gone}"
 
 
 def _next(findings: Sequence[RunFinding]) -> str:
     """The step that the first of the gravest asks for."""
-    order = [*FAULTS]  # in which they stop a training
+    order = [*_GRAVE, *FAULTS]  # in which they stop a training
     asking = (one for one in findings if one.severity != "info")
     grave = sorted(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)))
     return grave[0].next if grave else "nothing has to be done"
@@ -237,19 +236,13 @@ def _unknown(view: View, health: Health) -> list[str]:
     elif any(one.judged.noise is None for one in view.metrics):
         parts.append("fewer than 6 validations: their noise is not known")
     if health == "unknown":
-        parts.append(f"the discriminator's health: it takes {LEAST_LONG} iterations and its losses")
+        why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"
+        parts.append(
+            f"the discriminator's health: {why if view.separation else 'its losses, or their kind, are not here'}"
+        )
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
     return parts
 
 
-def worst(findings: Sequence[RunFinding]) -> Severity:
-    return min((one.severity for one in findings), key=lambda one: _RANK[one], default="info")
-
-
-def sums(diagnosis: Diagnosis) -> Mapping[str, int]:
-    """How many findings of each severity there are."""
-    return {severity: sum(one.severity == severity for one in diagnosis.findings) for severity in _RANK}
-
-
-__all__ = ["TOTAL_LABEL", "MetricSeries", "blind_since", "closing_lines", "diagnose", "look", "sums", "worst"]
+__all__ = ["FAULTS", "closing_lines", "diagnose", "look"]

@@ -176,9 +176,9 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
 
 def outcome_view(config: Path, changed: bool, written: Sequence[Path], start: str) -> Text:
     """The last lines of `calibrate`: what was written, and how to start."""
-    what = "the block is resolved" if changed else "nothing to change"
+    what = "resolved" if changed else "nothing to change"
     if not written:
-        return Text(one_line(f"{config}: {what}."))
+        return Text(one_line(f"{config}: {what}; no file was written."))
     files = " and ".join(map(str, written))
     return Text.assemble(one_line(f"{what}: {files}"), "\n", ("start    ", "bold"), one_line(start))
 

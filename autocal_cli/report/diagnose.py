@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
 
+from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
-from autocal_cli.report.json import FORMAT_VERSION
 
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
@@ -57,12 +59,21 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
     return table
 
 
+def training_rules() -> dict[str, Rule]:
+    """The codes of `diagnose` as `autocal explain` and the docs tell them."""
+    return {
+        one.code: Rule(
+            one.code, "training", one.title, one.severity, one.rationale, one.source, when="A run's log shows it."
+        )
+        for one in FAULTS.values()
+    }
+
+
 def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
     """A diagnosis as plain data: what `--json` prints."""
     log = found.log
     return {
         "run": {
-            "format_version": FORMAT_VERSION,
             "name": log.facts.get("name"),
             "trainer": log.facts.get("trainer"),
             "source": log.source,
@@ -78,7 +89,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
                  "began": one.began, "ended": one.ended}
                 for one in log.sessions
             ],
-            "noise": {one.name: one.noise for one in found.noise},
+            "noise": {one.name: _finite(one.noise) for one in found.noise},
             "cannot_tell": list(found.unknown),
         },
         "findings": [_finding(one) for one in found.findings],
@@ -86,6 +97,11 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
         "checkpoints": [_checkpoint(one) for one in found.checkpoints],
         "keep": {**_checkpoint(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
     }  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _finding(one: RunFinding) -> dict[str, Value]:
@@ -104,7 +120,7 @@ def _checkpoint(one: JudgedCheckpoint) -> dict[str, Value]:
         "iteration": one.iteration,
         "path": one.path,
         "exists": one.exists,
-        "metrics": dict(one.metrics),
+        "metrics": {name: _finite(value) for name, value in one.metrics.items()},
         "pareto": one.pareto,
         "tied": one.tied,
         "best": list(one.best),

@@ -1,6 +1,6 @@
 """A run as one self-contained page: the verdict, the findings, the checkpoints, and its curves with one linked cursor.
 
-Nothing is loaded from anywhere; the curves are SVG drawn here, so that the page says all without its few lines of script.
+Nothing is loaded from anywhere; the curves are SVG drawn here, so that only the cursor needs its few lines of script.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from autocal_cli.diagnose.drawing import (
     HEIGHT,
     WIDTH,
     Chart,
-    Curve,
     band_path,
     charts_of,
     iteration_ticks,
@@ -58,7 +57,8 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
 
 def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
     """Where something began, was resumed, or the scheduler acted."""
-    marks = [(one.iteration, f"{one.code}: {one.evidence}") for one in found.findings if one.iteration is not None]
+    shown = [one for one in found.findings if one.severity != "info" or one.code in ("resumed", "spike")]
+    marks = [(one.iteration, f"{one.code}: {one.evidence}") for one in shown if one.iteration is not None]
     events = [one for one in found.log.events if one.kind == "scheduler"][:200]
     marks += [(one.iteration, f"scheduler: {one.loss}: {one.cause}") for one in events]
     return tuple(marks)
@@ -66,21 +66,23 @@ def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
 
 def _drawn(chart: Chart, span: tuple[int, int]) -> dict[str, object]:
     scale = scale_of(chart)
+    labels = list(dict.fromkeys(curve.label for curve in chart.curves))
     return {
         "title": chart.title,
         "logarithmic": scale.logarithmic,
         "curves": [
-            {"label": curve.label, "side": curve.side, "colour": index % _COLOURS,
-             "band": band_path(curve, scale, span), "line": line_path(curve, scale, span)}
-            for index, curve in enumerate(_in_order(chart))
+            {
+                "label": curve.label,
+                "side": curve.side,
+                "colour": labels.index(curve.label) % _COLOURS,
+                "band": band_path(curve, scale, span),
+                "line": line_path(curve, scale, span),
+            }
+            for curve in chart.curves
         ],
         "ticks": [(scale.place(tick), _number(tick)) for tick in scale.ticks() if scale.low <= tick <= scale.high],
         "marks": [(place_x(at, span), at, text) for at, text in chart.marks],
     }  # fmt: skip
-
-
-def _in_order(chart: Chart) -> Sequence[Curve]:
-    return chart.curves
 
 
 _COLOURS = 8
@@ -121,6 +123,7 @@ _PAGE = """\
 {% if not loop.last %} and {% endif %}{% endfor %}</h1>
 {% for run in runs %}
 <section class="run">
+{% if runs|length > 1 %}<h2>{{ line(run.log.facts.get("name", "run")) }}</h2>{% endif %}
 <p class="health {{ run.health }}">{{ run.health }}</p>
 <table class="verdict">
 {% for one in run.lines %}
@@ -162,8 +165,8 @@ _PAGE = """\
 </section>
 {% endfor %}
 <h2>Curves</h2>
-<p class="dim">The line is the mean of each bucket, the band its least and greatest value. Vertical lines: where something
-began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "the other")) }}.{% endif %}
+<p class="dim">The line is the mean of each bucket, the band its least and greatest value. Vertical lines: where
+something began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "the other")) }}.{% endif %}
  Move over a chart to read all of them at one iteration.</p>
 <div class="charts" id="charts" data-first="{{ span[0] }}" data-last="{{ span[1] }}">
 {% for chart in charts %}
@@ -171,7 +174,7 @@ began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "th
 <figcaption><b>{{ line(chart.title) }}</b>{% if chart.logarithmic %} <span class="dim">logarithmic</span>{% endif %}
 <ul>{% for curve in chart.curves %}<li class="c{{ curve.colour }}{{ " other" if curve.side }}">
 {{ line(curve.label) }} <output></output></li>{% endfor %}</ul></figcaption>
-<svg viewBox="-52 -8 {{ width + 60 }} {{ height + 30 }}" role="img" aria-label="{{ line(chart.title) }}">
+<svg viewBox="-52 -8 {{ width + 80 }} {{ height + 30 }}" role="img" aria-label="{{ line(chart.title) }}">
 {% for y, text in chart.ticks %}
 <line class="grid" x1="0" x2="{{ width }}" y1="{{ "%.1f"|format(y) }}" y2="{{ "%.1f"|format(y) }}"/>
 <text x="-6" y="{{ "%.1f"|format(y + 4) }}" text-anchor="end">{{ text }}</text>
@@ -202,11 +205,13 @@ began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "th
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --card: #fff; --ink: #1f2328; --dim: #626a73; --line: #dcdfe3;
   --warn: #9a4d00; --bad: #b3261e; --good: #1b6e3c; --keep: #e8f3ea;
-  --c0: #2b6cc4; --c1: #c2571a; --c2: #26804b; --c3: #8a4fbf; --c4: #b3322f; --c5: #00798c; --c6: #8a6d00; --c7: #b0418a; }
+  --c0: #2b6cc4; --c1: #c2571a; --c2: #26804b; --c3: #8a4fbf; --c4: #b3322f; --c5: #00798c; --c6: #8a6d00;
+  --c7: #b0418a; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #14171a; --card: #1c2024; --ink: #e4e7ea; --dim: #9aa3ad; --line: #33393f;
     --warn: #ffb35c; --bad: #ff8a80; --good: #7ccf9a; --keep: #1e3226;
-    --c0: #6aa5f0; --c1: #f0925a; --c2: #66c48a; --c3: #c096ea; --c4: #ef7f7a; --c5: #4fc0d0; --c6: #d6b64c; --c7: #e58bc4; }
+    --c0: #6aa5f0; --c1: #f0925a; --c2: #66c48a; --c3: #c096ea; --c4: #ef7f7a; --c5: #4fc0d0; --c6: #d6b64c;
+    --c7: #e58bc4; }
 }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1240px;
@@ -214,7 +219,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.8rem 0 .5rem; }
 .health { display: inline-block; margin: 0 0 .8rem; padding: .1rem .7rem; border-radius: 1rem; border: 1px solid; }
-.healthy, .no-gan { color: var(--good); } .unknown { color: var(--dim); } .collapsed { color: var(--bad); }
+.healthy { color: var(--good); } .unknown, .no-gan { color: var(--dim); } .collapsed { color: var(--bad); }
 .discriminator-blind, .discriminator-dominates { color: var(--warn); }
 .dim { color: var(--dim); } p { max-width: 60rem; margin: .3rem 0; }
 table { border-collapse: collapse; width: 100%; }
@@ -235,7 +240,8 @@ figcaption li { min-width: 8rem; } output { font-variant-numeric: tabular-nums; 
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); } .mark { stroke: var(--dim); stroke-dasharray: 2 3; }
 .cursor { stroke: var(--ink); stroke-width: .7; }
-.curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+.curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round;
+  vector-effect: non-scaling-stroke; }
 .curve.other { stroke-dasharray: 5 3; } li.other { font-style: italic; }
 .band { fill: currentColor; opacity: .22; }
 .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }

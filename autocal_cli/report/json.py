@@ -15,7 +15,7 @@ from autocal_cli.calibration.placement import scale_key
 from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
-from autocal_cli.dataset.model import DatasetFingerprint, DatasetReport
+from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.probing.model import ProbeFingerprint
 
@@ -90,8 +90,20 @@ def calibration_json(
 
 def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
-    beside = {name: value for name, value in _fields(report).items() if name != "fingerprint"}
-    return {**fingerprint_json(report.fingerprint), **beside, "findings": plain(findings)}
+    beside = {name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "extremes")}
+    curation = _curation(report.curation)
+    return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
+
+
+def _curation(curation: Curation) -> dict[str, Value]:
+    """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
+    drop, look = (len(list(curation.named(verdict))) for verdict in ("drop", "look"))
+    verdicts = [
+        {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
+        for path in sorted(curation.reasons)
+    ]
+    counts: dict[str, Value] = {"images": curation.images, "keep": curation.images - drop - look}
+    return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": plain(verdicts)}
 
 
 def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:

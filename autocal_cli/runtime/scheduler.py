@@ -18,6 +18,7 @@ from autocal_cli.runtime.signals import errors, fidelity_of, separation
 from autocal_cli.runtime.watch import Event, Watch, log
 
 STATE_VERSION = 2
+HALF = (torch.float16, torch.bfloat16)
 LIVENESS_STEPS = 3  # first steps in which the graph of each loss is looked at
 SIGNALS_BY = 10  # steps by which every signal should have arrived
 NOT_SKIPPED = "the step was not skipped: give `optimizer=` to have that done"
@@ -124,13 +125,15 @@ class DynamicLossScheduler:
         named = self._observe(raw_losses, current_iter, output, target, input)
         total: Tensor | None = None
         for label, tensors in named.items():
-            weight = self.losses[label].weight * self.multiplier(label)
+            weight = self.losses[label].weight
+            if label in self.adversarial:
+                weight *= self.multiplier(label)
             for part in tensors:
-                term = weight * (part if part.dtype in (torch.float32, torch.float64) else part.float()).reshape(())
+                term = weight * (part.float() if part.dtype in HALF else part)
                 total = term if total is None else total + term
         if total is None:
             raise ValueError("There is no loss to add up.")
-        if self._drops(named):
+        if self._drops():
             return torch.zeros_like(total, requires_grad=True)  # its backward reaches no parameter
         return total
 
@@ -178,7 +181,8 @@ class DynamicLossScheduler:
 
     def observe_separation(self, value: Tensor) -> None:
         self._seen["discriminator"] = True
-        self._separations = [self._separations[0] + self._number(value), self._separations[1] + 1]
+        total, count = self._separations
+        self._separations = [_added(total, self._number(value)), count + 1]
 
     # -- a step in its parts, for hooks, which see the losses one by one (attach.py) ----------------------------------
 
@@ -196,17 +200,17 @@ class DynamicLossScheduler:
         self._seen["images"] = True
         self._seen["input"] = self._seen["input"] or input is not None
         theirs, ours, passes = self._errors
-        self._errors = [theirs + self._number(found[0]), ours + self._number(found[1]), passes + 1]
+        self._errors = [_added(theirs, self._number(found[0])), _added(ours, self._number(found[1])), passes + 1]
         self.guard(output)
 
     def observe_loss(self, label: str, tensors: list[Tensor]) -> None:
         """The raw values of one loss in a forward pass."""
         if self._steps < LIVENESS_STEPS:
             self._look_alive(label, tensors)
-        value: Any = 0.0
-        for part in tensors:
+        value = self._number(tensors[0])
+        for part in tensors[1:]:
             value = value + self._number(part)
-        self._sums[label] = self._sums[label] + value if label in self._sums else value
+        self._sums[label] = value + self._sums[label] if label in self._sums else value
         self._counts[label] = self._counts.get(label, 0) + 1
 
     def know_output(self, output: Tensor) -> None:
@@ -223,13 +227,15 @@ class DynamicLossScheduler:
         """Ends the step: its numbers go on their way, those that are due are taken up, and the multiplier moves."""
         if not self._sums:
             return
-        values = [self._errors[0], self._errors[1], self._separations[0], self._loss_scale()]
-        counts = [self._errors[2], self._separations[1], *(self._counts.get(label, 0) for label in self.losses)]
-        values += [self._sums.get(label, 0.0) for label in self.losses]
-        if several_ranks():
-            values += [float(count) for count in counts]
+        sums, met = self._sums.get, self._counts.get
+        scale = self._loss_scale() if self.grad_scaler is not None else 0.0
+        values = [*self._errors[:2], self._separations[0], scale, *[sums(label, 0.0) for label in self.losses]]
+        counts = [self._errors[2], self._separations[1], *[met(label, 0) for label in self.losses]]
+        several = several_ranks()
+        if several:
+            values += map(float, counts)
         self._met |= self._sums.keys()
-        row = summed_over_ranks(values, self._device)
+        row = summed_over_ranks(values, self._device, several)
         self._steps += 1
         self._clear()
         for due, (iteration, known) in self._arrivals.send(row, [self._iteration or self._steps, counts]):
@@ -261,11 +267,16 @@ class DynamicLossScheduler:
     def _observe(
         self, raw: RawLosses, iteration: int, output: Tensor | None, target: Tensor | None, low: Tensor | None
     ) -> dict[str, list[Tensor]]:
-        if unknown := [label for label in raw if label not in self.losses]:
-            configured = ", ".join(self.losses)
-            raise AutocalError(f"The loss {unknown[0]} is not configured.", fix=f"Configured are: {configured}.")
-        named = {label: [part for _, part in parts(label, value)] for label, value in raw.items()}
-        first = next((tensors[0] for tensors in named.values() if tensors), None)
+        named: dict[str, list[Tensor]] = {}
+        first: Tensor | None = None
+        for label, value in raw.items():
+            if label not in self.losses:
+                configured = ", ".join(self.losses)
+                raise AutocalError(f"The loss {label} is not configured.", fix=f"Configured are: {configured}.")
+            single = isinstance(value, Tensor) and value.dim() == 0
+            named[label] = [value] if single else [part.reshape(()) for _, part in parts(label, value)]
+            if first is None and named[label]:
+                first = named[label][0]
         if not self.settings.enabled or first is None or not torch.is_grad_enabled():
             return named
         self._device = first.device
@@ -285,7 +296,7 @@ class DynamicLossScheduler:
 
     def _number(self, value: Tensor) -> Any:
         """A value to add up: a float on the CPU, else a detached float32 tensor, of which nothing is read."""
-        return value.item() if value.device.type == "cpu" else value.detach().reshape(()).float()
+        return value.item() if self._device.type == "cpu" else value.detach().reshape(()).float()
 
     def _loss_scale(self) -> Any:
         scale = getattr(self.grad_scaler, "_scale", None)
@@ -301,7 +312,8 @@ class DynamicLossScheduler:
             ranks = float(torch.distributed.get_world_size()) if several_ranks() else 1.0
         images, separations = counts[0], counts[1]
         means = {label: value / count for label, value, count in zip(labels, values, counts[2:], strict=True) if count}
-        if broken := [label for label, value in means.items() if not math.isfinite(value)]:
+        if not all(map(math.isfinite, means.values())):
+            broken = [label for label, value in means.items() if not math.isfinite(value)]
             self.watch.not_finite(iteration, broken, self._what_is_done())
             return
         if row[3]:
@@ -343,13 +355,12 @@ class DynamicLossScheduler:
                 for parameter in group["params"]:
                     parameter.grad = None
 
-    def _drops(self, named: Mapping[str, list[Tensor]]) -> bool:
+    def _drops(self) -> bool:
         """Whether this pass is dropped here: on the CPU, with one rank, where no optimiser or GradScaler can do it."""
-        if self._skips or self.grad_scaler is not None or not self.settings.enabled or several_ranks():
+        if self._skips or self.grad_scaler is not None or self._device.type != "cpu":
             return False
-        if not torch.is_grad_enabled() or self._device.type != "cpu":
-            return False
-        return not all(math.isfinite(part.item()) for tensors in named.values() for part in tensors)
+        whole = all(map(math.isfinite, self._sums.values()))
+        return not whole and torch.is_grad_enabled() and not several_ranks()
 
     def _finite_gradient(self, gradient: Tensor) -> Tensor:
         whole = [value for value in self._sums.values() if isinstance(value, Tensor)]
@@ -505,6 +516,11 @@ class DynamicLossScheduler:
         arrivals.load(self._arrivals.state())
         state["_arrivals"] = arrivals
         return state
+
+
+def _added(total: Any, value: Any) -> Any:
+    """total + value; nothing is launched for the first value of a step."""
+    return value if isinstance(total, float) and total == 0.0 else total + value
 
 
 def logged(scheduler: DynamicLossScheduler) -> dict[str, float]:

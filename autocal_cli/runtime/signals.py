@@ -58,7 +58,7 @@ def separation(real: Any, generated: Any) -> Tensor:
     features the last counts), of any loss: vanilla, hinge, least squares, Wasserstein or relativistic.
     """
     parts = [torch.sign(a.float() - b.float()).mean() for a, b in zip(maps(real), maps(generated), strict=False)]
-    return torch.stack(parts).mean()
+    return parts[0] if len(parts) == 1 else torch.stack(parts).mean()
 
 
 def maps(logits: Any) -> list[Tensor]:
@@ -88,4 +88,4 @@ def separation_of_calls(real: Any, generated: Any) -> Tensor | None:
         opposite = (mean_a + mean_b).abs() <= OPPOSITE * size
         offset = torch.where(opposite, (mean_a - mean_b) / 2.0, 0.0)
         found.append(torch.sign(a - b - offset).mean())
-    return torch.stack(found).mean()
+    return found[0] if len(found) == 1 else torch.stack(found).mean()

@@ -15,7 +15,8 @@ from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingB
 from autocal_cli.config.trainers import FORK, TrainerLayout
 from autocal_cli.config.yaml.comments import plan_comments, without_comment_lines
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
-from autocal_cli.config.yaml.edit import Patch, render_flow, splice
+from autocal_cli.config.yaml.edit import Patch, splice
+from autocal_cli.config.yaml.scalars import render_flow
 from autocal_cli.errors import AutocalError, Place
 
 SIDECAR_SUFFIX = ".autocal.yml"

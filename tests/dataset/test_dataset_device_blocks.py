@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autocal_cli.dataset import metrics_device, scan
-from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
+from autocal_cli.dataset.decode import WorkingImage
 from autocal_cli.dataset.device import Device
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.metrics_device import measured
