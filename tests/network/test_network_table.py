@@ -13,7 +13,6 @@ from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.discriminators import COUNTS
 from autocal_cli.network.fingerprint import BuiltIn, ask
 from autocal_cli.network.model import NetworkFingerprint, Passed
 from autocal_cli.network.table import FILES, OWN, alike, all_types, look_up, signature_of, types_of
@@ -81,15 +80,6 @@ def test_it_agrees_with_the_layers_that_autocal_counts_itself(type: str) -> None
         assert found.exact
         assert found.entry.parameters == counted.parameters
         assert found.entry.macs_per_pixel == pytest.approx(counted.macs_per_pixel, rel=0.01)
-
-
-@pytest.mark.parametrize("type", sorted(COUNTS))
-def test_discriminators_agree_with_their_count(type: str) -> None:
-    for trainer in OWN:
-        found = look_up(trainer, type, {}, None, "discriminator")
-        if found is not None and found.exact:
-            given = dict(found.entry.arguments)
-            assert COUNTS[type](**given) == found.entry.parameters
 
 
 def test_arguments_that_are_the_defaults_are_no_others() -> None:
