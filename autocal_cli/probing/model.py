@@ -50,7 +50,7 @@ class Unmeasured:
 class ProbeFingerprint:
     """What was measured, over `batches` batches of `images` crops of `crop` pixels a side (of the target).
 
-    `training_crop` is the side of the training's crops.
+    `training_crop` is the side of the training's crops; `code` names the trainer whose own losses were measured.
 
     `batch_size` is the images that one step of the training sees, None where the config does not say; noise is of
     batches of `images`. `lq` says where the network's input came from, `network` which weights it had; `structure` is
@@ -68,6 +68,7 @@ class ProbeFingerprint:
     losses: tuple[LossProbe, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
     training_crop: int | None = None
+    code: str | None = None
 
     @property
     def adversarial(self) -> bool:

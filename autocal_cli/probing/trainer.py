@@ -20,7 +20,13 @@ from torch import Tensor
 
 from autocal_cli.config.model import LossTerm, NetworkOptions
 from autocal_cli.network.sources import Checkout
-from autocal_cli.network.subprocess.worker import bare_package, look_up, reason_of, registries_of
+from autocal_cli.network.subprocess.worker import (
+    bare_package,
+    import_architectures,
+    look_up,
+    reason_of,
+    registries_of,
+)
 from autocal_cli.probing.losses import gradient_norms
 from autocal_cli.probing.model import Series
 
@@ -111,7 +117,7 @@ def main() -> None:
     unimported = _import_losses(Path(job["folder"]), job["package"])
     registries = registries_of(job["package"], ["LOSS_REGISTRY"])
     result: dict[str, Any] = {}
-    for label, options in job["losses"].items():
+    for label, options in sorted(job["losses"].items(), key=lambda loss: loss[0] in job["judged"]):  # those last
         try:
             judge = _discriminator(job) if label in job["judged"] else None
             result[label] = _measured(registries, options, batches, judge, unimported)
@@ -123,7 +129,7 @@ def main() -> None:
 def _discriminator(job: Mapping[str, Any]) -> torch.nn.Module:
     """The trainer's own, with random weights by the seed. Raises whatever its constructor does."""
     options = dict(job["discriminator"])
-    importlib.import_module(f"{job['package']}.archs")
+    import_architectures(Path(job["folder"]), job["package"], False, {}, lambda _file: None)
     type = options.pop("type")
     build = look_up(registries_of(job["package"], job["registries"]), type)
     if build is None:

@@ -298,10 +298,11 @@ def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> Re
 def _told(probe: ProbeFingerprint) -> str:
     of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
     smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
+    code = f"; losses by the code of {probe.code}, where it has them" if probe.code else ""
     told = (
         f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input "
-        f"from {probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient "
-        "the norm at the network's output; share weight x gradient over their sum."
+        f"from {probe.lq}; {probe.network}{code}. Noise is the standard deviation of the logarithm between batches; "
+        "gradient the norm at the network's output; share weight x gradient over their sum."
     )
     if probe.adversarial:
         told += " *: against random weights of the discriminator; the share grows as that learns."

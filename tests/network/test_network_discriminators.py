@@ -65,7 +65,7 @@ def codes(found: NetworkFingerprint) -> list[str]:
         ("patchgan", {"num_feat": 8, "num_layers": 4, "max_nf_mult": 4}, 44_025),
         ("unet", {}, 4_376_897),
         ("dunet", {}, 3_231_457),
-        ("dunet", {"dim": 8}, 57_265),
+        ("dunet", {"num_feat": 8}, 57_265),
         ("metagan2", {}, 3_621_256),
         ("metagan2", {"dims": [16, 24], "blocks": [1, 2], "downs": [4, 2]}, 21_668),
         ("munet", {}, 11_295_462),
@@ -79,6 +79,10 @@ def test_sizes_are_those_of_the_trainers_classes(
     found = fingerprint(type, ask, **arguments)
     assert (found.parameters, found.findings) == (parameters, ())
     assert ask is None or found.builder == BUILDER
+
+
+def test_neosrs_names_of_the_arguments_are_known() -> None:
+    assert fingerprint("dunet", nobody, dim=8, in_ch=1).parameters == 57_265 - 2 * 9 * 8
 
 
 # (D + D ramp).mean() with a ramp of -1..1 over the judgements, and the gradient's norm at an image, by the trainers'

@@ -11,10 +11,10 @@ import torch
 
 from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
-from autocal_cli.probing import perceptual
+from autocal_cli.probing import features
+from autocal_cli.probing.features import CHANNELS, FILES, VARIABLE, VggSource, layer_names
 from autocal_cli.probing.losses import Beside, build_loss
 from autocal_cli.probing.model import UnknownLossError
-from autocal_cli.probing.perceptual import CHANNELS, FILES, VARIABLE, VggSource, layer_names
 
 TERM = LossTerm("perceptualloss", "perceptual", 1.0, Place(""), arguments={"type": "perceptualloss"})
 
@@ -41,7 +41,7 @@ def bare_machine(tmp_path, monkeypatch) -> Path:
     """Nothing of this machine's own: an empty cache of torch, no package, no variable."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(perceptual, "PACKAGE", "no_such_package_of_weights")
+    monkeypatch.setattr(features, "PACKAGE", "no_such_package_of_weights")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -93,7 +93,7 @@ def package(folder: Path, monkeypatch: pytest.MonkeyPatch, content: object) -> N
     (folder / "vgg_in_a_package" / "__init__.py").write_text("")
     weights.write_bytes(pickle.dumps(content))
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(perceptual, "PACKAGE", "vgg_in_a_package")
+    monkeypatch.setattr(features, "PACKAGE", "vgg_in_a_package")
 
 
 def test_vgg16_of_a_package_stands_in_for_vgg19_and_says_so(bare_machine, monkeypatch):

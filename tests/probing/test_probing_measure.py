@@ -18,6 +18,7 @@ from autocal_cli.errors import Place
 from autocal_cli.probing import pixel
 from autocal_cli.probing.losses import Built
 from autocal_cli.probing.model import LossProbe, labelled, names_of, weighed
+from autocal_cli.probing.networks import start_discriminator, start_network
 from autocal_cli.probing.probe import (
     MOST_IMAGES,
     Images,
@@ -28,8 +29,6 @@ from autocal_cli.probing.probe import (
     log_deviation,
     probe,
     probe_losses,
-    start_discriminator,
-    start_network,
 )
 from autocal_cli.workflow.dataset import measure_network
 
