@@ -170,7 +170,9 @@ class CheckRun:
         """As people are told: without the notices that only `--verbose` brings, and those about the installation."""
         left_out = OF_INSTALLATION if verbose else OF_INSTALLATION | VERBOSE
         files = (
-            replace(file, findings=tuple(one for one in file.findings if one.severity != "info" or one.code not in left_out))
+            replace(
+                file, findings=tuple(one for one in file.findings if one.severity != "info" or one.code not in left_out)
+            )
             for file in self.files
         )
         return CheckRun(tuple(files), self.passed_over)

@@ -98,7 +98,8 @@ def test_lq_images_that_are_their_gt_images(found, tmp_path: Path) -> None:
     assert "pairs-identical" in codes
 
 
-def test_the_same_images_in_training_and_validation_under_another_name(found, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("found")
+def test_the_same_images_in_training_and_validation_under_another_name(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "gt", tmp_path / "copy")
     validation = "  val:\n    name: Val\n    type: singlegtdataset\n    dataroot_gt: copy\n"
     path = tmp_path / "train.yml"

@@ -67,7 +67,11 @@ def test_a_model_of_ones_own_made_out_of_basicsr_is_not_judged(checked) -> None:
         ("basicsr.yml", {"    use_hflip:": "    use_hflp:"}, ""),
         ("neosr.toml", {"patch_size": "patch_sise"}, ""),
         ("redux.yml", {"    lq_size: 16": "    patch_size: 16"}, "patch_size: 16"),  # another trainer's word: a guess
-        ("redux.yml", {"  ema_decay: 0.999": "  ema_decya: often"}, "ema_decya: often"),  # the right key would refuse it
+        (
+            "redux.yml",
+            {"  ema_decay: 0.999": "  ema_decya: often"},
+            "ema_decya: often",
+        ),  # the right key would refuse it
     ],
 )
 def test_slips_are_mended_where_one_key_alone_is_meant(

@@ -114,9 +114,7 @@ def test_standard_input(autocal, monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(WRONG.encode()), encoding="utf-8"))
     ran = autocal("check", "-", "--format", "github")
     assert ran.code == 1
-    assert ran.out.decode().startswith(
-        "::error file=<stdin>,line=8,col=43,title=number-as-text::`loss_weight: 1e-1` "
-    )
+    assert ran.out.decode().startswith("::error file=<stdin>,line=8,col=43,title=number-as-text::`loss_weight: 1e-1` ")
 
 
 @pytest.mark.usefixtures("folder")
