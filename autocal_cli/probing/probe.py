@@ -91,7 +91,7 @@ def probe(
         return Probed(None, _nothing(refused))
     enlarging = network.macs_per_pixel or 0.0 if started.built else 0.0
     size, crop = _affordable(
-        config, plan.batches, stated, scale, lambda side: _cost(config, judge, losses, enlarging / scale**2, side)
+        config, plan.batches, stated, scale, lambda side: _cost(judge, losses, enlarging / scale**2, side)
     )
     outputs = _Outputs(plan.batches, kept=bool(theirs), on_progress=on_progress)
     with seeded(plan.seed):
@@ -200,19 +200,12 @@ def _nothing(refused: Mapping[str, str]) -> str:
     return f"none of the losses can be measured here ({reasons or 'the config names none'})"
 
 
-def _cost(
-    config: TrainingConfig, judge: Judge | str, losses: Mapping[str, Built], enlarging: float, side: int
-) -> float | None:
+def _cost(judge: Judge | str, losses: Mapping[str, Built], enlarging: float, side: int) -> float | None:
     """MACs of one crop of `side` pixels: the network forward (`enlarging` a pixel), the discriminator and pretrained
     features forward and back to the image. None where the discriminator does not take such crops."""
     features = 3.0 * sum(built.macs_per_pixel for built in losses.values())  # of output, of target, and back
-    judged = 0.0
-    if isinstance(judge, Judge) and config.discriminator:
-        macs = judging_macs(config.discriminator, side)
-        if macs is None:
-            return None
-        judged = 2.0 * macs
-    return (enlarging + features) * side**2 + judged
+    judged = 0.0 if isinstance(judge, str) else judge.macs(side)
+    return None if judged is None else (enlarging + features) * side**2 + 2.0 * judged
 
 
 def _serves(term: LossTerm, config: TrainingConfig, checkout: Checkout | None) -> bool:
@@ -234,7 +227,7 @@ def _crop(config: TrainingConfig, scale: int) -> int:
 def _affordable(
     config: TrainingConfig, count: int, crop: int, scale: int, cost: Callable[[int], float | None]
 ) -> tuple[int, int]:
-    """Images in a batch and the side of their crops: those of the training, unless that costs more than it may.
+    """Images in a batch and the side of their crops: those of the training, unless that is more than a probe may cost.
 
     Then fewer images, and where not even `FEWEST_IMAGES` can be had, crops of half the side, down to `LEAST_CROP`.
     """
@@ -437,9 +430,19 @@ def _bicubic(low: Tensor, scale: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A discriminator with random weights, as a training begins with it."""
+    """A discriminator with random weights, as a training begins with it; `twin` is the same on the meta device."""
 
     network: nn.Module
+    twin: nn.Module
+
+    def macs(self, crop: int) -> float | None:
+        """Multiply-accumulates of a judgement of one crop, nothing computed; None where it does not take such crops."""
+        try:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                self.twin(torch.empty(2, 3, crop, crop, device="meta"))
+        except RuntimeError:
+            return None
+        return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
 
 
 def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> Judge | str:
@@ -452,26 +455,14 @@ def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) ->
     try:
         with seeded(seed):
             built = build_discriminator(network)
+        with torch.device("meta"):
+            twin = build_discriminator(network)
     except (TypeError, ValueError, RuntimeError):
         return f"the discriminator {network.type} cannot be built with these arguments"
-    if built is None:
+    if built is None or twin is None:
         return f"the discriminator {network.type} cannot be built here"
-    if judging_macs(network, crop) is None:
-        return f"the discriminator {network.type} does not take crops of {crop} pixels"
-    return Judge(built.requires_grad_(False))
-
-
-def judging_macs(network: NetworkOptions, crop: int) -> float | None:
-    """Multiply-accumulates of a judgement of one crop, nothing computed; None where it does not take such crops."""
-    try:
-        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            twin = build_discriminator(network)
-            if twin is None:
-                return None
-            twin(torch.empty(2, 3, crop, crop))
-    except RuntimeError:
-        return None
-    return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
+    judge = Judge(built.requires_grad_(False), twin)
+    return judge if judge.macs(crop) else f"the discriminator {network.type} does not take crops of {crop} pixels"
 
 
 # A checkpoint's weights into a network, without running anything that the file may hold.

@@ -290,8 +290,8 @@ def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> Re
     for loss in probe.losses:
         table.add_row(one_line(loss.label), f"{loss.weight:g}", f"{weights[loss.label]:g}")
     kept = one_line(kept_loss(probe.losses).label)
-    among = " among the losses measured" if probe.unmeasured else ""
-    told = f"suggested{among}, at the weight that {kept} has; the config's losses are left as they are"
+    among = ", among the losses measured" if probe.unmeasured else ""
+    told = f"suggested{among}; {kept} keeps its own, and the config is left as it is"
     return Group(Text.assemble(("weights  ", "bold"), told), Padding(table, (0, 0, 0, 9)))
 
 
@@ -299,10 +299,9 @@ def _told(probe: ProbeFingerprint) -> str:
     of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
     smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
     told = (
-        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x "
-        f"{probe.crop}{smaller}, input from "
-        f"{probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient the "
-        "norm at the network's output; share weight x gradient over their sum."
+        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input "
+        f"from {probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient "
+        "the norm at the network's output; share weight x gradient over their sum."
     )
     if probe.adversarial:
         told += " *: against random weights of the discriminator; the share grows as that learns."

@@ -100,7 +100,10 @@ def calibrate_file(
     config = replace(opened.training, block=target.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(target, config, measure_network(config, sources), presets)
+        network = measure_network(config, sources)
+        probe, about_probe = measure_losses(config, network, probing, sources)
+        left = _left_alone(target, config, network, presets)
+        return replace(left, findings=(*left.findings, *about_probe), probe=probe)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
     dataset, about_dataset = measure_dataset(config, by_hand, options)

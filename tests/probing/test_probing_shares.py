@@ -1,4 +1,4 @@
-"""What is said of the shares that a probe measured, and the weights that give other shares."""
+"""What is said of the shares that a probe measured, and the weights that would give others."""
 
 from __future__ import annotations
 
@@ -17,18 +17,12 @@ from autocal_cli.probing.shares import probe_findings, suggested_weights
 WEIGHTS = {"l1": 1.0, "mssim": 0.1, "gan": 0.005}
 
 
-def a_probe(
-    batches: int = 20, images: int = 16, batch_size: int | None = 16, **noises: float | None
-) -> ProbeFingerprint:
-    """L1, MS-SSIM and an adversarial loss, with the noise of log G that is given."""
-    noises = {"l1": 0.0, "mssim": 0.2, "gan": 0.9, **noises}
+def a_probe() -> ProbeFingerprint:
     losses = [
-        LossProbe(name, f"{name}loss", loss_kind(name), WEIGHTS[name], 0.5, 0.1, gradient, noises[name], 0.0)
+        LossProbe(name, f"{name}loss", loss_kind(name), WEIGHTS[name], 0.5, 0.1, gradient, 0.2, 0.0)
         for name, gradient in (("l1", 0.002), ("mssim", 0.01), ("gan", 0.1))
     ]
-    return ProbeFingerprint(
-        batches, images, batch_size, 64, "the paired folder", "initial weights", "ab", 0, weighed(losses, WEIGHTS)
-    )
+    return ProbeFingerprint(20, 16, 16, 64, "the paired folder", "initial weights", "ab", 0, weighed(losses, WEIGHTS))
 
 
 def a_config(**weights: float) -> TrainingConfig:
@@ -74,6 +68,14 @@ def test_a_loss_that_is_alone_has_all_of_the_pull_and_that_is_no_finding():
     alone = replace(probe, losses=weighed(probe.losses[:1], WEIGHTS))
     assert alone.losses[0].share == 1.0
     assert probe_findings(alone, a_config()) == ()
+
+
+def test_shares_among_some_of_the_losses_are_no_warning():
+    probe = replace(a_probe(), losses=weighed(a_probe().losses, {**WEIGHTS, "gan": 100.0}))
+    missing = Unmeasured("perceptual", "perceptualloss", "no weights")
+    found = probe_findings(replace(probe, unmeasured=(missing,)), a_config(gan=100.0, perceptual=1.0))
+    assert {finding.severity for finding in found} == {"info"}
+    assert all("among the losses measured" in finding.message for finding in found)
 
 
 def test_what_was_not_measured_is_named():
