@@ -152,7 +152,7 @@ class CheckedFile:
 # What says how autocal is installed, and nothing of the config: one line for all files (`CheckRun.unbuilt`).
 OF_INSTALLATION = frozenset({"network-unknown", "network-macs-unknown", "network-nearest", "discriminator-unknown"})
 # What is usual and harmless.
-VERBOSE = frozenset({"losses-off", "option-ignored", "network-macs-side", "network-takes-clips"})
+VERBOSE = frozenset({"losses-off", "nothing-to-move", "option-ignored", "network-macs-side", "network-takes-clips"})
 
 
 @dataclass(frozen=True, slots=True)

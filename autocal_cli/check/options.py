@@ -14,7 +14,7 @@ from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import SAME_OPTION, Schema, TrainerOptions, options_of
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, Scalar
-from autocal_cli.config.trainers import TRAINERS
+from autocal_cli.config.trainers import FORK, REDUX, TRAINERS, TrainerLayout
 from autocal_cli.config.yaml.document import (
     MappingNode,
     Node,
@@ -208,6 +208,17 @@ def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
     if models and model and model not in models and not _nearest(model, models, SURE):
         return checked.value_at(("model_type",)), f"`model_type: {model}`"
     return None
+
+
+def trainer_of_types(checked: Checked) -> TrainerLayout | None:
+    """The fork's layout, for a config that is taken for traiNNer-redux' and names what the fork alone has."""
+    own, fork = options_of(REDUX.trainer), options_of(FORK.trainer)
+    if checked.layout != REDUX or own is None or fork is None:
+        return None
+    networks = [one.type for one in (checked.config.network, checked.config.discriminator) if one]
+    named = [("losses", loss.type) for loss in checked.config.losses] + [("networks", name) for name in networks]
+    alone = any(own.entry(kind, name) is None and fork.entry(kind, name) is not None for kind, name in named)
+    return FORK if alone else None
 
 
 class _Walk:

@@ -79,7 +79,7 @@ def check(
     options = CheckOptions(not no_network, not no_dataset, trainer_kind, *chosen, sources)
     run = check_files(find_configs(configs), options)
     if diff:
-        _show_differences(run, options, quiet)
+        _show_differences(run.told(verbose), options, quiet)
     elif fix:
         run = _mend(run, options, quiet)
     if not diff:
@@ -135,12 +135,12 @@ def _print(run: CheckRun, output: Format, quiet: bool, verbose: bool) -> None:
     from autocal_cli.report.console import show, write
     from autocal_cli.report.json import check_json, dump
 
+    told = run.told(verbose)
     if output is Format.json:
         write(dump(check_json(run)).encode())
     elif output is Format.github:
-        write(check_github(run).encode())
+        write(check_github(told).encode())
     else:
-        told = run.told(verbose)
         show(*(line for file in told.files for line in file_lines(file)))
     unread = [file for file in run.files if file.error]
     if output is Format.text:

@@ -14,6 +14,7 @@ from autocal_cli.check.catalogue import chosen
 from autocal_cli.check.checks import check, in_order
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked
+from autocal_cli.check.options import trainer_of_types
 from autocal_cli.config.files import ConfigFile, open_config, parse_document, read_bytes
 from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
@@ -130,6 +131,8 @@ def _check_file(
         if not candidate.named and lookup(file.document, file.layout.block[:-1]) is None:
             return None
         checked = read_checked(file, presets)
+        if options.trainer is None and (other := trainer_of_types(checked)):
+            checked = read_checked(replace(file, layout=other), presets)
     except AutocalError as error:
         if candidate.named or not raw or speaks_of_training(raw):
             return CheckedFile(candidate.name, candidate.path, error=error)
