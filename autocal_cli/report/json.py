@@ -25,8 +25,8 @@ FORMAT_VERSION = 2
 def plain(value: Any) -> Value:
     """Any record as plain data: dataclasses by their fields, tuples as lists, keys as text.
 
-    A place stands flat, as path, line and column. JSON has no `.inf` and no `.nan`, which a config may hold: they are
-    text here.
+    Pictures (bytes) are left out. A place stands flat, as path, line and column. JSON has no `.inf` and no `.nan`,
+    which a config may hold: they are text here.
     """
     match value:
         case Finding():
@@ -50,7 +50,8 @@ def plain(value: Any) -> Value:
 
 
 def _fields(record: Any) -> dict[str, Value]:
-    return {field.name: plain(getattr(record, field.name)) for field in fields(record)}
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: plain(value) for name, value in values.items() if not isinstance(value, bytes)}
 
 
 def _place(place: Place | None) -> dict[str, Value]:
