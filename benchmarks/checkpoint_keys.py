@@ -1,4 +1,4 @@
-"""presets/checkpoints.json: by which names of tensors a checkpoint tells its architecture, and by which sizes its scale.
+"""presets/checkpoints.json: which names of tensors tell a checkpoint's architecture, and which sizes its scale.
 
     PYTHON benchmarks/checkpoint_keys.py traiNNer-redux CHECKOUT [BasicSR CHECKOUT ...]
 

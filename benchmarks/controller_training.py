@@ -3,7 +3,7 @@ or from scratch, with losses as users combine them. Everything is seeded and on 
 
     random    L1 1, L1 between features of a fixed random network 0.1, adversarial 0.005
     vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1 (Real-ESRGAN)
-    msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1                 (traiNNer-redux's GAN template, no perceptual)
+    msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1            (traiNNer-redux's GAN template, no perceptual)
 """
 
 from __future__ import annotations

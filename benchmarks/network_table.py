@@ -39,7 +39,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "presets" / "networks"
-SCALES = (4, 2, 1, 3, 8)
+SCALES = [4, 2, 1, 3, 8]
 COSTLY = 3.0  # seconds of a processor for one scale, above which no scale beyond the first two is measured
 LIMITS = {"describe": 20.0, "measure": 150.0, "probe": 600.0}  # seconds
 IMPORT_LIMIT = 180.0  # seconds
@@ -105,7 +105,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--no-probe", action="store_true", help="Leave out what each argument does.")
     parser.add_argument("--measured", default=date.today().isoformat(), help="The date that the files name.")
+    parser.add_argument("--most-scales", type=int, default=len(SCALES), help="So many of SCALES; for a first round.")
     given = parser.parse_args()
+    del SCALES[given.most_scales :]
     if given.built_in:
         write(given.out / "built-in.jsonl", built_in_header(given.measured), built_in_lines(), given.out)
     if given.checkouts and given.work is None:
@@ -428,7 +430,7 @@ def usual(source: Source, described: Mapping[str, Any], role: str) -> Iterator[t
 
 
 def row(
-    arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], asked: int | None
+    arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], _asked: int | None
 ) -> dict[str, Any]:
     """One measurement; what is as usual is left out."""
     found: dict[str, Any] = {}
@@ -579,9 +581,9 @@ def built_in_sizes(type: str, scale: int, arguments: Mapping[str, Any] | None = 
 def built_in_header(measured: str) -> dict[str, Any]:
     import torch
 
-    from autocal_cli.version import VERSION
+    from autocal_cli.version import __version__
 
-    head = {"trainer": "built-in", "repository": "autocal", "commit": VERSION, "measured": measured}
+    head = {"trainer": "built-in", "repository": "autocal", "commit": __version__, "measured": measured}
     return {**head, "torch": torch.__version__.partition("+")[0], "hands_scale": True, "case_matters": False}
 
 

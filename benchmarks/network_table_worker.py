@@ -85,7 +85,7 @@ def import_trainer(spec: Mapping[str, Any]) -> tuple[list[Any], list[tuple[str, 
     return [getattr(module, name) for name in spec["registries"] if hasattr(module, name)], unimported
 
 
-def describe_network(call: Callable[..., Any], job: Mapping[str, Any]) -> Answer:
+def describe_network(call: Callable[..., Any], _job: Mapping[str, Any]) -> Answer:
     """`signature.describe`, with the defaults as a config could hold them, and where the constructor's code stands."""
     described = describe(call)
     defaults = {

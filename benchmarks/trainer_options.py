@@ -61,7 +61,7 @@ def main() -> None:
         "case": facts["case"],
         "ignored": facts.get("ignored", {}),
         "schema": msgspec_schema(facts) if facts["unknown"] == "refused" else read_schema(given.trainer, root),
-        "registries": registries(given.trainer, facts),
+        "registries": registries(facts),
     }
     adjust(made["schema"], facts.get("adjust", {}))
     path = OUTPUT / f"{given.trainer.lower()}.json"
@@ -156,8 +156,8 @@ def _keys_of(node: ast.AST) -> Iterable[str]:
         if _is_options(node.func.value) and node.args and isinstance(node.args[0], ast.Constant):
             yield str(node.args[0].value)
     elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-        if isinstance(node.left, ast.Constant) and _is_options(node.comparators[0]):
-            yield str(node.left.value)
+        left, right = node.left, node.comparators[0]
+        yield from [str(left.value)] if isinstance(left, ast.Constant) and _is_options(right) else []
 
 
 def _is_options(node: ast.AST) -> bool:
@@ -170,7 +170,7 @@ def _is_options(node: ast.AST) -> bool:
 # --- registries -------------------------------------------------------------------------------------------------------
 
 
-def registries(trainer: str, facts: Schema) -> dict[str, dict[str, Schema]]:
+def registries(facts: Schema) -> dict[str, dict[str, Schema]]:
     for module in facts["imports"]:
         _import(module)
     made: dict[str, dict[str, Schema]] = {}

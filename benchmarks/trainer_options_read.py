@@ -17,7 +17,8 @@ Schema = dict[str, Any]
 KINDS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "null": "null", "map": "object"}
 BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
 LINE = re.compile(
-    r"(?P<key>[\w.*$^()|\\+?]+)(?P<needed>!?): (?P<types>[^=<>]+?)(?P<bounds>(?: [<>]=?[-\d.]+)*)(?: =(?P<default>.+))?$"
+    r"(?P<key>[\w.*$^()|\\+?]+)(?P<needed>!?): (?P<types>[^=<>]+?)"
+    r"(?P<bounds>(?: [<>]=?[-\d.]+)*)(?: =(?P<default>.+))?$"
 )
 
 
@@ -625,7 +626,8 @@ wandb: @wandb
     },
     "curated": {
         "optimizers": _optimizers(
-            "Adam adam AdamW adamw NAdam nadam Adan adan AdamW_Win adamw_win AdamW_SF adamw_sf Adan_SF adan_sf SOAP_SF soap_sf",
+            "Adam adam AdamW adamw NAdam nadam Adan adan AdamW_Win adamw_win AdamW_SF adamw_sf Adan_SF "
+            "adan_sf SOAP_SF soap_sf",
             needed=True,
             three=("Adan", "adan", "Adan_SF", "adan_sf"),
         ),

@@ -77,8 +77,8 @@ def findings() -> str:
 def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False) -> str:
     """What a command prints, run from the top of the checkout: standard error, then standard output.
 
-    Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run, `summary` leaves out
-    standard output.
+    Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run,
+    `summary` standard output.
     """
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     before, argv = Path.cwd(), sys.argv

@@ -234,7 +234,7 @@ def _number_in(text: str, field: Field) -> int | float | None:
     return value if field.accepts(value) else None
 
 
-def shown(value: Value) -> str:
+def shown(value: object) -> str:
     """A value as a message shows it, at most 60 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -375,7 +375,7 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
         raise AutocalError(message, place=place, fix="Give your own key another name.")
     version = record["made"].get("record")
     if isinstance(version, int) and version > RECORD_VERSION:
-        message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
+        message = f"The `{RECORD_KEY}` record has version {shown(version)}; this autocal reads up to {RECORD_VERSION}."
         raise AutocalError(message, place=place, fix="Update autocal-cli.")
 
 

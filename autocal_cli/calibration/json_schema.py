@@ -104,7 +104,9 @@ RECORD_SCHEMA: dict[str, Value] = {
             "trainer that the config was taken for, and a digest of the file without the record.",
             "type": "object",
             "required": ["autocal", "record"],
-            "properties": {"record": {"type": "integer", "maximum": RECORD_VERSION}},
+            "properties": {
+                "record": {"description": "The form of the record.", "type": "integer", "maximum": RECORD_VERSION}
+            },
         },
         "network": {"description": "What was measured of the network.", "type": "object"},
         "discriminator": {"description": "What was measured of the discriminator.", "type": "object"},

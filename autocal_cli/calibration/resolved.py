@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autocal_cli.calibration.block import RECORD_VERSION, leaves, record_in, value_digest
+from autocal_cli.calibration.block import RECORD_VERSION, leaves, record_in, shown, value_digest
 from autocal_cli.calibration.model import DIGEST, Calibration, DatasetScores, Parameter, as_letters
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.model import METRIC_NAMES, TrainingCrops
@@ -56,10 +56,14 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
 
 
 def written_values(calibration: Calibration) -> dict[str, Value]:
-    """Those of the resolved values that autocal chose: all but `enabled` and what the user wrote."""
+    """Those of the resolved values that autocal chose: all but `enabled` and what the user wrote.
+
+    A phase is one: of a phase in which the user wrote a key nothing counts as autocal's.
+    """
+    own = {path if path[0] != "phases" else path[:2] for path in calibration.manual}
     chosen: dict[str, Value] = {}
     for path, value in leaves(resolved_values(calibration)):
-        if path not in calibration.manual and path != ("enabled",):
+        if path != ("enabled",) and path not in own and path[:2] not in own:
             _put(chosen, path, value)
     return chosen
 
@@ -205,31 +209,31 @@ def _network(entry: Mapping[str, Any], discriminator: NetworkFingerprint | None 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise TypeError(f"{value!r} is no mapping"[:80])
+        raise TypeError(f"{shown(value)} is no mapping")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text"[:80])
+        raise TypeError(f"{shown(value)} is no text")
     return value
 
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r} is no count"[:80])
+        raise TypeError(f"{shown(value)} is no count")
     return value
 
 
 def _positive(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
-        raise TypeError(f"{value!r} is no number of 0 or more"[:80])
+        raise TypeError(f"{shown(value)} is no number of 0 or more")
     return value
 
 
 def _score(value: object) -> float:
     if _positive(value) > 1.0:
-        raise ValueError(f"{value!r} is no score of 0 to 1")
+        raise ValueError(f"{shown(value)} is no score of 0 to 1")
     return float(value)  # type: ignore[arg-type]
 
 

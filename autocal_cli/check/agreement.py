@@ -64,7 +64,8 @@ def _train(lines: str, top: str = "") -> str:
     title="A crop that is no multiple of the scale",
     severity="error",
     why="The crop of the LQ image would not be a whole number of pixels, and the two crops show different parts.",
-    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and GT then differ",
+    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and "
+    "GT then differ",
     bad=_train("batch_size_per_gpu: 4\ngt_size: 33"),
     at="11:14",
     good=_train("batch_size_per_gpu: 4\ngt_size: 32"),
@@ -108,8 +109,11 @@ def crops(checked: Checked) -> Iterator[Finding]:
     title="Augmentations that mix a batch of one image",
     severity="error",
     why="They mix the images of a batch with each other.",
-    source="traiNNer-redux and neosr: `Augmentations need batch >1 to work.`",
-    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace("  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"),
+    source="traiNNer-redux and neosr: `Augmentations need batch >1 to "
+    "work.`",
+    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace(
+        "  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"
+    ),
     at="10:25",
     good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
 )  # fmt: skip
@@ -127,7 +131,10 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
     plain = neosr and augs == ["none"]
     if len(augs) != len(probabilities) and not plain:
         said = "" if isinstance(first, list) and isinstance(second, list) else " (by default)"
-        message = f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at the first step."
+        message = (
+            f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at "
+            "the first step."
+        )
         place = (
             checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
         )
@@ -199,7 +206,8 @@ def degradations(checked: Checked) -> Iterator[Finding]:
     "training",
     title="A data set that the model cannot train on",
     severity="error",
-    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models need the LQ image that "
+    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models "
+    "need the LQ image that "
     "this data set does not give.",
     source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
     when="The data set of on-the-fly degradation with another model, or that model with another data set.",
@@ -214,7 +222,10 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     on_the_fly, made = _synthesis(checked, model)
     place = checked.value_at(("datasets", "train", "type"))
     if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset"):
-        message = f"The LQ images are to be made from kernels, which {checked.option('datasets', 'train', 'type')} does not draw."
+        message = (
+            "The LQ images are to be made from kernels, which "
+            f"{checked.option('datasets', 'train', 'type')} does not draw."
+        )
         yield Finding("dataset-type-differs", "error", message, f"Take {made}, or another model.", place)
     elif not on_the_fly and kind in ("realesrgandataset", "otf"):
         message = f"{checked.option('datasets', 'train', 'type')} gives no LQ image, and this model makes none."

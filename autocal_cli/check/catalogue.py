@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import autocal_cli.check.weights  # noqa: F401  (these two bring in the modules that describe their findings)
+import autocal_cli.check.checks  # noqa: F401  (with the next, all modules that describe their findings)
+import autocal_cli.check.weights  # noqa: F401
 from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.packaged import preset_text
@@ -74,4 +75,4 @@ def _matches(pattern: str, code: str, family: str) -> bool:
 
 def _nearest(code: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(code, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "`autocal rule --all` lists them."
+    return f"Did you mean {near[0]}?" if near else "`autocal explain codes` lists them."

@@ -29,7 +29,6 @@ from autocal_cli.check.losses import (
     discriminator_missing,
     discriminator_unused,
     duplicate_losses,
-    misspelt_losses,
     negative_losses,
     nothing_to_move,
 )
@@ -66,7 +65,6 @@ CHECKS: tuple[Check, ...] = (
     active_losses,
     negative_losses,
     duplicate_losses,
-    misspelt_losses,
     nothing_to_move,
     discriminator_missing,
     discriminator_unused,
@@ -118,7 +116,7 @@ SPEAKS_FOR = {
     "network-malformed": {"option-type", "option-missing"},
     "count-invalid": {"option-range", "option-type"},
     "discriminator-missing": {"option-missing"},
-    "type-unknown": {"loss-kind-unknown", "network-unknown", "discriminator-unknown"},
+    "type-unknown": {"network-unknown", "discriminator-unknown"},
 }
 
 
@@ -130,6 +128,8 @@ def _once(findings: list[Finding]) -> list[Finding]:
     silent = {
         (place, other) for place, here in codes.items() if place for code in here for other in SPEAKS_FOR.get(code, ())
     }
+    # Whoever builds the network says more of its arguments, at the value where the options point to the key.
+    built = {_line(finding) for finding in findings if finding.code.startswith(("network-arg", "discriminator-arg"))}
     mistyped = {finding.place for finding in findings if finding.code == "option-type"}
     told = {finding.message.split("`")[1] for finding in findings if finding.code == "option-missing"}
     lengths = {"train.total_iter"} & told
@@ -138,8 +138,14 @@ def _once(findings: list[Finding]) -> list[Finding]:
         if finding.code == "number-as-text" and finding.place in mistyped
         else finding
         for finding in findings
-        if (finding.place, finding.code) not in silent and not (finding.code == "length-unknown" and lengths)
+        if (finding.place, finding.code) not in silent
+        and not (finding.code in ("option-unknown", "option-type") and finding.place and _line(finding) in built)
+        and not (finding.code == "length-unknown" and lengths)
     ]
+
+
+def _line(finding: Finding) -> tuple[str, int | None] | None:
+    return (finding.place.path, finding.place.line) if finding.place else None
 
 
 def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -28,7 +28,7 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.packaged import preset_text
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
@@ -56,7 +56,8 @@ def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     for place, text in text_numbers(checked).items():
         said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
         message = f"{said}; it is meant as the number {text.number!r}."
-        yield Finding("number-as-text", "warning", message, f"Write {text.spelling}.", place)
+        severity: Severity = "warning"  # an error where the trainer wants a number there (checks.py)
+        yield Finding("number-as-text", severity, message, f"Write {text.spelling}.", place)
 
 
 @dataclass(frozen=True, slots=True)

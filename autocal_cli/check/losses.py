@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
 from autocal_cli.check.training import GAN_MODELS
-from autocal_cli.config.losses import UNKNOWN, loss_label, nearest_type
+from autocal_cli.config.losses import UNKNOWN, loss_label
 from autocal_cli.config.model import LossTerm
 from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
 from autocal_cli.errors import Finding, Place
@@ -60,16 +60,6 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
             )
             yield Finding("loss-twice", "warning", message, "Remove one, or set its weight to 0.", loss.place)
         seen[label] = loss
-
-
-def misspelt_losses(checked: Checked) -> Iterator[Finding]:
-    """A type that is nearly one that is known."""
-    for loss in _active(checked):
-        near = nearest_type(loss.type) if loss.kind == UNKNOWN else None
-        if near:
-            message = f"{loss.type} is no loss that autocal knows."
-            fix = f"Did you mean {near}? It is written {loss.type} at line {loss.place.line}."
-            yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
 
 
 def nothing_to_move(checked: Checked) -> Iterator[Finding]:

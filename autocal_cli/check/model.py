@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class Checked:
         return self.block.place_of(path)
 
     def option(self, *path: str) -> Value:
-        """The value of a key of the document (of all of it, without a path) as the trainer reads it; None where there is none."""
+        """The value of a key of the document (of all of it, without a path) as the trainer reads it, or None."""
         pair = lookup(self.document, path) if path else None
         node = pair.value if pair else self.document.root if not path else None
         try:
@@ -149,6 +149,12 @@ class CheckedFile:
     sidecar: bool = False
 
 
+# What says how autocal is installed, and nothing of the config: one line for all files (`CheckRun.unbuilt`).
+OF_INSTALLATION = frozenset({"network-unknown", "network-macs-unknown", "network-nearest", "discriminator-unknown"})
+# What is usual and harmless.
+VERBOSE = frozenset({"losses-off", "option-ignored", "network-macs-side", "network-takes-clips"})
+
+
 @dataclass(frozen=True, slots=True)
 class CheckRun:
     """`passed_over` counts the files of folders that are no training configs."""
@@ -159,6 +165,34 @@ class CheckRun:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(finding for file in self.files for finding in file.findings)
+
+    def told(self, verbose: bool) -> CheckRun:
+        """As people are told: without the notices that only `--verbose` brings, and those about the installation."""
+        left_out = OF_INSTALLATION if verbose else OF_INSTALLATION | VERBOSE
+        files = (
+            replace(
+                file, findings=tuple(one for one in file.findings if one.severity != "info" or one.code not in left_out)
+            )
+            for file in self.files
+        )
+        return CheckRun(tuple(files), self.passed_over)
+
+    @property
+    def unbuilt(self) -> tuple[str, ...]:
+        """The types of networks that nothing here could build or measure, sorted."""
+        about = [
+            (file.checked.config.network, file.checked.config.discriminator, one)
+            for file in self.files
+            if file.checked
+            for one in file.findings
+            if one.code in OF_INSTALLATION
+        ]
+        named = {
+            network.type
+            for generator, discriminator, one in about
+            if (network := discriminator if one.code.startswith("discriminator") else generator)
+        }
+        return tuple(sorted(named))
 
     @property
     def exit_code(self) -> int:

@@ -245,8 +245,10 @@ class _Walk:
         missing = [key for key in required if key not in pairs or self.left_out(pairs[key].value)]
         told: set[str] = set()  # missing keys that stand there misspelt
         for key, pair in pairs.items():
+            if key == BLOCK_KEY:  # told by the checks of the block
+                continue
             known = properties[key] if key in properties else self.by_pattern(schema, key)
-            if known is not None:
+            if known is not None and (key != BLOCK_KEY or isinstance(self.document.follow(pair.value), MappingNode)):
                 self.value(pair.value, known, f"{path}.{key}".strip("."), self.place(pair.key))
             elif self.unknown(key, schema, typed) and isinstance(pair.key, ScalarNode):
                 told |= self.unknown_key(pair.key, pair.value, schema, path, [*pairs], missing, typed)
@@ -288,7 +290,7 @@ class _Walk:
         return more if isinstance(more, dict) else None
 
     def unknown(self, key: str, schema: Schema, typed: str | None) -> bool:
-        if key == BLOCK_KEY or key == "<<":  # told by the checks of the block
+        if key == "<<":
             return False
         if typed:
             return True
@@ -564,9 +566,10 @@ class _Walk:
     def of_another(self, registry: str, name: str) -> str | None:
         for layout in TRAINERS:
             other = options_of(layout.trainer)
-            if other is not None and other is not self.options and registry in other.registries:
-                if other.entry(registry, name) is not None:
-                    return other.trainer
+            if other is None or other is self.options or registry not in other.registries:
+                continue
+            if other.entry(registry, name) is not None:
+                return other.trainer
         return None
 
     def accepts(self, node: Node, schema: Schema) -> bool:

@@ -67,7 +67,7 @@ def rule(
     trainer: str | None = None,
     fixable: bool = False,
 ) -> Callable[[Check], Check]:
-    """Writes the text of a finding down beside the function that finds it: `autocal rule` and the docs read it there.
+    """Writes the text of a finding down beside the function that finds it: `explain CODE` and the docs read it there.
 
     `bad` and `good` begin after their first line break.
     """

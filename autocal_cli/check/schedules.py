@@ -134,7 +134,8 @@ def rates(checked: Checked) -> Iterator[Finding]:
     "training",
     title="A schedule on an optimiser that needs none",
     severity="warning",
-    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate away from them.",
+    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate "
+    "away from them.",
     source="Defazio et al. 2024, The Road Less Scheduled (arXiv 2405.15682)",
     bad=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}", "scheduler: {type: MultiStepLR, milestones: [20000]}"),
     at="9:3",
@@ -223,7 +224,10 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
         place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
         yield Finding("periods-differ", "error", message, "Write one weight for each period.", place)
     if total and periods and sum(periods) < total:
-        message = f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}: it ends with an error there."
+        message = (
+            f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}: it ends with "
+            "an error there."
+        )
         place = checked.value_at((*SCHEDULER, "periods"))
         yield Finding("schedule-length", "error", message, f"Let them add up to {total}.", place)
 

@@ -54,7 +54,8 @@ def ema_decay(checked: Checked) -> Iterator[Finding]:
     title="The LDL loss without an average",
     severity="error",
     why="It compares the output with that of the averaged network; without one the trainer ends at the first step.",
-    source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, models/esrgan_model.py",
+    source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, "
+    "models/esrgan_model.py",
     bad=redux("losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}"),
     at="8:7",
     good=redux(
@@ -76,9 +77,11 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
     "training",
     title="Adversarial training without a pretrained start",
     severity="warning",
-    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the adversarial loss drives "
+    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the "
+    "adversarial loss drives "
     "noise into images that the other losses have not shaped. The published recipes pretrain without it.",
-    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network first; neosr #83",
+    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network "
+    "first; neosr #83",
     bad=redux(GAN, OPTIM_D, top="network_d: {type: dunet}"),
     at="9:7",
     good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: x2_compact.pth}"),
@@ -135,7 +138,8 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
     "training",
     title="An adversarial loss that the model does not read",
     severity="warning",
-    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no effect and no message.",
+    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no "
+    "effect and no message.",
     source="BasicSR, models/sr_model.py, realesrnet_model.py: neither asks for gan_opt",
     trainer="BasicSR",
     bad=basicsr("gan_opt: {type: GANLoss, gan_type: vanilla, loss_weight: 0.1}", "optim_d: {type: Adam, lr: 0.0001}",
@@ -186,7 +190,10 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
         wanted = discriminator.arguments.get("input_size", 128)
         for section in checked.config.datasets:
             if section.trains and section.gt_size and section.gt_size != wanted:
-                message = f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the first step."
+                message = (
+                    f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the "
+                    "first step."
+                )
                 fix = f"Take a crop of {wanted}, or write `input_size: 256` with one of 256."
                 yield Finding("discriminator-input", "error", message, fix, section.crop_place)
 
@@ -198,7 +205,8 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
     severity="warning",
     why="Without use_amp the run is in fp32: slower, and with twice the memory. neosr ends instead, so that it is an "
     "error there.",
-    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; neosr, train.py",
+    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; "
+    "neosr, train.py",
     bad=redux(top="use_amp: false\namp_bf16: true"),
     at="4:11",
     good=redux(top="use_amp: true\namp_bf16: true"),
@@ -241,7 +249,8 @@ AUTOMATIONS = ("train", "training_automations")
     source="published configs: a patience of 10,000 with a validation every 1,000 iterations; "
     "delafer/traiNNer-redux, utils/training_automations.py",
     trainer="traiNNer-redux-fork",
-    bad=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
+    bad=redux("training_automations:\n    enabled: true\n"
+              "    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
     at="12:57",
@@ -318,7 +327,8 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     times = 1 + (threshold - 1) / (1 - decay) if decay < 1 else float("inf")
     if times > 5:  # a loss rarely grows fivefold within a step; chosen
         message = (
-            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, decay {decay:g}): "
+            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, "
+            f"decay {decay:g}): "
             "in the first steps only."
         )
         fix = f"Write adaptive_d_threshold: {1 + 0.2 * (1 - decay):g}, which acts at 1.2 times the average."

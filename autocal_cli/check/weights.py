@@ -95,7 +95,8 @@ def _known() -> dict[str, Any]:
     "files",
     title="A checkpoint for another scale",
     severity="error",
-    why="The layers that enlarge have other sizes: with strict loading the trainer ends. Without it the rest is loaded, "
+    why="The layers that enlarge have other sizes: with strict loading the trainer ends. Without it "
+    "the rest is loaded, "
     "as many do on purpose.",
     source="presets/checkpoints.json: the sizes of tensors by scale; 11 threads in the trackers of these trainers",
     when="The checkpoint's tensors, or its name where it is not there, say another scale than the config.",
@@ -130,7 +131,10 @@ def _kind(file: WeightsFile) -> str | None:
     if file.key[-1] == "resume_state" and ending in (".pth", ".safetensors", ".pt", ".ckpt"):
         return f"`resume_state` is {file.path}, the weights of a network; a run is resumed from its .state."
     if file.key[-1] != "resume_state" and ending == ".state":
-        return f"`{'.'.join(file.key)}` is {file.path}, the state of a run; a network's weights are a .pth or .safetensors."
+        return (
+            f"`{'.'.join(file.key)}` is {file.path}, the state of a run; a network's weights are a .pth "
+            "or .safetensors."
+        )
     return None
 
 
@@ -138,7 +142,7 @@ def _absent(checked: Checked, file: WeightsFile, elsewhere: bool) -> Iterator[Fi
     said, scale = _scale_said(file.path), checked.config.scale
     if said and scale and said != scale and _strict(checked) and file.key[-1] == "pretrain_network_g":
         message = f"{file.path} is for x{said} by its name, and the config for x{scale}."
-        yield Finding("pretrained-scale", "error", message, _loose(checked, scale), file.place)
+        yield Finding("pretrained-scale", "error", message, _loose(scale), file.place)
     elif not elsewhere:
         message = f"There is no file {file.path} (`{'.'.join(file.key)}`): the trainer ends where it loads it."
         yield Finding("pretrained-missing", "error", message, "Correct the path, or remove it.", file.place)
@@ -167,7 +171,7 @@ def _of_generator(checked: Checked, file: WeightsFile) -> Iterator[Finding]:
     found = checkpoint_scale(state, entry[1])
     if found and scale and found != scale and _strict(checked):
         message = f"{file.path} is of {network.type} for x{found}, and the config for x{scale}: the trainer ends."
-        yield Finding("pretrained-scale", "error", message, _loose(checked, scale), file.place)
+        yield Finding("pretrained-scale", "error", message, _loose(scale), file.place)
 
 
 def _state(checked: Checked, file: WeightsFile) -> tuple[Shapes, Finding | None]:
@@ -245,5 +249,5 @@ def _strict(checked: Checked) -> bool:
     return checked.option("path", "strict_load_g") is not False
 
 
-def _loose(checked: Checked, scale: int) -> str:
+def _loose(scale: int) -> str:
     return f"Name one for x{scale}, or write `strict_load_g: false` to load what fits."

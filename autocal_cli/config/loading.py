@@ -24,7 +24,7 @@ from autocal_cli.config.model import (
     TrainingConfig,
     Value,
 )
-from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
+from autocal_cli.config.trainers import TrainerLayout, recognise_trainer, text_at
 from autocal_cli.config.yaml.comments import record_above
 from autocal_cli.config.yaml.document import (
     ConfigDocument,
@@ -91,6 +91,7 @@ def read_training_config(
         ),
         datasets=_part(tolerate, "datasets-malformed", lambda: read_sections(document, layout, scale), ()),
         block=_part(tolerate, "block-malformed", lambda: read_block(document, layout, tolerate), None),
+        model_type=text_at(document, ("model_type",)) or None,
         place=document.place(train.key.start),
     )
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autocal_cli.diagnose.model import Checkpoint, Choice, JudgedCheckpoint, MetricNoise, RunLog, Validation
-from autocal_cli.diagnose.series import noise_of, smooth
+from autocal_cli.diagnose.series import noise_of, smooth, within
 
 LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "ilniqe", "piqe", "dbl")
 FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")
@@ -79,7 +79,7 @@ def metric_series(validations: Sequence[Validation]) -> tuple[MetricSeries, ...]
     for one in validations:
         for metric, value in one.metrics.items():
             if math.isfinite(value):
-                found.setdefault((one.dataset, metric), []).append((one.iteration, value))
+                found.setdefault((one.dataset, metric), []).append((one.iteration, within(value)))
     series = []
     for (dataset, metric), points in found.items():
         iterations, values = zip(*points, strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, RunLog
-from autocal_cli.diagnose.series import Reduced, reduce_track
+from autocal_cli.diagnose.series import FARTHEST, Reduced, reduce_track, within
 
 WIDTH, HEIGHT = 640.0, 150.0  # of a chart's plane, in the units of its view box
 NUMBERS = 60_000  # on a page in all: about 1.2 MB with their paths
@@ -154,8 +154,9 @@ def scale_of(chart: Chart) -> Scale:
     """From the least to the greatest value of all its curves; of a flat one, a little around it."""
     low = min((min(curve.lows) for curve in chart.curves if curve.lows), default=0.0)
     high = max((max(curve.highs) for curve in chart.curves if curve.highs), default=1.0)
-    if high <= low:
-        room = abs(low) * 0.05 or 1.0
+    low, high = within(low), within(high)
+    if high - low <= 1e-12 * abs(high) or high - low < 1.0 / FARTHEST:
+        room = max(abs(low) * 0.05, 1.0 / FARTHEST) if low else 1.0
         low, high = low - room, high + room
     if chart.logarithmic and low <= 0.0:
         return Scale(low, high, logarithmic=False)

@@ -1,18 +1,19 @@
 """What can be wrong in a run: one function a code, its meaning beside it. A `View` in, findings out; pure.
 
-Thresholds stand in one place each, with their source. A healthy run has nothing above `info`.
+Thresholds stand in one place each, with their source. A healthy run has nothing above `info`. What can be wrong between
+generator and discriminator stands in `adversarial.py`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import fmean, median, pstdev
 
 from autocal_cli.diagnose.checkpoints import MetricSeries
-from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, Health, RunFinding
+from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, RunFinding
 from autocal_cli.diagnose.series import last_stretch, noise_of, running_median, smooth
 from autocal_cli.diagnose.view import (
     FEWEST_POINTS,
@@ -21,21 +22,14 @@ from autocal_cli.diagnose.view import (
     PIXEL,
     View,
     above_blind,
-    blind_since,
-    dominated_since,
-    fidelity_lost,
-    frozen,
     no_picture_since,
     running,
-    share_of_sum,
 )
 from autocal_cli.errors import Severity
 
 Finder = Callable[[View], Iterator[RunFinding]]
 FAULTS: dict[str, Fault] = {}
 FINDERS: list[Finder] = []
-
-STATES = "autocal run TRAIN.py -opt CONFIG (weighs the adversarial loss by what it costs and what it still says)"
 
 
 def fault(code: str, severity: Severity, title: str, rationale: str, source: str) -> Callable[[Finder], Finder]:
@@ -81,7 +75,7 @@ def find_non_finite(view: View) -> Iterator[RunFinding]:
         )
     parts += [found for found in [_before(view, first)] if found]
     crashed = any(event.kind == "error" for event in view.log.events)
-    step = f"{_restart(view, first).rstrip('.')}, with grad_clip, and bf16 or no AMP"
+    step = f"{restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
     yield RunFinding(
         "non-finite", "error", first, loss, "; ".join(parts) + ("; the training ended of it" if crashed else ""),
@@ -99,154 +93,18 @@ def _before(view: View, iteration: int) -> str:
         usual = median(seen[:-3] or [0.0]) if len(seen) > 3 else 0.0
         if usual > 0.0:
             risen.append((max(seen[-3:]) / usual, label))
-    if not risen or max(risen)[0] < 5.0:
+    if not risen or max(risen)[0] < 10.0:
         return ""
     factor, label = max(risen)
     return f"{label} had risen {factor:.3g}-fold just before"
 
 
-@fault(
-    "collapsed",
-    "error",
-    "The generator collapsed",
-    "The discriminator no longer tells anything and fidelity is gone: what is trained from then on is noise. "
-    "No later checkpoint is worth keeping.",
-    "Real-ESRGAN #793; BasicSR #333",
-)
-def find_collapse(view: View) -> Iterator[RunFinding]:
-    if not view.log.adversarial:
-        return
-    gone = no_picture_since(view)
-    if gone:
-        yield RunFinding("collapsed", "error", gone[0], None, gone[1], _restart(view, gone[0]))
-        return
-    lost = fidelity_lost(view)
-    if lost is None:
-        return
-    name, since, depth = lost
-    blind = blind_since(view)
-    if blind is None and depth < 2.0 * MOST_COST:
-        return
-    also = f", and the discriminator is blind since {blind:,}" if blind is not None else ""
-    yield RunFinding(
-        "collapsed", "error", since, "l_g_gan", f"{name} lies {depth:.1f} dB under its best{also}",
-        f"Go back to a checkpoint before {since:,} and lower the adversarial weight tenfold, or {STATES}.",
-    )  # fmt: skip
-
-
-def _restart(view: View, since: int) -> str:
+def restart(view: View, since: int) -> str:
     rate = view.tracks.get(LEARNING_RATE)
     lower = f"a learning rate below {max(rate.means):.1g}" if rate and len(rate) else "a lower learning rate"
     if since <= view.log.first + 2 * view.log.interval:
         return f"Start anew with {lower} (templates have 1e-4 to 5e-4)."
     return f"Go back to a checkpoint before {since:,} with {lower}."
-
-
-@fault(
-    "fidelity-lost",
-    "error",
-    "More fidelity was lost than perception can be worth",
-    "Perfect perceptual quality costs at most 3 dB of the PSNR of the network that was trained for PSNR. "
-    "What fell by more since the adversarial phase began buys nothing.",
-    "Blau and Michaeli 2018, The perception-distortion tradeoff",
-)
-def find_fidelity_lost(view: View) -> Iterator[RunFinding]:
-    if not view.log.adversarial or any(True for _ in find_collapse(view)):
-        return
-    lost = fidelity_lost(view)
-    if lost:
-        name, since, depth = lost
-        yield RunFinding(
-            "fidelity-lost", "error", since, "l_g_gan",
-            f"{name} lies {depth:.1f} dB under its best; at most {MOST_COST:g} can buy anything",
-            f"Keep a checkpoint from before {since:,}; lower the adversarial weight, or {STATES}.",
-        )  # fmt: skip
-
-
-@fault(
-    "discriminator-blind",
-    "warning",
-    "The discriminator cannot tell real from generated",
-    "The adversarial loss then says nothing: its gradient is noise, however large its weight. Either the loss is so "
-    "heavy that the generator only fools the discriminator, or the discriminator does not learn.",
-    "DESIGN, the scheduler; BasicSR #117",
-)
-def find_blind(view: View) -> Iterator[RunFinding]:
-    since = blind_since(view)
-    seen = view.separation
-    if since is None or seen is None:
-        return
-    tail = [value for at, value in zip(seen.iterations, seen.values, strict=True) if at >= since]
-    evidence = f"{seen.name} {fmean(tail):+.3f} (0: cannot tell)"
-    ratio = _rates(view)
-    if frozen(view) or ratio == 0.0:
-        still = "optim_d's rate is 0" if ratio == 0.0 else "its losses do not move at all"
-        yield RunFinding(
-            "discriminator-blind", "warning", since, "l_d_real",
-            f"{evidence}; {still}: it is not trained",
-            "See that optim_d has a rate above 0, that network_d is not frozen, and that net_d_init_iters is 0.",
-        )  # fmt: skip
-        return
-    if ratio is not None and ratio >= FAST:
-        yield RunFinding(
-            "discriminator-blind", "warning", since, "l_g_gan",
-            f"{evidence}; optim_d's rate is {ratio:.0f} times the generator's: likely too fast to learn anything",
-            f"Set optim_d's rate to optim_g's, {view.log.facts['rate:optim_g']} (as the trainers' templates have it).",
-        )  # fmt: skip
-        return
-    share = share_of_sum(view, "l_g_gan")
-    heavy = f"; l_g_gan is {share:.0%} of the sum" if share is not None else ""
-    awake = any(value > seen.awake for at, value in zip(seen.iterations, seen.values, strict=True) if at < since)
-    never = "" if awake else "; it never told them apart"
-    yield RunFinding(
-        "discriminator-blind",
-        "warning",
-        since,
-        "l_g_gan",
-        f"{evidence}{never}{heavy}",
-        _lighter(view) if share is None or share > 0.2 else f"Raise optim_d's rate, or enlarge network_d; or {STATES}.",
-    )
-
-
-FAST = 8.0  # times the generator's rate; templates have both alike; chosen, untested
-
-
-def _rates(view: View) -> float | None:
-    """The discriminator's rate over the generator's, as the trainer printed them."""
-    g, d = (view.log.value(f"rate:optim_{letter}") for letter in "gd")
-    return d / g if g and d is not None else None
-
-
-def _lighter(view: View) -> str:
-    weight = view.log.facts.get("weight:ganloss") or view.log.facts.get("weight:gan_loss")
-    now = f", {weight} now" if weight else ""
-    return f"Divide the GAN loss's `loss_weight` by ten{now} (templates have 0.005 to 0.1); or {STATES}."
-
-
-@fault(
-    "discriminator-dominates",
-    "warning",
-    "The discriminator always wins",
-    "It knows every generated image, so that it no longer says which is the better one. Strong discriminators win "
-    "often in published recipes too (advantages of .4 to .99): it is a fault when nothing is gained any more.",
-    "BasicSR #160, #190, #144",
-)
-def find_domination(view: View) -> Iterator[RunFinding]:
-    since = dominated_since(view)
-    seen = view.separation
-    if since is None or seen is None:
-        return
-    gan = view.tracks.get("l_g_gan")
-    risen = ""
-    if gan and len(gan) > FEWEST_POINTS:
-        first, last = fmean(gan.means[:5]), fmean(gan.means[-5:])
-        risen = f"; l_g_gan went from {first:.2e} to {last:.2e}"
-    yield RunFinding(
-        "discriminator-dominates", "warning", since, "l_g_gan",
-        f"{seen.name} {fmean(seen.values[-5:]):.2f} (1: always right){risen}",
-        "Lower optim_d's rate to the generator's or below, or take a discriminator with spectral normalisation "
-        f"(unetdiscriminatorsn); or {STATES}.",
-    )  # fmt: skip
 
 
 RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
@@ -263,7 +121,7 @@ RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
 def find_divergence(view: View) -> Iterator[RunFinding]:
     gone = None if view.log.adversarial else no_picture_since(view)
     if gone:
-        yield RunFinding("divergence", "error", gone[0], None, gone[1], _restart(view, gone[0]))
+        yield RunFinding("divergence", "error", gone[0], None, gone[1], restart(view, gone[0]))
         return
     found = []
     for one in view.losses():
@@ -281,12 +139,21 @@ def find_divergence(view: View) -> Iterator[RunFinding]:
             continue
         if depths[-1] > needed:
             start = last_stretch(depths, lambda depth, half=needed / 2: depth > half)  # type: ignore[misc]
-            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1])))
-    for since, label, factor in sorted(found):
+            top = max(range(start or 0, len(one)), key=lambda i, highs=one.highs: highs[i])  # type: ignore[misc]
+            highest = f", and had risen to {one.highs[top]:.3g} at {one.iterations[top]:,}"
+            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1]), highest))
+    for since, label, factor, highest in sorted(found):
         yield RunFinding(
-            "divergence", "warning", since, label, f"{label} ends at {factor:.2f} times the least that it had been",
-            f"Go back to a checkpoint before {since:,} and halve the learning rate, or set grad_clip: true.",
+            "divergence", "warning", since, label,
+            f"{label} ends at {factor:.2f} times the least that it had been{highest}",
+            f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}.",
         )  # fmt: skip
+
+
+def _clip(view: View, words: str) -> str:
+    """`grad_clip: true` with words before it, where the trainer has that option."""
+    has = view.log.facts.get("trainer", "").startswith(("traiNNer-redux", "neosr"))
+    return f"{words} grad_clip: true" if has else ""
 
 
 SPIKE = 6.0  # deviations, as the scheduler's watch has it
@@ -309,7 +176,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         course = running_median(logs, 9)
         rests = [value - middle for value, middle in zip(logs, course, strict=True)]
         spread = 1.4826 * median(abs(rest) for rest in rests)
-        jumps = [i for i, rest in enumerate(rests) if spread > 0.0 and rest > SPIKE * spread and rest > math.log(2.0)]
+        jumps = [i for i, rest in enumerate(rests) if i > 2 and rest > max(SPIKE * spread, math.log(2.0)) > 0.0]
         if jumps:
             worst = max(jumps, key=lambda i: rests[i])
             found.append(
@@ -319,8 +186,11 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
         times = "once" if count == 1 else f"{count} times"
         yield RunFinding(
             "spike", "info", first, label, f"{times}; the highest {factor:.1f}-fold at {at:,}; it came back",
-            "Nothing, unless there are more of them: then grad_clip: true, and look for damaged images.",
+            f"Nothing, unless there are more: then look for damaged images{_clip(view, ', and set')}.",
         )  # fmt: skip
+
+
+_DEAD = ("no gradient", "trains nothing", "does not train")  # as the scheduler's watch says it
 
 
 @fault(
@@ -332,7 +202,7 @@ def find_spikes(view: View) -> Iterator[RunFinding]:
 )
 def find_inert(view: View) -> Iterator[RunFinding]:
     for event in view.log.events:
-        if event.kind == "scheduler" and "gradient" in event.cause:
+        if event.kind == "scheduler" and any(words in event.cause for words in _DEAD):
             yield RunFinding("inert-loss", "warning", event.iteration, event.loss, event.cause,
                              "Take it out, or mend what cuts its gradient.")  # fmt: skip
     for one in view.losses():
@@ -440,7 +310,7 @@ def find_slow_loader(view: View) -> Iterator[RunFinding]:
     share = sum(row[2] for row in rows) / max(sum(row[1] for row in rows), 1e-9)
     if share > WAITING:
         yield RunFinding(
-            "slow-loader", "warning" if share > WAITING_MUCH else "info", rows[0][0], None,
+            "slow-loader", "warning" if share > WAITING_MUCH else "info", None, None,
             f"{share:.0%} of {fmean(row[1] for row in rows):.3f} s a step is spent waiting for data",
             "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda.",
         )  # fmt: skip
@@ -558,20 +428,3 @@ def find_resumes(view: View) -> Iterator[RunFinding]:
     yield RunFinding("resumed", "info", later[0].start, None,
                      f"{len(later)} time{'s' if len(later) > 1 else ''}, from {starts}{again}"
                      + (f" ({'; '.join(gaps[:3])})" if gaps else ""), "Nothing.")  # fmt: skip
-
-
-def health_of(view: View, findings: Sequence[RunFinding]) -> Health:
-    """The health of the adversarial training, of the findings and of what can be known."""
-    if not view.log.adversarial:
-        return "no-gan"
-    codes = {finding.code for finding in findings}
-    if codes & {"collapsed", "fidelity-lost"}:
-        return "collapsed"
-    if "discriminator-blind" in codes:
-        return "discriminator-blind"
-    if "discriminator-dominates" in codes:
-        return "discriminator-dominates"
-    seen = view.separation
-    if seen is None or max(seen.values) < seen.awake:
-        return "unknown"
-    return "healthy"

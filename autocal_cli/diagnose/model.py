@@ -90,7 +90,8 @@ class RunLog:
 
     `files` in the order in which they were written; `truncated` names those whose end is cut or damaged; `superseded`
     counts the logged points that were trained again from a checkpoint before them, and left out.
-    `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:ganloss`, `rate:optim_d`, ...), `name`, and `trainer`.
+    `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:ganloss`, `rate:optim_d`, ...),
+    with `name` and `trainer`.
     `silent_for`: seconds since a file of the log was last written to, None where nobody looked.
     """
 

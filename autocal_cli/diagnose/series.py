@@ -9,6 +9,7 @@ from statistics import fmean, median
 
 from autocal_cli.diagnose.model import Track
 
+FARTHEST = 1e150  # what lies beyond is taken to be there, so that sums and squares of it stay numbers
 BUCKETS = 2_000  # a series is judged on at most so many means; chosen, untested
 
 
@@ -32,6 +33,10 @@ class Reduced:
         return len(self.means)
 
 
+def within(value: float) -> float:
+    return max(-FARTHEST, min(FARTHEST, value))
+
+
 def reduce_track(track: Track, buckets: int = BUCKETS) -> Reduced:
     """At most `buckets` buckets; nothing that a track ever reached is lost, since each keeps its extremes."""
     size = max(1, math.ceil(len(track) / buckets))
@@ -40,14 +45,14 @@ def reduce_track(track: Track, buckets: int = BUCKETS) -> Reduced:
     for start in range(0, len(track), size):
         values: Sequence[float] = track.values[start : start + size]
         total = sum(values)
-        if not math.isfinite(total):
+        if not abs(total) < FARTHEST:
             bad = next((i for i, value in enumerate(values) if not math.isfinite(value)), None)
             if bad is not None and broken is None:
                 broken = track.iterations[start + bad]
-            values = [value for value in values if math.isfinite(value)]
+            values = [within(value) for value in values if math.isfinite(value)]
             if not values:
                 continue
-            total = math.fsum(values)
+            total = sum(values)
         iterations.append(track.iterations[min(start + size, len(track)) - 1])
         means.append(total / len(values))
         lows.append(min(values))

@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from autocal_cli.diagnose.adversarial import health_of  # registers its findings
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
+from autocal_cli.diagnose.faults import FAULTS, FINDERS
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
@@ -124,13 +125,18 @@ def _discriminator(view: View, health: Health) -> str:
     if seen is None:
         return "unknown: the log holds no losses of the discriminator that tell how well it separates"
     level = fmean(seen.values[-5:])
+    level = max(level, -9.99)
+    since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
+    ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
     if health == "healthy":
-        since = next(at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake)
         low = ", near blind: watch it" if level < seen.awake else ""
-        return f"healthy, awake since {since:,}; {seen.name} {level:.2f} at the end (0: blind, 1: always right){low}"
+        return f"healthy, awake since {since:,}; {ends}{low}"
+    if health == "unknown" and since is None:
+        early = view.log.last < LEAST_LONG
+        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+        return f"not yet awake; {ends}; {why}"
     if health == "unknown":
-        early = f"too early to tell before {LEAST_LONG} iterations"
-        return f"not yet awake; {seen.name} {max(level, -9.99):.2f} at the end (0: blind); {early}"
+        return f"awake since {since:,}; {ends}, before the numbers broke"
     return ""
 
 
@@ -214,7 +220,7 @@ def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) ->
 
 def _next(findings: Sequence[RunFinding]) -> str:
     """The step that the first of the gravest asks for."""
-    order = [*FAULTS]  # in which they stop a training
+    order = [*_GRAVE, *FAULTS]  # in which they stop a training
     asking = (one for one in findings if one.severity != "info")
     grave = sorted(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)))
     return grave[0].next if grave else "nothing has to be done"
@@ -230,7 +236,13 @@ def _unknown(view: View, health: Health) -> list[str]:
     elif any(one.judged.noise is None for one in view.metrics):
         parts.append("fewer than 6 validations: their noise is not known")
     if health == "unknown":
-        parts.append(f"the discriminator's health: it takes {LEAST_LONG} iterations and its losses")
+        why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"
+        parts.append(
+            f"the discriminator's health: {why if view.separation else 'its losses, or their kind, are not here'}"
+        )
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
     return parts
+
+
+__all__ = ["FAULTS", "closing_lines", "diagnose", "look"]

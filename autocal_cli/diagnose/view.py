@@ -79,10 +79,14 @@ def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | Non
 
 
 def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | None:
-    """The blind level of an unknown kind: the one whose formula, at the mean logits, lies nearest the logged losses."""
+    """The blind level of an unknown kind: the one whose formula, at the mean logits, lies nearest the logged losses.
+
+    Without logits it is told by the first losses, since a fresh discriminator cannot tell: 2 log 2 or 2.
+    """
     out_real, out_fake = tracks.get("out_d_real"), tracks.get("out_d_fake")
     if out_real is None or out_fake is None or len(out_real) != len(real) or len(out_fake) != len(fake):
-        return None
+        fresh = fmean(real.means[:3]) + fmean(fake.means[:3])
+        return next((level for level in (2 * math.log(2), 2.0) if abs(fresh / level - 1.0) < 0.07), None)
     formulas: dict[str, Callable[[float, float], float]] = {
         "vanilla": lambda r, f: math.log1p(math.exp(-max(r, -50.0))) + math.log1p(math.exp(min(f, 50.0))),
         "hinge": lambda r, f: max(0.0, 1.0 - r) + max(0.0, 1.0 + f),
@@ -93,7 +97,7 @@ def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | 
         kind: median(abs(lr + lf - formula(r, f)) / (0.1 + lr + lf) for lr, lf, r, f in rows)
         for kind, formula in formulas.items()
     }
-    nearest = min(errors, key=lambda kind: errors[kind])
+    nearest = min(errors, key=lambda kind: errors[kind] if kind == "vanilla" else 2.0 * errors[kind])  # most are
     return BLIND_LEVELS[nearest] if errors[nearest] < 0.25 else None
 
 
@@ -180,9 +184,27 @@ def blind_since(view: View) -> int | None:
     start = last_stretch(seen.values, lambda value: value < seen.blind)
     if start is None or len(seen.values) - start < FEWEST_POINTS:
         return None
+    if not start and drawing_apart(view):
+        return None
     since = seen.iterations[start] if start else view.log.first
     long = max(STRETCH * (view.log.last - view.log.first), 200)
     return since if view.log.last - since >= long else None
+
+
+def drawing_apart(view: View) -> bool:
+    """Whether the mean logits of real and generated images draw apart: a discriminator that is slow, but learns.
+
+    Their difference at one line is that of one batch for both, so that it tells earlier than the losses: its mean over
+    the last quarter against that over the second, two standard errors apart and twice as large.
+    """
+    real, fake = view.tracks.get("out_d_real"), view.tracks.get("out_d_fake")
+    if real is None or fake is None or len(real) != len(fake) or len(real) < 2 * FEWEST_POINTS:
+        return False
+    gaps = [a - b for a, b in zip(real.means, fake.means, strict=True)]
+    quarter = len(gaps) // 4
+    early, late = gaps[quarter : 2 * quarter], gaps[-quarter:]
+    error = math.sqrt((pstdev(early) ** 2 + pstdev(late) ** 2) / quarter)
+    return fmean(late) > max(2.0 * fmean(early), fmean(early) + 2.0 * error)
 
 
 def frozen(view: View) -> bool:

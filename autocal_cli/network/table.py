@@ -239,7 +239,7 @@ def _scale_handed(line: Line, arguments: Arguments, scale: int | None) -> int | 
 
 
 def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None, probed: bool) -> Found:
-    """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed` entry."""
+    """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed`."""
     known = line.signature.arguments
     given = {name: value for name, value in arguments.items() if name in known}
     if line.scaled:

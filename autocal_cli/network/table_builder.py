@@ -1,4 +1,4 @@
-"""Builders that answer from the packaged table: `Packaged` with what was measured just so, `Nearest` with what is near."""
+"""Builders that answer from the packaged table: `Packaged` with what was measured, `Nearest` with what is near."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def _findings(probe: ProbeFingerprint, config: TrainingConfig) -> Iterator[Findi
     among = " among the losses measured" if probe.unmeasured else ""
     # Real-ESRGAN's perceptual loss has 99.9% of the pull, its L1 0.06% (benchmarks/RESULTS.md): no mistake by itself.
     usual = max(probe.losses, key=lambda loss: loss.share).kind == "perceptual" if probe.losses else False
-    severity: Severity = "info" if usual else "warning"
+    severity: Severity = "info" if usual or probe.unmeasured else "warning"
     so_do = " Published recipes with a perceptual loss have such shares." if usual else ""
     for loss in probe.losses if len(probe.losses) > 1 else ():
         if loss.share > HIGH:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -244,8 +244,13 @@ def _labels(names: tuple[str, ...]) -> str:
 
 
 def probe_view(probe: ProbeFingerprint) -> RenderableType:
-    """One line a loss: weight, value, noise, gradient norm at the output, share of the pull."""
-    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share")
+    """One line a loss: weight, value, noise, gradient norm at the output, share of the pull.
+
+    Shares are of all losses, or say that they are of those measured; below the table stands what was not measured and
+    why, and what must be said of a number.
+    """
+    whole = not probe.unmeasured
+    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share" if whole else "of those measured")
     for loss in probe.losses:
         noise, gradient_noise = (_deviation(found) for found in (loss.noise, loss.gradient_noise))
         share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")
@@ -254,12 +259,29 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
             gradient_noise, share,
         )  # fmt: skip
     for missing in probe.unmeasured:
-        table.add_row(one_line(missing.label), *("",) * 5, "not measured")
+        weight = "" if missing.weight is None else f"{missing.weight:g}"
+        table.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
     return Group(
         Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained"),
         Padding(Text(_told(probe), style="dim"), (0, 0, 0, 9)),
         Padding(table, (0, 0, 0, 9)),
+        *(Padding(line, (0, 0, 0, 9)) for line in _remarks(probe)),
     )
+
+
+def _remarks(probe: ProbeFingerprint) -> Iterator[Text]:
+    """What is missing from the shares, then the notes of the losses that were measured."""
+    for missing in probe.unmeasured:
+        yield Text.assemble((f"{one_line(missing.label)} ", "yellow"), f"not measured: {one_line(missing.reason)}.")
+    if probe.unmeasured:
+        yield Text(
+            "Its pull is in none of the shares."
+            if len(probe.unmeasured) == 1
+            else "Their pull is in none of the shares."
+        )
+    for loss in probe.losses:
+        if loss.note:
+            yield Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim")
 
 
 def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> RenderableType:
@@ -268,16 +290,18 @@ def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> Re
     for loss in probe.losses:
         table.add_row(one_line(loss.label), f"{loss.weight:g}", f"{weights[loss.label]:g}")
     kept = one_line(kept_loss(probe.losses).label)
-    told = f"suggested, at the weight that {kept} has; the config's losses are left as they are"
+    among = ", among the losses measured" if probe.unmeasured else ""
+    told = f"suggested{among}; {kept} keeps its own, and the config is left as it is"
     return Group(Text.assemble(("weights  ", "bold"), told), Padding(table, (0, 0, 0, 9)))
 
 
 def _told(probe: ProbeFingerprint) -> str:
     of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
+    smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
     told = (
-        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}, input from "
-        f"{probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient the "
-        "norm at the network's output; share weight x gradient over their sum."
+        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input "
+        f"from {probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient "
+        "the norm at the network's output; share weight x gradient over their sum."
     )
     if probe.adversarial:
         told += " *: against random weights of the discriminator; the share grows as that learns."

@@ -61,6 +61,12 @@ def summary_line(run: CheckRun) -> Text:
     return Text("; ".join(parts) + ".")
 
 
+def installation_line(run: CheckRun) -> Text:
+    """What could not be built here: how autocal is installed, and nothing of the configs."""
+    shown = ", ".join(run.unbuilt[:5]) + (f" and {len(run.unbuilt) - 5} more" if len(run.unbuilt) > 5 else "")
+    return Text(f"Not measured here: {shown}. `pip install spandrel`, or --trainer CHECKOUT, builds more.", style="dim")
+
+
 def _excerpt(document: ConfigDocument, line: int, column: int) -> Iterator[Text]:
     """The line, and a caret under the token: as wide as it looks, so that tabs and wide characters do not shift it."""
     lines = document.text.split("\n")
@@ -130,7 +136,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-# One rule of the catalogue as text: for `autocal rule`, and as Markdown for docs/findings.md.
+# One rule of the catalogue as text: for `autocal explain CODE`, and as Markdown for docs/findings.md.
 
 
 def rule_text(rule: Rule) -> str:

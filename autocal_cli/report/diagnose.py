@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -9,8 +10,8 @@ from rich.text import Text
 
 from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
-from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.calibration import SEVERITY_STYLE
 from autocal_cli.report.console import one_line
 
@@ -88,7 +89,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
                  "began": one.began, "ended": one.ended}
                 for one in log.sessions
             ],
-            "noise": {one.name: one.noise for one in found.noise},
+            "noise": {one.name: _finite(one.noise) for one in found.noise},
             "cannot_tell": list(found.unknown),
         },
         "findings": [_finding(one) for one in found.findings],
@@ -96,6 +97,11 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
         "checkpoints": [_checkpoint(one) for one in found.checkpoints],
         "keep": {**_checkpoint(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
     }  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _finding(one: RunFinding) -> dict[str, Value]:
@@ -114,7 +120,7 @@ def _checkpoint(one: JudgedCheckpoint) -> dict[str, Value]:
         "iteration": one.iteration,
         "path": one.path,
         "exists": one.exists,
-        "metrics": dict(one.metrics),
+        "metrics": {name: _finite(value) for name, value in one.metrics.items()},
         "pareto": one.pareto,
         "tied": one.tied,
         "best": list(one.best),

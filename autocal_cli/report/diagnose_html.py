@@ -57,7 +57,8 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
 
 def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
     """Where something began, was resumed, or the scheduler acted."""
-    marks = [(one.iteration, f"{one.code}: {one.evidence}") for one in found.findings if one.iteration is not None]
+    shown = [one for one in found.findings if one.severity != "info" or one.code in ("resumed", "spike")]
+    marks = [(one.iteration, f"{one.code}: {one.evidence}") for one in shown if one.iteration is not None]
     events = [one for one in found.log.events if one.kind == "scheduler"][:200]
     marks += [(one.iteration, f"scheduler: {one.loss}: {one.cause}") for one in events]
     return tuple(marks)
@@ -218,7 +219,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.8rem 0 .5rem; }
 .health { display: inline-block; margin: 0 0 .8rem; padding: .1rem .7rem; border-radius: 1rem; border: 1px solid; }
-.healthy, .no-gan { color: var(--good); } .unknown { color: var(--dim); } .collapsed { color: var(--bad); }
+.healthy { color: var(--good); } .unknown, .no-gan { color: var(--dim); } .collapsed { color: var(--bad); }
 .discriminator-blind, .discriminator-dominates { color: var(--warn); }
 .dim { color: var(--dim); } p { max-width: 60rem; margin: .3rem 0; }
 table { border-collapse: collapse; width: 100%; }

@@ -125,7 +125,7 @@ class Controller:
             self.reference = max(self.reference, self.slow.value)
 
     def _memory_for(self, variance: float, error: float) -> float:
-        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is as small as `error`."""
+        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is `error`."""
         wanted = variance / (2.0 * error**2)
         return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 

@@ -19,20 +19,19 @@ def several_ranks() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def summed_over_ranks(values: Sequence[Tensor | float], device: torch.device) -> list[float] | Tensor:
+def summed_over_ranks(values: Sequence[Tensor | float], device: torch.device, several: bool) -> list[float] | Tensor:
     """The sums of `values` over all ranks: floats where the losses are on the CPU, else a tensor on the device.
 
-    One all_reduce, and none with one rank. On the CPU float64.
+    One all_reduce, and none with one rank. On the CPU the values are floats, and travel as float64.
     """
     if device.type == "cpu":
-        row = [value if isinstance(value, float) else float(value) for value in values]
-        if not several_ranks():
-            return row
-        message = torch.tensor(row, dtype=torch.float64)
+        if not several:
+            return list(map(float, values))
+        message = torch.tensor(list(map(float, values)), dtype=torch.float64)
         dist.all_reduce(message)
         return list(message.tolist())
     stacked = torch.stack([value if isinstance(value, Tensor) else _constant(value, device) for value in values])
-    if several_ranks():
+    if several:
         dist.all_reduce(stacked)
     return stacked
 

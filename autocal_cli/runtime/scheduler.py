@@ -231,10 +231,11 @@ class DynamicLossScheduler:
         scale = self._loss_scale() if self.grad_scaler is not None else 0.0
         values = [*self._errors[:2], self._separations[0], scale, *[sums(label, 0.0) for label in self.losses]]
         counts = [self._errors[2], self._separations[1], *[met(label, 0) for label in self.losses]]
-        if several_ranks():
+        several = several_ranks()
+        if several:
             values += map(float, counts)
         self._met |= self._sums.keys()
-        row = summed_over_ranks(values, self._device)
+        row = summed_over_ranks(values, self._device, several)
         self._steps += 1
         self._clear()
         for due, (iteration, known) in self._arrivals.send(row, [self._iteration or self._steps, counts]):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import PARAMETERS, Phase
+from autocal_cli.calibration.model import PARAMETERS, Calibration, Phase
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import resolved_values
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
@@ -63,12 +62,13 @@ class SchedulerSettings:
                 "`autocal calibrate` does it properly."
             )
             warnings.warn(f"autocal: {message}", stacklevel=2)
-        values: Any = _complete(given, total_iter, scale)
+        calibration = _calibrated(given, total_iter, scale)
+        values: Any = {name: calibration.parameters[name].value for name in PARAMETERS} | dict(calibration.stability)
+        mode: Any = calibration.manual.get(("mode",), "act")
         return cls(
-            **{name: values[name] for name in PARAMETERS},
-            phases=tuple(Phase(name, **numbers) for name, numbers in values["phases"].items()),
-            **values["stability"],
-            mode=values.get("mode", "act"),
+            **values,
+            phases=calibration.phases,
+            mode=mode,
             enabled=block.get("enabled") is not False,
         )
 
@@ -80,11 +80,11 @@ def run_length(block: Mapping[str, Any]) -> int | None:
     return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
 
 
-def _complete(given: SchedulingBlock, total_iter: int | None, scale: int | None) -> dict[str, Any]:
-    """The block with every known key: its own values, and around them what calibration gives without measurements."""
+def _calibrated(given: SchedulingBlock, total_iter: int | None, scale: int | None) -> Calibration:
+    """The block's own values, and around them what calibration gives without measurements."""
     own = {key: value for key, value in given.values.items() if key != RECORD_KEY}
     block = SchedulingBlock(own, given.places, given.place)
     config = TrainingConfig(path="", trainer="", total_iter=total_iter, scale=scale, block=block, place=given.place)
     architecture = own.get("architecture_type")
     network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
-    return dict(resolved_values(calibrate(config, network, None, load_presets())))
+    return calibrate(config, network, None, load_presets())

@@ -26,7 +26,10 @@ MEMORY = 0.01  # of the averages, a step
 WARM = 100  # values before a loss is judged
 WINSOR = 3.0  # deviations: what one value may add to the averages
 NAMED_SINGLY = 10
-DOMINATES, LONG = 0.98, 0.02  # separation above which, and for which part of the run, a discriminator dominates
+NUMBERS = (
+    "total_events", "broken", "health", "health_since", "scale", "candidate", "candidate_since", "candidate_steps",
+)  # fmt: skip
+LASTING, LONG = 20, 0.02  # steps after which a change of health counts; part of the run for one that dominates
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ class Watch:
     health: str = "unknown"
     health_since: int = 0
     scale: float | None = None
-    dominated: int = 0  # steps in a row
+    candidate: str = "unknown"  # a health that has not lasted yet
+    candidate_since: int = 0
+    candidate_steps: int = 0
 
     def say(self, iteration: int, loss: str, cause: str, done: str) -> None:
         """Records an event and logs it."""
@@ -129,30 +134,28 @@ class Watch:
         self.scale = scale
 
     def judge(self, iteration: int, health: str) -> None:
-        """The discriminator's health as of now; a change for the worse or the better is an event."""
-        self.dominated = self.dominated + 1 if health == "dominates" else 0
-        if health == "dominates" and self.dominated < LONG * self.length:
-            health = "healthy"
-        if health == self.health:
+        """The discriminator's health as of now. A change that lasts is an event, with the step at which it began."""
+        if health != self.candidate:
+            self.candidate, self.candidate_since, self.candidate_steps = health, iteration, 0
+        self.candidate_steps += 1
+        lasting = max(LASTING, LONG * self.length if health == "dominates" else 0.0)
+        if health == self.health or self.candidate_steps < lasting:
             return
-        before, self.health, self.health_since = self.health, health, iteration
+        before, self.health, self.health_since = self.health, health, self.candidate_since
         if health != "healthy" or before not in ("unknown", "healthy"):
-            self.say(iteration, "*", f"discriminator {health}", f"was {before}")
+            self.say(self.candidate_since, "*", f"discriminator {health}", f"was {before}")
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "tracks": {name: asdict(track) for name, track in self.tracks.items()},
             "events": [asdict(event) for event in self.events],
             "said": sorted(self.said),
-            **{
-                name: getattr(self, name)
-                for name in ("total_events", "broken", "health", "health_since", "scale", "dominated")
-            },
+            **{name: getattr(self, name) for name in NUMBERS},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.tracks = {name: Track(**track) for name, track in state["tracks"].items()}
         self.events = [Event(**event) for event in state["events"]]
         self.said = set(state["said"])
-        for name in ("total_events", "broken", "health", "health_since", "scale", "dominated"):
+        for name in NUMBERS:
             setattr(self, name, state[name])

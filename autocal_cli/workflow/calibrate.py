@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autocal_cli.calibration.block import block_schema, check_value, read_overrides, wholly_manual
+from autocal_cli.calibration.block import NATIVE_VALUES, block_schema, check_value, read_overrides, wholly_manual
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
 from autocal_cli.calibration.presets import load_presets
@@ -18,7 +18,7 @@ from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.config.yaml.scalars import read_core
-from autocal_cli.errors import AutocalError, Finding, VerificationError
+from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
@@ -96,10 +96,14 @@ def calibrate_file(
     """
     opened = open_config(path, trainer_kind=trainer_kind)
     target = block_to_write(opened, form)
+    _refuse_settings(target, settings)
     config = replace(opened.training, block=target.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
-        return _left_alone(target, config, measure_network(config, sources), presets)
+        network = measure_network(config, sources)
+        probe, about_probe = measure_losses(config, network, probing, sources)
+        left = _left_alone(target, config, network, presets)
+        return replace(left, findings=(*left.findings, *about_probe), probe=probe)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
     dataset, about_dataset = measure_dataset(config, by_hand, options)
@@ -107,6 +111,14 @@ def calibrate_file(
     resolved, calibration = resolve(target, config, network, dataset, presets, settings)
     findings = (*_about(target, config, network, presets), *about_dataset, *about_probe, *calibration.findings)
     return CalibrationRun(target, resolved.encode(resolved.text), calibration, findings, probe)
+
+
+def _refuse_settings(target: BlockFile, settings: Mapping[KeyPath, Value]) -> None:
+    """What is set by hand must stand in the output, or the next run would not know of it."""
+    foreign = next((path for path in settings if path[0] not in NATIVE_VALUES), None)
+    if target.form == "native" and foreign is not None:
+        message = f"--set {'.'.join(foreign)}: the fork's own scheduler raises on that key."
+        raise AutocalError(message, place=Place(str(target.config.path)), fix="Use --write block with it.")
 
 
 def resolve(
@@ -136,7 +148,7 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
     """What `check` has to say of the block that was found."""
     seen = Checked(target.file, config, (), presets, network)
     added: Findings = ()
-    if config.block is None:
+    if config.block is None or not target.exists:
         where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
         added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
     return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_move(seen))

@@ -20,7 +20,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
-from autocal_cli.workflow.named_files import check_named_files
+from autocal_cli.workflow.named_files import all_missing, check_weights, find_root
 
 OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
@@ -63,6 +63,22 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
         files = [_check_file(candidate, options, presets, networks) for candidate in candidates]
     found = [one for file in files if file for one in (file, check_sidecar(file, options)) if one]
     return CheckRun(tuple(found), sum(file is None for file in files))
+
+
+def check_named_files(checked: Checked) -> Iterator[Finding]:
+    """Findings on data sets, pretrained and resume files."""
+    config = checked.config
+    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
+    paired = {root.path for section in config.datasets for root in section.gt}
+    if any(find_root(root, Path(config.path).parent) for root in named) or any(
+        root.path in paired for section in config.datasets for root in section.lq
+    ):
+        from autocal_cli.workflow.images import check_roots  # numpy and pillow
+
+        yield from check_roots(config)
+    elif named:
+        yield from all_missing(named)
+    yield from check_weights(checked)
 
 
 def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | None:

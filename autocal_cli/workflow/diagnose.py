@@ -13,7 +13,7 @@ from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.yaml.document import read_value
 from autocal_cli.diagnose.logs import read_logs, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
-from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.diagnose.verdict import closing_lines, diagnose
 from autocal_cli.errors import AutocalError, Place
 
 CONFIGS = (".yml", ".yaml", ".toml")
@@ -32,6 +32,18 @@ def diagnose_run(path: Path, now: float | None = None) -> Diagnosis:
     Raises AutocalError where there is no run, or more than one.
     """
     return diagnose(read_run(path, now))
+
+
+def closing(folder: Path) -> tuple[str, ...]:
+    """The verdict on a run that has just ended, line by line for the trainer's own log; nothing where it left no log.
+
+    Args:
+        folder: the experiment's folder, `path.experiments_root` of the trainer's options.
+    """
+    try:
+        return closing_lines(read_run(folder))
+    except (AutocalError, OSError):
+        return ()
 
 
 def read_run(path: Path, now: float | None = None) -> RunLog:

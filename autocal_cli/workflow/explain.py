@@ -50,7 +50,8 @@ def explain_file(
     asked = options.folders or options.skip or options.batches or (probing and probing.batches)
     if record is None or asked or sources not in (None, NetworkSources()):
         run = calibrate_file(path, {}, options, trainer_kind, sources=sources, probing=probing)
-        return Explanation(run.calibration, run.findings, run.probe)
+        told = tuple(finding for finding in run.findings if finding.code != "block-added")  # nothing is written here
+        return Explanation(run.calibration, told, run.probe)
     calibration, findings = recalled(found, record, load_presets())
     return Explanation(calibration, findings)
 

@@ -15,22 +15,6 @@ from autocal_cli.errors import Finding, Place
 from autocal_cli.network.checkpoint import checkpoint_contents
 
 
-def check_named_files(checked: Checked) -> Iterator[Finding]:
-    """Findings on data sets, pretrained and resume files."""
-    config = checked.config
-    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
-    paired = {root.path for section in config.datasets for root in section.gt}
-    if any(find_root(root, Path(config.path).parent) for root in named) or any(
-        root.path in paired for section in config.datasets for root in section.lq
-    ):
-        from autocal_cli.workflow.images import check_roots  # numpy and pillow
-
-        yield from check_roots(config)
-    elif named:
-        yield from all_missing(named)
-    yield from check_weights(checked)
-
-
 def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
     """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
     try:

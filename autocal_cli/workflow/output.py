@@ -15,7 +15,7 @@ from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import Output
-from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, find_block
+from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, find_block, sidecar_of
 
 # Whose a standing file is: autocal's own, autocal's but edited since, or somebody else's.
 Owner = Literal["autocal", "edited", "foreign"]
@@ -63,14 +63,23 @@ def check_config_outputs(config: Path, out: Path, force: bool) -> None:
 def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
     """Writes the files of a calibration, unless one of them or its source changed meanwhile. Raises AutocalError."""
     for output in outputs:
-        if output.source.exists() and output.before and read_bytes(output.source) != output.before:
+        if output.source.exists() and read_bytes(output.source) != output.before:
             message = "The config changed while autocal was at work, so nothing was written."
             raise AutocalError(message, place=Place(str(output.source)), fix="Calibrate it again.")
         if not _same(output.path, output.source):
             check_output(output.path, owner_of_config, force)
+        _refuse_second_block(output.path, [other.path for other in outputs])
     for output in outputs:
         if not (output.path.exists() and read_bytes(output.path) == output.data):
             replace_file(output.path, output.data)
+
+
+def _refuse_second_block(path: Path, written: Sequence[Path]) -> None:
+    """A config with a block beside a sidecar from before: with a block in both, neither would count."""
+    sidecar = sidecar_of(path)
+    if not path.name.endswith(SIDECAR_SUFFIX) and sidecar.exists() and sidecar not in written:
+        message = f"There is a sidecar {sidecar.name} beside it: with a block in both, neither would count."
+        raise AutocalError(message, place=Place(str(path)), fix="Remove it first, or leave out --write.")
 
 
 def owner_of_config(path: Path) -> Owner:

@@ -48,7 +48,10 @@ def measure_losses(
     if not images:
         return None, (_failed(config, "none of the training images is here", "Name them with --hr DIR."),)
     known = with_config_weights(config, sources or NetworkSources())
-    plan = Plan(options.batches, options.seed, known.weights, find_checkout(known.trainer))
+    beside = Path(config.path).parent
+    plan = Plan(
+        options.batches, options.seed, known.weights, find_checkout(known.trainer), (beside, *beside.parents[:3])
+    )
     probed = probe(config, network, images, plan, options.on_progress)
     if probed.fingerprint is None:
         return None, (_failed(config, probed.why_not or "", None),)

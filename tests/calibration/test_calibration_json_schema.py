@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from autocal_cli.calibration.block import block_schema, check_value, read_overrides
+from autocal_cli.calibration.block import RECORD_VERSION, block_schema, check_value, read_overrides
 from autocal_cli.calibration.json_schema import json_schema
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import SchedulingBlock
@@ -54,7 +54,9 @@ def accepted(block: dict[str, Any]) -> bool:
 
 
 def resolved(name: str) -> Any:
-    return yaml.safe_load((CASES / name / "resolved.yml").read_text("utf-8"))
+    """The block of a case as a config's, wherever it stands."""
+    found = yaml.safe_load((CASES / name / "resolved.yml").read_text("utf-8"))
+    return found if "train" in found else {"train": found}
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -98,8 +100,8 @@ def test_any_shape_is_taken_where_calibration_takes_it(path, value):
         {"baseline_iterations": 50.0},
         {"calibration": None},
         {"calibration": {}},
-        {"calibration": {"record_version": 1}},
-        {"mode": "observe", "fidelity_budget": 3.0},
+        {"calibration": {"made": {"autocal": "0.1.0", "record": RECORD_VERSION}}},
+        {"mode": "observe", "fidelity_budget": 1.5},
         {"momentun": 0.9, "phases": {"last": {"until": 1}}},
     ],
 )
@@ -123,11 +125,10 @@ def test_valid(block):
         {"phases": {"early": 0.1}},
         {"training_config": {"dataset_info": {"edge_density": 1.1}}},
         {"calibration": {"momentum": 0.9}},
-        {"calibration": {"record_version": 2}},
-        {"calibration": "mine"},
-        {"mode": "off"},
+        {"calibration": {"made": {"autocal": "9", "record": RECORD_VERSION + 1}}},
+        {"mode": "watch"},
         {"fidelity_budget": 3.5},
-        {"fidelity_budget": 0},
+        {"calibration": "mine"},
     ],
 )
 def test_invalid(block):

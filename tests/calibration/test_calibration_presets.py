@@ -48,7 +48,7 @@ def test_a_presets_sizes_are_those_of_the_network_itself(variant: str, presets: 
 
 def test_every_number_has_a_source(presets: Presets) -> None:
     assert all(presets.sources[name] for name in PRESET_PARAMETERS)
-    assert all(presets.sources[f"budgets.x{scale}"] for scale in presets.budgets if scale is not None)
+    assert all(presets.sources[f"budgets.x{scale}"] for scale in presets.budgets if scale)
     assert all(rule.source and rule.reason for rule in presets.rules)
     assert presets.bounds_source
 
@@ -69,14 +69,11 @@ def test_the_phases_are_the_guides_three(presets: Presets) -> None:
 
 
 def test_the_watch_has_the_measured_thresholds(presets: Presets) -> None:
-    assert presets.stability == {
-        "spike_z": 6.0,
-        "cusum_k": 0.5,
-        "cusum_h": 20.0,
-    }
+    assert presets.stability == {"spike_z": 6.0, "cusum_k": 0.5, "cusum_h": 20.0}
 
 
-def test_a_budget_goes_with_the_scale_and_never_passes_three_decibels(presets: Presets) -> None:
-    by_scale = [presets.budgets[scale] for scale in (1, 2, 3, 4, 8)]
+def test_no_budget_is_above_what_perfect_perception_costs(presets: Presets) -> None:
+    """3 dB: Blau and Michaeli 2018; a larger scale may cost more than a smaller one."""
+    by_scale = [presets.budgets[scale] for scale in sorted(key for key in presets.budgets if key)]
     assert by_scale == sorted(by_scale)
-    assert all(0.0 < budget <= 3.0 for budget in presets.budgets.values())
+    assert all(0 < budget <= 3 for budget in presets.budgets.values())

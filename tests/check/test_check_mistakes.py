@@ -97,7 +97,7 @@ def base(name: str) -> str:
 
 def findings(text: str, name: str, folder: Path) -> list[Finding]:
     path = folder / name
-    run = check_files([Text(path, text)], CheckOptions(network="--net" in __import__("sys").argv))
+    run = check_files([Text(path, text)], CheckOptions(network=False))
     assert run.files[0].error is None
     return [finding for finding in run.findings if finding.severity != "info"]
 
@@ -123,9 +123,9 @@ def is_found(mistake: dict[str, Any], folder: Path) -> bool:
         }
     for finding in findings(text, name, folder):
         line = finding.place.line if finding.place else None
-        if (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*"):
-            if finding.code in mistake["codes"] or finding.severity == "error":
-                return True
+        new = (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*")
+        if new and (finding.code in mistake["codes"] or finding.severity == "error"):
+            return True
     return False
 
 

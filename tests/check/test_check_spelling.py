@@ -102,8 +102,9 @@ def test_who_needs_a_scale(scale: str, trainer: str, expected: list[str], own: s
 def test_a_misspelt_loss_is_told_with_or_without_a_block(written: str, meant: str, checked) -> None:
     for text in CONFIG, CONFIG[: CONFIG.index("  dynamic_loss")]:
         found = checked(text.replace("l1loss", written), network=False)
-        fix = f"Did you mean {meant}? It is written {written} at line 10."
-        assert [one.fix for one in found if one.code == "loss-kind-unknown"] == [fix]
+        assert [(one.fix, one.place.line) for one in found if one.code == "type-unknown"] == [
+            (f"Did you mean `{meant}`?", 10)
+        ]
 
 
 @pytest.mark.parametrize(

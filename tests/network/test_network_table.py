@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from autocal_cli.config.document import parse_document
-from autocal_cli.config.layout import read_training_config
 
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.discriminators import COUNTS
@@ -88,7 +88,7 @@ def test_discriminators_agree_with_their_count(type: str) -> None:
     for trainer in OWN:
         found = look_up(trainer, type, {}, None, "discriminator")
         if found is not None and found.exact:
-            given = {name: value for name, value in found.entry.arguments.items()}
+            given = dict(found.entry.arguments)
             assert COUNTS[type](**given) == found.entry.parameters
 
 

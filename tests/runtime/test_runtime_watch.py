@@ -66,8 +66,15 @@ def test_health_is_said_when_it_changes_with_its_first_step():
     assert [(event.iteration, event.cause) for event in watch.events] == [
         (26, "discriminator blind"),
         (56, "discriminator healthy"),
-        (95, "discriminator dominates"),
+        (76, "discriminator dominates"),
     ]
+
+
+def test_a_health_that_does_not_last_is_no_event():
+    watch = Watch(SETTINGS, 1_000)
+    for step, health in enumerate((["healthy"] * 15 + ["blind"] * 15) * 5, 1):
+        watch.judge(step, health)
+    assert watch.events == []
 
 
 def test_events_and_averages_survive_a_checkpoint():

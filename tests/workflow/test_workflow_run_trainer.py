@@ -1,19 +1,23 @@
-"""`autocal run` with a small trainer in the shape of traiNNer-redux, in processes of its own."""
+"""`autocal run` with a small trainer in the shape of traiNNer-redux: once in a process of its own, else in this one."""
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from autocal_cli.cli import main
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.run import config_argument, read_source, run_trainer
 
@@ -36,17 +40,46 @@ def config_with(block=None, **changes):
     return yaml.safe_dump(config, sort_keys=False)
 
 
+@dataclass(frozen=True)
+class Ran:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @pytest.fixture
-def run(tmp_path):
-    """Runs `autocal run` in an empty folder."""
+def run(tmp_path, monkeypatch):
+    """Runs `autocal run` in an empty folder, in this process; nothing of it stays behind but its files."""
 
     def start(text, *arguments, options=(), script=TRAINER / "train.py"):
         (tmp_path / "train.yml").write_text(text, "utf-8")
-        command = [sys.executable, "-m", "autocal_cli", "run", *options, str(script), "-opt", "train.yml", *arguments]
-        environment = {**os.environ, "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1"}
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", env=environment)
+        return started(tmp_path, monkeypatch, "run", *options, script, "-opt", "train.yml", *arguments)
 
     return start
+
+
+def started(folder, monkeypatch, *arguments):
+    out, err = io.StringIO(), io.StringIO()
+    log = logging.getLogger()
+    handlers, modules = log.handlers[:], set(sys.modules)
+    with monkeypatch.context() as patch, warnings.catch_warnings(), pytest.raises(SystemExit) as stopped:  # noqa: PT012
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["autocal", *map(str, arguments)])
+        patch.setattr(sys, "path", [*sys.path])
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        log.handlers = []  # pytest's own: the trainer's basicConfig would find the log set up
+        try:
+            main()
+        finally:
+            for handler in log.handlers:
+                handler.close()
+            log.handlers = handlers
+            for name in set(sys.modules) - modules:
+                if name.partition(".")[0] == "traiNNer":
+                    del sys.modules[name]
+    code = stopped.value.code
+    return Ran(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +176,9 @@ def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
     assert "the scheduler starts anew" in (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
 
 
-def test_the_config_may_be_named_with_an_equals_sign(tmp_path):
+def test_the_config_may_be_named_with_an_equals_sign(tmp_path, monkeypatch):
     (tmp_path / "train.yml").write_text(config_with(BLOCK), "utf-8")
-    command = [sys.executable, "-m", "autocal_cli", "run", str(TRAINER / "train.py"), "-opt=./train.yml"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert started(tmp_path, monkeypatch, "run", TRAINER / "train.py", "-opt=./train.yml").returncode == 0
     assert state(tmp_path, 20)["iteration"] == 20
 
 
@@ -233,7 +265,7 @@ def test_the_trainer_exits_as_it_would_alone(run):
     [
         (None, "train.yml: There is no `dynamic_loss_scheduling` block"),
         ({"auto_calibrate": False, "momentum": 7}, "train.yml:11:15: `momentum` should be"),
-        ({"mode": "off"}, "train.yml:11:11: `mode` should be act or observe"),
+        ({"mode": "off"}, "train.yml:10:11: `mode` should be act or observe"),
     ],
 )
 def test_an_unusable_block_stops_before_the_trainer_starts(tmp_path, monkeypatch, block, said):
@@ -277,7 +309,7 @@ def test_real_configs_lose_the_block_and_nothing_else(corpus, tmp_path):
         if not isinstance(original.get("train"), dict):
             continue
         try:
-            resolved = calibrate_file(path, {}, DatasetOptions(skip=True)).after
+            resolved = calibrate_file(path, {}, DatasetOptions(skip=True), form="block").after
         except AutocalError:
             continue
         copy = tmp_path / path.name
