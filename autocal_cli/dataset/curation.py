@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.model import Curation, FileIssue, ImageRow, Reason, Rule, Severity, Traces
+from autocal_cli.dataset.model import OF, Curation, FileIssue, ImageRow, Reason, Rule, Severity, Traces
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
@@ -177,9 +177,12 @@ def judge(
         for group in several:
             several_rows = sorted((rows[place] for place in group), key=lambda row: _rank(row, found))
             for row in several_rows[1:]:
-                note(row.facts.path, code, f"of {several_rows[0].facts.path}")
+                note(row.facts.path, code, f"{OF}{several_rows[0].facts.path}")
     reasons = {path: tuple(several) for path, several in found.items()}
     return Curation(len(rows) + len(failures), reasons, policy.rules, least)
+
+
+_TOLD = {"blurred": "detail", "interpolated": "detail"}  # measures by the column of the table that holds them
 
 
 def measured_reasons(row: ImageRow, rules: Iterable[Rule]) -> list[Reason]:
@@ -189,7 +192,7 @@ def measured_reasons(row: ImageRow, rules: Iterable[Rule]) -> list[Reason]:
         value = None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
         severity = severity_of(rule, value)
         if severity and (rule.reason not in found or severity == "drop"):
-            found[rule.reason] = Reason(rule.reason, severity, f"{rule.measure} {value:.3g}")
+            found[rule.reason] = Reason(rule.reason, severity, f"{_TOLD.get(rule.measure, rule.measure)} {value:.3g}")
     return list(found.values())
 
 
@@ -245,7 +248,7 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
         if rule := rules.get(code):
             bound = rule.drop or 0.0
             curve = tuple((bound * times, _beyond(values[code], rule, bound * times)) for times in CURVE)
-            cost = replace(cost, measure=rule.measure, bound=bound, curve=curve)
+            cost = replace(cost, measure=_TOLD.get(rule.measure, rule.measure), bound=bound, curve=curve)
         costs.append(cost)
     return costs
 

@@ -19,6 +19,7 @@ from autocal_cli.dataset.metrics import Pixels
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     NATIVE,
+    OF,
     OVERALL,
     Curation,
     DatasetFingerprint,
@@ -204,7 +205,6 @@ EXAMPLES = 6  # of each reason
 EXAMPLE_SIZE = (176, 132)  # pixels of a cut at native size
 EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
 IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos"})
-BESIDE = "of "  # how the detail of a duplicate begins, before the name of the image it equals
 
 
 def examples(curation: Curation) -> dict[str, tuple[Example, ...]]:
@@ -221,7 +221,7 @@ def _example(path: str, code: str, curation: Curation) -> Example | None:
     try:
         picture = _cut_of(path) if code in IN_THE_PIXELS else _small(path)
         if code in ("duplicate", "near-duplicate"):
-            other = _small(detail.removeprefix(BESIDE))
+            other = _small(detail.removeprefix(OF))
             both = Image.new("RGB", (picture.width + other.width + 4, max(picture.height, other.height)), "white")
             both.paste(picture, (0, 0))
             both.paste(other, (picture.width + 4, 0))

@@ -263,6 +263,7 @@ class Example:
 
 
 Severity = Literal["look", "drop"]
+OF = "of "  # how the detail of a duplicate begins, before the name of the image that is kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from autocal_cli.dataset.curation import Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     NATIVE,
+    OF,
     OVERALL,
     PAGE_GENERATOR,
     DatasetFingerprint,
@@ -112,7 +113,7 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
             "look": f"{levels['look'].count:,}" if levels["look"].count else "",
             "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
             "pictures": _pictures(
-                [(one.path, one.detail, one.jpeg) for one in report.examples.get(code, ())],
+                [(one.path, _detail(one.detail, roots), one.jpeg) for one in report.examples.get(code, ())],
                 roots,
                 _EXAMPLES_BYTES // len(found),
             ),
@@ -122,6 +123,11 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
             else f"{len(shown):,} of {len(names):,}; --drop has all",
             "names": "\n".join(shown),
         }
+
+
+def _detail(detail: str, roots: Sequence[str]) -> str:
+    """A reason's detail, the image that it names shortened."""
+    return OF + short_name(detail.removeprefix(OF), roots) if detail.startswith(OF) else detail
 
 
 def _fitting(names: Sequence[str], most: int) -> list[str]:
@@ -244,14 +250,14 @@ def curve_svg(cost: Cost) -> str:
     )
     here = WIDTH * (cost.bound - low) / span
     return "\n".join([
-        f'<svg viewBox="0 -6 {WIDTH} {HEIGHT + FOOT + 6}" role="img" aria-label="Images dropped by bound">',
+        f'<svg viewBox="0 -16 {WIDTH} {HEIGHT + FOOT + 16}" role="img" aria-label="Images dropped by bound">',
         f'<line class="axis" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>',
         f'<line class="mean" x1="{here:.1f}" y1="-6" x2="{here:.1f}" y2="{HEIGHT}"/>',
         f'<polyline class="line" points="{points}"/>',
         f'<text x="0" y="{foot}">{bounds[0]:.2g}</text>',
         f'<text x="{WIDTH // 2}" y="{foot}" text-anchor="middle">dropped by bound of {cost.measure}</text>',
         f'<text x="{WIDTH}" y="{foot}" text-anchor="end">{bounds[-1]:.2g}</text>',
-        f'<text x="{WIDTH}" y="6" text-anchor="end">{most:,}</text>',
+        f'<text x="0" y="-6">at most {most:,}</text>',
         "</svg>",
     ])  # fmt: skip
 
