@@ -22,7 +22,7 @@ from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
-from autocal_cli.config.yaml.document import LIBYAML, parse_events
+from autocal_cli.config.yaml.parsing import parse_events
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.workflow.calibrate import resolve
 
@@ -65,7 +65,7 @@ def main() -> None:
     arguments = parser.parse_args()
     presets = load_presets()
     sample = arguments.config.read_text(encoding="utf-8")
-    print(f"PyYAML {yaml.__version__} {'with' if LIBYAML else 'without'} libyaml; median of {arguments.runs}")
+    print(f"PyYAML {yaml.__version__}; median of {arguments.runs}")
     for name, size in SIZES.items():
         text = grown(sample, size)
         edits = timed(lambda text=text: edit(text, presets), arguments.runs)
@@ -77,9 +77,8 @@ def main() -> None:
             f"one parse {statistics.median(parses) * 1000:6.1f} ms, safe_load {load * 1000:7.1f} ms; "
             f"edit / safe_load {seconds / load:.2f}"
         )
-    for libyaml in (True, False) if LIBYAML else (False,):
-        events = timed(lambda libyaml=libyaml: list(parse_events(text, "train.yml", libyaml)), 1)
-        print(f"{'libyaml' if libyaml else 'Python':>7}: {events[0] * 1000:.0f} ms for the parse events of 1 MB")
+    events = timed(lambda: list(parse_events(text, "train.yml")), 1)
+    print(f"libyaml: {events[0] * 1000:.0f} ms for the parse events of 1 MB")
 
 
 if __name__ == "__main__":

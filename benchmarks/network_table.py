@@ -238,7 +238,14 @@ def receive(process: subprocess.Popen[str], answers: queue.Queue[str | None]) ->
 
 
 def measure_source(
-    name: str, folder: Path, base: str, python: str, work: Work, probing: bool, out: Path, likes: Mapping[str | None, str]
+    name: str,
+    folder: Path,
+    base: str,
+    python: str,
+    work: Work,
+    probing: bool,
+    out: Path,
+    likes: Mapping[str | None, str],
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """The table's lines of one trainer, by role and type."""
     source = SOURCES[name]
@@ -423,7 +430,9 @@ def usual(source: Source, described: Mapping[str, Any], role: str) -> Iterator[t
             yield from (({argument: scale}, None) for scale in SCALES)
 
 
-def row(arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], asked: int | None) -> dict[str, Any]:
+def row(
+    arguments: Mapping[str, Any], scale: int | None, answer: Mapping[str, Any], _asked: int | None
+) -> dict[str, Any]:
     """One measurement; what is as usual is left out."""
     found: dict[str, Any] = {}
     if scale is not None:

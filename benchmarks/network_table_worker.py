@@ -85,7 +85,7 @@ def import_trainer(spec: Mapping[str, Any]) -> tuple[list[Any], list[tuple[str, 
     return [getattr(module, name) for name in spec["registries"] if hasattr(module, name)], unimported
 
 
-def describe_network(call: Callable[..., Any], job: Mapping[str, Any]) -> Answer:
+def describe_network(call: Callable[..., Any], _job: Mapping[str, Any]) -> Answer:
     """`signature.describe`, with the defaults as a config could hold them, and where the constructor's code stands."""
     described = describe(call)
     defaults = {
@@ -94,7 +94,12 @@ def describe_network(call: Callable[..., Any], job: Mapping[str, Any]) -> Answer
         if name in described["accepted"] and parameter.default is not inspect.Parameter.empty
     }
     file = inspect.getsourcefile(inspect.unwrap(call)) or ""
-    return {**described, "defaults": plain(defaults), "file": Path(file).name, "package": call.__module__.partition(".")[0]}
+    return {
+        **described,
+        "defaults": plain(defaults),
+        "file": Path(file).name,
+        "package": call.__module__.partition(".")[0],
+    }
 
 
 def measure_network(call: Callable[..., Any], job: Mapping[str, Any]) -> Answer:
@@ -220,7 +225,9 @@ def others(default: Any, kinds: list[Any] | None) -> Iterator[Any]:
     if isinstance(default, bool):
         yield not default
     elif isinstance(default, int):
-        yield from (value for value in (default * 2, default + 1, default // 2, default - 1) if value not in (0, default))
+        yield from (
+            value for value in (default * 2, default + 1, default // 2, default - 1) if value not in (0, default)
+        )
     elif isinstance(default, float):
         yield from (value for value in (default / 2, default * 2, default + 0.1, 0.0) if value != default)
     elif isinstance(default, list | tuple) and default and all(type(item) in (int, float) for item in default):

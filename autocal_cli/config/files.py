@@ -7,17 +7,86 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
 
-from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.config.loading import Problem, read_block, read_training_config
+from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.toml import TomlDocument, parse_toml, plan_toml_patch, toml_text_without, verify_toml
-from autocal_cli.config.yaml.document import ConfigDocument, decode, is_toml, parse_yaml
+from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
+from autocal_cli.config.yaml.document import BOM, ConfigDocument
 from autocal_cli.config.yaml.edit import Patch, inverse, plan_yaml_patch, splice, yaml_text_without
+from autocal_cli.config.yaml.parsing import parse_yaml
 from autocal_cli.config.yaml.verify import verify_yaml
 from autocal_cli.errors import AutocalError, Place, VerificationError
+
+
+@dataclass(frozen=True, eq=False)
+class ConfigFile:
+    """One config, opened: its text and tree (`document`) and the `layout` of its trainer. What else is asked of it is
+    read from the tree once, when it is first asked for.
+
+    A sidecar is one too: its layout has the block at the top (`dataclasses.replace`).
+    """
+
+    document: ConfigDocument
+    layout: TrainerLayout
+
+    @property
+    def path(self) -> Path:
+        return Path(self.document.path)
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the file."""
+        return self.document.encode(self.document.text)
+
+    @cached_property
+    def block(self) -> SchedulingBlock | None:
+        """The scheduling block; None where there is none. Raises AutocalError where it cannot be used."""
+        return read_block(self.document, self.layout)
+
+    @property
+    def record(self) -> dict[str, Value] | None:
+        """The record that autocal left in the block, or None. Raises AutocalError as `block` does."""
+        return self.block.record if self.block else None
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The facts of the training. Raises AutocalError for the first part that cannot be read."""
+        config, problems = self.reading
+        if problems:
+            raise problems[0].error
+        return config
+
+    @cached_property
+    def reading(self) -> tuple[TrainingConfig, tuple[Problem, ...]]:
+        """The facts of the training as far as they can be read, and the parts that cannot.
+
+        Raises AutocalError where there is no `train` mapping.
+        """
+        problems: list[Problem] = []
+        config = read_training_config(self.document, self.layout, lambda code, e: problems.append(Problem(code, e)))
+        return config, tuple(problems)
+
+
+def open_config(path: Path, raw: bytes | None = None, trainer_kind: str | None = None) -> ConfigFile:
+    """Opens a config: the file at `path`, or the bytes `raw`, which `path` then names in messages.
+
+    `trainer_kind` names the trainer where the config's own shape does not tell it. Raises AutocalError, with the place,
+    for a file that cannot be read or edited safely, and for a trainer that is not known.
+    """
+    document = parse_document(read_bytes(path) if raw is None else raw, str(path))
+    return ConfigFile(document, recognise_trainer(document, trainer_kind))
 
 
 def parse_document(raw: bytes, path: str) -> ConfigDocument:
@@ -27,6 +96,32 @@ def parse_document(raw: bytes, path: str) -> ConfigDocument:
     """
     text, bom = decode(raw, path)
     return parse_toml(text, bom, path) if is_toml(text, path) else parse_yaml(text, bom, path)
+
+
+MAX_BYTES = 1024 * 1024  # the largest of 1,700 real option files has 15 KB
+_LOOKS_LIKE_TOML = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\[[^\]\n,]+\]|[\w"'. -]+=)""")
+
+
+def decode(raw: bytes, path: str) -> tuple[str, bool]:
+    """The text without its byte order mark, and whether it had one. Raises AutocalError."""
+    if len(raw) > MAX_BYTES:
+        raise AutocalError(f"The file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read.", place=Place(path))
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise AutocalError(
+            f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
+        ) from None
+    return text.removeprefix(BOM), text.startswith(BOM)
+
+
+def is_toml(text: str, path: str) -> bool:
+    """Whether a config is TOML: by its file's ending, else by its first line that is neither blank nor a comment."""
+    ending = PurePath(path).suffix.lower()
+    if ending in (".toml", ".yml", ".yaml"):
+        return ending == ".toml"
+    return _LOOKS_LIKE_TOML.match(text) is not None
 
 
 def plan_patch(

@@ -154,7 +154,10 @@ def _frozen(draft: _Table | _Tables | TomlValue, data: Any, depth: int) -> Node:
             assert isinstance(data, dict)
             assert list(draft.entries) == list(data)
             pairs = tuple(
-                Pair(ScalarNode(key.start, key.end, None, None, key.name, '"'), _frozen(inner, data[name], depth + 1))
+                Pair(
+                    ScalarNode(key.start, key.end, None, None, key.name, '"', (False, True)),
+                    _frozen(inner, data[name], depth + 1),
+                )
                 for name, (key, inner) in draft.entries.items()
             )
             return MappingNode(draft.start, draft.end, None, None, pairs, draft.inline)
@@ -169,7 +172,9 @@ def _frozen(draft: _Table | _Tables | TomlValue, data: Any, depth: int) -> Node:
         case TomlValue():
             assert not isinstance(data, dict | list)
             content = data if isinstance(data, bool | int | float | str) else draft.text  # a date stays text
-            return TypedScalarNode(draft.start, draft.end, None, None, str(content), '"', content, draft.text)
+            return TypedScalarNode(
+                draft.start, draft.end, None, None, str(content), '"', (False, True), content, draft.text
+            )
     raise AssertionError(draft)
 
 

@@ -341,7 +341,15 @@ class NetworkCache:
         network = config.network
         if network is None:
             return None, ()
-        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale, config.trainer))
+        key = repr(
+            (
+                network.type.lower(),
+                network.type,
+                sorted(network.arguments.items(), key=repr),
+                config.scale,
+                config.trainer,
+            )
+        )
         if key not in self._known:
             self._known[key] = _measure_afresh(self._builders_for(config), _nowhere(network), config.scale)
         fingerprint, findings = self._known[key]

@@ -21,7 +21,15 @@ Role = Literal["generator", "discriminator"]
 Arguments = Mapping[str, Value]
 
 # The files, in the order in which they are asked for a trainer; then the others.
-FILES = ("trainner-redux", "trainner-redux-fork", "trainner-redux-phhofm", "paragonsr2", "basicsr", "real-esrgan", "neosr")
+FILES = (
+    "trainner-redux",
+    "trainner-redux-fork",
+    "trainner-redux-phhofm",
+    "paragonsr2",
+    "basicsr",
+    "real-esrgan",
+    "neosr",
+)
 OWN = {
     "traiNNer-redux": ("trainner-redux",),
     "traiNNer-redux-fork": ("trainner-redux-fork", "trainner-redux-phhofm", "paragonsr2", "trainner-redux"),
@@ -231,7 +239,7 @@ def _scale_handed(line: Line, arguments: Arguments, scale: int | None) -> int | 
 
 
 def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None, probed: bool) -> Found:
-    """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed` entry."""
+    """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed`."""
     known = line.signature.arguments
     given = {name: value for name, value in arguments.items() if name in known}
     if line.scaled:

@@ -1,4 +1,4 @@
-"""Builders that answer from the packaged table: `Packaged` with what was measured just so, `Nearest` with what is near."""
+"""Builders that answer from the packaged table: `Packaged` with what was measured, `Nearest` with what is near."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import in_words
-from autocal_cli.network.subprocess.client import argument_findings, count_findings
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.subprocess.client import argument_findings, count_findings
 from autocal_cli.network.table import Found, Signature, all_types, look_up, signature_of
 
 NAME = "packaged table"

@@ -15,6 +15,9 @@ def config(train: str, scale: int = 2) -> str:
     return (
         f"scale: {scale}\nnetwork_g: {{type: paragonsr2_nano}}\ndatasets:\n  train:\n"
         + "".join(f"    {line}\n" for line in train.splitlines())
+        + ("" if "_size" in train else "    lq_size: 8\n")
+        + f"    name: Train\n    type: {'pairedimagedataset' if 'lq:' in train else 'singlegtdataset'}\n"
+        + "    num_worker_per_gpu: 1\n    batch_size_per_gpu: 4\n"
         + "train:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_weight: 1.0}]\n"
     )
 
@@ -75,7 +78,7 @@ def test_one_root_for_both_is_right_where_a_file_names_the_pairs(found) -> None:
 
 
 def test_a_wrong_scale_shows_in_the_images(found) -> None:
-    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-size"]
+    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-scale"]
 
 
 def test_the_places_are_those_of_the_folders(found) -> None:

@@ -12,7 +12,7 @@ from autocal_cli.check.checks import check
 from autocal_cli.check.fix import mend
 from autocal_cli.check.keys import spelling
 from autocal_cli.check.model import read_checked
-from autocal_cli.config.files import parse_document
+from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 
 PRESETS = load_presets()
@@ -21,7 +21,7 @@ HEAD = "scale: 2  # größer\r\ntrain:\r\n  total_iter: 40000\r\n  losses: [{typ
 
 def mended(text: str) -> tuple[str, int]:
     document = parse_document(text.encode(), "train.yml")
-    checked = read_checked(document, recognise_trainer(document), PRESETS)
+    checked = read_checked(ConfigFile(document, recognise_trainer(document)), PRESETS)
     return mend(checked, check(checked))
 
 

@@ -23,5 +23,4 @@ def test_the_terminal_shows_every_word_of_the_help(autocal, name):
 
 
 def test_what_stands_in_brackets_is_shown(autocal):
-    assert "autocal-cli[health]" in autocal("analyze-dataset", "--help").out.decode()
     assert "by the file's shape]" in autocal("check", "--help").out.decode()

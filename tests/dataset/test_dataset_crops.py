@@ -17,8 +17,8 @@ from autocal_cli.dataset.decode import Cut, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.health import Ledger
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import TrainingCrops
-from autocal_cli.dataset.sampling import sample_order
-from autocal_cli.dataset.scan import drawn, scan
+from autocal_cli.dataset.sampling import drawn, sample_order
+from autocal_cli.dataset.scan import scan
 from autocal_cli.errors import AutocalError
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from autocal_cli.dataset.cache import AHEAD, MOST_WORKERS, default_workers, look_ahead
+from autocal_cli.dataset.workers import AHEAD, MOST_WORKERS, default_workers, look_ahead
 
 
 def test_results_come_in_order_whatever_finishes_first():
@@ -59,7 +59,7 @@ def test_an_exception_drops_what_has_not_begun_and_waits_for_nothing(error):
 
 
 def test_slow_work_is_waited_for(monkeypatch):
-    monkeypatch.setattr("autocal_cli.dataset.cache.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("autocal_cli.dataset.workers.POLL_SECONDS", 0.01)
     with look_ahead(lambda seconds: time.sleep(seconds) or seconds, [0.05], 1) as results:
         assert list(results) == [0.05]
 

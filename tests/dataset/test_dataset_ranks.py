@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from autocal_cli.cli import main
-from autocal_cli.dataset.scan import Ranks
+from autocal_cli.dataset.workers import Ranks
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.discriminators import COUNTS
 from autocal_cli.network.fingerprint import BuiltIn, ask
 from autocal_cli.network.model import NetworkFingerprint, Passed
-from autocal_cli.network.table import FILES, OWN, all_types, alike, look_up, signature_of, types_of
+from autocal_cli.network.table import FILES, OWN, alike, all_types, look_up, signature_of, types_of
 from autocal_cli.network.table_builder import Nearest, Packaged
 from autocal_cli.packaged import preset_text
 
@@ -88,7 +88,7 @@ def test_discriminators_agree_with_their_count(type: str) -> None:
     for trainer in OWN:
         found = look_up(trainer, type, {}, None, "discriminator")
         if found is not None and found.exact:
-            given = {name: value for name, value in found.entry.arguments.items()}
+            given = dict(found.entry.arguments)
             assert COUNTS[type](**given) == found.entry.parameters
 
 

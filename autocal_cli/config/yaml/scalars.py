@@ -1,92 +1,50 @@
-"""What a plain YAML scalar means: under 1.1 as PyYAML's safe loader reads it (the trainers' reader), and under 1.2.
+"""How values are written in YAML, and what a plain scalar means to a reader of YAML 1.2.
 
-The two disagree (`1e-4` is text in 1.1 and a number in 1.2; `off` is false in 1.1 and text in 1.2), which is why
-`write_scalar` only produces spellings on which both agree.
+The trainers read YAML 1.1 (PyYAML: `document.read_scalar`), editors and other tools mostly 1.2. The two disagree
+(`1e-4` is text in 1.1 and a number in 1.2; `off` is false in 1.1 and text in 1.2), which is why `write_scalar` only
+produces spellings on which both agree.
 
-Sources: yaml.org/type (bool, int, float, null of YAML 1.1) as narrowed by PyYAML; YAML 1.2.2 section 10.3 (core
-schema).
+Source: YAML 1.2.2 section 10.3 (core schema).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping
 
-from autocal_cli.config.model import Scalar
+from autocal_cli.config.model import Scalar, Value
 
-Version = Literal["1.1", "1.2"]
-
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-
-
-def _spellings(*words: str) -> frozenset[str]:
-    return frozenset(form for word in words for form in (word, word.capitalize(), word.upper()))
-
-
-_TRUE = {"1.1": _spellings("true", "yes", "on"), "1.2": _spellings("true")}
-_FALSE = {"1.1": _spellings("false", "no", "off"), "1.2": _spellings("false")}
-
-_INT = {
-    "1.1": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*(?::[0-5]?[0-9])*)"),
-    "1.2": re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
+_CORE = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_FLOAT = {
-    "1.1": re.compile(
-        r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
-        r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-    ),
-    "1.2": re.compile(
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-    ),
-}
-# Text that every reader takes for a string and that needs no quotes, in block and in flow context.
-# (`y` and `n` are booleans to YAML 1.1 readers other than PyYAML.)
-_PLAIN_SAFE = re.compile(r"(?![yYnN]$)[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+# Text that every reader takes for a string and that needs no quotes, in block and in flow context, unless it is one of
+# the words: of YAML 1.1, where some readers have `y` and `n` too.
+_PLAIN_SAFE = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_.()/+-]| (?=[A-Za-z0-9_(]))*")
+_RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
-def read_plain(text: str, version: Version = "1.1") -> Scalar:
-    """The value of an untagged plain scalar.
+def read_core(text: str) -> Scalar:
+    """The value of an untagged plain scalar by the core schema of YAML 1.2.
 
-    Text that looks like a number but is none (`0x_`, too many digits to convert) stays text, as no trainer gets past
-    it; so does a date (`2024-01-31`), which no key that is read here takes.
+    >>> read_core("1e-4"), read_core("off"), read_core("0x1F"), read_core("017")
+    (0.0001, 'off', 31, 17)
     """
-    if text in _NULLS:
-        return None
-    if text in _TRUE[version]:
-        return True
-    if text in _FALSE[version]:
-        return False
+    if text in _CORE:
+        return _CORE[text]
     try:
-        if _INT[version].fullmatch(text):
-            return _to_int(text, version)
-        if _FLOAT[version].fullmatch(text):
-            return _to_float(text)
-    except (ValueError, OverflowError):
+        if _INT.fullmatch(text):
+            return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
+    except ValueError:  # more digits than Python converts
         return text
-    return text
-
-
-def read_tagged(tag: str, text: str) -> Scalar:
-    """The value of a scalar with an explicit core tag, e.g. `!!float 1e-4`. An unknown tag leaves text.
-
-    Raises ValueError or OverflowError when the text does not fit the tag.
-    """
-    match tag.removeprefix("tag:yaml.org,2002:"):
-        case "float":
-            return _to_float(text)
-        case "int":
-            return _to_int(text, "1.1")
-        case "bool":
-            if text.lower() not in {"true", "yes", "on", "false", "no", "off"}:
-                raise ValueError(text)
-            return text.lower() in {"true", "yes", "on"}
-        case "null":
-            return None
-        case _:
-            return text
 
 
 def write_scalar(value: Scalar) -> str:
@@ -103,7 +61,7 @@ def write_scalar(value: Scalar) -> str:
         return str(value)
     if isinstance(value, float):
         return _write_float(value)
-    if _PLAIN_SAFE.fullmatch(value) and all(read_plain(value, version) == value for version in ("1.1", "1.2")):
+    if _PLAIN_SAFE.fullmatch(value) and value.lower() not in _RESERVED:
         return value
     return '"' + "".join(map(_escape, value)) + '"'
 
@@ -129,38 +87,52 @@ def _write_float(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent.lstrip('+-'):0>2}"
 
 
-def _to_int(text: str, version: Version) -> int:
-    sign = -1 if text.startswith("-") else 1
-    digits = text.lstrip("+-").replace("_", "")
-    if digits.startswith("0b"):
-        return sign * int(digits[2:], 2)
-    if digits.startswith("0x"):
-        return sign * int(digits[2:], 16)
-    if digits.startswith("0o"):
-        return sign * int(digits[2:], 8)
-    if version == "1.1" and ":" in digits:
-        return sign * int(_base_60([int(part) for part in digits.split(":")]))
-    if version == "1.1" and digits.startswith("0") and digits != "0":
-        return sign * int(digits, 8)
-    return sign * int(digits)
+# Plain data -> lines of YAML, in block style or on one line.
+#
+# Below the first level a mapping of single values (or plain lists) takes one line (`early: {until: 0.1, rate: 0.5}`),
+# and so does a plain list and each item of another: a resolved block is read by people, and stays short so.
 
 
-def _to_float(text: str) -> float:
-    plain = text.replace("_", "").lower()
-    sign = -1.0 if plain.startswith("-") else 1.0
-    digits = plain.lstrip("+-")
-    if digits in {".inf", ".nan"}:
-        return sign * float(digits[1:])
-    if ":" in digits:
-        return sign * _base_60([float(part) for part in digits.split(":")])
-    return sign * float(digits)
+def render_flow(value: Value) -> str:
+    """A value on one line.
+
+    >>> render_flow({"until": 0.1, "kinds": ["gan"]})
+    '{until: 0.1, kinds: [gan]}'
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{write_scalar(key)}: {render_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(render_flow(item) for item in value) + "]"
+    return write_scalar(value)
 
 
-def _base_60(parts: Sequence[float]) -> float:
-    """`1:30` is 90. Summed from the seconds up, as PyYAML does, so that floats come out alike to the last bit."""
-    total: float = 0
-    base = 1
-    for part in reversed(parts):
-        total += part * base
-        base *= 60
-    return total
+def render_pairs(pairs: Mapping[str, Value], indent: int, step: int, level: int = 0) -> list[str]:
+    """The lines of a block mapping, without line endings. `indent` is in columns, `step` the columns a level deeper."""
+    lines: list[str] = []
+    for key, value in pairs.items():
+        lines += render_pair(key, value, indent, step, level)
+    return lines
+
+
+def render_pair(key: str, value: Value, indent: int, step: int, level: int = 0) -> list[str]:
+    """The lines of `key: value`, the first of them with the key."""
+    head = " " * indent + write_scalar(key) + ":"
+    body = render_body(value, indent + step, step, level + 1)
+    return [head, *body] if isinstance(body, list) else [f"{head} {body}"]
+
+
+def render_body(value: Value, indent: int, step: int, level: int) -> str | list[str]:
+    """What follows `key:`: text for the same line, or lines to put below it."""
+    if isinstance(value, dict) and value and not (level > 1 and _single_values(value)):
+        return render_pairs(value, indent, step, level)
+    if isinstance(value, list) and _nested(value):
+        return [" " * indent + "- " + render_flow(item) for item in value]
+    return render_flow(value)
+
+
+def _single_values(mapping: Mapping[str, Value]) -> bool:
+    return not any(isinstance(item, dict) or _nested(item) for item in mapping.values())
+
+
+def _nested(value: Value) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -34,8 +33,8 @@ def verify_yaml(
     before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
 ) -> None:
     """Without the pairs that were set, both files have the same events: values, tags, anchors, styles, order; each
-    value set reads back with its exact type under YAML 1.1 and 1.2, by autocal's own reading and by PyYAML and
-    ruamel.yaml; no comment is lost but those `dropped`. Raises VerificationError.
+    value set reads back with its exact type under YAML 1.1, by PyYAML, and under 1.2, by its core schema and by
+    ruamel.yaml, which is laxer; no comment is lost but those `dropped`. Raises VerificationError.
     """
     set_paths = frozenset(values)
     if _events(before, set_paths) != _events(after, set_paths):
@@ -55,9 +54,9 @@ def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> Non
     assert pair is not None
     owner = lookup(after, path[:-1])
     flow = owner is not None and isinstance(owner.value, MappingNode) and owner.value.flow
-    for reader, found in other_readings(after, pair, flow or after.root.flow).items():
-        if not same_data(found, value):
-            raise VerificationError(f"`{name}` should read back as {value!r}, and {reader} reads {found!r}.")
+    found = read_1_2(after, pair, flow or after.root.flow)
+    if not same_data(found, value):
+        raise VerificationError(f"`{name}` should read back as {value!r}, and ruamel.yaml reads {found!r}.")
 
 
 def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
@@ -89,28 +88,20 @@ def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath], events:
             events.append(("end",))
 
 
-# What readers that are not autocal's own make of a pair: PyYAML of YAML 1.1, as the trainers read, ruamel.yaml of 1.2.
-#
-# autocal's reading of scalars (scalars.py) says what is written and what a trainer will see. That it says so rightly is
-# checked here, value by value, on the text that is about to be written.
+def read_1_2(document: ConfigDocument, pair: Pair, flow: bool) -> Any:
+    """The value of a pair as ruamel.yaml reads YAML 1.2; `flow` is whether it stands between braces.
 
-
-def other_readings(document: ConfigDocument, pair: Pair, flow: bool) -> dict[str, Any]:
-    """The value of a pair by reader's name; `flow` is whether it stands between braces.
-
-    The pair has to stand by itself: no alias, no anchor from elsewhere. What a reader refuses to read has the error as
-    its value, which is the same as nothing.
+    The pair has to stand by itself: no alias, no anchor from elsewhere. What is refused has the error as its value,
+    which is the same as nothing.
     """
     column = pair.key.start - document.line_start(pair.key.start)
     text = document.text[pair.key.start : last_token_end(document, pair)]
     text = f"{{{text}\n}}" if flow else " " * column + text + "\n"
-    return {name: _only_value(read, text) for name, read in _READERS.items()}
-
-
-def _only_value(read: Callable[[str], object], text: str) -> Any:
+    reader = YAML(typ="safe", pure=True)
+    reader.version = "1.2"
     try:
-        mapping = read(text)
-    except (YAMLError, yaml.YAMLError, ValueError) as error:
+        mapping = reader.load(io.StringIO(text))
+    except (YAMLError, ValueError) as error:
         return error
     return _with_text_keys(next(iter(mapping.values()))) if isinstance(mapping, dict) and len(mapping) == 1 else mapping
 
@@ -120,16 +111,3 @@ def _with_text_keys(value: Any) -> Value:
     if isinstance(value, dict):
         return {str(key): _with_text_keys(item) for key, item in value.items()}
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
-
-
-def _read_1_1(text: str) -> object:
-    return yaml.safe_load(text)
-
-
-def _read_1_2(text: str) -> object:
-    reader = YAML(typ="safe", pure=True)
-    reader.version = "1.2"
-    return reader.load(io.StringIO(text))
-
-
-_READERS: Mapping[str, Callable[[str], object]] = {"PyYAML": _read_1_1, "ruamel.yaml": _read_1_2}

@@ -60,7 +60,9 @@ class Foreign:
         }
         if "unknown" in replies:
             trouble = self.trouble()
-            reason = f"has no {network.type} that could be imported: it {trouble}" if trouble else f"has no {network.type}"
+            reason = (
+                f"has no {network.type} that could be imported: it {trouble}" if trouble else f"has no {network.type}"
+            )
             return Passed(self.name, reason, bool(trouble), self._remedy() if trouble else None)
         if "lacking" in replies:
             return Passed(self.name, lacking_in_words(network, replies["lacking"]), cure=NAME_ANOTHER)
@@ -85,7 +87,9 @@ class Foreign:
             return None
         unusable = self._process.open()
         if self._process.missing:
-            return f"cannot be imported whole, as {_missing_in_words(self._process.missing)} not installed beside autocal"
+            return (
+                f"cannot be imported whole, as {_missing_in_words(self._process.missing)} not installed beside autocal"
+            )
         if unusable is not None:
             return f"cannot be used: {unusable}"
         failed = self._process.unimported
