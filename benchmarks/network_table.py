@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "presets" / "networks"
 SCALES = [4, 2, 1, 3, 8]
 COSTLY = 3.0  # seconds of a processor for one scale, above which no scale beyond the first two is measured
-LIMITS = {"describe": 20.0, "measure": 150.0, "probe": 600.0}  # seconds
+LIMITS = {"describe": 20.0, "measure": 900.0, "probe": 1800.0}  # seconds
 IMPORT_LIMIT = 180.0  # seconds
 MEMORY = 6 * 1024**3  # bytes of a worker
 SCALE_ARGUMENTS = ("scale", "upscale")
@@ -373,9 +373,9 @@ def measure_type(
     for arguments, scale in wanted(source, described, role, uses):
         if costly and scale in SCALES[2:] and not any(scale == used for _, used in uses):
             continue
-        trainer = trainers[scale] if source.scale_at_import and scale in trainers else first
-        if source.scale_at_import and scale not in trainers:
+        if source.scale_at_import and scale is not None and scale not in trainers:
             continue
+        trainer = trainers.get(scale, first)
         handed = {"scale": scale} if source.hands_scale and role == "generator" and takes(described, "scale") else {}
         facts = {"stand_in": STAND_INS[type.lower()]} if type.lower() in STAND_INS else {}
         answer = trainer.ask("measure", type, arguments={**arguments, **handed}, **facts)
@@ -383,7 +383,8 @@ def measure_type(
             failed[json.dumps([arguments, scale])] = answer["failed"]
             continue
         costly = costly or answer.get("seconds", 0.0) > COSTLY
-        sizes.append(row(arguments, scale if handed or source.scale_at_import else None, answer, scale))
+        scaled = handed or (source.scale_at_import and role == "generator")
+        sizes.append(row(arguments, scale if scaled else None, answer, scale))
     line = {
         "type": bare(type),
         "role": role,
