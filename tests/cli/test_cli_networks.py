@@ -91,7 +91,7 @@ def test_check_measures_with_the_trainer(autocal, config_alone):
     text = config_alone.read_text(encoding="utf-8").replace("type: paragonsr2_nano", "type: Plain\n  dims: 8")
     config_alone.write_text(text, encoding="utf-8")
     alone = autocal("check", config_alone, "--no-dataset", "--format", "github").out.decode()
-    assert ("title=network-unknown" in alone, "title=network-argument-unknown" in alone) == (True, False)
+    assert "title=network-" not in alone, "what depends on how autocal is installed is no finding on the config"
     ran = autocal("check", config_alone, "--no-dataset", "--trainer", TRAINER, "--format", "github").out.decode()
     assert ("title=network-unknown" in ran, "title=network-argument-unknown" in ran) == (False, True)
     refused = autocal("check", config_alone, "--no-network", "--trainer", TRAINER)
