@@ -23,7 +23,6 @@ from types import ModuleType
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset import decode as fast
 from autocal_cli.dataset.listing import list_images
 
 Decoder = Callable[[bytes], np.ndarray]
@@ -84,7 +83,7 @@ def installed_decoders(ending: str) -> dict[str, Decoder]:
     if (cv2 := installed("cv2")) is not None:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
         decoders["OpenCV"] = lambda data: cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if (pyvips := fast.libvips()) is not None:
+    if (pyvips := installed("pyvips")) is not None:
         decoders["libvips"] = lambda data: pyvips.Image.new_from_buffer(data, "", access="sequential").numpy()
     if kind == ".jpg" and (simplejpeg := installed("simplejpeg")) is not None:
         decoders["simplejpeg"] = simplejpeg.decode_jpeg

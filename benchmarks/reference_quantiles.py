@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from autocal_cli.dataset.cache import default_workers, look_ahead
-from autocal_cli.dataset.decode import WorkingImage, read_image
+from autocal_cli.dataset.decode import WorkingImage
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.metrics import METRIC_VERSION
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.dataset.sampling import QUANTILES, Values, parse_reference
-from autocal_cli.dataset.scan import measure, pick_device
+from autocal_cli.dataset.scan import read_measured
+from autocal_cli.dataset.workers import default_workers, look_ahead
 
 HEADER = """\
 # How the raw metrics spread over natural photographs: an image's score is its percentile in this table.
@@ -40,11 +40,10 @@ def main() -> None:
 
 def read_all(folders: list[Path]) -> Values:
     """Raw metrics (N, 3) of every readable image under the folders."""
-    device = pick_device("cpu")
     paths = [file.path for file in list_images(folders).files]
-    with look_ahead(read_image, paths, default_workers()) as results:
-        rows = [measure([image], device) for image in results if isinstance(image, WorkingImage)]
-    return np.concatenate(rows)
+    with look_ahead(read_measured, paths, default_workers()) as results:
+        rows = [image.raw for image in results if isinstance(image, WorkingImage)]
+    return np.array(rows, dtype=np.float64)
 
 
 def as_toml(raw: Values, *, names: list[str], date: str) -> str:

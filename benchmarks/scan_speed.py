@@ -28,9 +28,9 @@ from decoders import installed_decoders
 from scikit_scan import scikit_metrics
 
 from autocal_cli.dataset import decode
-from autocal_cli.dataset.cache import default_workers, look_ahead
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.scan import scan
+from autocal_cli.dataset.workers import default_workers, look_ahead
 
 Seconds = tuple[float, float]  # wall and CPU
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = ("calibrate", "sample_configs/automatic.yml", "--dry-run")
+COMMAND = ("explain", "sample_configs/automatic.yml")
 WIDTH = 100  # columns
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import typer.main
 
-from autocal_cli.calibration.model import PARAMETERS
+from autocal_cli.calibration.model import PRESET_PARAMETERS
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.cli import app, main
 from autocal_cli.report.check import rules_markdown
+from autocal_cli.report.diagnose import training_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,14 +39,14 @@ def commands() -> str:
 def presets_table() -> str:
     """The presets as Markdown, one row a variant."""
     presets = load_presets()
-    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PARAMETERS)} | use |"]
-    rows.append("|---" * (len(PARAMETERS) + 4) + "|")
+    rows = [f"| variant | parameters x2 / x4 | MACs per pixel x2 / x4 | {' | '.join(PRESET_PARAMETERS)} | use |"]
+    rows.append("|---" * (len(PRESET_PARAMETERS) + 4) + "|")
     for preset in presets.presets:
         sizes = f"{preset.parameters[2]:,} / {preset.parameters[4]:,}"
         costs = f"{preset.macs_per_pixel[2]:,.0f} / {preset.macs_per_pixel[4]:,.0f}"
-        values = " | ".join(str(preset.values[name]) for name in PARAMETERS)
+        values = " | ".join(str(preset.values[name]) for name in PRESET_PARAMETERS)
         rows.append(f"| {preset.variant} | {sizes} | {costs} | {values} | {preset.use} |")
-    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PARAMETERS, "fallback"))
+    sources = "; ".join(f"{name}: {presets.sources[name]}" for name in (*PRESET_PARAMETERS, "fallback"))
     return "\n".join([*rows, "", f"Sources: {sources}.", ""])
 
 
@@ -70,13 +71,14 @@ def bounds_table() -> str:
 
 def findings() -> str:
     """Every code that autocal prints, as Markdown."""
-    return rules_markdown(load_catalogue().values())
+    return rules_markdown([*load_catalogue().values(), *training_rules().values()])
 
 
-def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False) -> str:
+def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False) -> str:
     """What a command prints, run from the top of the checkout: standard error, then standard output.
 
-    Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run.
+    Of a long answer only the first `lines`. `hide_seconds` leaves out the line that differs from run to run,
+    `summary` standard output.
     """
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     before, argv = Path.cwd(), sys.argv
@@ -90,6 +92,8 @@ def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = Fal
         sys.argv = argv
     out.flush()
     printed = err.getvalue() + out.buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
+    if summary:
+        printed = err.getvalue()
     shown = [line.rstrip() for line in printed.splitlines() if not (hide_seconds and re.match(r"[\d.]+ s on ", line))]
     shown = shown if lines is None or len(shown) <= lines else [*shown[:lines], "..."]
     text = "\n".join(shown)

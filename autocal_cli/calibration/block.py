@@ -7,19 +7,26 @@ scheduler is defined at all, far wider than what is sensible.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from autocal_cli.calibration.model import Presets
-from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
-from autocal_cli.config.model import RECORD_KEY as RECORD_KEY
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Presets, as_letters
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
-RUNTIME_KEYS = ("ceilings", "gradient_shares", "kinds")  # mappings by loss, for the scheduler alone; never calibrated
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+
+# The fork's create_dynamic_loss_scheduler hands these to DynamicLossScheduler's constructor, which raises on any other
+# key (the trainer then goes on unscheduled); with `auto_calibrate: true` it reads three more itself
+# (traiNNer/losses/dynamic_loss_scheduling.py of delafer/traiNNer-redux at b676e3a).
+NATIVE_VALUES = ("enabled", *PRESET_PARAMETERS)
+NATIVE_KEYS = frozenset(
+    {*NATIVE_VALUES, "auto_calibrate", "enable_monitoring", "architecture_type", "training_config", "dataset_info"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +36,21 @@ class Field:
     `description` says in a line or two what the key does.
     """
 
-    type: Literal["number", "whole number", "boolean"]
+    type: Literal["number", "whole number", "boolean", "word"]
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
     description: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
         """What is accepted, in words."""
         if self.type == "boolean":
             return "true or false"
+        if self.type == "word":
+            return " or ".join(self.words)
         parts = []
         if self.low > -math.inf:
             parts.append(f"above {self.low:g}" if self.open_low else f"at least {self.low:g}")
@@ -51,6 +61,8 @@ class Field:
     def accepts(self, value: Value) -> bool:
         if self.type == "boolean":
             return isinstance(value, bool)
+        if self.type == "word":
+            return value in self.words
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             return False
         if self.type == "whole number" and not isinstance(value, int):
@@ -64,11 +76,9 @@ def _score(what: str) -> Field:
     return Field("number", 0.0, 1.0, description=told)
 
 
-SHARE = Field("number", 0.0, 1.0, open_low=True, description="A share of the pull on the network.")
-
 _FIXED: Mapping[KeyPath, Field] = {
     ("enabled",): Field(
-        "boolean", description="Whether the losses are scheduled at all; when false the configured weights stay."
+        "boolean", description="Whether the losses are watched at all; when false the configured weights stay."
     ),
     ("auto_calibrate",): Field(
         "boolean",
@@ -80,28 +90,40 @@ _FIXED: Mapping[KeyPath, Field] = {
         0.0,
         1.0,
         open_high=True,
-        description="How much of the smoothed loss each step keeps; it averages over 1 / (1 - momentum) steps.",
+        description="Memory of the averages of fidelity and separation, 1 / (1 - momentum) steps; longer where "
+        "the noise asks for it.",
     ),
     ("adaptation_rate",): Field(
         "number",
         0.0,
         1.0,
         open_low=True,
-        description="The most by which the drift moves the logarithm of a multiplier in one step.",
+        description="How far a step moves the logarithm of the adversarial losses' multiplier; up to ten times "
+        "that far outside.",
     ),
     ("adaptation_threshold",): Field(
         "number",
         0.0,
-        description="Deviations of a log-multiplier from its target up to this size are left alone.",
+        description="Dead band around the edges of the budget and of the separation, as a part of each.",
     ),
     ("min_weight",): Field(
-        "number", 0.0, 1.0, open_low=True, description="The lowest factor to which the guard takes a loss back."
+        "number", 0.0, 1.0, open_low=True, description="The lowest multiplier of the adversarial losses."
     ),
-    ("max_weight",): Field(
-        "number", 1.0, description="The largest factor by which the drift raises a loss; it lowers by as much."
-    ),
+    ("max_weight",): Field("number", 1.0, description="The highest multiplier of the adversarial losses."),
     ("baseline_iterations",): Field(
-        "whole number", 1, description="Steps at the start of the run over which each loss's baseline is averaged."
+        "whole number",
+        1,
+        description="Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
+    ),
+    ("fidelity_budget",): Field(
+        "number",
+        0.0,
+        3.0,
+        open_low=True,
+        description="How many dB of PSNR the adversarial losses may cost before they are lowered.",
+    ),
+    ("mode",): Field(
+        "word", words=("act", "observe"), description="act: the multiplier moves. observe: it is only reported."
     ),
     ("training_config", "total_iterations"): Field(
         "whole number",
@@ -123,27 +145,14 @@ _FIXED: Mapping[KeyPath, Field] = {
     ("stability", "cusum_h"): Field(
         "number", 0.0, open_low=True, description="The sum at which the CUSUM calls a loss diverging."
     ),
-    ("stability", "freeze_steps"): Field(
-        "whole number", 0, description="Steps for which a spike freezes the multipliers."
-    ),
-    ("stability", "recovery_steps"): Field(
-        "whole number", 1, description="Quiet steps over which a halved range recovers."
-    ),
 }
 
 _SECTIONS: Mapping[KeyPath, str] = {
-    (): "Adapts the weights of the losses during training; `autocal calibrate` fills it in.",
-    ("phases",): "How the drift changes over the run. Each phase ends later than the one before it.",
-    ("stability",): "The watch on every loss: when it speaks and what it does.",
+    (): "Keeps the adversarial losses within a budget of fidelity during training; `autocal calibrate` fills it in.",
+    ("phases",): "How fast the multiplier moves over the run. Each phase ends later than the one before it.",
+    ("stability",): "The watch on every loss: when it speaks.",
     ("training_config",): "What the schedule is calibrated for, where it is written by hand.",
     ("training_config", "dataset_info"): "Scores of the training images: percentiles among ordinary photographs.",
-    (
-        "ceilings",
-    ): "By kind of loss: the largest share of the pull on the network that such losses may have; 1 is none.",
-    (
-        "gradient_shares",
-    ): "By loss: shares of the pull to hold in both directions, instead of ceilings. At most 1 in all.",
-    ("kinds",): "By loss: its kind, where the name of its type does not tell it.",
     (RECORD_KEY,): "autocal's record of the calibration, by which it tells its values from yours. Not to be edited.",
 }
 
@@ -158,9 +167,6 @@ def block_schema(presets: Presets) -> dict[KeyPath, Field]:
         )
         schema[("phases", phase.name, "rate")] = Field(
             "number", 0.0, description=f"In the {named}, adaptation_rate times this."
-        )
-        schema[("phases", phase.name, "range")] = Field(
-            "number", 0.0, 1.0, description=f"In the {named}, the logarithm of max_weight times this."
         )
     return schema
 
@@ -180,7 +186,11 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     place, for anything that the field does not accept.
     """
     name = ".".join(path)
-    if isinstance(value, str) and field.type != "boolean" and (number := _number_in(value, field)) is not None:
+    if (
+        isinstance(value, str)
+        and field.type not in ("boolean", "word")
+        and (number := _number_in(value, field)) is not None
+    ):
         message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
         return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
     if field.type == "whole number" and isinstance(value, float) and value.is_integer():
@@ -224,7 +234,7 @@ def _number_in(text: str, field: Field) -> int | float | None:
     return value if field.accepts(value) else None
 
 
-def shown(value: Value) -> str:
+def shown(value: object) -> str:
     """A value as a message shows it, at most 60 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -238,8 +248,8 @@ def shown(value: Value) -> str:
 
 # What in a block is the user's own: hand-written values, told from those that autocal wrote by the block's record.
 #
-# Without a record every known key is the user's. With one, a key whose value still equals what the record says was
-# written is autocal's and is resolved anew; a key that differs, or that the record lacks, is the user's.
+# Without a record every known key is the user's. With one, a key whose digest still fits is autocal's and is resolved
+# anew; one that differs, or that the record lacks, is the user's.
 
 
 MODE_KEY: KeyPath = ("auto_calibrate",)  # says who chooses, so that it is never an override itself
@@ -261,18 +271,18 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     schema = block_schema(presets)
     values: dict[KeyPath, Value] = {}
     findings: list[Finding] = []
-    written = written_values(block) if block else {}
+    own = written_by_autocal(block) if block else frozenset()
     refuse_foreign_record(block)
     for path, value in leaves(block.values if block else {}):
         place = block.place_of(path) if block else None
-        if path[0] in (RECORD_KEY, *RUNTIME_KEYS):
+        if path[0] == RECORD_KEY:
             continue
         if path not in schema:
             refuse_wrong_shape(path, value, schema, place)
             if not (value in (None, {}) and is_section(path, schema)):
                 findings.append(unknown_key(path, schema, place))
             continue
-        if value is None or (path in settings) or (path in written and same_value(value, written[path])):
+        if value is None or path in settings or path in own:
             continue
         checked, finding = check_value(path, value, schema[path], place)
         findings += [finding] if finding else []
@@ -293,10 +303,46 @@ def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
     return block.record if block else None
 
 
-def written_values(block: SchedulingBlock) -> dict[KeyPath, Value]:
-    """What autocal wrote, by its record; empty when there is none."""
+def written_by_autocal(block: SchedulingBlock) -> frozenset[KeyPath]:
+    """The keys whose values are still those that autocal wrote, by the digests of its record. A phase is one key."""
+    return frozenset(path for path, digest in _standing(block) if digest)
+
+
+def kept_by_hand(block: SchedulingBlock) -> dict[KeyPath, Value]:
+    """The values that the last calibration found set by hand and kept: whoever ran it was told of them."""
     wrote = (record_in(block) or {}).get("wrote")
-    return dict(leaves(wrote)) if isinstance(wrote, dict) else {}
+    if not isinstance(wrote, dict):
+        return {}
+    return {
+        path: value
+        for path, value in leaves(block.values)
+        if path[0] != RECORD_KEY and (path[1] if path[0] == "phases" and len(path) > 1 else path[0]) not in wrote
+    }
+
+
+def _standing(block: SchedulingBlock) -> Iterator[tuple[KeyPath, bool]]:
+    """Each key that autocal wrote, and whether its digest still fits."""
+    wrote = (record_in(block) or {}).get("wrote")
+    for name, digest in (wrote if isinstance(wrote, dict) else {}).items():
+        phases = block.values.get("phases")
+        phase = phases.get(name) if isinstance(phases, dict) else None
+        if isinstance(phase, dict):
+            fits = value_digest(("phases", name), phase) == digest
+            for key in phase:
+                yield ("phases", name, key), fits
+        elif name in block.values:
+            yield (name,), value_digest((name,), block.values[name]) == digest
+
+
+def value_digest(path: KeyPath, value: Value) -> str:
+    """Eight letters of a SHA-256 over a key and its value; 5 and 5.0 have the same."""
+
+    def plain(part: Value) -> str:
+        if isinstance(part, dict):
+            return "{" + ", ".join(f"{key}: {plain(inner)}" for key, inner in sorted(part.items())) + "}"
+        return repr(float(part)) if isinstance(part, int | float) and not isinstance(part, bool) else repr(part)
+
+    return as_letters(hashlib.sha256(f"{'.'.join(path)}={plain(value)}".encode()).hexdigest()[:8])
 
 
 def leaves(values: Mapping[str, Value], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:
@@ -327,9 +373,9 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
     if record is None:
         message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
         raise AutocalError(message, place=place, fix="Give your own key another name.")
-    version = record["record_version"]
+    version = record["made"].get("record")
     if isinstance(version, int) and version > RECORD_VERSION:
-        message = f"The `{RECORD_KEY}` record has version {version}; this autocal reads up to {RECORD_VERSION}."
+        message = f"The `{RECORD_KEY}` record has version {shown(version)}; this autocal reads up to {RECORD_VERSION}."
         raise AutocalError(message, place=place, fix="Update autocal-cli.")
 
 
@@ -359,30 +405,3 @@ def refuse_wrong_shape(path: KeyPath, value: Value, schema: Mapping[KeyPath, obj
             raise AutocalError(f"`{'.'.join(path[:length])}` should be a single value. Found a mapping.", place=place)
     if value not in (None, {}) and is_section(path, schema):
         raise AutocalError(f"`{'.'.join(path)}` should be a mapping. Found {shown(value)}.", place=place)
-
-
-# The mappings of a block that are the scheduler's alone: ceilings by kind of loss, shares and kinds by loss.
-
-
-SHARE_KEYS = ("ceilings", "gradient_shares")
-
-
-def read_shares(block: SchedulingBlock, key: str) -> dict[str, float]:
-    """Shares of the pull, above 0 and at most 1. Raises AutocalError, with the place, for any other."""
-    shares = by_loss(block, key)
-    for name, share in shares.items():
-        if not SHARE.accepts(share):
-            message = f"`{key}.{name}` should be a share above 0 and at most 1. Found {share!r}."
-            raise AutocalError(message, place=block.place_of((key, name)))
-    if key == "gradient_shares" and sum(shares.values()) > 1.0 + 1e-9:
-        message = f"`gradient_shares` should add up to at most 1. They add up to {sum(shares.values()):g}."
-        raise AutocalError(message, place=block.place_of((key,)))
-    return {name: float(share) for name, share in shares.items()}
-
-
-def by_loss(block: SchedulingBlock, key: str) -> dict[str, Any]:
-    """A mapping by loss or kind of loss; empty where it is absent or null. Raises AutocalError where it is none."""
-    given = block.values.get(key)
-    if given is not None and not isinstance(given, Mapping):
-        raise AutocalError(f"`{key}` should be a mapping by loss.", place=block.place_of((key,)))
-    return {str(name): value for name, value in (given or {}).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from autocal_cli.calibration.block import Overrides, read_overrides
 from autocal_cli.calibration.model import (
@@ -11,20 +12,18 @@ from autocal_cli.calibration.model import (
     WHOLE_NUMBERS,
     Bound,
     Calibration,
+    DatasetScores,
     Number,
     Parameter,
     Phase,
     Presets,
     Step,
 )
-from autocal_cli.calibration.noise import noise_steps, probe_findings
-from autocal_cli.calibration.placement import place
+from autocal_cli.calibration.placement import budget_step, place
 from autocal_cli.calibration.rules import Signal, apply_rule, dataset_scores, read_signals, significant, tidied
 from autocal_cli.config.model import KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.model import DatasetFingerprint
 from autocal_cli.errors import Finding
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.probing.model import ProbeFingerprint
 
 TOTAL_ITERATIONS: KeyPath = ("training_config", "total_iterations")
 DATASET_INFO: KeyPath = ("training_config", "dataset_info")
@@ -33,27 +32,25 @@ DATASET_INFO: KeyPath = ("training_config", "dataset_info")
 def calibrate(
     config: TrainingConfig,
     network: NetworkFingerprint,
-    dataset: DatasetFingerprint | None,
+    dataset: DatasetScores | None,
     presets: Presets,
     settings: Mapping[KeyPath, Value] | None = None,
-    probe: ProbeFingerprint | None = None,
 ) -> Calibration:
-    """Chooses every parameter: preset, rules, measured noise, bounds, and then what the user wrote, which wins.
+    """Chooses every parameter: preset, rules, bounds, and then what the user wrote, which wins.
 
     `dataset` is None when nothing was measured: the neutral complexity 0.5 then stands in, and the trail says so.
-    `settings` are values by key path from the command line; they count as hand-written. `probe` is what `--probe`
-    measured of the losses. Raises AutocalError for a
+    `settings` are values by key path from the command line; they count as hand-written. Raises AutocalError for a
     hand-written value that its key does not accept.
     """
     overrides = read_overrides(config.block, settings or {}, presets)
     total_iter, length_findings = _run_length(config, overrides)
     placement, first_steps, place_findings = place(network, presets)
+    first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     scores_by_hand = _scores_by_hand(overrides)
     signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
     parameters: dict[str, Parameter] = {}
     for name in PARAMETERS:
         trail = _ruled(name, first_steps[name], signals, presets)
-        trail += noise_steps(name, trail[-1].after, probe, config)
         parameters[name] = _settled(name, trail, total_iter, overrides, presets)
     return Calibration(
         network=network,
@@ -71,9 +68,7 @@ def calibrate(
             *place_findings,
             *length_findings,
             *overrides.findings,
-            *probe_findings(probe, config),
         ),
-        probe=probe,
     )
 
 
@@ -102,17 +97,21 @@ def _settled(name: str, trail: list[Step], total_iter: int | None, overrides: Ov
 
 
 def _tidied_preset(name: str, step: Step) -> Step:
-    return Step(step.code, step.source, None, tidied(name, step.after), step.reason)
+    return replace(step, before=None, after=tidied(name, step.after))
 
 
 def _bounded(name: str, value: Number, bound: Bound, total_iter: int | None, source: str) -> list[Step]:
     high: Number = bound.high
     reason = f"Calibrated values of {name} stay between {bound.low:g} and {bound.high:g}."
+    short = "bound"
     if bound.share_of_run is not None and total_iter is not None and total_iter < high / bound.share_of_run:
         high = max(bound.low, math.floor(total_iter * bound.share_of_run))  # down, or rounding would pass the share
         reason = f"At most {bound.share_of_run:.0%} of the run of {total_iter:,} iterations."
+        short = f"{bound.share_of_run:.0%} of the run"
     after = min(max(value, bound.low), high)
-    return [] if after == value else [Step(f"bound-{name.replace('_', '-')}", source, value, after, reason)]
+    return (
+        [] if after == value else [Step(f"bound-{name.replace('_', '-')}", source, value, after, reason, short=short)]
+    )
 
 
 def _rounded(name: str, value: Number) -> list[Step]:
@@ -133,11 +132,11 @@ def _rounded(name: str, value: Number) -> list[Step]:
 
 
 def _phase(phase: Phase, overrides: Overrides) -> Phase:
-    until, rate, range = (
+    until, rate = (
         _by_hand(("phases", phase.name, key), value, overrides)
-        for key, value in (("until", phase.until), ("rate", phase.rate), ("range", phase.range))
+        for key, value in (("until", phase.until), ("rate", phase.rate))
     )
-    return Phase(phase.name, until, rate, range)
+    return Phase(phase.name, until, rate)
 
 
 def _by_hand(path: KeyPath, value: Number, overrides: Overrides) -> Number:

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from autocal_cli.calibration.block import RECORD_KEY, block_schema, leaves, same_value
+from autocal_cli.calibration.block import block_schema, leaves, same_value
 from autocal_cli.calibration.model import PARAMETERS, Calibration, Number, Parameter, Presets, Step
-from autocal_cli.config.model import KeyPath, LossTerm, TrainingConfig, Value
+from autocal_cli.config.model import RECORD_KEY, KeyPath, LossTerm, TrainingConfig, Value
 
 SAME_EFFECT = 1e-3  # relative; trails hold five significant digits, also of a momentum close to 1
 
-Origin = Literal["record", "native", "calibrated", "by hand"]
+Origin = Literal["record", "calibrated", "by hand"]
 Section = Literal["network", "run", "losses", "dataset", "parameters", "phases", "stability", "block"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 Facts = dict[tuple[Section, str], Value]
@@ -27,7 +27,7 @@ Facts = dict[tuple[Section, str], Value]
 class Schedule:
     """One side: a config and its schedule, which its record tells, or which was calibrated for the comparison.
 
-    By hand, and of a `native` block, `calibration.parameters` holds only those that stand in it.
+    By hand, `calibration.parameters` holds only those that stand in the block.
     """
 
     path: str
@@ -88,12 +88,11 @@ def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
     facts |= {("losses", name): weight for name, weight in _weights(config.losses)}
     facts |= {("dataset", name): score for name, score in calibration.dataset_info.items()}
     facts |= {("dataset", "images read"): dataset.read if dataset else None}
-    facts |= {("dataset", "identity"): dataset.identity[:12] if dataset else None}
+    facts |= {("dataset", "identity"): dataset.identity if dataset else None}
     facts |= {("parameters", name): _value(calibration.parameters.get(name)) for name in PARAMETERS}
     for phase in calibration.phases:
         facts[("phases", f"{phase.name}.until")] = phase.until
         facts[("phases", f"{phase.name}.rate")] = phase.rate
-        facts[("phases", f"{phase.name}.range")] = phase.range
     facts |= {("stability", name): value for name, value in calibration.stability.items()}
     return facts | {("block", name): value for name, value in _rest(side, known)}
 
@@ -116,6 +115,7 @@ def _rest(side: Schedule, known: Collection[KeyPath]) -> Iterator[tuple[str, Val
     values = block.values if block else {}
     enabled = values.get("enabled")
     yield "enabled", True if enabled is None else enabled
+    yield "mode", values.get("mode") or "act"
     for path, value in leaves(values):
         if path not in known and path[0] != RECORD_KEY:
             yield ".".join(path), value

@@ -1,7 +1,7 @@
 """The block as a JSON schema (draft 2020-12), by which editors complete and check it. Made from `block_schema`.
 
 It refuses what calibration refuses in one key, and numbers written as text, which calibration reports. What several
-keys say together (phases that end in order, shares that add up to at most 1) a schema cannot say. Nothing is referred
+keys say together (phases that end in order) a schema cannot say. Nothing is referred
 to by `$ref`, so that every editor can read it.
 """
 
@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from autocal_cli.calibration.block import RECORD_KEY, RECORD_VERSION, SHARE, Field, block_schema, block_sections
+from autocal_cli.calibration.block import RECORD_VERSION, Field, block_schema, block_sections
 from autocal_cli.calibration.model import PARAMETERS, Presets
-from autocal_cli.config.losses import KINDS, UNKNOWN
-from autocal_cli.config.model import BLOCK_KEY, KeyPath, Value
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, Value
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 GENERATOR = "made by `autocal schema`"
 
 Schema = dict[str, Value]
 
-_TYPES = {"number": "number", "whole number": "integer", "boolean": "boolean"}
+_TYPES = {"number": "number", "whole number": "integer", "boolean": "boolean", "word": "string"}
 
 
 def json_schema(presets: Presets, whole_config: bool = False, strict: bool = False) -> Schema:
@@ -42,24 +41,15 @@ def _block(presets: Presets, strict: bool) -> Schema:
     block = _section((), rows, told, strict)
     properties = block["properties"]
     assert isinstance(properties, dict)
-    kinds: list[Value] = [*KINDS]
-    by_kind: Schema = {"propertyNames": {"enum": [*kinds, UNKNOWN]}} if strict else {}
-    kind: Schema = {"description": "A kind of loss.", **({"enum": kinds} if strict else {"examples": kinds})}
-    inner: dict[str, Schema] = {
-        "ceilings": {**_shares(presets.ceilings), **by_kind},
-        "gradient_shares": _shares({}),
-        "kinds": {"additionalProperties": kind},
-        RECORD_KEY: RECORD_SCHEMA,
-    }
-    properties |= {name: {**_mapping(told[(name,)]), **schema} for name, schema in inner.items()}
+    properties[RECORD_KEY] = {**_mapping(told[(RECORD_KEY,)]), **RECORD_SCHEMA}
     return block
 
 
 def default_values(presets: Presets) -> dict[KeyPath, Value]:
     """What stands in for a key that is left out, where that is the same for every config."""
-    values: dict[KeyPath, Value] = {("enabled",): True, ("auto_calibrate",): True}
+    values: dict[KeyPath, Value] = {("enabled",): True, ("auto_calibrate",): True, ("mode",): "act"}
     for phase in presets.phases:
-        numbers = {"until": phase.until, "rate": phase.rate, "range": phase.range}
+        numbers = {"until": phase.until, "rate": phase.rate}
         values |= {("phases", phase.name, key): value for key, value in numbers.items()}
     return values | {("stability", name): value for name, value in presets.stability.items()}
 
@@ -74,6 +64,8 @@ def _section(path: KeyPath, rows: Mapping[KeyPath, Schema], told: Mapping[KeyPat
 def _key(path: KeyPath, field: Field, presets: Presets, default: Value) -> Schema:
     """One key, null included: it counts as left out."""
     row: Schema = {"description": field.description, "type": [_TYPES[field.type], "null"], **_range(field)}
+    if field.words:
+        row["enum"] = [*field.words, None]
     if path[0] in PARAMETERS:
         row["description"] = f"{field.description} {_preset_range(path[0], presets)}"
     return row if default is None else {**row, "default": default}
@@ -81,7 +73,8 @@ def _key(path: KeyPath, field: Field, presets: Presets, default: Value) -> Schem
 
 def _preset_range(name: str, presets: Presets) -> str:
     """`Presets: 0.85 to 0.97.`"""
-    low, high = (ends(preset.values[name] for preset in presets.presets) for ends in (min, max))
+    values = presets.budgets.values() if name == "fidelity_budget" else [each.values[name] for each in presets.presets]
+    low, high = min(values), max(values)
     return f"Presets: {low:g}." if low == high else f"Presets: {low:g} to {high:g}."
 
 
@@ -99,53 +92,29 @@ def _mapping(description: str) -> Schema:
     return {"description": description, "type": ["object", "null"]}
 
 
-def _shares(defaults: Mapping[str, float]) -> Schema:
-    share: Schema = {"description": SHARE.description, "type": "number", **_range(SHARE)}
-    named: Schema = {kind: {**share, "default": default} for kind, default in defaults.items()}
-    return {"properties": named, "additionalProperties": share} if named else {"additionalProperties": share}
-
-
 # The `calibration` record of a resolved block as a JSON schema: what `record_of` writes.
 
 
-def _nullable(kind: str, told: str) -> dict[str, Value]:
-    return {"description": told, "type": [kind, "null"]}
-
-
-_STEP: Value = {
-    "type": "object",
-    "required": ["code", "before", "after", "reason", "source"],
-    "properties": {
-        "code": {"description": "The preset, rule or bound, `rounding` or `manual`.", "type": "string"},
-        "before": _nullable("number", "The value before this step."),
-        "after": {"description": "The value after this step.", "type": "number"},
-        "reason": {"description": "Why this step was taken.", "type": "string"},
-        "source": {"description": "Where its numbers come from.", "type": "string"},
-        "margin": {"description": "How far `after` moves within the signal's 95% interval.", "type": "number"},
-    },
-}
-
 RECORD_SCHEMA: dict[str, Value] = {
     "if": {"type": "object", "minProperties": 1},
-    "then": {"required": ["record_version"]},
+    "then": {"required": ["made"]},
     "properties": {
-        "record_version": {
-            "description": "The version of the record's form.",
-            "type": "integer",
-            "maximum": RECORD_VERSION,
-        },
-        "tool": {"description": "The autocal that wrote the record.", "type": "string"},
-        "presets": {"description": "The version of the presets, rules, phases and stability.", "type": "string"},
-        "trainer": {"description": "The trainer that the config was taken for.", "type": "string"},
-        "text_sha256": {"description": "SHA-256 of the config without the record.", "type": "string"},
-        "network": {"description": "What was measured of the network.", "type": "object"},
-        "dataset": _nullable("object", "What was measured of the training images."),
-        "probe": {"description": "What --probe measured of the losses.", "type": "object"},
-        "wrote": {"description": "The values that autocal wrote.", "type": "object"},
-        "trail": {
-            "description": "By parameter: the steps that led to its value.",
+        "made": {
+            "description": "The autocal that wrote the record, the form of the record, the version of the presets, the "
+            "trainer that the config was taken for, and a digest of the file without the record.",
             "type": "object",
-            "additionalProperties": {"type": "array", "items": _STEP},
+            "required": ["autocal", "record"],
+            "properties": {
+                "record": {"description": "The form of the record.", "type": "integer", "maximum": RECORD_VERSION}
+            },
+        },
+        "network": {"description": "What was measured of the network.", "type": "object"},
+        "discriminator": {"description": "What was measured of the discriminator.", "type": "object"},
+        "dataset": {"description": "What was measured of the training images.", "type": "object"},
+        "wrote": {
+            "description": "A digest of each value that autocal wrote: by it the next run tells it from yours.",
+            "type": "object",
+            "additionalProperties": {"type": "string"},
         },
     },
 }

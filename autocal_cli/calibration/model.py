@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autocal_cli.config.model import KeyPath, Value
-from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, TrainingCrops
 from autocal_cli.errors import Finding
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.probing.model import ProbeFingerprint
 
 Number = int | float
 
-PARAMETERS = (
+PRESET_PARAMETERS = (
     "momentum",
     "adaptation_rate",
     "adaptation_threshold",
@@ -22,7 +21,16 @@ PARAMETERS = (
     "max_weight",
     "baseline_iterations",
 )
+PARAMETERS = (*PRESET_PARAMETERS, "fidelity_budget")  # the budget goes by scale, the others by network
 WHOLE_NUMBERS = frozenset({"baseline_iterations"})
+
+DIGEST = 12  # letters of a digest of a text or of a dataset
+
+
+def as_letters(digits: str) -> str:
+    """Hexadecimal digits as letters alone, which no reader takes for a number."""
+    return digits.translate(str.maketrans("0123456789", "ghijklmnop"))
+
 
 Match = Literal["exact", "interpolated", "clamped", "fallback"]
 
@@ -68,12 +76,11 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of the run up to the share `until` of total_iter; `rate` and `range` as in presets/phases.toml."""
+    """A stretch of the run up to the share `until` of total_iter; adaptation_rate times `rate`."""
 
     name: str
     until: float
     rate: float
-    range: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,7 @@ class Presets:
     """Everything that stands in `presets/` for calibration. `version` changes whenever a number changes.
 
     `sources` says where a number comes from, by what it is: a parameter of the presets, `fallback`, `phases.early`,
-    `stability.spike_z`, `ceilings.adversarial`. A rule carries its own.
+    `stability.spike_z`, `budgets.x2`. A rule carries its own.
     """
 
     version: str
@@ -93,14 +100,48 @@ class Presets:
     bounds_source: str
     phases: tuple[Phase, ...]
     stability: Mapping[str, Number]
-    ceilings: Mapping[str, float]
+    budgets: Mapping[int | None, float]  # dB by scale; None: where it is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetScores:
+    """What calibration takes of a DatasetFingerprint, to four digits, so that a record gives the same trail again.
+
+    Images `found`, `read` and `failed`; `scores` by metric and `overall_complexity`, 0..1, with its 95% interval.
+    """
+
+    found: int
+    read: int
+    failed: int
+    scores: Mapping[str, float]
+    overall_complexity: float
+    overall_ci95: tuple[float, float]
+    identity: str
+    metric_version: int
+    crops: TrainingCrops | None = None
+
+    @classmethod
+    def of(cls, dataset: DatasetFingerprint) -> DatasetScores:
+        low, high = dataset.overall_ci95
+        return cls(
+            found=dataset.found,
+            read=dataset.read,
+            failed=len(dataset.failures),
+            scores={name: round(dataset.metrics[name].score, 4) for name in METRIC_NAMES},
+            overall_complexity=round(dataset.overall_complexity, 4),
+            overall_ci95=(round(low, 4), round(high, 4)),
+            identity=as_letters(dataset.identity[:DIGEST]),
+            metric_version=dataset.metric_version,
+            crops=dataset.crops,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step on a value's trail.
 
-    `margin` is how far `after` moves within the signal's 95% interval, if it has one.
+    `margin` is how far `after` moves within the signal's 95% interval, if it has one. `short` is the step in a word or
+    two, for the comment behind the value.
     """
 
     code: str
@@ -109,6 +150,7 @@ class Step:
     after: Number
     reason: str
     margin: float | None = None
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +190,7 @@ class Calibration:
 
     network: NetworkFingerprint
     placement: Placement
-    dataset: DatasetFingerprint | None
+    dataset: DatasetScores | None
     dataset_info: Mapping[str, float]
     parameters: Mapping[str, Parameter]
     phases: tuple[Phase, ...]
@@ -157,4 +199,3 @@ class Calibration:
     manual: Mapping[KeyPath, Value]
     presets_version: str
     findings: tuple[Finding, ...]
-    probe: ProbeFingerprint | None = None

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autocal_cli.calibration.model import PARAMETERS, Number, Placement, Preset, Presets, Step
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Number, Placement, Preset, Presets, Step
 from autocal_cli.errors import Finding
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -46,6 +46,20 @@ def place(network: NetworkFingerprint, presets: Presets) -> Placed:
     return placement, steps, (*findings, *_about_macs(network, placement))
 
 
+def scale_key(scale: int | None) -> str:
+    """How presets/budgets.toml names a scale."""
+    return "unknown_scale" if scale is None else f"x{scale}"
+
+
+def budget_step(scale: int | None, presets: Presets) -> Step:
+    """The first step of the fidelity budget's trail: by the scale of the super-resolution."""
+    known = scale if scale in presets.budgets else None
+    reason = "The scale is not known." if known is None else f"The budget of x{known}."
+    short = "scale not known" if known is None else f"x{known}"
+    source = presets.sources[f"budgets.{scale_key(known)}"]
+    return Step("budget", source, None, presets.budgets[known], reason, short=short)
+
+
 def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed:
     exact = next((p for p in axis.presets if (p.family, p.variant) == (network.family, network.variant)), None)
     if exact is not None:
@@ -55,18 +69,19 @@ def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed
     if network.parameters is None:
         fallback = next(preset for preset in presets.presets if preset.variant == presets.fallback)
         reason = f"The network was not measured; {fallback.variant} stands in for it."
-        steps = _steps(fallback, presets, reason)
+        steps = _steps(fallback, presets, reason, f"{fallback.variant} (network not measured)")
         return Placement(fallback.variant, "fallback", reason), steps, (_fallback_finding(fallback),)
     if axis.parameters[0] <= network.parameters <= axis.parameters[-1]:
         return _between(network.parameters, axis, presets)
     return _beyond(network, network.parameters, axis, presets)
 
 
-def _steps(preset: Preset, presets: Presets, reason: str) -> dict[str, Step]:
+def _steps(preset: Preset, presets: Presets, reason: str, short: str = "") -> dict[str, Step]:
     """The first step of every trail, for a network that takes a preset as it is."""
+    short = short or preset.variant
     return {
-        name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason)
-        for name in PARAMETERS
+        name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason, short=short)
+        for name in PRESET_PARAMETERS
     }
 
 
@@ -82,13 +97,14 @@ def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
     )
     source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
     steps = {}
-    for name in PARAMETERS:
+    for name in PRESET_PARAMETERS:
         ends = low.values[name], high.values[name]
         told = (
             f"{t:.0%} of the way from {low.variant} ({ends[0]:g}) to {high.variant} ({ends[1]:g}) by log(parameters)."
         )
         value = _interpolate(name, *ends, t)
-        steps[name] = Step("preset.interpolated", source.format(presets.sources[name]), None, value, told)
+        short = f"{low.variant} to {high.variant}"
+        steps[name] = Step("preset.interpolated", source.format(presets.sources[name]), None, value, told, short=short)
     return Placement(nearest.variant, "interpolated", reason, position=round(position, 3)), steps, ()
 
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autocal_cli.calibration.model import WHOLE_NUMBERS, Number, Rule, Step
+from autocal_cli.calibration.model import WHOLE_NUMBERS, DatasetScores, Number, Rule, Step
 from autocal_cli.config.model import TrainingConfig
-from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint
+from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE
 from autocal_cli.network.model import NetworkFingerprint
 
 
@@ -27,7 +27,7 @@ def apply_rule(rule: Rule, value: Number, signal: Signal) -> Step | None:
         low, high = (_scaled(rule, value, bound) for bound in signal.interval)
         margin = significant(abs(high - low) / 2)
     why = f". {rule.reason}" if after != value else ": this stays as it is."
-    return Step(rule.code, rule.source, value, after, f"{signal.told}{why}", margin)
+    return Step(rule.code, rule.source, value, after, f"{signal.told}{why}", margin, signal.short)
 
 
 def factor(rule: Rule, x: float) -> float:
@@ -107,17 +107,15 @@ class Signal:
     told: str
     interval: tuple[float, float] | None = None
     absent: bool = False
+    short: str = ""
 
 
-def dataset_scores(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> dict[str, float]:
+def dataset_scores(dataset: DatasetScores | None, by_hand: Mapping[str, float]) -> dict[str, float]:
     """texture_variance, edge_density, color_variation and overall_complexity, 0..1: by hand, measured, or neutral.
 
     Where a metric is given by hand, overall_complexity is formed anew from the three, unless it is given too.
     """
-    scores = {
-        name: by_hand.get(name, round(dataset.metrics[name].score, 4) if dataset else NEUTRAL_SCORE)
-        for name in METRIC_NAMES
-    }
+    scores = {name: by_hand.get(name, dataset.scores[name] if dataset else NEUTRAL_SCORE) for name in METRIC_NAMES}
     if "overall_complexity" in by_hand:
         overall = by_hand["overall_complexity"]
     elif dataset and not any(name in by_hand for name in METRIC_NAMES):
@@ -129,7 +127,7 @@ def dataset_scores(dataset: DatasetFingerprint | None, by_hand: Mapping[str, flo
 
 def read_signals(
     config: TrainingConfig,
-    dataset: DatasetFingerprint | None,
+    dataset: DatasetScores | None,
     by_hand: Mapping[str, float],
     total_iter: int | None,
     network: NetworkFingerprint,
@@ -146,21 +144,22 @@ def read_signals(
     }
 
 
-def _complexity(dataset: DatasetFingerprint | None, by_hand: Mapping[str, float]) -> Signal:
+def _complexity(dataset: DatasetScores | None, by_hand: Mapping[str, float]) -> Signal:
     value = dataset_scores(dataset, by_hand)["overall_complexity"]
     if by_hand:
         whole = "overall_complexity" in by_hand or all(name in by_hand for name in METRIC_NAMES)
-        return Signal("overall_complexity", value, f"Complexity {value:.2f}, {'' if whole else 'partly '}given by hand")
+        told = f"Complexity {value:.2f}, {'' if whole else 'partly '}given by hand"
+        return Signal("overall_complexity", value, told, short=f"complexity {value:.2f}")
     if dataset is None:
         return Signal("overall_complexity", value, f"The dataset was not measured and counts as neutral, {value}")
-    low, high = (round(bound, 4) for bound in dataset.overall_ci95)
     told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
-    return Signal("overall_complexity", value, told, (low, high))
+    return Signal("overall_complexity", value, told, dataset.overall_ci95, short=f"complexity {value:.2f}")
 
 
 def _adversarial(config: TrainingConfig) -> Signal:
     names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
-    return Signal("adversarial", float(config.adversarial), f"{' and '.join(names) or 'No loss'} is adversarial")
+    told = f"{' and '.join(names) or 'No loss'} is adversarial"
+    return Signal("adversarial", float(config.adversarial), told, short="adversarial loss")
 
 
 def _discriminator_ratio(config: TrainingConfig, network: NetworkFingerprint) -> Signal:
@@ -173,8 +172,9 @@ def _discriminator_ratio(config: TrainingConfig, network: NetworkFingerprint) ->
         return Signal(name, None, f"The size of the {whose} is not known")
     ratio = discriminator.parameters / network.parameters
     told = f"The discriminator {discriminator.type} has {ratio:.3g} times the generator's parameters"
-    return Signal(name, ratio, f"{told} (10^{math.log10(ratio):.2f})")
+    return Signal(name, ratio, f"{told} (10^{math.log10(ratio):.2f})", short=f"discriminator x{ratio:.3g}")
 
 
 def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:
-    return Signal(name, value, f"{value:,} {unit}" if value is not None else unknown)
+    told = f"{value:,} {unit}" if value is not None else unknown
+    return Signal(name, value, told, short=told)

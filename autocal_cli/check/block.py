@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from autocal_cli.calibration.block import (
-    SHARE_KEYS,
-    by_loss,
+    NATIVE_KEYS,
     check_value,
-    read_shares,
     refuse_foreign_record,
     refuse_phases_out_of_order,
     refuse_wrong_shape,
@@ -18,14 +16,13 @@ from autocal_cli.calibration.block import (
 )
 from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets, Rule
 from autocal_cli.calibration.placement import place
-from autocal_cli.calibration.resolved import has_record, recorded_calibration
+from autocal_cli.calibration.resolved import read_record
 from autocal_cli.calibration.rules import factor, significant
 from autocal_cli.check.model import Checked
 from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import MappingNode, SequenceNode
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
 
 
@@ -50,20 +47,27 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
                 waiting.append(((*path, str(key)), pair.value))
 
 
-def block_rejected(checked: Checked) -> Iterator[Finding]:
-    if checked.block is not None and not checked.layout.accepts_block:
-        yield rejected(checked.layout, checked.block.place)
+def block_received(checked: Checked) -> Iterator[Finding]:
+    """What the unmodified trainer makes of a config with a block in it, and what starts it all the same."""
+    if checked.block is None or len(checked.layout.block) == 1:  # a sidecar is autocal's own
+        return
+    trainer, place = checked.layout.trainer, checked.block.place
+    run = f"Start it with `autocal run train.py -opt {checked.config.path}`."
+    if checked.layout.on_block == "rejects":
+        message = f"{trainer} by itself refuses a config with a `{BLOCK_KEY}` block; `autocal run` keeps it from it."
+        yield Finding("block-rejected", "info", message, run, place)
+    elif checked.layout.on_block == "ignores":
+        message = f"{trainer} by itself takes no notice of the block."
+        yield Finding("block-ignored", "info", message, run, place)
+    elif foreign := sorted({path[0] for path, _ in checked.leaves} - NATIVE_KEYS):
+        message = f"The fork's own scheduler raises on {', '.join(foreign)}, and the fork then trains unscheduled."
+        yield Finding("block-not-native", "info", message, run, place)
 
 
-def rejected(layout: TrainerLayout, place: Place) -> Finding:
-    """A warning and no error, since two ways of starting such a trainer work."""
-    message = f"{layout.trainer} by itself refuses a config with a `{BLOCK_KEY}` block: it is a key unknown to it."
-    fix = (
-        "Two ways work: start it with `autocal run`, which keeps the block from it; or calibrate with --sidecar, "
-        "which leaves the config as it is and writes the block beside it, where `autocal run` finds it. If it "
-        "is the fork's config, say so: --trainer-kind traiNNer-redux-fork."
-    )
-    return Finding("block-rejected", "warning", message, fix, place)
+def about_block(checked: Checked) -> Iterator[Finding]:
+    """What `calibrate` tells of the block that it found."""
+    yield from block_disabled(checked)
+    yield from block_received(checked)
 
 
 def block_disabled(checked: Checked) -> Iterator[Finding]:
@@ -78,8 +82,7 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
         return
     try:
         refuse_foreign_record(checked.block)
-        if has_record(checked.block):
-            recorded_calibration(checked.block, checked.own)
+        read_record(checked.block)
     except AutocalError as error:
         yield Finding("record-unusable", "error", error.message, error.fix, error.place)
 
@@ -109,19 +112,6 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         refuse_phases_out_of_order(checked.values, checked.presets, checked.block)
     except AutocalError as error:
         yield Finding("phases-out-of-order", "error", error.message, error.fix, error.place)
-
-
-def invalid_shares(checked: Checked) -> Iterator[Finding]:
-    """`ceilings`, `gradient_shares` and `kinds` that the scheduler would refuse."""
-    if checked.block is None:
-        return
-    for key in (*SHARE_KEYS, "kinds"):
-        try:
-            read_shares(checked.block, key) if key in SHARE_KEYS else by_loss(checked.block, key)
-        except AutocalError as error:
-            yield Finding(
-                "shares-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
-            )
 
 
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:
@@ -176,7 +166,7 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
     place = checked.at("baseline_iterations")
     if baseline >= run:
         message = (
-            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the drift never begins."
+            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the reference never ends."
         )
         yield Finding("baseline-past-run", "error", message, f"Write at most {max(1, run // 20):,}.", place)
     elif baseline > early:
@@ -187,27 +177,17 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
 
 def idle_parameters(checked: Checked) -> Iterator[Finding]:
     """Values that keep others, or themselves, from ever taking effect."""
-    high, threshold, low = (checked.number(name) for name in ("max_weight", "adaptation_threshold", "min_weight"))
+    high, low = (checked.number(name) for name in ("max_weight", "min_weight"))
     if high == 1:
-        message = "max_weight 1 leaves the drift no room: momentum, adaptation_rate and baseline_iterations do nothing."
+        message = "max_weight 1: an adversarial loss that is too weak is never raised."
         yield _idle(message, "Write more than 1, or leave it to `autocal calibrate`.", checked, "max_weight")
-    elif high is not None and threshold is not None and threshold >= math.log(high):
-        message = (
-            f"adaptation_threshold {threshold:g} is no smaller than log(max_weight) = {math.log(high):.3g}, the "
-            "farthest that the drift may go: it never moves."
-        )
-        yield _idle(message, "Write a smaller threshold.", checked, "adaptation_threshold")
     if low == 1:
-        message = "min_weight 1 leaves the guard no room: no ceiling can take effect."
+        message = "min_weight 1: an adversarial loss that costs too much is never lowered."
         yield _idle(message, "Write less than 1, e.g. 1.0e-06.", checked, "min_weight")
-    for key in ("rate", "range"):
-        stated = {phase.name: checked.number("phases", phase.name, key) for phase in checked.presets.phases}
-        if all(value == 0 for value in stated.values()):
-            message = f"The {key} is 0 in every phase: the drift never moves."
-            yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), key)
-    if checked.block and checked.block.values.get("gradient_shares") and checked.block.values.get("ceilings"):
-        message = "Where there are `gradient_shares`, `ceilings` are not looked at."
-        yield _idle(message, "Delete one of the two.", checked, "ceilings")
+    stated = {phase.name: checked.number("phases", phase.name, "rate") for phase in checked.presets.phases}
+    if all(value == 0 for value in stated.values()):
+        message = "The rate is 0 in every phase: the multiplier never moves."
+        yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), "rate")
 
 
 def _idle(message: str, fix: str, checked: Checked, *path: str) -> Finding:

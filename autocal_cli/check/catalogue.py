@@ -1,4 +1,7 @@
-"""The catalogue of findings, presets/findings/*.toml: what each code means, why it matters, and an example."""
+"""The catalogue of findings: what each code means, why it matters, and an example.
+
+The text stands beside the function that finds it (`rule`), or in presets/findings/.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +9,16 @@ import difflib
 import fnmatch
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from autocal_cli.errors import AutocalError, Finding, Severity
+import autocal_cli.check.checks  # noqa: F401  (with the next, all modules that describe their findings)
+import autocal_cli.check.weights  # noqa: F401
+from autocal_cli.check.rule import FAMILIES, RULES, Rule
+from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.packaged import preset_text
 
-FAMILIES = (
-    "block",
-    "values",
-    "numbers",
-    "losses",
-    "run",
-    "network",
-    "trainer",
-    "dataset",
-    "files",
-    "logs",
-    "probe",
-    "commands",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One code. `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column).
-
-    A finding that needs more than a config, images or logs, has no such example; `when` then says when it comes.
-    `trainer` is the --trainer-kind that the examples need. `fixable`: by `autocal check --fix`.
-    """
-
-    code: str
-    family: str
-    title: str
-    severity: Severity
-    rationale: str
-    source: str
-    bad: str | None = None
-    good: str | None = None
-    at: str | None = None
-    when: str | None = None
-    trainer: str | None = None
-    fixable: bool = False
+IN_PRESETS = frozenset(FAMILIES) - {"options", "training"}
 
 
 @cache
@@ -55,9 +26,17 @@ def load_catalogue() -> dict[str, Rule]:
     """Every code that autocal prints, family by family."""
     rules: dict[str, Rule] = {}
     for family in FAMILIES:
-        for entry in tomllib.loads(preset_text(f"findings/{family}.toml"))["finding"]:
+        for entry in _told_in_presets(family):
             rules[entry["code"]] = Rule(family=family, **entry)
+        rules |= {code: rule for code, rule in RULES.items() if rule.family == family}
     return rules
+
+
+def _told_in_presets(family: str) -> list[dict[str, Any]]:
+    """Those whose text does not stand beside the function that finds them."""
+    text = preset_text(f"findings/{family}.toml") if family in IN_PRESETS else ""
+    found: list[dict[str, Any]] = tomllib.loads(text).get("finding", [])
+    return found
 
 
 def find_rule(code: str) -> Rule:
@@ -96,4 +75,4 @@ def _matches(pattern: str, code: str, family: str) -> bool:
 
 def _nearest(code: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(code, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "`autocal rule --all` lists them."
+    return f"Did you mean {near[0]}?" if near else "`autocal explain codes` lists them."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from autocal_cli.check.agreement import augmentations, crops, degradations, loading, model_and_data
 from autocal_cli.check.block import (
     baseline_too_long,
     block_disabled,
     block_misplaced,
-    block_rejected,
+    block_received,
     everything_by_hand,
     idle_parameters,
-    invalid_shares,
     invalid_values,
     record_unusable,
     unknown_keys,
@@ -17,13 +19,10 @@ from autocal_cli.check.block import (
     weights_crossed,
 )
 from autocal_cli.check.keys import (
-    clipping_unknown,
     half_precision,
     length_findings,
-    misspelt_keys,
     network_findings,
     numbers_as_text,
-    scale_missing,
 )
 from autocal_cli.check.losses import (
     active_losses,
@@ -31,23 +30,33 @@ from autocal_cli.check.losses import (
     discriminator_unused,
     duplicate_losses,
     negative_losses,
-    nothing_to_balance,
-    shares_of_nothing,
-    unknown_kinds,
+    nothing_to_move,
 )
 from autocal_cli.check.model import Check, Checked
+from autocal_cli.check.options import option_findings, trainer_unknown, written_for_another
+from autocal_cli.check.schedules import intervals, rates, schedule
+from autocal_cli.check.training import (
+    adaptive_discriminator,
+    adversarial_parts,
+    adversarial_start,
+    automations,
+    bf16_without_amp,
+    block_not_calibrated,
+    ema_decay,
+    ldl_without_ema,
+    metrics_without_pairs,
+)
 from autocal_cli.errors import Finding
 
 CHECKS: tuple[Check, ...] = (
     numbers_as_text,
     block_misplaced,
-    block_rejected,
+    block_received,
     block_disabled,
     record_unusable,
     unknown_keys,
     weights_crossed,
     invalid_values,
-    invalid_shares,
     everything_by_hand,
     unsupported_values,
     baseline_too_long,
@@ -56,28 +65,87 @@ CHECKS: tuple[Check, ...] = (
     active_losses,
     negative_losses,
     duplicate_losses,
-    unknown_kinds,
-    shares_of_nothing,
-    nothing_to_balance,
+    nothing_to_move,
     discriminator_missing,
     discriminator_unused,
     length_findings,
-    scale_missing,
-    misspelt_keys,
-    clipping_unknown,
     half_precision,
+    trainer_unknown,
+)
+# Those that hold for the known trainers alone.
+OF_KNOWN_TRAINERS: tuple[Check, ...] = (
+    option_findings,
+    rates,
+    schedule,
+    intervals,
+    ema_decay,
+    ldl_without_ema,
+    adversarial_start,
+    adversarial_parts,
+    bf16_without_amp,
+    automations,
+    adaptive_discriminator,
+    block_not_calibrated,
+    metrics_without_pairs,
+    crops,
+    augmentations,
+    degradations,
+    model_and_data,
+    loading,
 )
 
 
-def check(checked: Checked) -> tuple[Finding, ...]:
-    """Every finding on a config, in the order in which they stand in the file. Looks at no other file."""
-    found = [finding for check in CHECKS for finding in check(checked)]
-    told = {finding.place for finding in found if finding.code == "number-as-text"}
-    # What reads `4e4` as text cannot read it as a count either: that is one mistake, and told already.
-    problems = (problem for problem in checked.problems if problem.place not in told)
-    cures = {finding.fix for finding in found if finding.code != "config-key-misspelt"}
-    spelt = (one for one in found if not (one.code == "config-key-misspelt" and one.fix in cures))  # told where missed
-    return in_order((*spelt, *problems))
+def check(checked: Checked, sidecar: bool = False) -> tuple[Finding, ...]:
+    """Every finding on a config, in the order in which they stand in the file. Looks at no other file.
+
+    A `sidecar` holds a block alone, so that nothing else is looked for in it.
+    """
+    known = not sidecar and written_for_another(checked) is None
+    checks = (*CHECKS, *OF_KNOWN_TRAINERS) if known else CHECKS
+    found = [finding for check in checks for finding in check(checked)]
+    return in_order(tuple(_once([*found, *checked.problems])))
+
+
+# One mistake may be seen by two checks: of findings at one place the first of these codes speaks for the others.
+SPEAKS_FOR = {
+    "number-as-text": {"option-type", "option-range", "count-invalid"},
+    "network-argument-unknown": {"option-unknown"},
+    "network-argument-type": {"option-type"},
+    "network-rejected": {"option-unknown", "option-type", "option-missing"},
+    "losses-malformed": {"option-type", "option-missing"},
+    "network-malformed": {"option-type", "option-missing"},
+    "count-invalid": {"option-range", "option-type"},
+    "discriminator-missing": {"option-missing"},
+    "type-unknown": {"network-unknown", "discriminator-unknown"},
+}
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Without what another finding at the same place says better."""
+    codes: dict[object, set[str]] = {}
+    for finding in findings:
+        codes.setdefault(finding.place, set()).add(finding.code)
+    silent = {
+        (place, other) for place, here in codes.items() if place for code in here for other in SPEAKS_FOR.get(code, ())
+    }
+    # Whoever builds the network says more of its arguments, at the value where the options point to the key.
+    built = {_line(finding) for finding in findings if finding.code.startswith(("network-arg", "discriminator-arg"))}
+    mistyped = {finding.place for finding in findings if finding.code == "option-type"}
+    told = {finding.message.split("`")[1] for finding in findings if finding.code == "option-missing"}
+    lengths = {"train.total_iter"} & told
+    return [
+        replace(finding, severity="error")
+        if finding.code == "number-as-text" and finding.place in mistyped
+        else finding
+        for finding in findings
+        if (finding.place, finding.code) not in silent
+        and not (finding.code in ("option-unknown", "option-type") and finding.place and _line(finding) in built)
+        and not (finding.code == "length-unknown" and lengths)
+    ]
+
+
+def _line(finding: Finding) -> tuple[str, int | None] | None:
+    return (finding.place.path, finding.place.line) if finding.place else None
 
 
 def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

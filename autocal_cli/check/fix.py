@@ -12,6 +12,7 @@ from autocal_cli.calibration.block import nearest_keys
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.check.keys import text_numbers
 from autocal_cli.check.model import Checked
+from autocal_cli.check.options import option_problems
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.model import Scalar
 from autocal_cli.config.yaml.document import (
@@ -79,6 +80,14 @@ def _key(checked: Checked, finding: Finding) -> Remedy | None:
     return None
 
 
+def _option(checked: Checked, finding: Finding) -> Remedy | None:
+    """A misspelt key of the trainer's, where one key alone is meant, is not there yet, and takes the value."""
+    for problem in option_problems(checked):
+        if problem.node and problem.renamed and problem.finding.place == finding.place:
+            return Remedy(problem.node, problem.renamed, write_scalar(problem.renamed))
+    return None
+
+
 def _length(checked: Checked, finding: Finding) -> Remedy | None:  # noqa: ARG001
     """The block's total_iterations becomes what the trainer's total_iter says."""
     pair = lookup(checked.document, (*checked.layout.block, *TOTAL_ITERATIONS))
@@ -90,6 +99,7 @@ def _length(checked: Checked, finding: Finding) -> Remedy | None:  # noqa: ARG00
 REMEDIES: Mapping[str, Callable[[Checked, Finding], Remedy | None]] = {
     "number-as-text": _number,
     "misspelt-key": _key,
+    "option-unknown": _option,
     "length-mismatch": _length,
 }
 

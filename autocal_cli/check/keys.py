@@ -28,7 +28,7 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.packaged import preset_text
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
@@ -39,7 +39,7 @@ _FOLDERS = ("path", "dataroot", "pretrain", "resume")
 WHOLE = frozenset(
     {
         "total_iter", "niter", "warmup_iter", "milestones", "periods", "restarts", "total_iterations",
-        "baseline_iterations", "freeze_steps", "recovery_steps", "val_freq", "print_freq", "save_checkpoint_freq",
+        "baseline_iterations", "val_freq", "print_freq", "save_checkpoint_freq",
         "scale", "batch_size_per_gpu", "batch_size", "accum_iter", "num_worker_per_gpu", "lq_size", "gt_size",
         "manual_seed", "num_gpu", "T_max", "step_size",
     }
@@ -56,7 +56,8 @@ def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     for place, text in text_numbers(checked).items():
         said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
         message = f"{said}; it is meant as the number {text.number!r}."
-        yield Finding("number-as-text", "warning", message, f"Write {text.spelling}.", place)
+        severity: Severity = "warning"  # an error where the trainer wants a number there (checks.py)
+        yield Finding("number-as-text", severity, message, f"Write {text.spelling}.", place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +143,6 @@ NUMBERED = ("network_", "optim_")  # one a network: what follows is a name of it
 OLDER = frozenset({"network_G", "network_D"})  # right in older trainers
 
 
-def misspelt_keys(checked: Checked) -> Iterator[Finding]:
-    """Keys that nobody reads and that resemble one which is looked for in vain."""
-    for path in expected(checked.layout):
-        pair = written_as(checked, path)
-        if pair is not None:
-            message = f"`{_key(pair)}` is no key that {checked.layout.trainer} knows, and there is no `{path[-1]}`."
-            place = checked.document.place(pair.key.start)
-            yield Finding("config-key-misspelt", "warning", message, did_you_mean(checked, path), place)
-
-
 def did_you_mean(checked: Checked, path: KeyPath) -> str | None:
     """The cure where the missing key at `path` stands there misspelt."""
     pair = written_as(checked, path)
@@ -232,21 +223,6 @@ def length_findings(checked: Checked) -> Iterator[Finding]:
         yield Finding("length-mismatch", "warning", message, "Make them equal.", place)
 
 
-def scale_missing(checked: Checked) -> Iterator[Finding]:
-    """No scale, or one left empty, under a trainer that ends without it, whatever the network says."""
-    layout = checked.layout
-    pair = lookup(checked.document, layout.scale)
-    node = checked.document.follow(pair.value) if pair else None
-    stated = read_scalar(checked.document, node) if isinstance(node, ScalarNode) else None
-    if not layout.needs_scale or (pair and node and not isinstance(node, ScalarNode)) or stated not in (None, "auto"):
-        return
-    name = ".".join(layout.scale)
-    found = f"`{name}` is {stated or 'empty'}" if pair else f"The config has no `{name}`"
-    fix = did_you_mean(checked, layout.scale) or f"Write the scale at the top level, e.g. `{name}: 4`."
-    place = checked.value_at(layout.scale) or checked.document.place(checked.document.root.start)
-    yield Finding("scale-missing", "error", f"{found}, without which {layout.trainer} does not start.", fix, place)
-
-
 # What a particular trainer does not know, or cannot do with a particular network.
 
 
@@ -256,27 +232,18 @@ def trainer_facts() -> dict[str, Any]:
     return tomllib.loads(preset_text("trainers.toml"))
 
 
-def clipping_unknown(checked: Checked) -> Iterator[Finding]:
-    """`grad_clip_max_norm` under a trainer that has no such key."""
-    deed = trainer_facts()["without_grad_clip_max_norm"].get(checked.layout.trainer)
-    path = ("train", "grad_clip_max_norm")
-    if deed and lookup(checked.document, path):
-        message = f"{checked.layout.trainer} has no `grad_clip_max_norm`: {deed}."
-        yield Finding("grad-clip-unknown", "warning", message, "Remove it.", checked.key_at(path))
-
-
 def half_precision(checked: Checked) -> Iterator[Finding]:
     """fp16 with a network that overflows in it."""
-    network = checked.config.network
-    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, ("amp_bf16",)) is True:
+    network, neosr = checked.config.network, checked.layout.trainer == "neosr"
+    key = "bfloat16" if neosr else "amp_bf16"
+    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, (key,)) is True:
         return
     if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
-        message = (
-            f"use_amp without amp_bf16 is fp16, in which {network.type} overflows; traiNNer-redux then takes bf16 by "
-            "itself, or no AMP at all where the GPU lacks it."
-        )
-        place = checked.value_at(("amp_bf16",)) or checked.value_at(("use_amp",))
-        yield Finding("fp16-overflow", "warning", message, "Write `amp_bf16: true`.", place)
+        message = f"use_amp without {key} is fp16, in which {network.type} overflows"
+        if not neosr:
+            message += "; traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
+        place = checked.value_at((key,)) or checked.value_at(("use_amp",))
+        yield Finding("fp16-overflow", "warning", f"{message}.", f"Set `{key}` to true.", place)
 
 
 def _flag(checked: Checked, path: KeyPath) -> Scalar:

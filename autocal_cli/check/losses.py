@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autocal_cli.calibration.block import by_loss
 from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
-from autocal_cli.config.losses import KINDS, UNKNOWN, loss_label, nearest_type
+from autocal_cli.check.training import GAN_MODELS
+from autocal_cli.config.losses import UNKNOWN, loss_label
 from autocal_cli.config.model import LossTerm
 from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import Finding, Place
 
 ADVERSARIAL = "adversarial"
 
@@ -62,60 +62,11 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
         seen[label] = loss
 
 
-def unknown_kinds(checked: Checked) -> Iterator[Finding]:
-    """A loss of unknown kind is under no ceiling; where its type is misspelt, that is told without a block too."""
-    kinds = _kinds(checked)
-    for loss in _active(checked):
-        label, near = loss_label(loss.type), nearest_type(loss.type)
-        if (checked.active or near) and loss.kind == UNKNOWN and label not in kinds:
-            message = f"{loss.type} is of a kind that autocal does not know: the scheduler puts no ceiling on it."
-            fix = f"If it is one of these, write `kinds: {{{label}: KIND}}`: {', '.join(KINDS)}."
-            fix = f"Did you mean {near}? It is written {loss.type} at line {loss.place.line}." if near else fix
-            yield Finding("loss-kind-unknown", "info", message, fix, loss.place)
-
-
-def shares_of_nothing(checked: Checked) -> Iterator[Finding]:
-    """`gradient_shares` and `kinds` of a loss that there is not, `ceilings` and `kinds` of no kind of loss."""
-    if checked.block is None:
-        return
-    labels = {loss_label(loss.type) for loss in checked.config.losses if loss.table is None}
-    tables = {f"l_g_{loss.table.removesuffix('_opt')}" for loss in checked.config.losses if loss.table}
-    for key, known, what in (
-        ("gradient_shares", labels | tables, "loss of this config"),
-        ("kinds", labels | tables, "loss of this config"),
-        ("ceilings", set(KINDS), "kind of loss"),
-    ):
-        for name in _mapping(checked, key):
-            if name.split("/")[0] not in known:
-                message = f"`{key}.{name}` names no {what}."
-                fix = f"Known: {', '.join(sorted(known)) or 'none'}."
-                yield Finding("share-of-nothing", "warning", message, fix, checked.at(key, name))
-    for name, kind in _mapping(checked, "kinds").items():
-        if not isinstance(kind, str) or kind not in KINDS:
-            message = f"`kinds.{name}` is {kind!r}, which is no kind of loss."
-            yield Finding(
-                "share-of-nothing", "warning", message, f"Known: {', '.join(KINDS)}.", checked.at("kinds", name)
-            )
-
-
-def nothing_to_balance(checked: Checked) -> Iterator[Finding]:
-    """Drift is measured against the mean over the losses that drift: of one alone there is none."""
-    losses = _active(checked)
-    if checked.active is None or not losses:
-        return
-    kinds = _kinds(checked)
-    drifting = [loss for loss in losses if kinds.get(loss_label(loss.type), loss.kind) != ADVERSARIAL]
-    parts = sum(1 + (loss.style_weight != 0) for loss in drifting)
-    place = checked.active.place
-    if len(losses) == 1 and parts <= 1:
-        message = f"{losses[0].type} is the only loss: there is nothing to balance, and its multiplier stays 1."
-        yield Finding("loss-alone", "info", message, None, place)
-    elif parts < 2:
-        message = (
-            f"Of {len(losses)} losses {parts} may drift, and adversarial ones never do: max_weight, adaptation_rate "
-            "and momentum have nothing to act on. The ceilings still hold."
-        )
-        yield Finding("drift-idle", "info", message, None, place)
+def nothing_to_move(checked: Checked) -> Iterator[Finding]:
+    """The scheduler moves adversarial losses alone; it watches all."""
+    if checked.active is not None and _active(checked) and not checked.config.adversarial:
+        message = "No loss is adversarial: the scheduler moves no weight here, and only watches the losses."
+        yield Finding("nothing-to-move", "info", message, None, checked.active.place)
 
 
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:
@@ -136,6 +87,8 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""
     if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):
+        return
+    if checked.option("model_type") in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
         return
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)
@@ -163,17 +116,6 @@ def _present(checked: Checked, path: tuple[str, ...]) -> bool:
     pair = lookup(checked.document, path)
     node = checked.document.follow(pair.value) if pair else None
     return node is not None and not (isinstance(node, ScalarNode) and read_scalar(checked.document, node) is None)
-
-
-def _mapping(checked: Checked, key: str) -> dict[str, object]:
-    try:
-        return by_loss(checked.block, key) if checked.block else {}
-    except AutocalError:  # told by `invalid_shares`
-        return {}
-
-
-def _kinds(checked: Checked) -> dict[str, object]:
-    return _mapping(checked, "kinds")
 
 
 def _home(checked: Checked) -> Place | None:

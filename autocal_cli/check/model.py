@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from autocal_cli.calibration.block import (
-    RECORD_KEY,
-    RUNTIME_KEYS,
     Field,
     block_schema,
     is_section,
+    kept_by_hand,
     leaves,
-    record_in,
-    same_value,
-    written_values,
+    written_by_autocal,
 )
 from autocal_cli.calibration.model import Presets
 from autocal_cli.config.files import ConfigFile
-from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
+from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
-from autocal_cli.config.yaml.document import ConfigDocument, lookup
+from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -65,9 +62,9 @@ class Checked:
 
     @cached_property
     def leaves(self) -> list[tuple[KeyPath, Value]]:
-        """What stands in the block, without the record and the mappings that are the scheduler's alone."""
+        """What stands in the block, without the record."""
         found = leaves(self.block.values) if self.block else ()
-        return [(path, value) for path, value in found if path[0] not in (RECORD_KEY, *RUNTIME_KEYS)]
+        return [(path, value) for path, value in found if path[0] != RECORD_KEY]
 
     @cached_property
     def values(self) -> dict[KeyPath, Value]:
@@ -77,14 +74,14 @@ class Checked:
     @cached_property
     def own(self) -> dict[KeyPath, Value]:
         """Those that are the user's own: autocal did not write them, by the record."""
-        return _without(self.values, written_values(self.block)) if self.block else {}
+        written = written_by_autocal(self.block) if self.block else frozenset()
+        return {path: value for path, value in self.values.items() if path not in written}
 
     @cached_property
     def by_hand(self) -> dict[KeyPath, Value]:
         """Those of the user's own that no calibration has seen yet, by the record."""
-        if self.block is None:
-            return {}
-        return _without(self.own, _manual_then(self.block))
+        seen = kept_by_hand(self.block) if self.block else {}
+        return {path: value for path, value in self.own.items() if path not in seen}
 
     def number(self, *path: str) -> int | float | None:
         """A number of the block that the scheduler accepts, or None."""
@@ -98,6 +95,25 @@ class Checked:
         """Where the value of a key of the block stands, or the block itself."""
         assert self.block is not None
         return self.block.place_of(path)
+
+    def option(self, *path: str) -> Value:
+        """The value of a key of the document (of all of it, without a path) as the trainer reads it, or None."""
+        pair = lookup(self.document, path) if path else None
+        node = pair.value if pair else self.document.root if not path else None
+        try:
+            return read_value(self.document, node) if node else None
+        except AutocalError:  # a tag that does not fit its text; told where the config is read
+            return None
+
+    def amount(self, *path: str) -> int | float | None:
+        """A number of the document, or None."""
+        value = self.option(*path)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def table(self, *path: str) -> dict[str, Value]:
+        """A mapping of the document; empty where there is none."""
+        value = self.option(*path)
+        return value if isinstance(value, dict) else {}
 
     def key_at(self, path: KeyPath) -> Place | None:
         """Where a key of the document stands."""
@@ -113,21 +129,6 @@ class Checked:
 
 
 Check = Callable[[Checked], Iterator[Finding]]
-
-
-def _without(values: dict[KeyPath, Value], seen: dict[KeyPath, Value]) -> dict[KeyPath, Value]:
-    return {path: value for path, value in values.items() if not (path in seen and same_value(value, seen[path]))}
-
-
-def _manual_then(block: SchedulingBlock) -> dict[KeyPath, Value]:
-    """The hand-written parameters that the last calibration kept, by its record; whoever ran it was told."""
-    trails = (record_in(block) or {}).get("trail")
-    kept: dict[KeyPath, Value] = {}
-    for name, steps in (trails if isinstance(trails, dict) else {}).items():
-        last = steps[-1] if isinstance(steps, list) and steps else None
-        if isinstance(last, dict) and last.get("code") == "manual":
-            kept[(name,)] = last.get("after")
-    return kept
 
 
 # What came of checking several configs.
@@ -148,6 +149,12 @@ class CheckedFile:
     sidecar: bool = False
 
 
+# What says how autocal is installed, and nothing of the config: one line for all files (`CheckRun.unbuilt`).
+OF_INSTALLATION = frozenset({"network-unknown", "network-macs-unknown", "network-nearest", "discriminator-unknown"})
+# What is usual and harmless.
+VERBOSE = frozenset({"losses-off", "nothing-to-move", "option-ignored", "network-macs-side", "network-takes-clips"})
+
+
 @dataclass(frozen=True, slots=True)
 class CheckRun:
     """`passed_over` counts the files of folders that are no training configs."""
@@ -158,6 +165,34 @@ class CheckRun:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(finding for file in self.files for finding in file.findings)
+
+    def told(self, verbose: bool) -> CheckRun:
+        """As people are told: without the notices that only `--verbose` brings, and those about the installation."""
+        left_out = OF_INSTALLATION if verbose else OF_INSTALLATION | VERBOSE
+        files = (
+            replace(
+                file, findings=tuple(one for one in file.findings if one.severity != "info" or one.code not in left_out)
+            )
+            for file in self.files
+        )
+        return CheckRun(tuple(files), self.passed_over)
+
+    @property
+    def unbuilt(self) -> tuple[str, ...]:
+        """The types of networks that nothing here could build or measure, sorted."""
+        about = [
+            (file.checked.config.network, file.checked.config.discriminator, one)
+            for file in self.files
+            if file.checked
+            for one in file.findings
+            if one.code in OF_INSTALLATION
+        ]
+        named = {
+            network.type
+            for generator, discriminator, one in about
+            if (network := discriminator if one.code.startswith("discriminator") else generator)
+        }
+        return tuple(sorted(named))
 
     @property
     def exit_code(self) -> int:

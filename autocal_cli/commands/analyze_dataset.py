@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,34 @@ def analyze_dataset(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table with one row an image.")
     ] = None,
+    drop: Annotated[
+        Path | None, typer.Option("--drop", metavar="FILE", help="Write the paths of the images to drop.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option("--keep", metavar="FILE", help="Write the paths of all others.")] = None,
+    meta_info: Annotated[
+        Path | None,
+        typer.Option(
+            "--meta-info", metavar="FILE", help="Write all others as trainers read them: names in the folder."
+        ),
+    ] = None,
+    show_plan: Annotated[
+        bool, typer.Option("--plan", help="Show what each reason and each bound would drop, and write no list.")
+    ] = False,
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="NAME", help="Judge by the numbers of bhi or lucid.")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="REASON=NUMBER",
+            help="Another bound for a reason, as blurred=0.15, or its severity: grey=drop, alpha=off. Repeatable.",
+        ),
+    ] = None,
+    gentle: Annotated[
+        bool,
+        typer.Option("--gentle", help="Read one file at a time, with pauses: for disks that must not be hammered."),
+    ] = False,
     max_pixels: Annotated[
         int,
         typer.Option("--max-pixels", metavar="N", min=1, help="Leave out images of more pixels than this, by header."),
@@ -70,27 +99,39 @@ def analyze_dataset(
 ) -> None:
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
 
-    In the same pass their health: sizes, grey, flat and blocky images, duplicates; near duplicates need
-    `pip install 'autocal-cli[health]'`. The folder is never written to. Several processes share the work under
+    In the same pass each image is judged: keep, look or drop, and why. --drop, --keep, --meta-info and --plan judge
+    every image; the folder is never written to. Several processes share the work under
     `torchrun --nproc-per-node N -m autocal_cli analyze-dataset ...`, to the same numbers.
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
+    from autocal_cli.dataset.curation import plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
-    from autocal_cli.report.dataset import dataset_csv, dataset_view
-    from autocal_cli.report.dataset_html import dataset_page
+    from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
-    from autocal_cli.workflow.dataset import DatasetOptions, known_training, survey
-    from autocal_cli.workflow.output import report_destinations, write_report
+    from autocal_cli.workflow.dataset import (
+        CurationOptions,
+        DatasetOptions,
+        ListFiles,
+        known_training,
+        lists_of,
+        survey,
+    )
+    from autocal_cli.workflow.output import list_destinations, report_destinations, write_list, write_report
 
     if not paths and config is None:
         raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")
     refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
+    lists = ListFiles(*(out.expanduser() if out else None for out in (drop, keep, meta_info)))
+    refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", bool(lists)))
+    for name, given in (("--images", images is not None), ("--batches", batches is not None)):
+        refuse_together(("a list or --plan", show_plan or bool(lists)), (name, given))
     training = known_training(config, crop, batch_size)
     page, table = report_destinations(html, csv, force)
+    list_destinations((lists.drop, lists.keep, lists.meta_info), force)
     with scan_progress(quiet or not is_first_rank()) as advance:
-        limit = None if read_all else tolerance
+        limit = None if read_all or show_plan or lists else tolerance
         options = DatasetOptions(
             tuple(paths or ()),
             device=device,
@@ -101,18 +142,29 @@ def analyze_dataset(
             workers=workers,
             max_pixels=max_pixels,
             use_cache=not no_cache,
+            gentle=gentle,
             on_progress=advance,
         )
-        report, findings = survey(training, options)
+        judging = CurationOptions(like, tuple(threshold or ()), pictures=html is not None)
+        report, findings = survey(training, options, judging)
     if not is_first_rank():
         return
 
+    texts, about_lists = lists_of(report, lists)
+    findings = (*findings, *about_lists)
     if page:
-        write_report(page, dataset_page(report), force)
+        from autocal_cli.report.dataset_html import dataset_page
+
+        today = datetime.now().strftime("%Y-%m-%d %H:%M")
+        write_report(page, dataset_page(report, plan(report.curation, report.rows), findings, today), force)
     if table:
         write_report(table, dataset_csv(report), force)
+    for out, text in texts.items():
+        write_list(out, text)
     if as_json:
         write(dump(dataset_json(report, findings)).encode())
+    elif show_plan:
+        show(*plan_view(report, plan(report.curation, report.rows)))
     else:
         show(*dataset_view(report, shows_blocks()))
     if not quiet:

@@ -55,12 +55,15 @@ def check(
     no_dataset: NoImagesOption = False,
     output: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.text,
     as_json: JsonOption = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell what is usual too, such as losses of weight 0.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Report everything that is wrong in training configs: file:line:column, what, why, and the fix.
 
     Exit code 0: nothing found, or notices (info) alone; 1: errors or warnings; 2: a config could not be read.
-    `autocal rule CODE` explains a code.
+    `autocal explain CODE` explains a code.
     """
     from autocal_cli.check.catalogue import expand
     from autocal_cli.workflow.check import CheckOptions, check_files, find_configs
@@ -76,11 +79,11 @@ def check(
     options = CheckOptions(not no_network, not no_dataset, trainer_kind, *chosen, sources)
     run = check_files(find_configs(configs), options)
     if diff:
-        _show_differences(run, options, quiet)
+        _show_differences(run.told(verbose), options, quiet)
     elif fix:
         run = _mend(run, options, quiet)
     if not diff:
-        _print(run, output, quiet)
+        _print(run, output, quiet, verbose)
     if run.exit_code:
         raise typer.Exit(run.exit_code)
 
@@ -127,19 +130,20 @@ def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
     return CheckRun(tuple(files), run.passed_over)
 
 
-def _print(run: CheckRun, output: Format, quiet: bool) -> None:
-    from autocal_cli.report.check import check_github, error_line, file_lines, summary_line
+def _print(run: CheckRun, output: Format, quiet: bool, verbose: bool) -> None:
+    from autocal_cli.report.check import check_github, error_line, file_lines, installation_line, summary_line
     from autocal_cli.report.console import show, write
     from autocal_cli.report.json import check_json, dump
 
+    told = run.told(verbose)
     if output is Format.json:
         write(dump(check_json(run)).encode())
     elif output is Format.github:
-        write(check_github(run).encode())
+        write(check_github(told).encode())
     else:
-        show(*(line for file in run.files for line in file_lines(file)))
+        show(*(line for file in told.files for line in file_lines(file)))
     unread = [file for file in run.files if file.error]
     if output is Format.text:
         show(*(error_line(file.error, file.name) for file in unread if file.error), stderr=True)
     if not quiet and output is Format.text:
-        show(summary_line(run), stderr=True)
+        show(*([installation_line(run)] if run.unbuilt else []), summary_line(told), stderr=True)

@@ -1,17 +1,20 @@
-"""`autocal explain`: every chosen parameter with the steps that led to it."""
+"""`autocal explain`: why a config's values are what they are, what a finding means, and the numbers behind it all."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from autocal_cli.commands.options import (
     BatchesOption,
-    ConfigArgument,
     DeviceOption,
     HrOption,
     JsonOption,
     NoCacheOption,
     NoDatasetOption,
     OwnNetworkOption,
-    ParameterOption,
     ProbeOption,
     QuietOption,
     SeedOption,
@@ -25,48 +28,135 @@ from autocal_cli.commands.options import (
     network_sources,
     probe_options,
 )
+from autocal_cli.errors import AutocalError
+
+if TYPE_CHECKING:
+    from autocal_cli.calibration.model import Preset, Presets
+
+ALL_CODES = "codes"
+_PARTS = ("rules", "bounds", "phases", "budgets", "stability")
 
 
 def explain(
-    config: ConfigArgument,
-    parameter: ParameterOption = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG|CODE",
+            help="A training config (YAML or TOML), or the code of a finding, e.g. value-unsupported; "
+            f"`{ALL_CODES}` lists them. With --presets: one preset, a part ({', '.join(_PARTS)}), or all.",
+            show_default=False,
+        ),
+    ] = None,
+    parameter: Annotated[
+        str | None,
+        typer.Argument(metavar="PARAMETER", help="Every step that led to this parameter.", show_default=False),
+    ] = None,
+    presets: Annotated[
+        bool, typer.Option("--presets", help="The numbers that calibration starts from, each with its source.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    trainer_kind: TrainerKindOption = None,
     hr: HrOption = None,
     no_dataset: NoDatasetOption = False,
+    batches: BatchesOption = None,
+    seed: SeedOption = 0,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     trainer: TrainerOption = None,
     network: OwnNetworkOption = None,
     weights: WeightsOption = None,
-    seed: SeedOption = 0,
-    batches: BatchesOption = None,
     probe: ProbeOption = None,
     suggest_weights: SuggestOption = None,
-    trainer_kind: TrainerKindOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
 ) -> None:
-    """Print every chosen parameter with the steps that led to it.
+    """Explain the values of CONFIG: each with its preset and the steps that changed it; or one PARAMETER in full.
 
-    A resolved config is told from its record; another is calibrated on the fly. Nothing is written.
+    A resolved config is explained from what its record says was measured; another is calibrated on the fly. With the
+    code of a finding: what it means, why it matters, an example, and its source. Nothing is written.
     """
-    from autocal_cli.report.calibration import explanation_view, findings_view
+    from autocal_cli.report.calibration import explanation_view, findings_view, trail_view
     from autocal_cli.report.console import calibration_progress, show, write
     from autocal_cli.report.json import calibration_json, dump
     from autocal_cli.workflow.explain import explain_file
     from autocal_cli.workflow.probe import parse_shares, suggest
 
+    if presets:
+        _explain_presets(what, as_json)
+        return
+    if what is None:
+        raise AutocalError("Name a config, the code of a finding, or --presets.", fix="See autocal explain --help.")
+    if not Path(what).exists() and _is_code(what):
+        _explain_code(what, as_json)
+        return
     check_parameter(parameter)
     shares = parse_shares(suggest_weights) if suggest_weights else None
     sources = network_sources(trainer, network, weights)
     with calibration_progress(quiet) as (on_scan, on_probe):
         options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
         probing = probe_options(probe, options, on_probe)
-        calibration, findings = explain_file(config, options, trainer_kind, sources, probing)
-    suggested = suggest(calibration.probe, shares)
+        told = explain_file(Path(what), options, trainer_kind, sources, probing)
+    suggested = suggest(told.probe, shares)
     if as_json:
-        write(dump(calibration_json(calibration, findings, parameter, suggested)).encode())
+        write(dump(calibration_json(told.calibration, told.findings, told.probe, parameter, suggested)).encode())
+    elif parameter is not None:
+        show(trail_view(told.calibration, parameter))
     else:
-        show(explanation_view(calibration, parameter, suggested))
+        show(explanation_view(told.calibration, told.probe, suggested))
     if not quiet:
-        show(*findings_view(findings), stderr=True)
-    exit_with(findings)
+        show(*findings_view(told.findings), stderr=True)
+    exit_with(told.findings)
+
+
+def _is_code(what: str) -> bool:
+    return what == ALL_CODES or not (Path(what).suffix or "/" in what or "\\" in what)
+
+
+def _explain_code(code: str, as_json: bool) -> None:
+    from autocal_cli.check.catalogue import find_rule, load_catalogue
+    from autocal_cli.report.check import rule_text, rules_list
+    from autocal_cli.report.console import write
+    from autocal_cli.report.diagnose import training_rules
+    from autocal_cli.report.json import dump, plain
+
+    of_runs = training_rules()
+    if code == ALL_CODES:
+        rules = [*load_catalogue().values(), *of_runs.values()]
+    else:
+        rules = [of_runs.get(code) or find_rule(code)]
+    if as_json:
+        write(dump({"rules": plain(rules)}).encode())
+    else:
+        write((rules_list(rules) if code == ALL_CODES else rule_text(rules[0])).encode())
+
+
+def _explain_presets(name: str | None, as_json: bool) -> None:
+    from autocal_cli.calibration.presets import load_presets
+    from autocal_cli.report.console import show, write
+    from autocal_cli.report.json import dump, presets_json
+    from autocal_cli.report.presets import presets_page
+
+    loaded = load_presets()
+    parts = _PARTS if name == "all" else (name,) if name in _PARTS else ()
+    one = _named(name, loaded) if name is not None and not parts else None
+    if as_json:
+        shown = [*(["presets", "fallback", "sources"] if name == "all" or not parts else []), *parts]
+        write(dump(presets_json(loaded, one or loaded.presets, shown)).encode())
+    else:
+        show(*presets_page(loaded, one, parts, table=name in (None, "all")))
+
+
+def _named(name: str, loaded: Presets) -> tuple[Preset, ...]:
+    """The presets of that variant, one a family; `family_variant` names one. Raises AutocalError."""
+    import difflib
+
+    wanted = name.lower()
+    found = tuple(one for one in loaded.presets if wanted in (one.variant, f"{one.family}_{one.variant}"))
+    if not found:
+        known = dict.fromkeys(name for one in loaded.presets for name in (one.variant, f"{one.family}_{one.variant}"))
+        near = difflib.get_close_matches(wanted, known, n=1)
+        variants = ", ".join(dict.fromkeys(one.variant for one in loaded.presets))
+        raise AutocalError(
+            f"There is no preset {name}.",
+            fix=f"Did you mean {near[0]}?" if near else f"Presets: {variants}. Parts: {', '.join(_PARTS)}, all.",
+        )
+    return found

@@ -18,17 +18,28 @@ if TYPE_CHECKING:
     from autocal_cli.workflow.probe import CountCallback, ProbeOptions
 
 
+# How `calibrate --help` groups its options.
+OUTPUT, IMAGES, NETWORK, LOSSES = "Output", "Images", "Network", "Losses"
+
 ConfigArgument = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A training config (YAML or TOML).", show_default=False)
 ]
 HrOption = Annotated[
     list[Path] | None,
-    typer.Option("--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable."),
+    typer.Option(
+        "--hr", metavar="DIR", help="Scan this folder instead of the config's own. Repeatable.", rich_help_panel=IMAGES
+    ),
 ]
-NoDatasetOption = Annotated[bool, typer.Option("--no-dataset", help="Scan nothing; complexity counts as neutral, 0.5.")]
+NoDatasetOption = Annotated[
+    bool, typer.Option("--no-dataset", help="Scan nothing; complexity counts as neutral, 0.5.", rich_help_panel=IMAGES)
+]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="Where metrics are computed: cuda, mps or cpu. [default: the first present]"),
+    typer.Option(
+        "--device",
+        help="Where metrics are computed: cuda, mps or cpu. [default: the first present]",
+        rich_help_panel=IMAGES,
+    ),
 ]
 ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
 TrainerKindOption = Annotated[
@@ -48,6 +59,7 @@ BatchesOption = Annotated[
         metavar="N",
         min=1,
         help="Measure as many random training crops as N optimiser steps read, drawn by --seed, not by the trainer's.",
+        rich_help_panel=IMAGES,
     ),
 ]
 ProbeOption = Annotated[
@@ -58,6 +70,7 @@ ProbeOption = Annotated[
         min=1,
         help="Measure every loss on N batches of the training's crops, 20 for example: its noise, its gradient at the "
         "network's output, and its share of the pull.",
+        rich_help_panel=LOSSES,
     ),
 ]
 SuggestOption = Annotated[
@@ -67,11 +80,18 @@ SuggestOption = Annotated[
         metavar="SHARES",
         help="After a probe, print the weights that would give the losses these shares of the pull, e.g. "
         "l1=0.6,gan=0.1.",
+        rich_help_panel=LOSSES,
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the order of the images that are sampled or probed.")]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", help="Seed of the order of the images that are sampled or probed.", rich_help_panel=IMAGES),
+]
 NoCacheOption = Annotated[
-    bool, typer.Option("--no-cache", help="Measure every image anew, and keep nothing of it for the next time.")
+    bool,
+    typer.Option(
+        "--no-cache", help="Measure every image anew, and keep nothing of it for the next time.", rich_help_panel=IMAGES
+    ),
 ]
 TrainerOption = Annotated[
     Path | None,
@@ -82,6 +102,7 @@ TrainerOption = Annotated[
         "of neosr or BasicSR. [default: AUTOCAL_TRAINER, or the working directory if it is one] This runs the "
         "trainer's code, in a process of its own.",
         show_default=False,
+        rich_help_panel=NETWORK,
     ),
 ]
 OwnNetworkOption = Annotated[
@@ -91,6 +112,7 @@ OwnNetworkOption = Annotated[
         metavar="MODULE:NAME",
         help="Build the network with this class or function of your own, called with network_g's arguments and "
         "the scale. This runs its code.",
+        rich_help_panel=NETWORK,
     ),
 ]
 WeightsOption = Annotated[
@@ -101,12 +123,16 @@ WeightsOption = Annotated[
         help="Take the number of parameters from this checkpoint if nothing builds the network; it is not unpickled. "
         "[default: path.pretrain_network_g]",
         show_default=False,
+        rich_help_panel=NETWORK,
     ),
 ]
 NoImagesOption = Annotated[bool, typer.Option("--no-dataset", help="Do not look at the folders that it names.")]
 NoNetworkOption = Annotated[bool, typer.Option("--no-network", help="Do not build the network.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.", rich_help_panel=OUTPUT)]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No progress, notices or summary on standard error.", rich_help_panel=OUTPUT),
+]
 
 
 def dataset_options(

@@ -13,6 +13,7 @@ from typing import TypeVar
 from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.model import (
     BLOCK_KEY,
+    RECORD_KEY,
     DatasetRoot,
     DatasetSection,
     KeyPath,
@@ -23,7 +24,8 @@ from autocal_cli.config.model import (
     TrainingConfig,
     Value,
 )
-from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
+from autocal_cli.config.trainers import TrainerLayout, recognise_trainer, text_at
+from autocal_cli.config.yaml.comments import record_above
 from autocal_cli.config.yaml.document import (
     ConfigDocument,
     MappingNode,
@@ -89,6 +91,7 @@ def read_training_config(
         ),
         datasets=_part(tolerate, "datasets-malformed", lambda: read_sections(document, layout, scale), ()),
         block=_part(tolerate, "block-malformed", lambda: read_block(document, layout, tolerate), None),
+        model_type=text_at(document, ("model_type",)) or None,
         place=document.place(train.key.start),
     )
 
@@ -266,6 +269,8 @@ def read_block(
 ) -> SchedulingBlock | None:
     """The scheduling block, None where there is none. Raises AutocalError where it is no mapping, or a key twice.
 
+    A record that stands in comments above the block, as the fork's scheduler needs it, counts as the block's own.
+
     `tolerate` is as for `read_training_config`, of a key that stands twice.
     """
     pair = lookup(document, layout.block)
@@ -282,6 +287,8 @@ def read_block(
     assert isinstance(values, dict)
     places: dict[KeyPath, Place] = {}
     _collect_places(document, node, (), places, tolerate)
+    if RECORD_KEY not in values and (record := record_above(document, layout.block)):
+        values = {**values, RECORD_KEY: record}
     return SchedulingBlock(values, places, place)
 
 

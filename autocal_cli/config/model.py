@@ -95,7 +95,7 @@ class SchedulingBlock:
     def record(self) -> dict[str, Value] | None:
         """The record that autocal left in the block, as it stands there, or None."""
         record = self.values.get(RECORD_KEY)
-        return record if isinstance(record, dict) and "record_version" in record else None
+        return record if isinstance(record, dict) and isinstance(record.get("made"), dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class TrainingConfig:
 
     `scale` is the enlargement factor; `total_iter` counts optimiser steps; `batch_size` is the images that one
     optimiser step sees (per GPU x accumulation x GPUs, as far as the config says); `weights` is the checkpoint that
-    the network starts from.
+    the network starts from; `model_type` the training model that BasicSR and its kin name.
     """
 
     path: str
@@ -119,6 +119,7 @@ class TrainingConfig:
     dataset_roots: tuple[DatasetRoot, ...] = ()
     datasets: tuple[DatasetSection, ...] = ()
     block: SchedulingBlock | None = None
+    model_type: str | None = None
     place: Place = field(default_factory=lambda: Place(""))
 
     @property

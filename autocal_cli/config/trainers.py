@@ -77,7 +77,7 @@ FORK_MARKS: tuple[KeyPath, ...] = (
     ("webp_prob",),
 )
 # Where the record of a calibration names the trainer that the config was taken for.
-RECORDED: KeyPath = (*FORK.block, RECORD_KEY, "trainer")
+RECORDED: KeyPath = (*FORK.block, RECORD_KEY, "made", "trainer")
 
 
 def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> TrainerLayout:
@@ -95,12 +95,12 @@ def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> Trai
         return _fitting(trainer_named(kind), document)
     if document.language == "toml":
         return NEOSR
-    model_type = _text_at(document, ("model_type",))
+    model_type = text_at(document, ("model_type",))
     if model_type.endswith("Model"):
         return REAL_ESRGAN if model_type.startswith("RealESR") else BASICSR
     if any(lookup(document, path) is not None for path in FORK_MARKS):
         return FORK
-    recorded = _text_at(document, RECORDED)
+    recorded = text_at(document, RECORDED)
     if any(layout.trainer == recorded for layout in TRAINERS if layout.language == document.language):
         return trainer_named(recorded)
     if lookup(document, FORK.block) is not None:
@@ -126,7 +126,8 @@ def _fitting(layout: TrainerLayout, document: ConfigDocument) -> TrainerLayout:
     return layout
 
 
-def _text_at(document: ConfigDocument, path: KeyPath) -> str:
+def text_at(document: ConfigDocument, path: KeyPath) -> str:
+    """The scalar at a path as it is written; empty where there is none."""
     pair = lookup(document, path)
     node = document.follow(pair.value) if pair else None
     return node.value if isinstance(node, ScalarNode) else ""

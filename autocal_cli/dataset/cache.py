@@ -10,22 +10,19 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from autocal_cli.dataset.decode import Wanted, WorkingImage
-from autocal_cli.dataset.facts import FACTS_VERSION, has_perceptual_hash
-from autocal_cli.dataset.listing import ImageSource, ListedFile
+from autocal_cli.dataset.facts import FACTS_VERSION
+from autocal_cli.dataset.files import ImageSource, ListedFile
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import FileIssue, ImageFacts
+from autocal_cli.dataset.model import FileIssue, ImageFacts, Traces
+from autocal_cli.dataset.workers import look_ahead
 from autocal_cli.errors import AutocalError
 
 FILE_NAME = "images.sqlite"
@@ -130,16 +127,12 @@ def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | Non
     if folder is None:
         yield None
         return
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{_facts_version(wanted) if wanted.facts else 0}")
+    facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"  # the sharpness depends on the crop
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}")
     try:
         yield cache
     finally:
         cache.close()
-
-
-def _facts_version(wanted: Wanted) -> str:
-    """What else the facts depend on stands in it too: the crop for sharpness, and whether there is a hash library."""
-    return f"{FACTS_VERSION}.crop{wanted.native_crop}{'hashed' if has_perceptual_hash() else ''}"
 
 
 def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:
@@ -190,7 +183,7 @@ def from_text(text: str) -> WorkingImage:
         thumbnail=_NO_PIXELS,
         width=width,
         height=height,
-        facts=None if facts is None else ImageFacts(**facts),
+        facts=None if facts is None else ImageFacts(**{**facts, "traces": Traces(**facts["traces"])}),
         raw=tuple(raw),
         traits=tuple(traits),
         path=path,
@@ -199,51 +192,3 @@ def from_text(text: str) -> WorkingImage:
 
 def _key(file: ListedFile) -> ImageKey:
     return ImageKey(file.path.absolute(), file.size, file.mtime_ns)
-
-
-# Work done ahead in threads, results in order, never more than a few of them waiting.
-
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-AHEAD = 4  # items under way or waiting, a worker
-MOST_WORKERS = 16
-POLL_SECONDS = 0.5  # a wait without end cannot be interrupted on Windows
-
-
-def default_workers() -> int:
-    """One a usable core, 16 at most."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(usable or 1, MOST_WORKERS)
-
-
-@contextmanager
-def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[Iterator[R]]:
-    """`with look_ahead(f, items, 4) as results`: f of each item, in order. f must not raise TimeoutError.
-
-    Leaving the block early drops what has not begun. An exception (Ctrl-C) does not wait for what has.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="autocal")
-    try:
-        yield _in_order(pool, function, iter(items), AHEAD * workers)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterator[T], ahead: int) -> Iterator[R]:
-    waiting = deque(pool.submit(function, item) for item in islice(items, ahead))
-    while waiting:
-        result = _result(waiting.popleft())
-        waiting.extend(pool.submit(function, item) for item in islice(items, 1))
-        yield result
-
-
-def _result(future: Future[R]) -> R:
-    while True:
-        try:
-            return future.result(timeout=POLL_SECONDS)
-        except TimeoutError:
-            continue

@@ -1,4 +1,4 @@
-"""One image file -> its working image, or the reason why not."""
+"""Reads one image file: its working image with what was asked for, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import random
 import struct
 import threading
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,17 +16,16 @@ from types import ModuleType
 from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset.facts import NATIVE_CROP, Box, gather_facts
-from autocal_cli.dataset.listing import ImageSource, open_image, printable
+from autocal_cli.dataset.files import ImageSource, open_image, printable
+from autocal_cli.dataset.metrics import WINDOW, Pixels
 from autocal_cli.dataset.model import FileIssue, ImageFacts
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
 DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
-LEAST_SIDE = 7  # one texture window
 MAX_PIXELS = 300_000_000
 MOST_BYTES = 32_000_000  # of a file that is read at once, which many small reads take longer than
 LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memory stays flat
@@ -34,9 +34,8 @@ LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memo
 # programs (EPS) or have no signature to know them by (TGA).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF", "PPM", "DIB", "JPEG2000")
 
-Pixels = npt.NDArray[np.uint8]
-
 _one_large_at_a_time = threading.Lock()
+_one_read_at_a_time = threading.Lock()
 Image.init()  # registers every format, here once rather than in the workers all together
 
 
@@ -45,7 +44,7 @@ class WorkingImage:
     """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
 
     `raw`: the metrics in order of METRIC_NAMES, once measured. `facts` are there where they were asked for, `traits`
-    are what the trainer takes otherwise (`dataset.traits`), `path` is the printable name.
+    are what the trainer takes otherwise (`traits_of`), `path` is the printable name.
     """
 
     working: Pixels
@@ -56,6 +55,7 @@ class WorkingImage:
     raw: tuple[float, float, float] | None = None
     traits: tuple[str, ...] = ()
     path: str = ""
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,13 @@ class Cut:
 class Wanted:
     """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
 
-    An image of more than `max_pixels` is refused.
+    An image of more than `max_pixels` is refused. `gentle`: files are read one at a time, the disk idle half the time.
     """
 
     max_pixels: int = MAX_PIXELS
     facts: bool = False
     native_crop: int = NATIVE_CROP
+    gentle: bool = False
 
 
 PIXELS_ONLY = Wanted()
@@ -117,12 +118,21 @@ def read_rgb(source: ImageSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
 def _read(source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
     name = printable(source)
     with open_image(source) as opened:
-        data = opened.read(MOST_BYTES + 1)
+        data = _gently(opened) if wanted.gentle else opened.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             data = b""
             opened.seek(0)
         with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
             return _decoded(image, file, data, name, wanted, cut)
+
+
+def _gently(opened: IO[bytes]) -> bytes:
+    """The content, while no other file is read, and then a pause of the same length, one second at most."""
+    with _one_read_at_a_time:
+        started = time.monotonic()
+        data = opened.read(MOST_BYTES + 1)
+        time.sleep(min(1.0, time.monotonic() - started))
+    return data
 
 
 def _decoded(
@@ -139,10 +149,13 @@ def _decoded(
         rgb = to_rgb(pixels)
         upright = native[::-1] if is_turned(pixels) else native
         result = _working_image(rgb, upright)
-        result = replace(result, traits=traits_of(pixels), path=name)
+        result = replace(result, traits=traits_of(pixels), path=name, file_bytes=len(data))
         if wanted.facts:
             whole = rgb if image.size == native else _decoded_whole(file, name)
-            result = replace(result, facts=gather_facts(name, file, whole, result.working, wanted.native_crop))
+            result = replace(
+                result,
+                facts=gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data),
+            )
         return result if cut is None else _cut(result, rgb, cut)
 
 
@@ -164,8 +177,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise ValueError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
-    if min(_reduced(size, WORKING_SIZE)) < LEAST_SIDE:
-        raise ValueError(f"too small: {width} x {height} leaves a side under {LEAST_SIDE} pixels")
+    if min(_reduced(size, WORKING_SIZE)) < WINDOW:
+        raise ValueError(f"too small: {width} x {height} leaves a side under {WINDOW} pixels")
 
 
 def _draft(image: ImageFile.ImageFile) -> None:
@@ -319,9 +332,8 @@ def _most_pixels(image: Image.Image, size: int) -> float:
     return size * JPEG_MOST if image.format == "JPEG" else float("inf")
 
 
-# What of an opened image the trainer takes otherwise than the scan does.
-#
-# As traiNNer-redux reads images: libvips, the pixels as they are stored, colours converted to sRGB, alpha dropped.
+# What the trainer takes otherwise than the scan does: traiNNer-redux reads by libvips, the pixels as they are stored,
+# colours converted to sRGB, alpha dropped.
 
 
 # Formats that the libvips inside pyvips' own wheels was built without (found with libvips 8.17).
@@ -333,29 +345,16 @@ def traits_of(image: Image.Image) -> tuple[str, ...]:
     present = {
         "floating-point": image.mode == "F",
         "transparent": image.has_transparency_data,
-        "turned": _exif_orientation(image) not in (1, None),
+        "turned": _orientation(image) in UPRIGHT,
         "rare-format": image.format in RARE_FORMATS,
     }
     return tuple(trait for trait, is_so in present.items() if is_so)
 
 
-def _exif_orientation(image: Image.Image) -> int | None:
-    try:
-        stated = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # broken metadata, of which there are many kinds
-        return None
-    return stated if stated in range(1, 9) else None
-
-
-# Faster decoders (the extra `autocal-cli[fast]`) for the files of which they make the pixels that Pillow makes.
-#
-# Those are plain PNG and WebP: 8-bit RGB, opaque, one frame, no metadata that could turn them. PNG goes to libvips,
-# WebP to OpenCV, JPEG stays with Pillow: so they were measured, the copy into Pillow included (benchmarks/decoders.py).
-# OpenCV is not asked for PNG, where it is hardly faster and complains of damage on the terminal.
-
-
-PNG_8_BIT_RGB = b"\x08\x02"  # bit depth and colour type, at bytes 24 and 25
-PNG_NOT_PLAIN = {b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"acTL", b"tRNS"}  # may turn the image, move or be transparent
+# WebP is decoded by OpenCV where that is installed (`autocal-cli[fast]`): 1.5 times as fast as Pillow, to the same
+# pixels, for 8-bit RGB, opaque, one frame, without metadata that could turn it. PNG and JPEG stay with Pillow: with
+# libvips a scan of PNGs was 1.13 to 1.24 times as fast, which is no reason for another library, and with OpenCV it was
+# not faster (benchmarks/decoders.py).
 
 
 @cache
@@ -367,64 +366,20 @@ def opencv() -> ModuleType | None:
         return None
 
 
-@cache
-def libvips() -> ModuleType | None:
-    """The module pyvips, where it is installed and finds its library."""
-    try:
-        pyvips = importlib.import_module("pyvips")
-    except (ImportError, OSError):
-        return None
-    pyvips.cache_set_max(0)  # no image comes twice
-    return pyvips
-
-
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
-    if not _could_be_plain(image):
-        return None
-    if image.format == "PNG":
-        return _by_libvips(image.size, data) if _is_plain_png(data) else None
-    return _by_opencv(image.size, data)
-
-
-def _by_libvips(size: tuple[int, int], data: bytes) -> Image.Image | None:
-    pyvips = libvips()
-    if pyvips is None:
-        return None
-    try:
-        decoded = pyvips.Image.pngload_buffer(data, access="sequential", fail_on="error")
-        if (decoded.width, decoded.height, decoded.bands, decoded.format) != (*size, 3, "uchar"):
-            return None
-        pixels = decoded.write_to_memory()
-    except pyvips.Error:
-        return None
-    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
-
-
-def _by_opencv(size: tuple[int, int], data: bytes) -> Image.Image | None:
-    cv2 = opencv()
-    if cv2 is None:
+    if not _is_plain_webp(image) or (cv2 := opencv()) is None:
         return None
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
-    if pixels is None or pixels.shape != (*size[::-1], 3):
+    if pixels is None or pixels.shape != (image.height, image.width, 3):
         return None
-    return Image.frombuffer("RGB", size, pixels, "raw", "BGR", 0, 1)
+    return Image.frombuffer("RGB", image.size, pixels, "raw", "BGR", 0, 1)
 
 
-def _could_be_plain(image: ImageFile.ImageFile) -> bool:
+def _is_plain_webp(image: ImageFile.ImageFile) -> bool:
     """Judged by what Pillow read of the header."""
     plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
-    return plain and image.format in ("PNG", "WEBP") and not {"exif", "xmp"} & image.info.keys()
-
-
-def _is_plain_png(data: bytes) -> bool:
-    """Whether it has 8-bit RGB and is whole, its chunks one after the other: length, name, content, checksum."""
-    at, names = 8, set()
-    while at + 12 <= len(data):
-        names.add(data[at + 4 : at + 8])
-        at += 12 + int.from_bytes(data[at : at + 4])
-    whole = at == len(data) and b"IEND" in names  # of a file cut short the libraries complain on the terminal
-    return whole and data[24:26] == PNG_8_BIT_RGB and not names & PNG_NOT_PLAIN
+    return plain and image.format == "WEBP" and not {"exif", "xmp"} & image.info.keys()

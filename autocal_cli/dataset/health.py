@@ -1,160 +1,71 @@
-"""Rows of images -> Health: sizes, grey, flat and blocky images, duplicates."""
+"""What a scan notes of every image while it goes on, and the DatasetReport of them all in the end."""
 
 from __future__ import annotations
 
 import io
 import os
-import statistics
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.decode import Pixels, WorkingImage, read_image
+from autocal_cli.dataset.curation import Groups, Policy, judge, load_policy
+from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
+from autocal_cli.dataset.duplicates import duplicates, exact_groups, near_groups
 from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
+from autocal_cli.dataset.metrics import Pixels
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     NATIVE,
+    OF,
     OVERALL,
+    Curation,
     DatasetFingerprint,
     DatasetReport,
-    Duplicates,
+    Example,
     Extreme,
     Extremes,
     FileIssue,
     Health,
     ImageFacts,
     ImageRow,
-    Named,
     SizedImage,
 )
+from autocal_cli.dataset.rows import RowTable
 from autocal_cli.dataset.sampling import Values, with_overall
 
-FLAT_DEVIATION = 0.02  # standard deviation of luma, about five of 255 levels; chosen, untested
-BLOCKY = 1.3  # ratio of `facts.blockiness`; what it catches is measured by benchmarks/blockiness.py
-LISTED = 100  # names kept of each kind; all are counted
+FLAT_DEVIATION = 0.02  # of luma: under it an image shows next to nothing, and its perceptual hash says nothing either
 
 
-def assess(rows: Sequence[ImageRow], crop: int | None = None) -> Health:
-    """The health of one image or more. `crop` is the side of the training crop in pixels of these images."""
-    by_size = sorted(rows, key=lambda row: (row.width * row.height, row.width, row.facts.path))
-    known = [row.facts.blockiness for row in rows if row.facts.blockiness is not None]
-    return Health(
+def assess(rows: RowTable, crop: int | None = None) -> tuple[Health, Groups]:
+    """The health of one image or more, in alphabetical order, and the groups of those that are the same."""
+    sizes = sorted((row.width * row.height, row.width, row.height, row.facts.path) for row in rows)
+    groups = same_images(rows)
+    paths = list(rows.paths())
+    exact, near = ([[paths[place] for place in group] for group in found] for found in (groups.exact, groups.near))
+    health = Health(
         images=len(rows),
-        smallest=_sized(by_size[0]),
-        median=_sized(by_size[(len(by_size) - 1) // 2]),
-        largest=_sized(by_size[-1]),
+        smallest=SizedImage(sizes[0][3], *sizes[0][1:3]),
+        median=SizedImage(sizes[(len(sizes) - 1) // 2][3], *sizes[(len(sizes) - 1) // 2][1:3]),
+        largest=SizedImage(sizes[-1][3], *sizes[-1][1:3]),
         crop=crop,
-        below_crop=None if crop is None else _named(rows, lambda row: min(row.width, row.height) < crop),
-        grey=_named(rows, lambda row: row.facts.grey),
-        flat=_named(rows, is_flat),
-        blocky=_named(rows, lambda row: row.facts.blockiness is not None and row.facts.blockiness >= BLOCKY),
-        blockiness_known=len(known),
-        blockiness_median=statistics.median(known) if known else None,
-        exact_duplicates=exact_duplicates(rows),
-        near_duplicates=near_duplicates([row for row in rows if not is_flat(row)]),
+        exact_duplicates=duplicates(exact),
+        near_duplicates=duplicates(near),
     )
+    return health, groups
 
 
-def is_flat(row: ImageRow) -> bool:
-    """Whether an image shows next to nothing; then its perceptual hash says nothing either."""
-    return row.facts.deviation < FLAT_DEVIATION
-
-
-def _sized(row: ImageRow) -> SizedImage:
-    return SizedImage(row.facts.path, row.width, row.height)
-
-
-def _named(rows: Sequence[ImageRow], holds: Callable[[ImageRow], bool]) -> Named:
-    paths = sorted(row.facts.path for row in rows if holds(row))
-    return Named(len(paths), tuple(paths[:LISTED]))
-
-
-# Which images are the same: copies to the byte by content hash, near copies by perceptual hash.
-
-
-# Bits of 64 in which the hashes of one picture may differ. Measured on 200 photographs of BSDS500 and 8 of Kodak:
-# halved, or as JPEG of quality 90, 50 or 20, each stays within 4 bits of itself; different ones are at least 14 apart.
-NEAR_BITS = 4
-LISTED_GROUPS = 100
-LISTED_NAMES = 100  # of a group
-HASH_BITS = 64
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
-
-def exact_duplicates(rows: Iterable[ImageRow]) -> Duplicates:
-    """Images whose files are equal byte for byte."""
-    return _duplicates(_grouped((row.facts.sha256, row.facts.path) for row in rows).values())
-
-
-def near_duplicates(rows: Iterable[ImageRow]) -> Duplicates | None:
-    """Images that look alike: linked where hashes differ in at most NEAR_BITS bits, in groups of what hangs together.
-
-    Of copies to the byte only the first counts. None where the images have no perceptual hash.
-    """
-    distinct = {row.facts.sha256: row.facts for row in sorted(rows, key=lambda row: row.facts.path, reverse=True)}
-    if any(facts.perceptual_hash is None for facts in distinct.values()):
-        return None
-    alike = _grouped((facts.perceptual_hash or 0, facts.path) for facts in distinct.values())
-    leaders = {value: value for value in alike}
-    for first, second in close_pairs(alike):
-        leaders[_leader(leaders, second)] = _leader(leaders, first)
-    groups: defaultdict[int, list[str]] = defaultdict(list)
-    for value, paths in alike.items():
-        groups[_leader(leaders, value)] += paths
-    return _duplicates(groups.values())
-
-
-def close_pairs(hashes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Pairs of distinct hashes at most NEAR_BITS bits apart, some more than once.
-
-    Such a pair agrees wholly in at least one of NEAR_BITS + 1 parts of its bits, so only hashes that share a part are
-    compared: far fewer than all pairs.
-    """
-    known = sorted(set(hashes))
-    for low, high in _parts():
-        shared = _grouped(((value >> low) & ((1 << (high - low)) - 1), value) for value in known)
-        for candidates in shared.values():
-            for first, second in combinations(candidates, 2):
-                if (first ^ second).bit_count() <= NEAR_BITS:
-                    yield first, second
-
-
-def _parts() -> list[tuple[int, int]]:
-    bounds = [i * HASH_BITS // (NEAR_BITS + 1) for i in range(NEAR_BITS + 2)]
-    return list(pairwise(bounds))
-
-
-def _leader(leaders: dict[int, int], value: int) -> int:
-    while leaders[value] != value:
-        leaders[value] = leaders[leaders[value]]
-        value = leaders[value]
-    return value
-
-
-def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
-    groups: defaultdict[K, list[V]] = defaultdict(list)
-    for key, value in pairs:
-        groups[key].append(value)
-    return groups
-
-
-def _duplicates(groups: Iterable[Sequence[str]]) -> Duplicates:
-    """Groups of two or more, the largest first, then by name."""
-    several = sorted((sorted(group) for group in groups if len(group) > 1), key=lambda group: (-len(group), group))
-    surplus = sum(len(group) - 1 for group in several)
-    listed = tuple(Named(len(group), tuple(group[:LISTED_NAMES])) for group in several[:LISTED_GROUPS])
-    return Duplicates(len(several), surplus, listed)
-
-
-# A line an image while a scan goes on, and in the end the DatasetReport of them all.
+def same_images(rows: RowTable) -> Groups:
+    """Copies to the byte, and images that look alike: of such copies the first alone, and none that is flat."""
+    digests = rows.digests()
+    first: dict[bytes, int] = {}
+    for place, digest in enumerate(digests):
+        first.setdefault(digest, place)
+    shown = [place for place in first.values() if rows[place].facts.deviation >= FLAT_DEVIATION]
+    near = near_groups(rows.hashes()[np.asarray(shown, dtype=np.intp)])
+    return Groups(exact_groups(digests), [[shown[i] for i in group] for group in near])
 
 
 BINS = 20  # of a histogram of scores
@@ -179,14 +90,15 @@ class Ledger:
     """`take` is a scan's `on_measured`. Of an image stay its row, and its pixels while it is among the extremes."""
 
     def __init__(self) -> None:
-        self._rows: list[ImageRow] = []
+        self._rows = RowTable()
         self._lowest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
         self._highest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
 
     def take(self, images: Sequence[WorkingImage], raw: Values, scores: Values) -> None:
         """Notes images with their raw metrics and scores, both (n, 3)."""
         columns = with_overall(scores)
-        self._rows += [_row(*line) for line in zip(images, raw, columns, strict=True)]
+        for line in zip(images, raw, columns, strict=True):
+            self._rows.add(_row(*line))
         raw_columns = np.column_stack([raw, columns[:, -1]])  # the overall complexity has no unit of its own
         for i, name in enumerate(COLUMNS):
             found = [
@@ -205,28 +117,48 @@ class Ledger:
         self._highest[name] = [highest[key] for key in sorted(highest)[:EXTREMES]]
 
     def report(
-        self, fingerprint: DatasetFingerprint, crop: int | None = None, native_crop: int = NATIVE_CROP
+        self,
+        fingerprint: DatasetFingerprint,
+        crop: int | None = None,
+        native_crop: int = NATIVE_CROP,
+        policy: Policy | None = None,
+        pictures: bool = False,
     ) -> DatasetReport:
         """What was noted, beside the fingerprint of the same scan; the training's crop, and that of the sharpness."""
-        rows = sorted(self._rows, key=lambda row: row.facts.path)
-        images = list({row.facts.path: row for row in rows}.values())  # of several crops of an image, one
+        rows = self._rows
+        rows.sort()
+        images = rows if fingerprint.crops is None else _one_each(rows)
+        health, groups = assess(images, crop)
         population = fingerprint.found - len(fingerprint.failures)
+        counts = np.zeros((len(COLUMNS), BINS), dtype=np.int64)
+        for row in rows:
+            for i in range(len(COLUMNS)):
+                counts[i, _bin(_score(row, i))] += 1
+        curation = judge(images, fingerprint.failures, groups, crop, policy or load_policy())
         return DatasetReport(
             fingerprint=fingerprint,
-            health=assess(images, crop),
+            health=health,
+            curation=curation,
             sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
-            histograms={name: histogram([_score(row, i) for row in rows]) for i, name in enumerate(COLUMNS)},
+            histograms={name: tuple(counts[i].tolist()) for i, name in enumerate(COLUMNS)},
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
-            rows=tuple(rows),
+            rows=rows,
+            examples=examples(curation) if pictures else {},
         )
 
 
-def histogram(scores: Sequence[float]) -> tuple[int, ...]:
-    """Counts over 20 equal steps of 0..1; the last step holds 1 too."""
-    counts = [0] * BINS
-    for score in scores:
-        counts[min(int(score * BINS), BINS - 1)] += 1
-    return tuple(counts)
+def _one_each(rows: RowTable) -> RowTable:
+    """Of several crops of an image, the last drawn."""
+    last = {row.facts.path: row for row in rows}
+    images = RowTable()
+    for row in last.values():
+        images.add(row)
+    return images
+
+
+def _bin(score: float) -> int:
+    """Of 20 equal steps over 0..1, the last of which holds 1 too."""
+    return min(int(score * BINS), BINS - 1)
 
 
 def _row(image: WorkingImage, raw: Values, columns: Values) -> ImageRow:
@@ -265,3 +197,51 @@ def _jpeg(pixels: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()
+
+
+# Pictures of what each reason means: at native size where it is in the pixels, small where it is in the whole.
+
+EXAMPLES = 6  # of each reason
+EXAMPLE_SIZE = (176, 132)  # pixels of a cut at native size
+EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
+IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos"})
+
+
+def examples(curation: Curation) -> dict[str, tuple[Example, ...]]:
+    """The first few images of each reason, those to drop first, that can be read again."""
+    found = {}
+    for code, levels in curation.by_reason().items():
+        several = [_example(path, code, curation) for path in (levels["drop"].paths + levels["look"].paths)[:EXAMPLES]]
+        found[code] = tuple(one for one in several if one is not None)
+    return found
+
+
+def _example(path: str, code: str, curation: Curation) -> Example | None:
+    detail = next(reason.detail for reason in curation.reasons[path] if reason.code == code)
+    try:
+        picture = _cut_of(path) if code in IN_THE_PIXELS else _small(path)
+        if code in ("duplicate", "near-duplicate"):
+            other = _small(detail.removeprefix(OF))
+            both = Image.new("RGB", (picture.width + other.width + 4, max(picture.height, other.height)), "white")
+            both.paste(picture, (0, 0))
+            both.paste(other, (picture.width + 4, 0))
+            picture = both
+    except Exception:  # an unreadable image has no picture, whatever is wrong with it
+        return None
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=EXAMPLE_QUALITY if code in IN_THE_PIXELS else JPEG_QUALITY)
+    return Example(path, detail, buffer.getvalue())
+
+
+def _cut_of(path: str) -> Image.Image:
+    image = read_rgb(Path(path))
+    width, height = (min(most, side) for most, side in zip(EXAMPLE_SIZE, image.size, strict=True))
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _small(path: str) -> Image.Image:
+    image = read_image(Path(path))
+    if isinstance(image, FileIssue):
+        raise ValueError(image.reason)
+    return Image.fromarray(image.thumbnail)

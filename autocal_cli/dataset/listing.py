@@ -1,4 +1,4 @@
-"""Roots -> the images in them, in an order that is always the same, and an account of all else."""
+"""Lists the images under the roots, in an order that is always the same, and accounts for everything else."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ import hashlib
 import heapq
 import os
 import stat
-import threading
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, overload
 
-import numpy as np
-
+from autocal_cli.dataset.files import (
+    DATA,
+    FileTable,
+    Folder,
+    ListedFile,
+    Row,
+    is_image_name,
+    is_lmdb_folder,
+    lmdb_keys,
+    printable,
+    require_lmdb,
+    special_kind,
+    suffix_of,
+    why,
+)
 from autocal_cli.dataset.model import FileIssue, Sighting
 from autocal_cli.errors import AutocalError, Place
 
@@ -101,9 +110,8 @@ def _skip_note(skipped: Mapping[str, int]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-# Walks a folder: its images go into a table, sorted by their path below the root; all else into the account.
-#
-# Depth first, with a folder's own images read as it is met, so that only the names of one branch lie unpacked.
+# The walk through a folder, depth first. A folder's own images are packed as it is read, so that only the names of one
+# branch lie unpacked.
 
 
 FIELDS = 4  # size, time, file number, device
@@ -231,8 +239,6 @@ def _leads_up(path: str, parent: str) -> bool:
 # The account of a listing: what failed, what was left out and why, and what the trainer would stumble over.
 
 
-IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
-IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in IMAGE_ENDINGS.split())
 COUNT_EVERY = 1000
 
 
@@ -305,125 +311,6 @@ def merged(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
     return tuple(total[trait] for trait in sorted(total))
 
 
-def is_image_name(path: str) -> bool:
-    return suffix_of(path) in IMAGE_SUFFIXES
-
-
-def suffix_of(path: str) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122
-
-
-def why(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
-
-
-# The image files of a listing, packed: about sixty bytes each, so that a million of them fit in memory.
-
-
-Row = tuple[str, int, int]
-
-_POSITIVE = 2**63  # file and device numbers are kept modulo this: they only have to differ
-
-
-@dataclass(frozen=True, slots=True)
-class ListedFile:
-    """An image file: where it is, its name below its root (with `/`), its size in bytes, its time in nanoseconds.
-
-    `database` is the LMDB folder whose entry it is, None for a file of its own.
-    """
-
-    path: Path
-    name: str
-    size: int
-    mtime_ns: int
-    database: str | None = None
-
-    @property
-    def source(self) -> ImageSource:
-        return self.path if self.database is None else LmdbImage(self.database, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder: its path, its path below its root (empty, or with a final `/`), and whether it is an LMDB folder."""
-
-    path: str
-    below: str = ""
-    is_lmdb: bool = False
-
-
-class FileTable(Sequence[ListedFile]):
-    """Files in the order in which they were added. `files[i]` makes the record; the table holds packed columns."""
-
-    def __init__(self) -> None:
-        self._folders: list[Folder] = []
-        self._names = bytearray()
-        self._ends = array("Q")
-        self._folder = array("I")
-        self._size, self._mtime = array("Q"), array("q")
-        self._inode, self._device = array("Q"), array("Q")
-        self._kept: Sequence[int] = range(0)
-        self._roots: list[int] = []
-
-    def add_root(self) -> None:
-        """What is added from here on lies below another root."""
-        self._roots.append(len(self._ends))
-
-    def add_folder(self, folder: Folder) -> int:
-        """The number under which files of this folder are added."""
-        self._folders.append(folder)
-        return len(self._folders) - 1
-
-    def add(self, folder: int, name: str, size: int, mtime_ns: int, inode: int, device: int) -> None:
-        """Adds a file; (inode, device) says which file it really is."""
-        self._names += os.fsencode(name)
-        self._ends.append(len(self._names))
-        self._folder.append(folder)
-        self._size.append(size)
-        self._mtime.append(mtime_ns)
-        self._inode.append(inode % _POSITIVE)
-        self._device.append(device % _POSITIVE)
-        self._kept = range(len(self._ends))
-
-    def drop_duplicates(self) -> None:
-        """Keeps the first of the files that are one and the same. Nothing can be added after this."""
-        inodes, devices = np.asarray(self._inode), np.asarray(self._device)
-        order = np.lexsort((devices, inodes))  # stable: of equal files the first stays first
-        inodes, devices = inodes[order], devices[order]
-        again = order[1:][(inodes[1:] == inodes[:-1]) & (devices[1:] == devices[:-1])]
-        self._inode, self._device = array("Q"), array("Q")
-        if len(again):
-            self._kept = array("Q", np.delete(np.arange(len(order), dtype=np.uint64), again).tobytes())
-
-    def rows_of_roots(self) -> list[Iterator[Row]]:
-        """Of each root, (name below it, size, time) of every file."""
-        bounds = [bisect_left(self._kept, start) for start in (*self._roots, len(self._ends))]
-        return [self._rows(self._kept[start:stop]) for start, stop in pairwise(bounds)]
-
-    def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
-        below = [folder.below for folder in self._folders]
-        for i in kept:
-            yield below[self._folder[i]] + self._name(i), self._size[i], self._mtime[i]
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    @overload
-    def __getitem__(self, index: int) -> ListedFile: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ListedFile]: ...
-    def __getitem__(self, index: int | slice) -> ListedFile | Sequence[ListedFile]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        i = self._kept[index]
-        folder, name = self._folders[self._folder[i]], self._name(i)
-        database = folder.path if folder.is_lmdb else None
-        return ListedFile(Path(folder.path, name), folder.below + name, self._size[i], self._mtime[i], database)
-
-    def _name(self, i: int) -> str:
-        return os.fsdecode(bytes(self._names[self._ends[i - 1] if i else 0 : self._ends[i]]))
-
-
 # Images that a list names, rather than a walk finds: a meta_info file, or the meta_info.txt of an LMDB folder.
 
 
@@ -487,117 +374,3 @@ def add_lmdb(folder: Path, table: FileTable, account: Account) -> None:
         account.meet()
         # The database stands for a device, and the key's place in it for the file: so it differs from all others.
         table.add(number, key, status.st_size, status.st_mtime_ns, row, -hash((status.st_dev, status.st_ino)) - 1)
-
-
-# Where the bytes of one image come from: a file, or an entry of an LMDB folder.
-
-
-SPECIAL_KINDS = {
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-    stat.S_IFDIR: "folder",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LmdbImage:
-    """One image of an LMDB folder: the folder's path, and the key that holds the encoded image."""
-
-    folder: str
-    key: str
-
-    def __fspath__(self) -> str:
-        return os.path.join(self.folder, self.key)  # noqa: PTH118 (a path is made for each of a million images)
-
-
-ImageSource = Path | LmdbImage
-
-
-def open_image(source: ImageSource) -> IO[bytes]:
-    """The encoded image, opened for reading. Raises OSError or ValueError; what is no regular file is never opened."""
-    if isinstance(source, LmdbImage):
-        return BytesIO(read_entry(source.folder, source.key))
-    status = source.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(special_kind(status.st_mode))
-    if status.st_size == 0:
-        raise ValueError("empty file (0 bytes)")
-    return source.open("rb")
-
-
-def special_kind(mode: int) -> str:
-    """Why something that is no regular file is not read."""
-    return f"not a regular file ({SPECIAL_KINDS.get(stat.S_IFMT(mode), 'of unknown kind')})"
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """The path as text that can be written as UTF-8: bytes of a name that are no UTF-8 are shown as `\\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-# LMDB folders as BasicSR-family trainers make them: `data.mdb` holds the images, `meta_info.txt` names them.
-#
-# Each line of `meta_info.txt` is `NAME.png (height,width,channels) LEVEL`; the key is the line up to its first dot.
-
-
-ENDING = ".lmdb"
-META_INFO = "meta_info.txt"
-DATA = "data.mdb"
-
-_opened: dict[str, Any] = {}  # a database may be open only once in a process
-_opening = threading.Lock()
-
-
-def is_lmdb_folder(path: Path) -> bool:
-    """Whether trainers would take the folder for an LMDB one: its name says so."""
-    return path.name.endswith(ENDING) and path.is_dir()
-
-
-def require_lmdb(folder: str) -> Any:
-    """The optional `lmdb` package. Raises AutocalError with the cure where it is not installed."""
-    try:
-        import lmdb
-    except ImportError as error:
-        message = f"{folder} is an LMDB folder, and the package that reads it is not installed."
-        raise AutocalError(message, fix="pip install 'autocal-cli[lmdb]'") from error
-    return lmdb
-
-
-def lmdb_keys(folder: Path) -> Iterator[str]:
-    """The keys in the order of `meta_info.txt`. Raises AutocalError where the folder is not as trainers make it."""
-    for needed in (DATA, META_INFO):
-        if not (folder / needed).is_file():
-            message = f"{folder} is named as an LMDB folder but holds no {needed}."
-            raise AutocalError(message, fix="Make it anew with the trainer's own script, or drop .lmdb from its name.")
-    try:
-        with (folder / META_INFO).open(encoding="utf-8") as lines:
-            for line in lines:
-                if line.strip():
-                    yield line.rstrip("\n").split(".")[0]
-    except (OSError, UnicodeDecodeError) as error:
-        raise AutocalError(f"{folder / META_INFO} cannot be read: {error}.") from error
-
-
-def read_entry(folder: str, key: str) -> bytes:
-    """The encoded image of a key. Raises ValueError where the database does not hold it. Safe in threads."""
-    with _environment(folder).begin(buffers=False) as transaction:
-        value = transaction.get(key.encode("utf-8"))
-    if value is None:
-        raise ValueError(f"named in {META_INFO}, but {DATA} holds no such key")
-    if not value:
-        raise ValueError("empty entry (0 bytes)")
-    return bytes(value)
-
-
-def _environment(folder: str) -> Any:
-    path = os.path.realpath(folder)
-    with _opening:
-        if path not in _opened:
-            lmdb = require_lmdb(folder)
-            try:
-                _opened[path] = lmdb.open(path, readonly=True, lock=False, readahead=False)
-            except lmdb.Error as error:
-                raise ValueError(f"{DATA} cannot be opened: {str(error).rpartition(': ')[2]}") from error
-        return _opened[path]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 METRIC_NAMES = ("texture_variance", "edge_density", "color_variation")
 NEUTRAL_SCORE = 0.5  # an ordinary photograph, by construction of the reference quantiles
@@ -73,13 +74,12 @@ class DatasetFingerprint:
     metric_version: int
     device: str
     seconds: float
+    device_reason: str = ""  # why this device, where nobody named one
     sightings: tuple[Sighting, ...] = ()
     crops: TrainingCrops | None = None
 
 
-# DatasetReport: what a scan saw beside the fingerprint: each image's facts, the health of the whole, the extremes.
-#
-# None of it is stored in a resolved config.
+# What a report of a scan holds beside the fingerprint. None of it is stored in a resolved config.
 
 
 OVERALL = "overall_complexity"
@@ -90,7 +90,9 @@ PAGE_GENERATOR = "autocal analyze-dataset"
 CSV_COLUMNS = (
     "path",
     "status",  # read or failed
-    "reason",
+    "reason",  # why it failed
+    "verdict",  # keep, look or drop
+    "reasons",
     "width",
     "height",
     *(f"{name}_raw" for name in METRIC_NAMES),
@@ -98,29 +100,63 @@ CSV_COLUMNS = (
     OVERALL,
     NATIVE,
     "grey",
+    "alpha",
     "deviation",
-    "blockiness",
+    "entropy",
+    "blocks",
+    "detail",
+    "repeated",
+    "rhythm",
+    "noise",
+    "halos",
+    "laplacian",
+    "drawn",
     "perceptual_hash",
     "sha256",
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """What the detectors saw in an image at its native size. Thresholds and their sources: presets/curation.toml.
+
+    `blocks`: levels by which steps across an 8 x 8 grid exceed those across any other, 0 without a grid. `detail`:
+    energy of the finest detail relative to twice as coarse detail, in the sharpest tenth of the image: 1/16 where all
+    is smooth, about 0.5 for sharp photographs, 1 for noise; None where nothing has contrast. `repeated`: share of rows
+    and columns equal to the one before. `rhythm`: how far one period stands out in the second differences, about 2
+    without interpolation, 0 where it was not looked for. `noise`: standard deviation in levels. `halos`: share of
+    strong edges that are clipped, at black and at white. `laplacian`: variance of the Laplacian of 8-bit luma. `drawn`:
+    too few levels or too many equal neighbours for a photograph.
+    """
+
+    blocks: float = 0.0
+    detail: float | None = None
+    repeated: float = 0.0
+    rhythm: float = 0.0
+    noise: float = 0.0
+    halos: float = 0.0
+    laplacian: float = 0.0
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What the worker that decoded an image noted of it.
 
-    `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `deviation` is the standard
-    deviation of luma, 0..0.5. `blockiness` is a ratio, 1 without a grid; None for images under 16 pixels a side.
-    `perceptual_hash` has 64 bits; None without a hash library. `native_sharpness` is a share of pixels, 0..1.
+    `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `alpha`: something is transparent.
+    `deviation` is the standard deviation of luma, 0..0.5, `entropy` that of its histogram in bits, 0..8.
+    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1.
     """
 
     path: str
     sha256: str
     grey: bool
+    alpha: bool
     deviation: float
-    blockiness: float | None
-    perceptual_hash: int | None
+    entropy: float
+    perceptual_hash: int
     native_sharpness: float
+    traces: Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +208,24 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How many images something is true of, and the first of their names in alphabetical order."""
+    """Images that something is true of: all their names, in alphabetical order."""
 
-    count: int
     paths: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.paths)
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Groups of images that are the same: `surplus` counts all but one of each group. The largest are listed."""
+    """Groups of images that are the same, the largest first: `surplus` counts all but one of each group."""
 
-    groups: int
-    surplus: int
-    listed: tuple[Named, ...]
+    groups: tuple[Named, ...]
+
+    @property
+    def surplus(self) -> int:
+        return sum(group.count - 1 for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +239,9 @@ class SizedImage:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What may be wrong with the images that were read.
+    """Sizes of the images that were read, by number of pixels, and groups of them that are the same.
 
-    `smallest`, `median`, `largest` by number of pixels. `below_crop`: a side under `crop`, both None without a crop.
-    `blockiness_median` and `blocky` count the `blockiness_known` images alone. `near_duplicates` leaves out flat
-    images and copies to the byte; None where no hash library is installed.
+    `near_duplicates` leaves out flat images and copies to the byte; flipped and turned ones count as the same.
     """
 
     images: int
@@ -210,14 +249,73 @@ class Health:
     median: SizedImage
     largest: SizedImage
     crop: int | None
-    below_crop: Named | None
-    grey: Named
-    flat: Named
-    blocky: Named
-    blockiness_known: int
-    blockiness_median: float | None
     exact_duplicates: Duplicates
-    near_duplicates: Duplicates | None
+    near_duplicates: Duplicates
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An image that has a reason, `detail` its number or the image it equals, with a picture of it as JPEG."""
+
+    path: str
+    detail: str
+    jpeg: bytes
+
+
+Severity = Literal["look", "drop"]
+OF = "of "  # how the detail of a duplicate begins, before the name of the image that is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a measure is a reason: `below` or `above` the bounds for look and for drop; None where it never is.
+
+    `photographs`: only where the picture was not drawn. `source` says where the bounds come from.
+    """
+
+    reason: str
+    measure: str
+    when: Literal["below", "above"]
+    look: float | None
+    drop: float | None
+    photographs: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an image is to be looked at or dropped: `code`, and `detail` with the number or the name behind it."""
+
+    code: str
+    severity: Severity
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curation:
+    """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept."""
+
+    images: int
+    reasons: Mapping[str, tuple[Reason, ...]]
+    rules: tuple[Rule, ...]
+    crop: int | None
+
+    def verdict(self, path: str) -> Literal["keep", "look", "drop"]:
+        found = self.reasons.get(path, ())
+        return "drop" if any(reason.severity == "drop" for reason in found) else "look" if found else "keep"
+
+    def named(self, verdict: str) -> tuple[str, ...]:
+        """The images to look at, or to drop, in alphabetical order."""
+        return tuple(sorted(path for path in self.reasons if self.verdict(path) == verdict))
+
+    def by_reason(self) -> dict[str, dict[Severity, Named]]:
+        """The images of each reason, apart by its severity; reasons in order of the images that they drop."""
+        found: dict[str, dict[Severity, list[str]]] = {}
+        for path in sorted(self.reasons):
+            for reason in self.reasons[path]:
+                found.setdefault(reason.code, {"drop": [], "look": []})[reason.severity].append(path)
+        order = sorted(found, key=lambda code: (-len(found[code]["drop"]), -len(found[code]["look"]), code))
+        return {code: {level: Named(tuple(paths)) for level, paths in found[code].items()} for code in order}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +324,14 @@ class DatasetReport:
 
     `histograms` (counts of images over 20 equal steps of the score, 0 to 1) and `extremes` by name of the metric,
     `overall_complexity` last; of the extremes `native_sharpness`, whose score is the share itself. Where crops were
-    measured, histograms count those, and there is a row for each.
+    measured, histograms count those, and there is a row for each. `examples` by reason, where pictures were asked for.
     """
 
     fingerprint: DatasetFingerprint
     health: Health
+    curation: Curation
     sharpness: NativeSharpness
     histograms: Mapping[str, tuple[int, ...]]
     extremes: Mapping[str, Extremes]
-    rows: tuple[ImageRow, ...]
+    rows: Sequence[ImageRow]
+    examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autocal_cli.dataset.decode import read_size, reason_of
-from autocal_cli.dataset.listing import ListedFile, MetaInfo, printable
+from autocal_cli.dataset.files import ListedFile, printable
+from autocal_cli.dataset.listing import MetaInfo
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
 
@@ -90,6 +90,8 @@ def sizes_of(pairs: Iterable[Files]) -> list[ImageSizes]:
 
 
 def _sizes(files: Files) -> ImageSizes:
+    from autocal_cli.dataset.decode import read_size, reason_of  # takes Pillow and numpy
+
     sizes = []
     for file in files:
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,29 @@ def sample_order(count: int, seed: int) -> list[int]:
     order = list(range(count))
     random.Random(seed).shuffle(order)
     return order
+
+
+def expected_sample(population: int, tolerance: float) -> int:
+    """About how many images make every mean known to +- `tolerance`: as many as scores spread evenly over 0..1 need."""
+    if tolerance <= 0:
+        return population
+    endless = (Z_95 / tolerance) ** 2 / 12
+    return min(population, max(LEAST_SAMPLE, math.ceil(endless / (1 + endless / max(population, 1)))))
+
+
+def drawn(count: int, draws: int, seed: int) -> Iterator[int]:
+    """The numbers of the images, of `count`, in order of the draws: epoch by epoch, each in a new random order.
+
+    A trainer draws alike; its own random numbers depend on its version, its workers and its machine.
+    """
+    return islice(_epochs(count, seed), draws)
+
+
+def _epochs(count: int, seed: int) -> Iterator[int]:
+    shuffler, order = random.Random(seed), list(range(count))
+    while True:
+        shuffler.shuffle(order)
+        yield from order
 
 
 def summarise(scores: Values, raw: Values, population: int) -> Summary:

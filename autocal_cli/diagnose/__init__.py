@@ -1,0 +1,1 @@
+"""What a trainer wrote -> what happened in the training, and which checkpoint to keep."""

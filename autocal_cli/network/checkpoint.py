@@ -147,3 +147,66 @@ class Checkpoint:
 
     def trouble(self) -> None:
         return None
+
+
+# What stands in a checkpoint by name and shape, for whoever compares it with a network.
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The state dicts of a checkpoint, each by the key under which it stands ("" where the file is one itself), as the
+    shapes of its tensors; `keys` are those of the top level."""
+
+    states: Mapping[str, Mapping[str, tuple[int, ...]]]
+    keys: tuple[str, ...]
+
+
+def checkpoint_contents(path: Path) -> Contents:
+    """The names and shapes of a checkpoint's tensors. Raises as `checkpoint_parameters`."""
+    with path.open("rb") as file:
+        start = file.read(9)
+        file.seek(0)
+        if start[:4] == b"PK\x03\x04":
+            return _pth_contents(file)
+        if len(start) == 9 and start[8:9] == b"{":
+            return _safetensors_contents(file, path.stat().st_size)
+    raise ValueError("it is neither a safetensors file nor one of torch.save since 1.6")
+
+
+def _safetensors_contents(file: BinaryIO, file_size: int) -> Contents:
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(MOST_HEADER, file_size - 8):
+        raise ValueError(f"its header claims {length:,} bytes of {file_size:,}")
+    try:
+        header = json.loads(file.read(length))
+        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        raise ValueError("its header is no list of tensors") from None
+    return Contents({"": shapes}, tuple(shapes))
+
+
+def _pth_contents(file: BinaryIO) -> Contents:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entry = next((entry for entry in archive.infolist() if entry.filename.endswith("/data.pkl")), None)
+            if entry is None or entry.file_size > MOST_PICKLE:
+                raise ValueError("it is a zip archive without a data.pkl that could be read")
+            saved = read_pickle(archive.read(entry))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(f"it is a damaged zip archive ({error})") from None
+    if not isinstance(saved, dict):
+        raise ValueError("it holds no mapping")
+    nested = {str(key): value for key, value in saved.items() if isinstance(value, dict)}
+    states = {key: shapes for key, value in {"": saved, **nested}.items() if (shapes := _shapes(value))}
+    return Contents(states, tuple(str(key) for key in saved))
+
+
+def _shapes(saved: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for name, tensor in saved.items():
+        inner = tensor
+        while _is_tensor(inner) and inner.function.name.endswith("_rebuild_parameter"):
+            inner = inner.arguments[0]
+        if _is_tensor(inner) and len(inner.arguments) > 2 and isinstance(inner.arguments[2], tuple):
+            shapes[str(name)] = inner.arguments[2]
+    return shapes

@@ -1,165 +1,93 @@
-"""The parameters of the discriminators that super-resolution trainers have, counted from their layers.
+"""What is known of a config's discriminator: its parameters, and which arguments its constructor takes.
 
-Nothing is built: a discriminator matters here by its size alone, next to the generator's. One function a type, with the
-arguments of the trainer's constructor; each says whose counts it was checked against, and over which arguments.
-Normalisation by spectral norm adds no parameters.
+A discriminator matters here by its size alone, next to the generator's. The packaged table answers for what it was
+measured with; for other arguments the same layers are built without memory (`discriminator_layers`) and counted, which
+takes torch. `benchmarks/network_table.py` makes the table out of the trainers' own constructors.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, number, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.table import signature_of
+from autocal_cli.network.table_builder import NAME as TABLE
 
-
-def conv(inputs: int, outputs: int, side: int, *, bias: bool = True) -> int:
-    """Parameters of a convolution with square kernels."""
-    return outputs * (inputs * side**2 + bias)
-
-
-def unet_sn(num_in_ch: int = 3, num_feat: int = 64, skip_connection: bool = True) -> int:  # noqa: ARG001
-    """U-Net with spectral norm (Real-ESRGAN: Wang et al., arXiv:2107.10833).
-
-    Equal to the classes of BasicSR and traiNNer-redux for 1, 3 and 4 channels in, 16 to 96 features.
-    """
-    f = num_feat
-    down = sum(conv(width, 2 * width, 4, bias=False) for width in (f, 2 * f, 4 * f))
-    up = sum(conv(width, width // 2, 3, bias=False) for width in (8 * f, 4 * f, 2 * f))
-    end = 2 * conv(f, f, 3, bias=False) + conv(f, 1, 3)
-    return conv(num_in_ch, f, 3) + down + up + end
-
-
-def vgg_style(num_in_ch: int = 3, num_feat: int = 64, input_size: int = 128) -> int:
-    """Convolutions in pairs, each with batch norm, then two linear layers (SRGAN: Ledig et al., arXiv:1609.04802).
-
-    Equal to the classes of BasicSR and traiNNer-redux for 1 and 3 channels in, 16 to 96 features, both input sizes.
-    """
-    f = num_feat
-    widths = [f, 2 * f, 4 * f, 8 * f, 8 * f] + [8 * f] * (input_size == 256)
-    count = conv(num_in_ch, f, 3)
-    for index, width in enumerate(widths):
-        if index:
-            count += conv(widths[index - 1], width, 3, bias=False) + 2 * width
-        count += conv(width, width, 4, bias=False) + 2 * width
-    return count + (8 * f * 4 * 4 + 1) * 100 + 101
-
-
-def patch_gan(input_nc: int = 3, ndf: int = 64, n_layers: int = 3, use_sigmoid: bool = False) -> int:  # noqa: ARG001
-    """Judges patches (pix2pix: Isola et al., arXiv:1611.07004). Widths double up to 512.
-
-    Equal to traiNNer-redux's class for 1 and 3 channels in, 16 to 96 features, 1 to 5 layers.
-    """
-    widths = [ndf]
-    for _ in range(n_layers):
-        widths.append(min(2 * widths[-1], 512))
-    pairs = zip([input_nc, *widths], [*widths, 1], strict=True)
-    return sum(conv(inputs, outputs, 4) for inputs, outputs in pairs)
-
-
-def multiscale_patch_gan(
-    input_nc: int = 3, ndf: int = 64, n_layers: int = 3, use_sigmoid: bool = False, num_d: int = 3
-) -> int:
-    """So many patch discriminators, each for an image half the size (pix2pixHD: Wang et al., arXiv:1711.11585).
-
-    Equal to traiNNer-redux's class for 1 to 4 of them.
-    """
-    return num_d * patch_gan(input_nc, ndf, n_layers, use_sigmoid)
-
-
-def dunet(num_in_ch: int = 3, num_feat: int = 64) -> int:
-    """U-Net that enlarges by learned sampling (DySample: Liu et al., arXiv:2308.15085).
-
-    Equal to traiNNer-redux's class for 1 and 3 channels in, 16 to 96 features.
-    """
-    f, points = num_feat, 2 * 4 * 2**2  # offsets in 2 directions, of 4 groups, for 2x2 pixels
-    down = sum(conv(width, 2 * width, 3) for width in (f, 2 * f, 4 * f))
-    up = sum(
-        conv(width, points, 1) + conv(width, points, 1, bias=False) + conv(width, width // 2, 3)
-        for width in (8 * f, 4 * f, 2 * f)
-    )
-    end = 2 * conv(f, f, 3, bias=False) + conv(f, 1, 3)
-    return conv(num_in_ch, f, 3) + down + up + end
-
-
-def munet(
-    num_in_ch: int = 3,
-    num_feat: int = 64,
-    ch_mult: Sequence[int] = (1, 2, 4, 8),
-    slope: float = 0.2,  # noqa: ARG001
-) -> int:
-    """U-Net with attention in its middle and branches for gradients, frequencies and patches, weighed by pixel.
-
-    Equal to the class of the traiNNer-redux fork for 1 and 3 channels in, 16 to 96 features, 1 to 4 multiples.
-    """
-    f = num_feat
-    widths = [f, *(f * multiple for multiple in ch_mult)]
-    deep = widths[-1]
-    down = sum(conv(inputs, outputs, 4, bias=False) for inputs, outputs in pairwise(widths))
-    narrow = max(1, deep // 8)
-    middle = 2 * conv(deep, deep, 3, bias=False) + 2 * conv(deep, narrow, 1) + conv(deep, deep, 1) + 1
-    fixed = 2 * (7 + 5)  # taps a channel of the frozen kernels that enlarge, across and down
-    up = sum(
-        fixed * inputs + conv(inputs, outputs, 3, bias=False) + conv(2 * outputs, outputs, 3, bias=False)
-        for outputs, inputs in pairwise(widths)
-    )
-    branches = sum(conv(maps, f // 2, 3, bias=False) + conv(f // 2, f, 3, bias=False) for maps in (2, 1))
-    patches = conv(deep, f, 1) + conv(f, f, 3)
-    weighing = conv(4 * f, f, 1) + conv(f, 4, 1) + 2 * conv(f, f, 3, bias=False)
-    return conv(num_in_ch, f, 3) + down + middle + up + branches + patches + weighing + conv(f, 1, 3)
-
-
-# By registered name in lower case, as trainers compare them. BasicSR's own U-Net is registered with a suffix, too.
-COUNTS: Mapping[str, Callable[..., int]] = MappingProxyType(
-    {
-        "unetdiscriminatorsn": unet_sn,
-        "unetdiscriminatorsn_basicsr": unet_sn,
-        "vggstylediscriminator": vgg_style,
-        "patchgandiscriminatorsn": patch_gan,
-        "multiscalepatchgandiscriminatorsn": multiscale_patch_gan,
-        "dunet": dunet,
-        "munet": munet,
-    }
-)
-
-
-def _multiples(value: object) -> bool:
-    return isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(whole(1, 64).accepts(item) for item in value)
-
+if TYPE_CHECKING:
+    from torch import nn
 
 _CHANNELS, _FEATURES = whole(1, 64), whole(2, 4096)  # upper limits: chosen, untested, far above any real network
-KINDS: Mapping[str, Kind] = MappingProxyType(
+
+
+def _wholes(least: int, most: int) -> Kind:
+    one = whole(least, most)
+    return Kind(
+        f"a list of whole numbers from {least} to {most}",
+        lambda value: isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(map(one.accepts, value)),
+    )
+
+
+def _kinds(**kinds: Kind) -> Mapping[str, Kind]:
+    return MappingProxyType(kinds)
+
+
+_UNET = _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, skip_connection=SWITCH)
+_PATCH = _kinds(input_nc=_CHANNELS, ndf=_FEATURES, n_layers=whole(1, 32), use_sigmoid=SWITCH)
+# The constructors' arguments, by registered name in lower case; their layers are in `discriminator_layers.CLASSES`.
+ARGUMENTS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
     {
-        "num_in_ch": _CHANNELS,
-        "num_feat": _FEATURES,
-        "ch_mult": Kind("a list of whole numbers from 1 to 64", _multiples),
-        "slope": number(0, 1),
-        "skip_connection": SWITCH,
-        "input_size": one_of(128, 256),
-        "input_nc": _CHANNELS,
-        "ndf": _FEATURES,
-        "n_layers": whole(1, 32),
-        "use_sigmoid": SWITCH,
-        "num_d": whole(1, 32),
+        "unetdiscriminatorsn": _UNET,
+        "unetdiscriminatorsn_basicsr": _UNET,
+        "unet": _UNET,
+        "vggstylediscriminator": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, input_size=one_of(128, 256)),
+        "patchgandiscriminatorsn": _PATCH,
+        "multiscalepatchgandiscriminatorsn": _kinds(**_PATCH, num_d=whole(1, 32)),
+        "patchgan": _kinds(
+            num_in_ch=_CHANNELS,
+            num_feat=_FEATURES,
+            num_layers=whole(1, 32),
+            max_nf_mult=whole(1, 64),
+            use_sigmoid=SWITCH,
+        ),
+        "dunet": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, in_ch=_CHANNELS, dim=_FEATURES),
+        "metagan2": _kinds(
+            in_ch=_CHANNELS,
+            n_class=whole(1, 4096),
+            dims=_wholes(8, 4096),
+            blocks=_wholes(0, 64),
+            downs=_wholes(2, 4),
+        ),
+        "munet": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, ch_mult=_wholes(1, 64), slope=number(0, 1)),
     }
 )
+# neosr's DUnet has other names for the same.
+_SPELLED: Mapping[str, Mapping[str, str]] = MappingProxyType({"dunet": {"in_ch": "num_in_ch", "dim": "num_feat"}})
 
 
-def arguments_of(type: str) -> tuple[str, ...]:
-    """The constructor's arguments of a known type."""
-    return tuple(inspect.signature(COUNTS[type.lower()]).parameters)
+def build_discriminator(network: NetworkOptions) -> nn.Module | None:
+    """The discriminator with random weights, on torch's default device; None for a type that is not known here.
+
+    Raises TypeError, ValueError or RuntimeError for arguments that `argument_findings` has something against.
+    """
+    from autocal_cli.network.discriminator_layers import CLASSES  # torch takes a second: only here
+
+    build = CLASSES.get(network.type.lower())
+    if build is None:
+        return None
+    spelled = _SPELLED.get(network.type.lower(), {})
+    return build(**{spelled.get(name, name): value for name, value in network.arguments.items()})
 
 
-# The discriminator's options -> its size: built where somebody can, else counted from what is known of the type.
+# The discriminator's options -> its size.
 
 
-BUILDER = "built-in count"
+BUILDER = "built-in layers"
 
 Ask = Callable[[NetworkOptions], NetworkFingerprint]
 
@@ -172,20 +100,51 @@ def fingerprint_discriminator(network: NetworkOptions | None, ask: Ask) -> Netwo
     """
     if network is None:
         return None
-    built = ask(network)
-    if built.parameters is not None:
-        about_arguments = tuple(found for found in built.findings if found.code == "network-argument-unknown")
-        return replace(built, findings=about_arguments)
-    count = COUNTS.get(network.type.lower())
-    findings = (_unknown(network),) if count is None else _about_arguments(network)
-    if count is None or findings:
-        return NetworkFingerprint(network.type, findings=findings)
-    return NetworkFingerprint(network.type, parameters=count(**network.arguments), builder=BUILDER)
+    found = ask(network)
+    tabled = TABLE in (found.builder or "")
+    if found.parameters is not None and not tabled:
+        return _with_findings(found, "network-argument-unknown")
+    wrong = argument_findings(network)
+    if wrong:
+        return NetworkFingerprint(network.type, findings=wrong)
+    signature = signature_of(None, network.type, "discriminator") if tabled else None
+    near = any(finding.code == "network-nearest" for finding in found.findings)
+    near = near or bool(signature and set(network.arguments) - set(signature.arguments))  # another trainer's spelling
+    if found.parameters is not None and not near:
+        return _with_findings(found, "network-argument-unknown")
+    own = _counted(network)
+    if own is not None:
+        return NetworkFingerprint(network.type, parameters=own, builder=BUILDER)
+    if found.parameters is not None:
+        return _with_findings(found, "network-argument-unknown", "network-nearest")
+    return NetworkFingerprint(network.type, findings=(_unknown(network),))
 
 
-def _about_arguments(network: NetworkOptions) -> tuple[Finding, ...]:
-    """What the trainer would stop at, so that the size is not counted either."""
-    accepted = arguments_of(network.type)
+def _with_findings(found: NetworkFingerprint, *codes: str) -> NetworkFingerprint:
+    return replace(found, findings=tuple(finding for finding in found.findings if finding.code in codes))
+
+
+def _counted(network: NetworkOptions) -> int | None:
+    """Parameters of the same layers, built without memory; None for a type or arguments that are not known here."""
+    if network.type.lower() not in ARGUMENTS:
+        return None
+    import torch
+
+    from autocal_cli.network.measure import count_parameters
+
+    try:
+        with torch.device("meta"):
+            built = build_discriminator(network)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    return count_parameters(built) if built is not None else None
+
+
+def argument_findings(network: NetworkOptions) -> tuple[Finding, ...]:
+    """What the trainer would stop at, so that the size is not counted either; nothing for a type not known here."""
+    accepted = ARGUMENTS.get(network.type.lower())
+    if accepted is None:
+        return ()
     return tuple(
         Finding("discriminator-argument", "warning", message, fix, place_of(network, name))
         for name, value in network.arguments.items()
@@ -193,13 +152,13 @@ def _about_arguments(network: NetworkOptions) -> tuple[Finding, ...]:
     )
 
 
-def _wrong(type: str, name: str, value: Value, accepted: tuple[str, ...]) -> list[tuple[str, str]]:
+def _wrong(type: str, name: str, value: Value, accepted: Mapping[str, Kind]) -> list[tuple[str, str]]:
     if name not in accepted:
         near = nearest(name, accepted)
         message = f"the discriminator {type} doesn't have the argument {name!r}; its size is not counted."
         return [(message, f"Did you mean {near!r}?" if near else f"It takes {', '.join(accepted)}.")]
-    if not KINDS[name].accepts(value):
-        message = f"the discriminator's argument {name!r} should be {KINDS[name].expected}. Found {in_words(value)}."
+    if not accepted[name].accepts(value):
+        message = f"the discriminator's argument {name!r} should be {accepted[name].expected}. Found {in_words(value)}."
         return [(message, "Correct it; its size is not counted.")]
     return []
 

@@ -15,11 +15,11 @@ from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.paragonsr2.family import BuiltInParagonSR2
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
-from autocal_cli.network.subprocess.spandrel import types_elsewhere
+from autocal_cli.network.table import BUILT_IN, Entry, find_line, look_up
+from autocal_cli.network.table_builder import Nearest, Packaged
 
 if TYPE_CHECKING:
     from torch import nn
-
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
@@ -99,7 +99,8 @@ def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Seque
                 f"{who.builder} {who.reason}."
             )
             return Finding("network-unknown", "info", message, who.cure, network.place)
-    known = () if network.type.lower() in types_elsewhere() else [t for builder in builders for t in builder.types()]
+    registered = find_line(None, network.type) is not None  # a trainer has it, and it could not be built for the table
+    known = () if registered else [type for builder in builders for type in builder.types()]
     near = nearest(network.type, known, TYPE_RESEMBLANCE)
     asked = ", ".join(builder.name for builder in builders)
     return Finding(
@@ -160,10 +161,12 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
             asked.append(stack.enter_context(closing(own_callable(sources.own))))
         if checkout is not None:
             asked.append(stack.enter_context(closing(trainer(checkout, scale))))
-        asked.append(BuiltIn())  # before spandrel, which has none of its networks and takes seconds to start
+        asked.append(BuiltIn())  # it knows every argument and variant of what it has
+        asked.append(Packaged(sources.written_for))
         asked.append(stack.enter_context(closing(spandrel())))
         if sources.weights is not None:
             asked.append(Checkpoint(sources.weights, sources.weights_required))
+        asked.append(Nearest(sources.written_for))
         yield tuple(asked)
 
 
@@ -193,39 +196,53 @@ class BuiltIn:
 
 
 def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
-    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash  # takes torch
-
     findings = family.check(network)
     built_scale, about_scale = choose_scale(network, scale, family.default_scale)
-    built = family.build(network, built_scale)
-    count = count_macs(built, lambda: built, [family.in_chans(network)], seconds=60)
-    if not isinstance(count, Count):
-        raise AssertionError(f"{network.type} was built and does not run: {count}")
-    parameters, structure = count_parameters(built), structure_hash(built)
+    known = look_up(BUILT_IN, network.type, network.arguments, built_scale)
+    sizes = known.entry if known is not None and known.exact else measure_built(network, built_scale, family)
     registered = family.variant(network.type)
     return NetworkFingerprint(
         type=network.type,
         family=family.family(network.type),
-        variant=registered or recognise(structure, network, built_scale, family),
+        variant=registered or recognise(sizes.structure, network, built_scale, family),
         scale=built_scale,
-        parameters=parameters,
-        macs_per_pixel=round(count.macs_per_pixel, 1),
+        parameters=sizes.parameters,
+        macs_per_pixel=sizes.macs_per_pixel,
         builder=family.name,
-        structure=structure,
+        structure=sizes.structure,
         findings=(
             *findings,
             *about_scale,
-            *(_modified(network, registered, parameters, built_scale, family) if registered else ()),
+            *(_modified(network, registered, sizes.parameters, built_scale, family) if registered else ()),
         ),
     )
 
 
+def measure_built(network: NetworkOptions, scale: int, family: Family) -> Entry:
+    """The sizes of a family's network that has passed the family's check, built on the meta device."""
+    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash  # takes torch
+
+    built = family.build(network, scale)
+    count = count_macs(built, lambda: built, [family.in_chans(network)], seconds=60)
+    if not isinstance(count, Count):
+        raise AssertionError(f"{network.type} was built and does not run: {count}")
+    macs = round(count.macs_per_pixel, 1)
+    return Entry(network.arguments, scale, count_parameters(built), macs, structure_hash(built))
+
+
+def _sizes_of_variant(variant: str, scale: int, family: Family) -> Entry:
+    """Those of a variant with its default switches."""
+    type = next(type for type in family.types if family.variant(type) == variant)
+    known = look_up(BUILT_IN, type, {}, scale)
+    if known is not None and known.exact:
+        return known.entry
+    return measure_built(NetworkOptions(type, {}, Place(""), {}), scale, family)
+
+
 def recognise(structure: str, network: NetworkOptions, scale: int, family: Family) -> str | None:
     """The variant of the network's family that has this structure at this scale, if one has."""
-    from autocal_cli.network.measure import structure_hash
-
     for variant in family.variants(network.type):
-        if structure_hash(family.build_variant(variant, scale)) == structure:
+        if _sizes_of_variant(variant, scale, family).structure == structure:
             return variant
     return None
 
@@ -233,9 +250,7 @@ def recognise(structure: str, network: NetworkOptions, scale: int, family: Famil
 def _modified(
     network: NetworkOptions, variant: str, parameters: int, scale: int, family: Family
 ) -> tuple[Finding, ...]:
-    from autocal_cli.network.measure import count_parameters
-
-    usual = count_parameters(family.build_variant(variant, scale))
+    usual = _sizes_of_variant(variant, scale, family).parameters
     if abs(parameters - usual) <= DEVIATION * usual:
         return ()
     return (
@@ -309,7 +324,7 @@ class NetworkCache:
     def __init__(self, sources: NetworkSources) -> None:
         self._sources = sources
         self._open = ExitStack()
-        self._builders: dict[int | None, tuple[Builder, ...]] = {}
+        self._builders: dict[tuple[int | None, str], tuple[Builder, ...]] = {}
         self._known: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
@@ -326,18 +341,27 @@ class NetworkCache:
         network = config.network
         if network is None:
             return None, ()
-        key = repr((network.type.lower(), network.type, sorted(network.arguments.items(), key=repr), config.scale))
+        key = repr(
+            (
+                network.type.lower(),
+                network.type,
+                sorted(network.arguments.items(), key=repr),
+                config.scale,
+                config.trainer,
+            )
+        )
         if key not in self._known:
-            self._known[key] = _measure_afresh(self._builders_at(config.scale), _nowhere(network), config.scale)
+            self._known[key] = _measure_afresh(self._builders_for(config), _nowhere(network), config.scale)
         fingerprint, findings = self._known[key]
         return fingerprint, tuple(_placed(finding, network) for finding in findings)
 
-    def _builders_at(self, scale: int | None) -> tuple[Builder, ...]:
-        """By scale, since neosr's architectures read it as they are imported."""
-
-        if scale not in self._builders:
-            self._builders[scale] = self._open.enter_context(builders_for(self._sources, scale))
-        return self._builders[scale]
+    def _builders_for(self, config: TrainingConfig) -> tuple[Builder, ...]:
+        """By scale, since neosr's architectures read it as they are imported, and by what the config is written for."""
+        key = config.scale, config.trainer
+        if key not in self._builders:
+            sources = replace(self._sources, written_for=config.trainer)
+            self._builders[key] = self._open.enter_context(builders_for(sources, config.scale))
+        return self._builders[key]
 
 
 def _measure_afresh(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:

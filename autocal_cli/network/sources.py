@@ -48,13 +48,15 @@ class Checkout:
 class NetworkSources:
     """What the user named: a trainer's checkout, a callable `module:name` of their own, a checkpoint.
 
-    `weights_required`: the checkpoint was asked for, so that one that cannot be read is an error.
+    `weights_required`: the checkpoint was asked for, so that one that cannot be read is an error. `written_for` is the
+    trainer of the config, by autocal's name: the packaged table asks its registry first.
     """
 
     trainer: Path | None = None
     own: str | None = None
     weights: Path | None = None
     weights_required: bool = True
+    written_for: str | None = None
 
 
 def find_checkout(named: Path | None) -> Checkout | None:

@@ -1,59 +1,104 @@
-"""Which losses can be measured without their trainer: one row a type. Another loss is one function and one row."""
+"""Which losses can be measured without their trainer, and how a config's loss becomes a function: one row a type."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from autocal_cli.config.model import LossTerm, Value
+from autocal_cli.probing import colour, perceptual, pixel, structure
+from autocal_cli.probing.adversarial import adversarial
+from autocal_cli.probing.features import VggSource
+from autocal_cli.probing.model import UnknownLossError
+from autocal_cli.probing.perceptual import Pretrained
 
 Measured = Callable[[Tensor, Tensor], Tensor]
+Builder = Callable[..., Measured]
 
 
-class UnknownLossError(Exception):
-    """A loss that cannot be built here: why, in words."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a loss may need beside its own options.
 
-
-def build_loss(term: LossTerm, discriminator: nn.Module | str) -> Measured:
-    """The loss as a function of the network's output and the target, both (B, C, H, W), without its weight.
-
-    `discriminator` is the network that judges, or why there is none. Raises UnknownLossError.
+    `trainer` is the config's, by autocal's name: trainers give one name to different formulas. `discriminator` judges,
+    or is why there is none. `relativistic`: the trainer's model judges outputs against targets (BasicSR's ESRGANModel).
     """
-    name = term.type.lower().removesuffix("loss")
+
+    trainer: str = ""
+    discriminator: nn.Module | str = "the config names no discriminator"
+    relativistic: bool = False
+    vgg: VggSource = field(default_factory=VggSource)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A loss as a function of output and target, both (B, C, H, W), without its weight.
+
+    `note`: what must be said of the number that it gives. `macs_per_pixel`: multiply-accumulates of its pretrained
+    features, forward, a pixel of one image.
+    """
+
+    loss: Measured
+    note: str | None = None
+    macs_per_pixel: float = 0.0
+
+
+def build_loss(term: LossTerm, beside: Beside) -> Built:
+    """The config's loss. Raises UnknownLossError with the reason where it cannot be built here."""
+    name = name_of(term)
     if term.weight < 0.0:
         raise UnknownLossError("a negative weight swaps the target for the enlarged input")
-    if name == ADVERSARIAL:
-        return _adversarial(term, discriminator)
-    if name not in PAIR_LOSSES:
-        needs = ": it needs pretrained weights" if term.kind == "perceptual" else ""
-        raise UnknownLossError(f"not known here{needs}")
-    return PAIR_LOSSES[name](**_accepted(term, PAIR_LOSSES[name]))
+    if name in ADVERSARIAL:
+        return _adversarial(name, term, beside)
+    if name in WEIGHTED_FEATURES:
+        return _perceptual(name, term, beside)
+    build = VARIANTS.get((beside.trainer, name)) or PAIR_LOSSES.get(name)
+    if build is None:
+        raise UnknownLossError(NOT_HERE.get(name, "not known here"))
+    return Built(build(**accepted(term, build)), NOTES.get((beside.trainer, name)) or NOTES.get(("", name)))
 
 
-def _adversarial(term: LossTerm, discriminator: nn.Module | str) -> Measured:
-    if isinstance(discriminator, str):
-        raise UnknownLossError(discriminator)
-    try:
-        judge = generator_loss(**_accepted(term, generator_loss))
-    except ValueError as error:
-        raise UnknownLossError(str(error)) from None
-    return lambda output, _target: judge(discriminator(output))
+def name_of(term: LossTerm) -> str:
+    """In lower case and without `loss`; neosr's keep their underscore, by which they differ from others' of the name.
+
+    >>> from autocal_cli.errors import Place
+    >>> [name_of(LossTerm(type, "", 1.0, Place(""))) for type in ("MSSIMLoss", "mssim_loss")]
+    ['mssim', 'mssim_']
+    """
+    return term.type.lower().removesuffix("loss")
 
 
-def _accepted(term: LossTerm, build: Callable[..., object]) -> dict[str, Any]:
+def _adversarial(name: str, term: LossTerm, beside: Beside) -> Built:
+    if isinstance(beside.discriminator, str):
+        raise UnknownLossError(beside.discriminator)
+    given = accepted(term, adversarial)
+    default = {"r3gan": "r3gan", "gan_": "bce"}.get(name, "vanilla")
+    loss = adversarial(beside.discriminator, beside.relativistic, **{"gan_type": default, **given})
+    return Built(loss, NEOSR_INFERENCE if beside.trainer == "neosr" else None)
+
+
+def _perceptual(name: str, term: LossTerm, beside: Beside) -> Built:
+    build = perceptual.neosr_perceptual if name.endswith("_") else WEIGHTED_FEATURES[name]
+    if name == "perceptual" and beside.trainer in ("BasicSR", "Real-ESRGAN"):
+        build = perceptual.basicsr_perceptual
+    built = build(beside.vgg, **accepted(term, build))
+    return Built(built.loss, built.note, built.macs_per_pixel)
+
+
+def accepted(term: LossTerm, build: Callable[..., object]) -> dict[str, Any]:
     """The config's arguments that the loss takes. Raises UnknownLossError for one that would change the loss."""
     parameters = inspect.signature(build).parameters
     given: dict[str, Any] = {}
     for name, value in term.arguments.items():
-        if name in parameters:
-            default = parameters[name].default
-            if not _is_like(value, default):
+        if name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY:
+            if not _is_like(value, parameters[name].default):
                 raise UnknownLossError(f"its {name} is {value!r}")
             given[name] = value
         elif name not in _BESIDE and value != _FIXED.get(name, ...):
@@ -62,204 +107,145 @@ def _accepted(term: LossTerm, build: Callable[..., object]) -> dict[str, Any]:
 
 
 def _is_like(value: object, default: object) -> bool:
-    """Whether a value is of the kind of an argument's default; a whole number may stand for any."""
+    """Whether a value is of the kind of an argument's default; a whole number may stand for any, None for weights."""
+    if default is None:
+        return value is None or (isinstance(value, dict) and all(_is_like(one, 1.0) for one in value.values()))
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
     return isinstance(value, type(default))
 
 
-# Losses of pixels against pixels: x the network's output, y the target, both (B, C, H, W); d = x - y.
+def gradient_norms(values: Sequence[Tensor], output: Tensor) -> Tensor:
+    """G_i for every loss: the L2 norm of dL_i/d(output) of each image, averaged over the batch.
 
+    Args:
+        values: raw losses, each a 0-dim tensor of the graph that `output` stands in.
+        output: (B, ...) the network's output, requiring grad.
 
-PairLoss = Callable[[Tensor, Tensor], Tensor]
+    Returns:
+        (L,) float32 on the output's device; 0 for a loss that does not depend on the output, and not finite where the
+        gradient is not.
 
-
-def l1() -> PairLoss:
-    """mean |d|"""
-    return F.l1_loss
-
-
-def mse() -> PairLoss:
-    """mean d^2"""
-    return F.mse_loss
-
-
-def charbonnier(eps: float = 1e-12) -> PairLoss:
-    """mean sqrt(d^2 + eps), as BasicSR and traiNNer-redux have it (Lai et al., arXiv:1704.03915, with eps^2 there)."""
-    return lambda x, y: torch.sqrt((x - y) ** 2 + eps).mean()
-
-
-def huber(delta: float = 1.0) -> PairLoss:
-    """mean of d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) beyond (Huber, Ann. Math. Statist. 35, 1964)."""
-    return lambda x, y: F.huber_loss(x, y, delta=delta)
-
-
-# Losses of spectra: X and Y the Fourier transforms of the network's output x and of the target y, (B, C, H, W).
-
-
-FOCAL_FACTOR = 50.0  # traiNNer-redux multiplies the published loss by this, so that it is of the size of others
-
-
-def fft_l1() -> PairLoss:
-    """mean |Re(X - Y)| and |Im(X - Y)|, transforms of real images and without norm, as in traiNNer-redux."""
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        return torch.view_as_real(torch.fft.rfft2(x - y)).abs().mean()
-
-    return loss
-
-
-def focal_frequency(
-    alpha: float = 1.0, ave_spectrum: bool = True, log_matrix: bool = False, batch_matrix: bool = False
-) -> PairLoss:
-    """50 mean(w |X - Y|^2) with w = |X - Y|^alpha over its largest, no gradient through w; orthonormal transforms.
-
-    Jiang et al., arXiv:2012.12821; the 50, and spectra averaged over the batch (`ave_spectrum`), as traiNNer-redux has
-    them by default. `log_matrix`: w of log(|X - Y|^alpha + 1). `batch_matrix`: the largest of the batch, not of each
-    channel of each image.
+    The graph is retained and no `.grad` is touched. The loss is multiplied by the output's size first, as mean losses
+    have gradients of 1/size, which half precision would round to nothing; it is divided out again.
     """
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        difference = torch.fft.fft2(x - y, norm="ortho")
-        if ave_spectrum:
-            difference = difference.mean(0, keepdim=True)
-        squared = difference.real**2 + difference.imag**2
-        focus = squared.detach().sqrt() ** alpha
-        focus = torch.log(focus + 1.0) if log_matrix else focus
-        largest = focus.amax() if batch_matrix else focus.amax((-2, -1), keepdim=True)
-        focus = torch.nan_to_num(focus / largest).clamp(0.0, 1.0)
-        value: Tensor = FOCAL_FACTOR * (focus * squared).mean()
-        return value
-
-    return loss
+    size = float(output.numel())
+    gradients = [_gradient(value, output, size) for value in values]
+    per_image = [
+        output.new_zeros((), dtype=torch.float32) if gradient is None else _norm(gradient) / size
+        for gradient in gradients
+    ]
+    return torch.stack(per_image)
 
 
-# Structural similarity as a loss: 1 - SSIM (Wang et al. 2004, IEEE TIP 13(4)), 1 - MS-SSIM (Wang et al. 2003).
-#
-# SSIM = l cs        l = (2 mx my + C1) / (mx^2 + my^2 + C1)        cs = (2 sxy + C2) / (sx^2 + sy^2 + C2)
-# MS-SSIM = cs_1^b1 cs_2^b2 ... SSIM_5^b5        each scale half the one before, by 2x2 means
-#
-# with means m, variances s^2 and covariance sxy in a Gaussian window of 11 pixels, deviation 1.5; C1 = 0.01^2 and
-# C2 = 0.03^2 for values 0..1. As in traiNNer-redux by default: of luma alone, clamped to 0..1, cs not below 0, and in
-# MS-SSIM without l. A window larger than the image is padded with zeros.
+def _gradient(value: Tensor, output: Tensor, size: float) -> Tensor | None:
+    if not value.requires_grad:
+        return None
+    kind = output.device.type
+    with nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False):  # autocast knows no meta device
+        (gradient,) = torch.autograd.grad(value.float() * size, output, retain_graph=True, allow_unused=True)
+    return gradient
 
 
-WINDOW, DEVIATION = 11, 1.5
-C1, C2 = 0.01**2, 0.03**2
-EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003
-LUMA = (0.299, 0.587, 0.114)  # of Y in YIQ
-
-
-def ssim(test_y_channel: bool = True) -> PairLoss:
-    """1 - mean SSIM."""
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = prepared(x, test_y_channel), prepared(y, test_y_channel)
-        return 1.0 - _similarity(x, y, luminance=True).mean()
-
-    return loss
-
-
-def ms_ssim(test_y_channel: bool = True, include_luminance: bool = False, is_prod: bool = True) -> PairLoss:
-    """1 - mean MS-SSIM over 5 scales. `is_prod`: the product above, else the mean of its factors weighed by b."""
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = prepared(x, test_y_channel), prepared(y, test_y_channel)
-        scales = []
-        for scale in range(len(EXPONENTS)):
-            last = scale == len(EXPONENTS) - 1
-            scales.append(_similarity(x, y, luminance=include_luminance and last))
-            x, y = _halved(x), _halved(y)
-        found = torch.stack(scales)
-        b = found.new_tensor(EXPONENTS)[:, None]
-        index = (found**b).prod(0) if is_prod else (found * b / b.sum()).sum(0)
-        return 1.0 - index.mean().clamp(0.0, 1.0)
-
-    return loss
-
-
-def prepared(image: Tensor, luma: bool) -> Tensor:
-    """(B, C, H, W) clamped to 0..1, as luma (B, 1, H, W) where that is wanted and the image has three channels."""
-    image = image.clamp(0.0, 1.0)
-    if not luma or image.shape[1] != 3:
-        return image
-    return (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-
-
-def _halved(image: Tensor) -> Tensor:
-    """Means of 2x2; an odd side is padded with zeros first, which count."""
-    return F.avg_pool2d(image, 2, padding=(image.shape[2] % 2, image.shape[3] % 2))
-
-
-def _similarity(x: Tensor, y: Tensor, luminance: bool) -> Tensor:
-    """(B,) mean of SSIM, or of cs alone, over each image."""
-    mx, my = _blur(x), _blur(y)
-    variances = _blur(x * x) - mx**2 + _blur(y * y) - my**2
-    cs = F.relu((2 * (_blur(x * y) - mx * my) + C2) / (variances + C2))
-    if luminance:
-        cs = cs * (2 * mx * my + C1) / (mx**2 + my**2 + C1)
-    return cs.mean((1, 2, 3))
-
-
-def _blur(image: Tensor) -> Tensor:
-    """The Gaussian mean around each pixel, where the window fits; with zeros around an image smaller than it."""
-    channels = image.shape[1]
-    at = torch.arange(WINDOW, dtype=image.dtype, device=image.device) - WINDOW // 2
-    line = torch.exp(-(at**2) / (2 * DEVIATION**2))
-    line = line / line.sum()
-    pad = WINDOW // 2 if image.shape[-1] < WINDOW else 0
-    down = line.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
-    across = line.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-    blurred = F.conv2d(image, down, padding=(pad, 0), groups=channels)
-    return F.conv2d(blurred, across, padding=(0, pad), groups=channels)
-
-
-# What the generator minimises against a discriminator: D = D(x) its judgements of the network's output, any shape.
-
-
-Judgement = Callable[[Tensor], Tensor]
-
-
-def generator_loss(gan_type: str = "vanilla", real_label_val: float = 1.0) -> Judgement:
-    """By the name that trainers give it; `real_label_val` is t. Raises ValueError for another name.
-
-    vanilla        mean of softplus(D) - t D, cross entropy with the label t (Goodfellow et al., arXiv:1406.2661)
-    lsgan          mean of (D - t)^2                              (Mao et al., arXiv:1611.04076)
-    wgan, hinge    -mean D                                        (arXiv:1701.07875; Lim and Ye, arXiv:1705.02894)
-    wgan_softplus  mean of softplus(-D)                           (StyleGAN2, arXiv:1912.04958)
-    """
-    t = real_label_val
-    known: dict[str, Judgement] = {
-        "vanilla": lambda d: F.binary_cross_entropy_with_logits(d, torch.full_like(d, t)),
-        "lsgan": lambda d: ((d - t) ** 2).mean(),
-        "wgan": lambda d: -d.mean(),
-        "hinge": lambda d: -d.mean(),
-        "wgan_softplus": lambda d: F.softplus(-d).mean(),
-    }
-    if gan_type not in known:
-        raise ValueError(f"gan_type {gan_type!r} is none of {', '.join(known)}")
-    return known[gan_type]
+def _norm(gradient: Tensor) -> Tensor:
+    images = gradient.shape[0] if gradient.dim() > 1 else 1
+    flat = gradient.detach().float().reshape(images, -1)
+    norms: Tensor = torch.linalg.vector_norm(flat, dim=1)
+    return norms.mean()
 
 
 # By type in lower case and without `loss`, as trainers register them.
-PAIR_LOSSES: Mapping[str, Callable[..., PairLoss]] = MappingProxyType(
+PAIR_LOSSES: Mapping[str, Builder] = MappingProxyType(
     {
-        "l1": l1,
-        "mse": mse,
-        "l2": mse,
-        "charbonnier": charbonnier,
-        "huber": huber,
-        "ssim": ssim,
-        "mssim": ms_ssim,
-        "fft": fft_l1,
-        "ff": focal_frequency,
+        "l1": pixel.l1,
+        "mse": pixel.mse,
+        "l2": pixel.mse,
+        "charbonnier": pixel.charbonnier,
+        "huber": pixel.huber,
+        "psnr": pixel.psnr,
+        "chc": pixel.clipped,
+        "chc_": pixel.neosr_clipped,
+        "fft": pixel.fft_l1,
+        "ff": pixel.focal_frequency,
+        "ff_": pixel.focal_frequency,
+        "laplacianpyramid": pixel.laplacian_pyramid,
+        "ssim": structure.ssim,
+        "mssim": structure.ms_ssim,
+        "mssim_": structure.neosr_ms_ssim,
+        "sobeledge": structure.sobel_edge,
+        "gradientvariance": structure.gradient_variance,
+        "ncc": structure.correlation,
+        "ncc_": structure.correlation,
+        "ldl": structure.ldl,
+        "ldl_": structure.ldl,
+        "color": colour.chroma,
+        "average": colour.average,
+        "bicubic": colour.bicubic,
+        "luma": colour.luma,
+        "cosim": colour.cosine,
+        "hsluv": colour.hsluv,
+        "consistency": colour.fork_consistency,
+        "consistency_": colour.neosr_consistency,
     }
 )
-ADVERSARIAL = "gan"
+WEIGHTED_FEATURES: Mapping[str, Callable[..., Pretrained]] = MappingProxyType(
+    {
+        "perceptual": perceptual.trainner_perceptual,
+        "perceptualfp16": perceptual.trainner_perceptual,
+        "vgg_perceptual_": perceptual.neosr_perceptual,
+    }
+)
+ADVERSARIAL = ("gan", "gan_", "multiscalegan", "r3gan")
+
+
+def _refused(reason: str) -> Builder:
+    def build(**_: object) -> Measured:
+        raise UnknownLossError(reason)
+
+    return build
+
+
+FORK = "traiNNer-redux-fork"
+# Of one trainer alone: the same name with another formula.
+VARIANTS: Mapping[tuple[str, str], Builder] = MappingProxyType(
+    {
+        (FORK, "hsluv"): colour.fork_hsluv,
+        (FORK, "cosim"): colour.fork_cosine,
+        (FORK, "bicubic"): _refused("the fork's reduction differs and is not known here"),
+    }
+)
+# What stands beside a number that is not quite what a training will see; of one trainer, or ("") of all.
+NOTES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        (
+            "",
+            "ldl",
+        ): "the start network is its own moving average here, so that no pixel is left out; in training those "
+        "are where the network does better than its average",
+        ("", "ssim"): "traiNNer-redux's SSIMLoss is the similarity itself, so that a training lowers it",
+        (FORK, "cosim"): "the fork rounds the similarity, and no gradient comes through that: this loss trains nothing",
+    }
+)
+NEOSR_INFERENCE = (
+    "as if it had a gradient: neosr since 75bed7f judges the output in inference mode, and this loss trains nothing"
+)
+# Why some are not measured, where more can be said than that they are not known.
+_JUDGES = "it compares the discriminator's features, which are not built here"
+NOT_HERE: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("featurematching", "ganfeat"), _JUDGES),
+        **dict.fromkeys(
+            ("dists", "dists_", "adists", "lpips", "perceptualanime", "contextual", "dinov2", "dinoperceptual",
+             "convnextperceptual", "aesop", "fdl_", "contrastive", "linedistiller"),
+            "it needs pretrained weights that autocal does not read; the trainer's own code may (--trainer DIR)",
+        ),
+    }
+)  # fmt: skip
 
 # What says nothing of the loss itself, or is so in the losses here as well.
-_BESIDE = frozenset({"type", "loss_weight", "channels"})
+_BESIDE = frozenset({"type", "loss_weight", "channels", "verbose_logging"})
 _FIXED: Mapping[str, Value] = MappingProxyType(
-    {"reduction": "mean", "color_space": "yiq", "downsample": False, "crop_border": 0, "patch_factor": 1,
-     "fake_label_val": 0.0}
-)  # fmt: skip
+    {"reduction": "mean", "color_space": "yiq", "downsample": False, "crop_border": 0}
+)

@@ -9,6 +9,10 @@ from itertools import count
 from autocal_cli.config.model import LossTerm, TrainingConfig
 
 
+class UnknownLossError(Exception):
+    """A loss that cannot be built here: why, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class LossProbe:
     """One loss over the batches of a probe. `label` tells it within its config.
@@ -16,7 +20,8 @@ class LossProbe:
     `value` is the mean of L, in the loss's own unit and without its weight. `noise` is the standard deviation of log L
     between batches, None where a value was not above 0. `gradient` is the mean of G, the norm of dL/d(output) of an
     image averaged over the batch; `gradient_noise` the standard deviation of log G between batches, None where a
-    gradient was 0. `weight` is the config's; `share` = w G / (sum of w G over the losses measured), 0..1.
+    gradient was 0. `weight` is the config's; `share` = w G / (sum of w G over the losses measured), 0..1. `note` is
+    what must be said of these numbers: whose features stand in, what a training will see otherwise.
     """
 
     label: str
@@ -28,20 +33,24 @@ class LossProbe:
     gradient: float
     gradient_noise: float | None
     share: float
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
-    """A loss of the config that could not be measured, and why."""
+    """A loss of the config that could not be measured, with its weight, and why."""
 
     label: str
     type: str
     reason: str
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFingerprint:
     """What was measured, over `batches` batches of `images` crops of `crop` pixels a side (of the target).
+
+    `training_crop` is the side of the training's crops; `code` names the trainer whose own losses were measured.
 
     `batch_size` is the images that one step of the training sees, None where the config does not say; noise is of
     batches of `images`. `lq` says where the network's input came from, `network` which weights it had; `structure` is
@@ -58,6 +67,8 @@ class ProbeFingerprint:
     seed: int
     losses: tuple[LossProbe, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
+    training_crop: int | None = None
+    code: str | None = None
 
     @property
     def adversarial(self) -> bool:

@@ -6,38 +6,42 @@ import math
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from PIL import Image
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor
 
-from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
+from autocal_cli.config.model import LossTerm, TrainingConfig
 from autocal_cli.dataset.decode import Cut, read_rgb
-from autocal_cli.dataset.listing import ImageSource
-from autocal_cli.dataset.scan import drawn
-from autocal_cli.network.discriminators import KINDS, arguments_of
-from autocal_cli.network.fingerprint import FAMILIES
+from autocal_cli.dataset.files import ImageSource
+from autocal_cli.dataset.sampling import drawn
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
-from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.losses import Measured, UnknownLossError, build_loss
-from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Series, Unmeasured, labelled, weighed
-from autocal_cli.probing.trainer import trainer_series
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing.features import VggSource
+from autocal_cli.probing.losses import ADVERSARIAL, Beside, Built, build_loss, gradient_norms, name_of
+from autocal_cli.probing.model import (
+    LossProbe,
+    ProbeFingerprint,
+    Series,
+    UnknownLossError,
+    Unmeasured,
+    labelled,
+    weighed,
+)
+from autocal_cli.probing.networks import Enlarge, Judge, seeded, start_discriminator, start_network
+from autocal_cli.probing.trainer import Job, trainer_series
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
-# Multiply-accumulates of a whole probe, beyond which its batches become smaller, so that a probe stays about a minute
-# on a CPU: `--probe 20` of nano against a U-Net of 64 channels took 27 s of one core.
-MOST_MACS = 1.0e12
+# Multiply-accumulates of a whole probe, beyond which its batches, then its crops become smaller, so that a probe stays
+# well below a minute on a CPU. Chosen, untested, as are the least sizes.
+MOST_MACS = 5.0e11
+FEWEST_IMAGES, LEAST_CROP = 2, 128
+RELATIVISTIC = "ESRGANModel"  # BasicSR's model that judges outputs against targets
 
 Output = tuple[Tensor, Tensor]  # of a batch: what the network puts out, and the target
 
@@ -45,12 +49,13 @@ Output = tuple[Tensor, Tensor]  # of a batch: what the network puts out, and the
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a probe was asked for. `weights` is the checkpoint that the config starts from, where it is here;
-    `checkout` a trainer whose own losses serve where none is known."""
+    `checkout` a trainer whose own losses are measured; in `folders` pretrained features are looked for."""
 
     batches: int
     seed: int = 0
     weights: Path | None = None
     checkout: Checkout | None = None
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,18 @@ def probe(
 ) -> Probed:
     """Measures every loss that can be built on `plan.batches` batches of the user's own crops. Nothing is trained."""
     scale = network.scale or config.scale or 1
-    crop = _crop(config, scale)
+    stated = _crop(config, scale)
     terms = labelled(config)
     started = start_network(config.network, scale, plan.weights, plan.seed)
-    discriminator = start_discriminator(config.discriminator, crop, plan.seed)
-    losses, refused = _build(terms, discriminator)
-    theirs = {label: terms[label] for label in refused if _serves(terms[label], plan.checkout)}
+    judge = start_discriminator(config.discriminator, stated, plan.seed)
+    losses, refused = _build(terms, _beside(config, judge, plan))
+    theirs = {label: term for label, term in terms.items() if _serves(term, config, plan.checkout)}
     if not losses and not theirs:
         return Probed(None, _nothing(refused))
-    size = _images(config.batch_size, plan.batches, _cost(network, crop // scale, discriminator, crop))
+    enlarging = network.macs_per_pixel or 0.0 if started.built else 0.0
+    size, crop = _affordable(
+        config, plan.batches, stated, scale, lambda side: _cost(judge, losses, enlarging / scale**2, side)
+    )
     outputs = _Outputs(plan.batches, kept=bool(theirs), on_progress=on_progress)
     with seeded(plan.seed):
         drawn = batches(images, plan.batches, size, crop, scale, plan.seed)
@@ -88,7 +96,8 @@ def probe(
     if not outputs.seen:
         return Probed(None, _no_crops(images, crop, scale))
     if theirs and plan.checkout:
-        measured |= _of_trainer(plan.checkout, theirs, outputs.pairs, refused)
+        job = Job(plan.checkout, theirs, config.discriminator, scale, plan.seed)
+        measured = _by_trainer(job, outputs.pairs, measured, refused)
     usual = _finite(measured, refused)
     if not usual:
         return Probed(None, _nothing(refused))
@@ -97,14 +106,30 @@ def probe(
         images=size,
         batch_size=config.batch_size,
         crop=crop,
+        training_crop=stated,
+        code=plan.checkout.kind.name if plan.checkout and theirs else None,
         lq="the paired folder" if any(pair.low for pair in images) else "bicubic reduction",
         network=started.told,
         structure=network.structure,
         seed=plan.seed,
         losses=weighed([usual[label] for label in terms if label in usual], {k: terms[k].weight for k in usual}),
-        unmeasured=tuple(Unmeasured(label, terms[label].type, refused[label]) for label in terms if label in refused),
+        unmeasured=tuple(
+            Unmeasured(label, term.type, refused[label], term.weight)
+            for label, term in terms.items()
+            if label in refused
+        ),
     )
     return Probed(fingerprint, instead=started.instead)
+
+
+def _beside(config: TrainingConfig, judge: Judge | str, plan: Plan) -> Beside:
+    folders = (*plan.folders, *([plan.checkout.folder] if plan.checkout else []))
+    return Beside(
+        trainer=config.trainer,
+        discriminator=judge if isinstance(judge, str) else judge.network,
+        relativistic=config.model_type == RELATIVISTIC,
+        vgg=VggSource(folders),
+    )
 
 
 class _Outputs:
@@ -129,29 +154,33 @@ def _no_crops(images: Sequence[Images], crop: int, scale: int) -> str:
     return f"no images could be read from which crops of {crop} pixels can be taken"
 
 
-def _build(terms: Mapping[str, LossTerm], discriminator: nn.Module | str) -> tuple[dict[str, Measured], dict[str, str]]:
+def _build(terms: Mapping[str, LossTerm], beside: Beside) -> tuple[dict[str, Built], dict[str, str]]:
     """The losses that are known here, and why the others are not, by label."""
-    losses: dict[str, Measured] = {}
+    losses: dict[str, Built] = {}
     refused: dict[str, str] = {}
     for label, term in terms.items():
         try:
-            losses[label] = build_loss(term, discriminator)
+            losses[label] = build_loss(term, beside)
         except UnknownLossError as error:
             refused[label] = str(error)
     return losses, refused
 
 
-def _of_trainer(
-    checkout: Checkout, theirs: Mapping[str, LossTerm], outputs: Sequence[Output], refused: dict[str, str]
+def _by_trainer(
+    job: Job, outputs: Sequence[Output], own: Mapping[str, LossProbe], refused: dict[str, str]
 ) -> dict[str, LossProbe]:
-    """What the trainer's own losses gave; `refused` is brought up to date."""
-    found: dict[str, LossProbe] = {}
-    for label, series in trainer_series(checkout, theirs, outputs).items():
-        if isinstance(series, Series):
-            found[label] = summary(label, theirs[label], series)
-            del refused[label]
+    """What the trainer's own code gave, else autocal's formulas; `refused` is brought up to date."""
+    found = dict(own)
+    for label, given in trainer_series(job, outputs).items():
+        if isinstance(given, Series):
+            note = own[label].note if label in own else None
+            found[label] = replace(summary(label, job.terms[label], given), note=note)
+            refused.pop(label, None)
+        elif label in own:
+            note = f"by autocal's formula, as the trainer's own code could not be used ({given})"
+            found[label] = replace(own[label], note="; ".join(filter(None, (own[label].note, note))))
         else:
-            refused[label] = series
+            refused[label] = given
     return found
 
 
@@ -167,15 +196,22 @@ def _nothing(refused: Mapping[str, str]) -> str:
     return f"none of the losses can be measured here ({reasons or 'the config names none'})"
 
 
-def _cost(network: NetworkFingerprint, side: int, discriminator: nn.Module | str, crop: int) -> float:
-    """MACs of one image: the network forward, the discriminator forward and back to the image."""
-    return (network.macs_per_pixel or 0.0) * side**2 + 2.0 * macs_of_image(discriminator, crop)
+def _cost(judge: Judge | str, losses: Mapping[str, Built], enlarging: float, side: int) -> float | None:
+    """MACs of one crop of `side` pixels: the network forward (`enlarging` a pixel), the discriminator and pretrained
+    features forward and back to the image. None where the discriminator does not take such crops."""
+    features = 3.0 * sum(built.macs_per_pixel for built in losses.values())  # of output, of target, and back
+    judged = 0.0 if isinstance(judge, str) else judge.macs(side)
+    return None if judged is None else (enlarging + features) * side**2 + 2.0 * judged
 
 
-def _serves(term: LossTerm, checkout: Checkout | None) -> bool:
-    """Whether a trainer's own loss can be measured: one that takes output and target alone, weighed as one."""
-    apart = term.kind in ("adversarial", "feature matching") or term.weight < 0.0 or term.style_weight != 0.0
-    return checkout is not None and not apart
+def _serves(term: LossTerm, config: TrainingConfig, checkout: Checkout | None) -> bool:
+    """Whether the trainer's own loss is asked: one that takes output and target, or judgements of the output alone."""
+    if checkout is None or term.kind == "feature matching" or term.weight < 0.0 or term.style_weight != 0.0:
+        return False
+    if name_of(term) in ADVERSARIAL:
+        alone = term.arguments.get("gan_type") != "r3gan" and config.model_type != RELATIVISTIC
+        return alone and config.discriminator is not None
+    return term.kind != "adversarial"
 
 
 def _crop(config: TrainingConfig, scale: int) -> int:
@@ -184,10 +220,21 @@ def _crop(config: TrainingConfig, scale: int) -> int:
     return max((stated or USUAL_CROP) // scale, 1) * scale
 
 
-def _images(batch_size: int | None, count: int, cost: float) -> int:
-    """Images in a batch: those of the training, unless that is more than the probe may cost. At least 1."""
-    affordable = math.floor(MOST_MACS / (count * cost)) if cost else MOST_IMAGES
-    return max(1, min(batch_size or USUAL_IMAGES, MOST_IMAGES, affordable))
+def _affordable(
+    config: TrainingConfig, count: int, crop: int, scale: int, cost: Callable[[int], float | None]
+) -> tuple[int, int]:
+    """Images in a batch and the side of their crops: those of the training, unless that is more than a probe may cost.
+
+    Then fewer images, and where not even `FEWEST_IMAGES` can be had, crops of half the side, down to `LEAST_CROP`.
+    """
+    wanted = min(config.batch_size or USUAL_IMAGES, MOST_IMAGES)
+    while True:
+        each = cost(crop)
+        affordable = math.floor(MOST_MACS / (count * each)) if each else wanted
+        half = crop // 2 // scale * scale
+        if affordable >= min(wanted, FEWEST_IMAGES) or half < LEAST_CROP or cost(half) is None:
+            return max(1, min(wanted, affordable)), crop
+        crop = half
 
 
 # Batches -> LossProbes: each loss's value and gradient at the network's output, batch by batch, nothing trained.
@@ -196,13 +243,12 @@ def _images(batch_size: int | None, count: int, cost: float) -> int:
 DIGITS = 6  # significant ones kept, so that a record read back gives the values that it was written from
 
 Batch = tuple[Tensor, Tensor]  # (B, C, h, w) the network's input, (B, C, H, W) the target, both 0..1
-Enlarge = Callable[[Tensor], Tensor]
 
 
 def probe_losses(
     batches: Iterable[Batch],
     network: Enlarge,
-    losses: Mapping[str, Measured],
+    losses: Mapping[str, Built],
     terms: Mapping[str, LossTerm],
     on_output: Callable[[Tensor, Tensor], None] | None = None,
 ) -> tuple[LossProbe, ...]:
@@ -219,14 +265,16 @@ def probe_losses(
             output = network(low)
         output.requires_grad_()  # what pulls at the output is asked for, not what moves the network
         count += 1
-        values = [loss(output, high) for loss in losses.values()]
+        values = [built.loss(output, high) for built in losses.values()]
         norms = gradient_norms(values, output).tolist() if values else []
         for found, value, norm in zip(seen.values(), values, norms, strict=True):
             found.values.append(value.item())
             found.gradients.append(norm)
         if on_output:
             on_output(output.detach(), high)
-    measured = [summary(label, terms[label], found) for label, found in seen.items()] if count else []
+    measured = [
+        replace(summary(label, terms[label], found), note=losses[label].note) for label, found in seen.items() if count
+    ]
     return weighed(measured, {loss.label: loss.weight for loss in measured})
 
 
@@ -321,120 +369,3 @@ def _tensor(image: Image.Image) -> Tensor:
     """(3, H, W) float32, 0..1"""
     pixels = torch.from_numpy(np.array(image, dtype=np.float32))
     return pixels.permute(2, 0, 1).contiguous() / 255.0
-
-
-# The networks of a config with the weights that they start from: what enlarges, and what judges.
-
-
-STAND_IN = "bicubic enlargement"
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What enlarges, `told` in words, and why that is not the config's network with its checkpoint, if it is not."""
-
-    enlarge: Enlarge
-    told: str
-    instead: str | None = None
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Random weights by this seed, and the caller's own random numbers undisturbed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def start_network(network: NetworkOptions | None, scale: int, weights: Path | None, seed: int) -> Started:
-    """The config's network at its initial weights, or with those of a checkpoint.
-
-    A network that autocal has not itself is stood in for by bicubic enlargement, which is about what a network that has
-    learnt to enlarge, and no more, puts out. `weights` is the checkpoint that the config starts from, if it is here.
-    """
-    family = next((family for family in FAMILIES if network and family.knows(network.type)), None)
-    if network is None or family is None:
-        named = f"autocal has no {network.type}" if network else "the config names no network"
-        return Started(lambda low: _bicubic(low, scale), STAND_IN, f"{named}: {STAND_IN} stands in for it")
-    with seeded(seed):
-        built = family.build(network, scale, device="cpu")
-    if weights is None:
-        return Started(built, "initial weights")
-    try:
-        load_weights(built, weights)
-    except WeightsError as error:
-        return Started(built, "initial weights", f"{weights.name} {error}: initial weights stand in for it")
-    return Started(built, f"weights of {weights.name}")
-
-
-def _bicubic(low: Tensor, scale: int) -> Tensor:
-    return F.interpolate(low, scale_factor=scale, mode="bicubic", align_corners=False)
-
-
-def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> nn.Module | str:
-    """The config's discriminator with random weights, in training mode; or why there is none, in words."""
-    if network is None:
-        return "the config names no discriminator"
-    build = CLASSES.get(network.type.lower())
-    if build is None:
-        return f"the discriminator {network.type} cannot be built here"
-    accepted = arguments_of(network.type)
-    for name, value in network.arguments.items():
-        if name not in accepted or not KINDS[name].accepts(value):
-            return f"the discriminator's argument {name} is not as {network.type} takes it"
-    with seeded(seed):
-        discriminator = build(**network.arguments).requires_grad_(False)
-        image = torch.zeros(2, 3, crop, crop)
-        try:
-            discriminator(image)
-        except RuntimeError:
-            return f"the discriminator {network.type} does not take crops of {crop} pixels"
-    return discriminator
-
-
-def macs_of_image(discriminator: nn.Module | str, crop: int) -> float:
-    """Multiply-accumulates of a discriminator's judgement of one crop; 0 where there is none."""
-    if isinstance(discriminator, str):
-        return 0.0
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        discriminator(torch.zeros(2, 3, crop, crop))
-    return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
-
-
-# A checkpoint's weights into a network, without running anything that the file may hold.
-
-
-WRAPPED = ("params_ema", "params", "params-ema")  # under which trainers keep the weights; the first that is there
-
-
-class WeightsError(Exception):
-    """Why a checkpoint does not serve, to follow its name."""
-
-
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Loads a .safetensors, or a .pth as trainers write it. Raises WeightsError; the network is then as it was."""
-    try:
-        state = _read(path)
-    except ImportError:
-        raise WeightsError("needs the package safetensors") from None
-    except Exception as error:  # of whatever kind the reader has for a damaged or hostile file
-        raise WeightsError(f"cannot be read ({type(error).__name__})") from error
-    for name in WRAPPED:
-        if isinstance(state.get(name), Mapping):
-            state = state[name]
-            break
-    own = network.state_dict()
-    if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own):
-        raise WeightsError("is of another network")
-    network.load_state_dict(dict(state))
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file  # optional
-
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, Mapping):
-        raise TypeError(f"{type(state).__name__} is no mapping")
-    return state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import os
 import socket
@@ -10,36 +11,64 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from autocal_cli.config.model import LossTerm
+from autocal_cli.config.model import LossTerm, NetworkOptions
 from autocal_cli.network.sources import Checkout
-from autocal_cli.network.subprocess.worker import bare_package, look_up, reason_of, registries_of
+from autocal_cli.network.subprocess.worker import (
+    bare_package,
+    import_architectures,
+    look_up,
+    reason_of,
+    registries_of,
+)
+from autocal_cli.probing.losses import gradient_norms
 from autocal_cli.probing.model import Series
-from autocal_cli.runtime.probe import gradient_norms
 
 LIMIT = 300.0  # seconds for all of them, the import of the trainer included; chosen: imports of 20 were seen
 
 
-def trainer_series(
-    checkout: Checkout, terms: Mapping[str, LossTerm], batches: Sequence[tuple[Tensor, Tensor]]
-) -> dict[str, Series | str]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Losses by label that a trainer's own code shall measure, and the discriminator that judges for them."""
+
+    checkout: Checkout
+    terms: Mapping[str, LossTerm]
+    discriminator: NetworkOptions | None = None
+    scale: int = 1
+    seed: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        kind, judge = self.checkout.kind, self.discriminator
+        return {
+            "folder": str(self.checkout.folder),
+            "package": kind.package,
+            "registries": list(kind.registries),
+            "scale": self.scale if kind.scale_at_import else None,
+            "seed": self.seed,
+            "losses": {label: dict(term.arguments) for label, term in self.terms.items()},
+            "judged": [label for label, term in self.terms.items() if term.kind == "adversarial"],
+            "discriminator": {**judge.arguments, "type": judge.type} if judge else None,
+        }
+
+
+def trainer_series(job: Job, batches: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Series | str]:
     """By label the values and gradients of a loss over (output, target) batches, or why there are none."""
-    losses = {label: dict(term.arguments) for label, term in terms.items()}
-    job = {"folder": str(checkout.folder), "package": checkout.kind.package, "losses": losses}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps(job.described()), encoding="utf-8")
         torch.save(list(batches), folder / "batches.pt")
         ended = _run(folder)
         result = folder / "result.json"
         found: dict[str, Any] = json.loads(result.read_text("utf-8")) if result.exists() else {}
     missing = {"reason": f"the process of the trainer's losses {ended}"}
-    return {label: _series(found.get(label, missing)) for label in terms}
+    return {label: _series(found.get(label, missing)) for label in job.terms}
 
 
 def _run(folder: Path) -> str:
@@ -68,12 +97,13 @@ def _series(entry: Mapping[str, Any]) -> Series | str:
 
 # The process in which a trainer's losses run: `python -m autocal_cli.probing.trainer FOLDER`.
 #
-# FOLDER holds job.json (the trainer's `folder` and `package`, and the `losses` by label with type and arguments) and
-# batches.pt, pairs of the network's outputs and the targets. What each loss gave is written to FOLDER/result.json after
-# every loss, so that one that ends this process costs itself alone. Nothing is downloaded.
+# FOLDER holds job.json (`Job.described`) and batches.pt, pairs of the network's outputs and the targets. What each loss
+# gave is written to FOLDER/result.json after every loss, so that one that ends this process costs itself alone. Nothing
+# is downloaded.
 
 
 WEIGHTS = ("loss_weight", "perceptual_weight")  # taken out: some trainers multiply by it inside the loss
+AVERAGED = "output_ema"  # the argument of traiNNer-redux's LDL for what the moving average of the network puts out
 
 
 def main() -> None:
@@ -82,15 +112,31 @@ def main() -> None:
     batches = torch.load(folder / "batches.pt", weights_only=True)
     socket.socket.connect = _refuse  # type: ignore[method-assign]
     socket.getaddrinfo = _refuse
+    if job["scale"]:  # neosr reads it from its command line; --input spares it the options file
+        sys.argv = ["autocal", "--input", "none", "--scale", str(job["scale"])]
     unimported = _import_losses(Path(job["folder"]), job["package"])
     registries = registries_of(job["package"], ["LOSS_REGISTRY"])
     result: dict[str, Any] = {}
-    for label, options in job["losses"].items():
+    for label, options in sorted(job["losses"].items(), key=lambda loss: loss[0] in job["judged"]):  # those last
         try:
-            result[label] = _measured(registries, options, batches, unimported)
+            judge = _discriminator(job) if label in job["judged"] else None
+            result[label] = _measured(registries, options, batches, judge, unimported)
         except BaseException as error:
             result[label] = {"reason": reason_of(error)}
         (folder / "result.json").write_text(json.dumps(result), "utf-8")
+
+
+def _discriminator(job: Mapping[str, Any]) -> torch.nn.Module:
+    """The trainer's own, with random weights by the seed. Raises whatever its constructor does."""
+    options = dict(job["discriminator"])
+    import_architectures(Path(job["folder"]), job["package"], False, {}, lambda _file: None)
+    type = options.pop("type")
+    build = look_up(registries_of(job["package"], job["registries"]), type)
+    if build is None:
+        raise LookupError(f"the trainer has no discriminator {type}")
+    torch.manual_seed(job["seed"])
+    built: torch.nn.Module = build(**options)
+    return built.requires_grad_(False)
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
@@ -121,6 +167,7 @@ def _measured(
     registries: Sequence[Any],
     options: Mapping[str, Any],
     batches: Sequence[tuple[Tensor, Tensor]],
+    judge: torch.nn.Module | None,
     unimported: str | None,
 ) -> dict[str, Any]:
     build = look_up(registries, options["type"])
@@ -129,19 +176,28 @@ def _measured(
     arguments = {name: value for name, value in options.items() if name != "type"}
     arguments |= {name: 1.0 for name in WEIGHTS if name in arguments}
     loss = build(**arguments)
+    averaged = AVERAGED in inspect.signature(getattr(loss, "forward", loss)).parameters
     values, gradients = [], []
     for output, target in batches:
         leaf = output.clone().requires_grad_()
-        value = _total(loss(leaf, target))
+        if judge is not None:
+            value = _total(loss(judge(leaf), True, is_disc=False))
+        elif averaged:
+            value = _total(loss(leaf, leaf.detach(), target))
+        else:
+            value = _total(loss(leaf, target))
         values.append(value.item())
         gradients.append(gradient_norms([value], leaf).item())
     return {"values": values, "gradients": gradients}
 
 
 def _total(found: Any) -> Tensor:
-    """The loss of one step: trainers add up what a loss returns as a tuple or by component; either may be None."""
+    """The loss of one step: trainers add up what a loss returns as a tuple or by component; either may be None.
+
+    Of components traiNNer-redux counts those above 0.
+    """
     if isinstance(found, Mapping):
-        found = tuple(found.values())
+        found = [part for part in found.values() if part is not None and bool((part > 0).all())]
     if isinstance(found, tuple | list):
         return torch.stack([part.mean() for part in found if isinstance(part, Tensor)]).sum()
     value: Tensor = found.mean()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -11,12 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
-from autocal_cli.calibration.model import Calibration, Number, Parameter, Placement, Step
-from autocal_cli.calibration.noise import kept_loss
-from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.calibration.model import Calibration, DatasetScores, Number, Parameter, Placement
+from autocal_cli.calibration.resolved import reasons
 from autocal_cli.errors import Finding
 from autocal_cli.probing.model import ProbeFingerprint
+from autocal_cli.probing.shares import kept_loss
 from autocal_cli.report.console import one_line, shows_blocks
+
+if TYPE_CHECKING:
+    from autocal_cli.dataset.model import DatasetFingerprint
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
@@ -26,42 +30,48 @@ METRIC_LABELS = {
 }
 
 
-def calibration_view(calibration: Calibration, suggested: Mapping[str, float] | None = None) -> RenderableType:
-    """The summary of `calibrate`: network, dataset, losses, and every parameter beside its preset."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("parameter", no_wrap=True)
-    table.add_column("preset", justify="right", no_wrap=True)
-    table.add_column("value", justify="right", style="bold", no_wrap=True)
-    table.add_column("by")
-    for name, parameter in calibration.parameters.items():
-        table.add_row(name, f"{parameter.trail[0].after:.4g}", number(parameter.value), _by(parameter))
-    parameters: list[RenderableType] = [Text(), table] if calibration.parameters else []
-    return Group(*heading(calibration), *_losses(calibration, suggested), *parameters)
-
-
-def _by(parameter: Parameter) -> str:
-    """What made the value: the rules that moved it, the preset alone, or the user, with what was set aside."""
-    last = parameter.trail[-1]
-    if parameter.manual:
-        return "manual" if last.before in (None, last.after) else f"manual, instead of {number(last.before)}"
-    return ", ".join(step.code for step in parameter.trail[1:] if _counts(step)) or "preset"
-
-
-def _counts(step: Step) -> bool:
-    return step.before != step.after and step.code != "rounding"
+def calibration_view(
+    calibration: Calibration, probe: ProbeFingerprint | None = None, suggested: Mapping[str, float] | None = None
+) -> RenderableType:
+    """The summary of `calibrate`: network, dataset, losses, and every parameter with its short reason."""
+    return Group(*heading(calibration), *_losses(probe, suggested), *_parameters(calibration))
 
 
 def explanation_view(
-    calibration: Calibration, only: str | None = None, suggested: Mapping[str, float] | None = None
+    calibration: Calibration, probe: ProbeFingerprint | None = None, suggested: Mapping[str, float] | None = None
 ) -> RenderableType:
-    """The trail of every parameter, or of the one named, step by step."""
-    parts: list[RenderableType] = [*heading(calibration), *_losses(calibration, suggested)]
+    """The page of `explain`: as the summary, and how to ask for one value's whole trail."""
+    more = "autocal explain CONFIG PARAMETER tells every step and its source."
+    return Group(calibration_view(calibration, probe, suggested), Text(), Text(more, style="dim"))
+
+
+def _parameters(calibration: Calibration) -> list[RenderableType]:
+    if not calibration.parameters:
+        return []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("parameter", no_wrap=True)
+    table.add_column("value", justify="right", style="bold", no_wrap=True)
+    table.add_column("because", ratio=1)
+    short = reasons(calibration)
     for name, parameter in calibration.parameters.items():
-        if only in (None, name):
-            parts += [Text(), Text.assemble((name, "bold"), " = ", (number(parameter.value), "bold")), trail(parameter)]
-    if only is not None and only not in calibration.parameters:
-        parts += [Text(), Text(f"{only} is not set: the block is the user's own and does not hold it.")]
-    return Group(*parts)
+        table.add_row(name, number(parameter.value), one_line(short[(name,)]))
+    return [Text(), table]
+
+
+def trail_view(calibration: Calibration, name: str) -> RenderableType:
+    """Every step that led to one parameter."""
+    parameter = calibration.parameters.get(name)
+    if parameter is None:
+        return Text(f"{name} is not set: the block is the user's own and does not hold it.")
+    return Group(Text.assemble((name, "bold"), " = ", (number(parameter.value), "bold")), *trail(parameter))
+
+
+def unknown_view(calibration: Calibration, forced: bool) -> Text:
+    """Said first where neither the network nor the images are known."""
+    preset = calibration.placement.variant
+    told = f"Nothing is known of the network and nothing of the images: these are the numbers of the preset {preset}. "
+    cure = "Name what builds the network (--trainer, --network, --weights) or the images (--hr)"
+    return Text(f"{told}{cure}{'' if forced else ', or write them all the same with --force'}.", style="bold yellow")
 
 
 def heading(calibration: Calibration) -> list[RenderableType]:
@@ -117,12 +127,11 @@ def _rival(calibration: Calibration) -> list[RenderableType]:
     return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
 
 
-def _losses(calibration: Calibration, suggested: Mapping[str, float] | None) -> list[RenderableType]:
+def _losses(probe: ProbeFingerprint | None, suggested: Mapping[str, float] | None) -> list[RenderableType]:
     """What a probe measured, where there was one, and the weights that would give the shares asked for."""
-    if calibration.probe is None:
+    if probe is None:
         return []
-    parts = [probe_view(calibration.probe)]
-    return [*parts, suggestion_view(calibration.probe, suggested)] if suggested else parts
+    return [probe_view(probe), *([suggestion_view(probe, suggested)] if suggested else [])]
 
 
 def _seen(calibration: Calibration) -> str:
@@ -134,26 +143,23 @@ def _seen(calibration: Calibration) -> str:
     return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
 
 
-def of_how_many(dataset: DatasetFingerprint) -> str:
+def of_how_many(dataset: DatasetScores | DatasetFingerprint) -> str:
     """What was read: images, or crops of images."""
     crops = dataset.crops
     drawn = f"{crops.count:,} crops of {crops.side} x {crops.side} from " if crops else ""
     return f"{drawn}{dataset.read:,} of {dataset.found:,} images read"
 
 
-def trail(parameter: Parameter) -> Table:
-    """The steps of one value."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    table.add_column("  step", no_wrap=True)
-    table.add_column("before", justify="right", no_wrap=True)
-    table.add_column("after", justify="right", no_wrap=True)
-    table.add_column("reason", ratio=1)
+def trail(parameter: Parameter) -> list[RenderableType]:
+    """The steps of one value, two paragraphs each: what it did, and why. Nothing is cut at any width."""
+    parts: list[RenderableType] = []
     for step in parameter.trail:
-        before = "" if step.before is None else number(step.before)
+        change = number(step.after) if step.before is None else f"{number(step.before)} -> {number(step.after)}"
         margin = f" +-{step.margin:.2g}" if step.margin else ""
-        reason = Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
-        table.add_row(f"  {one_line(step.code)}", before, number(step.after) + margin, reason)
-    return table
+        parts.append(Text.assemble("  ", (f"{change}{margin}", "bold"), "  ", one_line(step.code)))
+        why = Text.assemble(one_line(step.reason), (f" [{one_line(step.source)}]", "dim"))
+        parts.append(Padding(why, (0, 0, 0, 6)))
+    return parts
 
 
 def findings_view(findings: Iterable[Finding]) -> list[Text]:
@@ -168,13 +174,13 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
     return lines
 
 
-def outcome_view(config: Path, target: Path | None, changed: bool, dry_run: bool) -> Text:
-    """The last line of `calibrate`: what became of the config."""
-    what = "the block is resolved" if changed else "nothing to change"
-    if dry_run:
-        return Text(one_line(f"{config}: {what} (dry run: nothing was written)."))
-    written = f", written to {target}" if target not in (None, config) else ""
-    return Text(one_line(f"{config}: {what}{written}."))
+def outcome_view(config: Path, changed: bool, written: Sequence[Path], start: str) -> Text:
+    """The last lines of `calibrate`: what was written, and how to start."""
+    what = "resolved" if changed else "nothing to change"
+    if not written:
+        return Text(one_line(f"{config}: {what}; no file was written."))
+    files = " and ".join(map(str, written))
+    return Text.assemble(one_line(f"{what}: {files}"), "\n", ("start    ", "bold"), one_line(start))
 
 
 def interval(bounds: tuple[float, float]) -> str:
@@ -238,8 +244,13 @@ def _labels(names: tuple[str, ...]) -> str:
 
 
 def probe_view(probe: ProbeFingerprint) -> RenderableType:
-    """One line a loss: weight, value, noise, gradient norm at the output, share of the pull."""
-    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share")
+    """One line a loss: weight, value, noise, gradient norm at the output, share of the pull.
+
+    Shares are of all losses, or say that they are of those measured; below the table stands what was not measured and
+    why, and what must be said of a number.
+    """
+    whole = not probe.unmeasured
+    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share" if whole else "of those measured")
     for loss in probe.losses:
         noise, gradient_noise = (_deviation(found) for found in (loss.noise, loss.gradient_noise))
         share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")
@@ -248,12 +259,29 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
             gradient_noise, share,
         )  # fmt: skip
     for missing in probe.unmeasured:
-        table.add_row(one_line(missing.label), *("",) * 5, "not measured")
+        weight = "" if missing.weight is None else f"{missing.weight:g}"
+        table.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
     return Group(
         Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained"),
         Padding(Text(_told(probe), style="dim"), (0, 0, 0, 9)),
         Padding(table, (0, 0, 0, 9)),
+        *(Padding(line, (0, 0, 0, 9)) for line in _remarks(probe)),
     )
+
+
+def _remarks(probe: ProbeFingerprint) -> Iterator[Text]:
+    """What is missing from the shares, then the notes of the losses that were measured."""
+    for missing in probe.unmeasured:
+        yield Text.assemble((f"{one_line(missing.label)} ", "yellow"), f"not measured: {one_line(missing.reason)}.")
+    if probe.unmeasured:
+        yield Text(
+            "Its pull is in none of the shares."
+            if len(probe.unmeasured) == 1
+            else "Their pull is in none of the shares."
+        )
+    for loss in probe.losses:
+        if loss.note:
+            yield Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim")
 
 
 def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> RenderableType:
@@ -262,16 +290,19 @@ def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> Re
     for loss in probe.losses:
         table.add_row(one_line(loss.label), f"{loss.weight:g}", f"{weights[loss.label]:g}")
     kept = one_line(kept_loss(probe.losses).label)
-    told = f"suggested, at the weight that {kept} has; the config's losses are left as they are"
+    among = ", among the losses measured" if probe.unmeasured else ""
+    told = f"suggested{among}; {kept} keeps its own, and the config is left as it is"
     return Group(Text.assemble(("weights  ", "bold"), told), Padding(table, (0, 0, 0, 9)))
 
 
 def _told(probe: ProbeFingerprint) -> str:
     of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
+    smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
+    code = f"; losses by the code of {probe.code}, where it has them" if probe.code else ""
     told = (
-        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}, input from "
-        f"{probe.lq}; {probe.network}. Noise is the standard deviation of the logarithm between batches; gradient the "
-        "norm at the network's output; share weight x gradient over their sum."
+        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input "
+        f"from {probe.lq}; {probe.network}{code}. Noise is the standard deviation of the logarithm between batches; "
+        "gradient the norm at the network's output; share weight x gradient over their sum."
     )
     if probe.adversarial:
         told += " *: against random weights of the discriminator; the share grows as that learns."

@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.text import Text
 
-from autocal_cli.check.catalogue import FAMILIES, Rule, load_catalogue
+from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
+from autocal_cli.check.rule import FAMILIES, Rule
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.report.calibration import SEVERITY_STYLE
@@ -58,6 +59,12 @@ def summary_line(run: CheckRun) -> Text:
     parts += [f"{unread} could not be read"] if unread else []
     parts += [f"{run.passed_over} other file{'s' * (run.passed_over != 1)} passed over"] if run.passed_over else []
     return Text("; ".join(parts) + ".")
+
+
+def installation_line(run: CheckRun) -> Text:
+    """What could not be built here: how autocal is installed, and nothing of the configs."""
+    shown = ", ".join(run.unbuilt[:5]) + (f" and {len(run.unbuilt) - 5} more" if len(run.unbuilt) > 5 else "")
+    return Text(f"Not measured here: {shown}. `pip install spandrel`, or --trainer CHECKOUT, builds more.", style="dim")
 
 
 def _excerpt(document: ConfigDocument, line: int, column: int) -> Iterator[Text]:
@@ -129,7 +136,7 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-# One rule of the catalogue as text: for `autocal rule`, and as Markdown for docs/findings.md.
+# One rule of the catalogue as text: for `autocal explain CODE`, and as Markdown for docs/findings.md.
 
 
 def rule_text(rule: Rule) -> str:
@@ -152,7 +159,7 @@ def rules_markdown(rules: Iterable[Rule]) -> str:
     """All rules as a page, family by family."""
     by_family: dict[str, list[Rule]] = {family: [] for family in FAMILIES}
     for rule in rules:
-        by_family[rule.family].append(rule)
+        by_family.setdefault(rule.family, []).append(rule)
     parts: list[str] = []
     for family, members in by_family.items():
         parts += [f"## {family}", ""]

@@ -31,8 +31,6 @@ def origin(side: Schedule) -> str:
     """Where a schedule comes from, and what is known of its images."""
     if side.origin == "by hand":
         return "set by hand: autocal chose nothing"
-    if side.origin == "native":
-        return "written with --target native: its values, without the steps that led to them"
     dataset = side.calibration.dataset
     images = "images not measured" if dataset is None else f"{dataset.read:,} of {dataset.found:,} images read"
     return (

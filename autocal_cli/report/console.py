@@ -97,6 +97,9 @@ def calibration_progress(
             return
         failed = f", {state.failed:,} failed" if state.failed else ""
         sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
+        seconds = bar.tasks[task].elapsed
+        if seconds and state.read_bytes:
+            sure += f", {state.read_bytes / 1e6 / seconds:.0f} MB/s"
         bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
         bar.start()  # not before there is something to show
 

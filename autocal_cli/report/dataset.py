@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from heapq import merge
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autocal_cli.dataset.curation import Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
     NATIVE,
     OVERALL,
+    Curation,
     DatasetFingerprint,
     DatasetReport,
     Duplicates,
@@ -24,8 +27,8 @@ from autocal_cli.dataset.model import (
     FileIssue,
     Health,
     ImageRow,
-    Named,
     NativeSharpness,
+    Severity,
     SizedImage,
 )
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
@@ -46,7 +49,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
         _Metrics(report, blocks),
         Text(),
         Text(one_line(counts(dataset))),
-        Text(f"{dataset.seconds:.1f} s on {dataset.device}; 0.5 is an ordinary photograph", style="dim"),
+        Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),
         Text(about_sharpness(report.sharpness), style="dim"),
         Text(),
         _health(report),
@@ -61,6 +64,11 @@ def counts(dataset: DatasetFingerprint) -> str:
     text = f"{of_how_many(dataset)}, {len(dataset.failures):,} failed"
     skipped = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
     return f"{text}; {sum(dataset.skipped.values()):,} other files skipped ({skipped})" if skipped else text
+
+
+def where(dataset: DatasetFingerprint) -> str:
+    """The device, and why it was chosen where nobody named one."""
+    return f"{dataset.device} ({dataset.device_reason})" if dataset.device_reason else dataset.device
 
 
 def about_sharpness(sharpness: NativeSharpness) -> str:
@@ -106,9 +114,10 @@ def _health(report: DatasetReport) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
-    for line in health_lines(report.health, report.fingerprint.roots):
+    for line in health_lines(report):
         names = line.named()
         table.add_row(line.label, Text(one_line(f"{line.text}: {names}" if names else line.text)))
+    table.add_row("verdict", Text(verdicts(report.curation), style="bold"))
     return table
 
 
@@ -136,41 +145,50 @@ def _failures(dataset: DatasetFingerprint) -> list[RenderableType]:
     return [*([Text()] if lines else []), *(Text(one_line(line), style="yellow") for line in lines)]
 
 
-# The health of a dataset in words, for the terminal and the page.
+# The health of a dataset and the verdicts on its images in words, for the terminal and the page.
 
 
 SHOWN_FAILURES = 20
-_FEW = 3  # names shown on a line
-INSTALL_HASH = "not looked for; pip install 'autocal-cli[health]'"
+_FEW = 3  # names shown on a line; --drop, --csv and --json have them all
 
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that was looked at, what was seen, and the first of the `count` images, or groups, it was seen in."""
+    """One thing that was looked at, what was seen, and the images, or groups, it was seen in."""
 
     label: str
     text: str
     names: tuple[str, ...] = ()
-    count: int = 0
 
     def named(self) -> str:
         """The first few names, and how many more there are."""
-        return and_more(self.names, self.count, _FEW)
+        return and_more(self.names, len(self.names), _FEW)
 
 
-def health_lines(health: Health, roots: Sequence[str]) -> list[HealthLine]:
-    """What there is to say, names shortened by the root that they stand under."""
-    named = [("grey", health.grey, health.images), ("flat", health.flat, health.images)]
-    named.append(("JPEG blocks", health.blocky, health.blockiness_known))
-    lines = [HealthLine("size", _sizes(health))]
-    if health.below_crop is not None:
-        lines.append(_named(f"under {health.crop} pixels", health.below_crop, health.images, roots))
-    lines += [_named(label, images, of, roots) for label, images, of in named]
-    return [
-        *lines,
-        _duplicates("copies", health.exact_duplicates, roots),
-        _duplicates("look alike", health.near_duplicates, roots),
-    ]
+def health_lines(report: DatasetReport) -> list[HealthLine]:
+    """Sizes, what each reason drops or has looked at, and groups of images that are the same."""
+    roots, curation = report.fingerprint.roots, report.curation
+    lines = [HealthLine("size", _sizes(report.health))]
+    for code, levels in curation.by_reason().items():
+        told = [f"{levels[level].count:,} to {word}" for level, word in LEVELS.items() if levels[level].count]
+        names = (*levels["drop"].paths, *levels["look"].paths)
+        text = f"{', '.join(told)} ({share(len(set(names)), curation.images)})"
+        lines.append(HealthLine(code, text, _short(names, roots)))
+    lines += _groups("copies", report.health.exact_duplicates, roots)
+    return lines + _groups("look alike", report.health.near_duplicates, roots)
+
+
+LEVELS: Mapping[Severity, str] = {"drop": "drop", "look": "look at"}
+
+
+def verdicts(curation: Curation) -> str:
+    """How many images are kept, looked at and dropped.
+
+    >>> verdicts(Curation(5, {}, (), None))
+    'keep 5, look at 0, drop 0'
+    """
+    drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
+    return f"keep {curation.images - drop - look:,}, look at {look:,}, drop {drop:,}"
 
 
 def short_name(path: str, roots: Sequence[str]) -> str:
@@ -216,27 +234,33 @@ def _size(image: SizedImage) -> str:
     return f"{image.width} x {image.height}"
 
 
-def _named(label: str, images: Named, of: int, roots: Sequence[str]) -> HealthLine:
-    if not of:
-        return HealthLine(label, "could not be measured")
-    if not images.count:
-        return HealthLine(label, "none")
-    text = f"{images.count:,} of {of:,} ({share(images.count, of)})"
-    return HealthLine(label, text, _short(images.paths, roots), images.count)
-
-
-def _duplicates(label: str, found: Duplicates | None, roots: Sequence[str]) -> HealthLine:
-    if found is None:
-        return HealthLine(label, INSTALL_HASH)
+def _groups(label: str, found: Duplicates, roots: Sequence[str]) -> list[HealthLine]:
     if not found.groups:
-        return HealthLine(label, "none")
-    groups = "1 group" if found.groups == 1 else f"{found.groups:,} groups"
-    listed = tuple(and_more(_short(group.paths, roots), group.count, _FEW, " = ") for group in found.listed)
-    return HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", listed, found.groups)
+        return []
+    groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
+    listed = tuple(and_more(_short(group.paths, roots), group.count, _FEW, " = ") for group in found.groups)
+    return [HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", listed)]
 
 
 def _short(paths: Iterable[str], roots: Sequence[str]) -> tuple[str, ...]:
     return tuple(short_name(path, roots) for path in paths)
+
+
+# What each bound would cost, for `--plan`.
+
+
+def plan_view(report: DatasetReport, costs: Sequence[Cost]) -> list[RenderableType]:
+    """A line a reason: what it drops, what for this reason alone, and what its measure would drop at other bounds."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("reason", no_wrap=True)
+    for column in ("look at", "drop", "for this alone"):
+        table.add_column(column, justify="right")
+    table.add_column("dropped at other bounds", overflow="fold")
+    for cost in costs:
+        curve = ", ".join(f"{bound:.3g}: {count:,}" for bound, count in cost.curve)
+        table.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
+    told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
+    return [table, Text(), Text(told, style="bold")]
 
 
 # A histogram in one line of text.
@@ -268,14 +292,17 @@ def dataset_csv(report: DatasetReport) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    lines = [_read(row) for row in report.rows] + [_failed(issue) for issue in report.fingerprint.failures]
-    writer.writerows(sorted(lines, key=lambda line: str(line["path"])))
+    lines = merge((_read(row) for row in report.rows), map(_failed, report.fingerprint.failures), key=_path_of)
+    writer.writerows({**line, **_judged(_path_of(line), report.curation)} for line in lines)
     return text.getvalue()
 
 
+def _path_of(line: Mapping[str, object]) -> str:
+    return str(line["path"])
+
+
 def _read(row: ImageRow) -> dict[str, object]:
-    facts = row.facts
-    hashed = facts.perceptual_hash
+    facts, traces = row.facts, row.facts.traces
     return {
         "path": facts.path,
         "status": "read",
@@ -286,12 +313,20 @@ def _read(row: ImageRow) -> dict[str, object]:
         OVERALL: row.overall,
         NATIVE: facts.native_sharpness,
         "grey": str(facts.grey).lower(),
+        "alpha": str(facts.alpha).lower(),
         "deviation": facts.deviation,
-        "blockiness": facts.blockiness,
-        "perceptual_hash": None if hashed is None else f"{hashed:016x}",
+        "entropy": facts.entropy,
+        **{name: value for name, value in asdict(traces).items() if name != "drawn"},
+        "drawn": str(traces.drawn).lower(),
+        "perceptual_hash": f"{facts.perceptual_hash:016x}",
         "sha256": facts.sha256,
     }
 
 
 def _failed(issue: FileIssue) -> dict[str, object]:
     return {"path": issue.path, "status": "failed", "reason": issue.reason}
+
+
+def _judged(path: str, curation: Curation) -> dict[str, object]:
+    reasons = curation.reasons.get(path, ())
+    return {"verdict": curation.verdict(path), "reasons": " ".join(reason.code for reason in reasons)}

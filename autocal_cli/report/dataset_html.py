@@ -1,68 +1,186 @@
-"""A scanned dataset as one self-contained page: no scripts, nothing loaded from anywhere, under 2 MB."""
+"""A scanned dataset as one self-contained page that loads nothing, under 2 MB: `templates/dataset.html`, filled."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from autocal_cli.dataset.curation import Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     NATIVE,
+    OF,
     OVERALL,
     PAGE_GENERATOR,
     DatasetFingerprint,
     DatasetReport,
-    Extreme,
     MetricSummary,
     NativeSharpness,
 )
 from autocal_cli.dataset.sampling import OVERALL_WEIGHTS
+from autocal_cli.errors import Finding
 from autocal_cli.report.calibration import METRIC_LABELS, interval
 from autocal_cli.report.console import one_line
-from autocal_cli.report.dataset import LABELS, HealthLine, counts, health_lines, short_name
+from autocal_cli.report.dataset import LABELS, HealthLine, counts, health_lines, short_name, where
+from autocal_cli.version import __version__
 
 _MADE_OF = " + ".join(
     f"{weight:g} {name}" for weight, name in zip(OVERALL_WEIGHTS, METRIC_LABELS.values(), strict=True)
 )
-_SHOWN_FAILURES = 500
 _LONGEST_NAME = 160  # characters of a path; its end tells most
 
+# Bytes of the page, of which each part gets its share, so that it stays below 2 MB.
+_NAMES_BYTES = 300_000  # all names to copy
+_TABLE_BYTES = 300_000  # the table of images
+_GROUPS_BYTES = 75_000  # the names of copies, or of images that look alike
+_EXAMPLES_BYTES = 450_000  # pictures of all reasons
+_EXTREMES_BYTES = 600_000  # pictures of the lowest and the highest
 
-def dataset_page(report: DatasetReport) -> str:
-    """The page. All text that comes from files is escaped, and shortened where it would swell the page."""
-    dataset = report.fingerprint
-    parts = [
-        f'<h1>{_text(", ".join(dataset.roots))}</h1>\n<p>{_text(counts(dataset))}.<br><span class="dim">'
-        f"{_text(_how(dataset))}</span></p>",
-        f'<h2>Complexity</h2>\n<div class="cards">{"".join(_card(report, name) for name in report.histograms)}'
-        f"{_sharpness_card(report)}</div>",
-        f"<h2>Health</h2>\n<table>{''.join(map(_health_row, health_lines(report.health, dataset.roots)))}</table>",
-        "<h2>Lowest and highest</h2>",
-        *(_strips(report, name) for name in report.extremes),
-        *([_failures(dataset)] if dataset.failures else []),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="generator" content="{PAGE_GENERATOR}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>autocal analyze-dataset</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
+MEANINGS: Mapping[str, str] = {
+    "unreadable": "The file cannot be decoded; training ends, or skips it without a word, where it is drawn.",
+    "small": "A side is shorter than the training's crop.",
+    "flat": "It shows next to nothing, and teaches nothing.",
+    "jpeg-blocks": "Steps along an 8 x 8 grid: a network learns to draw them.",
+    "enlarged": "It was enlarged: its resolution holds less detail than it could.",
+    "blurred": "Nowhere in it is detail as fine as its resolution could hold: blurred, or enlarged by two.",
+    "noise": "Noise even in its quietest places: a network learns to draw it.",
+    "halos": "Edges driven into black and white on both sides: sharpened too much.",
+    "duplicate": "The same file as another, byte for byte.",
+    "near-duplicate": "It looks like another one: resized, recompressed, cropped a little, flipped or turned.",
+    "grey": "Without colour, where most others have it.",
+    "alpha": "It has transparent pixels, under which trainers see whatever colour was left there.",
+    "pair-size": "GT is not scale times LQ.",
+    "pair-shift": "GT and LQ do not lie on one another.",
+    "pair-colour": "GT and LQ differ in colour or brightness.",
+    "pair-kernel": "LQ was made by another kernel than most.",
+}
+
+
+def dataset_page(
+    report: DatasetReport, costs: Sequence[Cost] = (), findings: Iterable[Finding] = (), date: str = ""
+) -> str:
+    """The page: what to do, the images it is about, distributions, findings, extremes; `costs` are the plan's.
+
+    All text that comes from files is escaped, and shortened where it would swell the page.
+    """
+    environment = Environment(loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True)
+    return environment.get_template("dataset.html").render(**_content(report, costs, findings, date)) + "\n"
+
+
+def _content(report: DatasetReport, costs: Sequence[Cost], findings: Iterable[Finding], date: str) -> dict[str, Any]:
+    dataset, curation = report.fingerprint, report.curation
+    drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
+    images, told = _images(report)
+    return {
+        "generator": PAGE_GENERATOR,
+        "roots": _text(", ".join(dataset.roots)),
+        "counts": _text(counts(dataset)),
+        "made": _text(", ".join(filter(None, (date, f"autocal {__version__}", where(dataset))))),
+        "totals": [
+            ("drop", f"{drop:,}", "to drop"),
+            ("look", f"{look:,}", "to look at"),
+            ("keep", f"{curation.images - drop - look:,}", "to keep"),
+        ],
+        "reasons": list(_reasons(report, {cost.reason: cost for cost in costs})),
+        "images": images,
+        "images_told": told,
+        "about_scores": _how(dataset),
+        "cards": [*(_card(report, name) for name in report.histograms), _sharpness_card(report)],
+        "facts": [_fact(line) for line in health_lines(report) if line.label not in curation.by_reason()],
+        "findings": [
+            {"severity": one.severity, "message": _text(one.message, 2000), "fix": _text(one.fix or "", 2000)}
+            for one in findings
+        ],
+        "extremes": list(_extremes(report)),
+    }
+
+
+def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[str, Any]]:
+    roots, found = report.fingerprint.roots, report.curation.by_reason()
+    for code, levels in found.items():
+        cost = costs.get(code)
+        names = [short_name(path, roots) for path in (*levels["drop"].paths, *levels["look"].paths)]
+        shown = _fitting(names, _NAMES_BYTES // len(found))
+        yield {
+            "code": code,
+            "meaning": MEANINGS.get(code, ""),
+            "drop": f"{levels['drop'].count:,}" if levels["drop"].count else "",
+            "look": f"{levels['look'].count:,}" if levels["look"].count else "",
+            "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
+            "pictures": _pictures(
+                [(one.path, _detail(one.detail, roots), one.jpeg) for one in report.examples.get(code, ())],
+                roots,
+                _EXAMPLES_BYTES // len(found),
+            ),
+            "curve": Markup(curve_svg(cost)) if cost and len(cost.curve) > 1 else "",
+            "listed": f"{len(names):,}"
+            if len(shown) == len(names)
+            else f"{len(shown):,} of {len(names):,}; --drop has all",
+            "names": "\n".join(shown),
+        }
+
+
+def _detail(detail: str, roots: Sequence[str]) -> str:
+    """A reason's detail, the image that it names shortened."""
+    return OF + short_name(detail.removeprefix(OF), roots) if detail.startswith(OF) else detail
+
+
+def _fitting(names: Sequence[str], most: int) -> list[str]:
+    """The first names that together take no more than so many bytes, escaped."""
+    shown, size = [], 0
+    for name in map(one_line, names):
+        size += len(Markup.escape(name).encode()) + 1
+        if size > most:
+            break
+        shown.append(name)
+    return shown
+
+
+def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
+    """The images with a reason, those to drop first, as many as fit; and how many that are."""
+    curation, roots = report.curation, report.fingerprint.roots
+    paths = [*curation.named("drop"), *curation.named("look")]
+    rows, size = [], 0
+    for path in paths:
+        why = "; ".join(f"{reason.code}: {reason.detail}" for reason in curation.reasons[path])
+        row = {"verdict": curation.verdict(path), "name": _text(short_name(path, roots)), "why": _text(why)}
+        size += sum(len(Markup.escape(text).encode()) for text in row.values()) + 60
+        if size > _TABLE_BYTES:
+            break
+        rows.append(row)
+    told = (
+        f"{len(rows):,} images with a reason"
+        if len(rows) == len(paths)
+        else (f"The first {len(rows):,} of {len(paths):,} images with a reason; --csv lists all")
     )
+    return rows, f"{told}."
 
 
 def _how(dataset: DatasetFingerprint) -> str:
     whole = "all crops that could be drawn" if dataset.crops else "the whole folder"
     sampled = f"; the interval (95%) is that of the mean over {whole}" if _is_sample(dataset) else ""
-    return f"Scores are percentiles among ordinary photographs, so 0.5 is an ordinary one{sampled}"
+    return f"Scores are percentiles among ordinary photographs, so 0.5 is an ordinary one{sampled}."
 
 
 def _is_sample(dataset: DatasetFingerprint) -> bool:
     return dataset.crops is not None or dataset.read + len(dataset.failures) < dataset.found
 
 
-def _card(report: DatasetReport, name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Card:
+    title: str
+    score: str
+    interval: str
+    told: str
+    drawing: Markup
+
+
+def _card(report: DatasetReport, name: str) -> _Card:
     dataset = report.fingerprint
     if name == OVERALL:
         mean, ci95, told = dataset.overall_complexity, dataset.overall_ci95, _MADE_OF
@@ -74,7 +192,7 @@ def _card(report: DatasetReport, name: str) -> str:
     return _framed(name, mean, ci95, told, drawing)
 
 
-def _sharpness_card(report: DatasetReport) -> str:
+def _sharpness_card(report: DatasetReport) -> _Card:
     native = report.sharpness
     told = f"{_spread(native)}; share of edges in unscaled crops of {native.crop}, no percentile"
     drawing = histogram_svg(native.histogram, native.mean, native.ci95, f"Histogram of {LABELS[NATIVE]}", FULL_SCALE)
@@ -85,96 +203,63 @@ def _spread(summary: MetricSummary | NativeSharpness) -> str:
     return f"5% under {summary.p5:.2f}, half under {summary.median:.2f}, 95% under {summary.p95:.2f}"
 
 
-def _framed(name: str, mean: float, ci95: tuple[float, float], told: str, drawing: str) -> str:
+def _framed(name: str, mean: float, ci95: tuple[float, float], told: str, drawing: str) -> _Card:
     known = interval(ci95) if ci95[0] < ci95[1] else "mean of all images that can be read"
-    score = f'<span class="score">{mean:.3f}</span><span class="dim">{known}</span>'
-    return (
-        f'\n<div class="card"><h3>{LABELS[name].capitalize()}</h3>{score}<div class="dim">{told}</div>{drawing}</div>'
-    )
+    return _Card(LABELS[name].capitalize(), f"{mean:.3f}", known, told, Markup(drawing))
 
 
-def _health_row(line: HealthLine) -> str:
-    unlisted = f"<li>and {line.count - len(line.names):,} more</li>" if line.count > len(line.names) else ""
-    names = "".join(f"<li>{_text(name)}</li>" for name in line.names) + unlisted
-    listed = f"<details><summary>{_text(line.named())}</summary><ul>{names}</ul></details>" if names else ""
-    style = ' class="warn"' if names else ""
-    return f"\n<tr><th>{_text(line.label)}</th><td><span{style}>{_text(line.text)}</span>{listed}</td></tr>"
+def _fact(line: HealthLine) -> dict[str, str]:
+    names = _fitting(line.names, _GROUPS_BYTES)
+    return {"label": line.label, "text": line.text, "first": _text(line.named()), "names": "\n".join(names)}
 
 
-def _strips(report: DatasetReport, name: str) -> str:
-    extremes, roots = report.extremes[name], report.fingerprint.roots
-    rows = [("lowest", extremes.lowest), ("highest", extremes.highest)]
-    strips = "".join(
-        f'\n<div class="strip"><span>{label}</span>{"".join(_figure(one, roots) for one in found)}</div>'
-        for label, found in rows
-    )
-    return f"<h3>{LABELS[name].capitalize()}</h3>{strips}"
+def _extremes(report: DatasetReport) -> Iterator[dict[str, Any]]:
+    share, roots = _EXTREMES_BYTES // (2 * max(1, len(report.extremes))), report.fingerprint.roots
+    for name, found in report.extremes.items():
+        strips = [
+            (label, _pictures([(one.path, f"{one.score:.2f}", one.jpeg) for one in several], roots, share))
+            for label, several in (("lowest", found.lowest), ("highest", found.highest))
+        ]
+        yield {"title": LABELS[name].capitalize(), "strips": strips}
 
 
-def _figure(one: Extreme, roots: Sequence[str]) -> str:
-    data, name = b64encode(one.jpeg).decode("ascii"), _text(short_name(one.path, roots))
-    image = f'<img alt="" src="data:image/jpeg;base64,{data}">'
-    return f"<figure>{image}<figcaption><b>{one.score:.2f}</b> {name}</figcaption></figure>"
+def _pictures(pictures: Iterable[tuple[str, str, bytes]], roots: Sequence[str], most: int) -> list[dict[str, str]]:
+    """Pictures with their words, as many as together take no more than so many bytes."""
+    shown, size = [], 0
+    for path, told, jpeg in pictures:
+        data = b64encode(jpeg).decode("ascii")
+        size += len(data) + 1_000
+        if size > most:
+            break
+        shown.append({"data": data, "told": _text(told), "name": _text(short_name(path, roots))})
+    return shown
 
 
-def _failures(dataset: DatasetFingerprint) -> str:
-    shown, count = dataset.failures[:_SHOWN_FAILURES], len(dataset.failures)
-    rows = "".join(
-        f"\n<tr><td>{_text(short_name(issue.path, dataset.roots))}</td><td>{_text(issue.reason)}</td></tr>"
-        for issue in shown
-    )
-    more = f'\n<p class="dim">... and {count - len(shown):,} more; --csv lists all.</p>' if count > len(shown) else ""
-    return f'<h2>Could not be read</h2>\n<table class="failed">{rows}</table>{more}'
-
-
-def _text(text: str) -> str:
+def _text(text: str, most: int = _LONGEST_NAME) -> str:
     line = one_line(text)
-    return escape(line if len(line) <= _LONGEST_NAME else f"...{line[-_LONGEST_NAME:]}")
+    return line if len(line) <= most else f"...{line[-most:]}"
 
 
-# How the page of a dataset looks, in light and in dark.
-
-
-STYLE = """
-:root { color-scheme: light dark; --paper: #fdfdfc; --card: #fff; --ink: #1f2328; --dim: #626a73; --line: #dcdfe3;
-  --bar: #3b7dd8; --band: #f0a94a55; --mean: #b45f06; --warn: #9a4d00; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171a; --card: #1c2024; --ink: #e4e7ea; --dim: #9aa3ad; --line: #33393f;
-    --bar: #6aa5f0; --band: #f0a94a44; --mean: #ffbf69; --warn: #ffb35c; }
-}
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1060px;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
-h3 { font-size: .95rem; margin: 1.2rem 0 .4rem; }
-p { margin: 0; max-width: 52rem; }
-.dim { color: var(--dim); overflow-wrap: anywhere; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1.1rem .7rem; }
-.card h3 { margin: 0; }
-.score { font-size: 1.6rem; font-weight: 600; font-variant-numeric: tabular-nums; margin-right: .6rem; }
-svg { display: block; width: 100%; height: auto; margin-top: .6rem; }
-svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
-.bar { fill: var(--bar); } .band { fill: var(--band); }
-.axis { stroke: var(--line); } .mean { stroke: var(--mean); stroke-width: 1.5; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; white-space: nowrap; width: 1%; }
-td { overflow-wrap: anywhere; }
-details { color: var(--dim); } summary { cursor: pointer; } details ul { margin: .3rem 0; padding-left: 1.2rem; }
-.strip { display: grid; grid-template-columns: 4rem repeat(5, minmax(0, 1fr)); gap: .7rem; margin: .4rem 0; }
-.strip > span { color: var(--dim); padding-top: .2rem; }
-figure { margin: 0; min-width: 0; }
-figure img { display: block; width: 100%; height: 6.5rem; object-fit: contain; object-position: left bottom; }
-figcaption { font-size: .8rem; line-height: 1.3; color: var(--dim); overflow-wrap: anywhere; margin-top: .25rem; }
-figcaption b { color: var(--ink); font-variant-numeric: tabular-nums; }
-.failed td:first-child { width: 50%; } .warn { color: var(--warn); }
-@media (max-width: 620px) {
-  .strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .strip > span { grid-column: 1 / -1; }
-}
-"""
+def curve_svg(cost: Cost) -> str:
+    """How many images a reason would drop at each bound, the one in force marked."""
+    bounds, dropped = zip(*cost.curve, strict=True)
+    foot = HEIGHT + FOOT - 2
+    low, span, most = bounds[0], (bounds[-1] - bounds[0]) or 1.0, max(1, *dropped)
+    points = " ".join(
+        f"{WIDTH * (bound - low) / span:.1f},{HEIGHT - HEIGHT * count / most:.1f}" for bound, count in cost.curve
+    )
+    here = WIDTH * (cost.bound - low) / span
+    return "\n".join([
+        f'<svg viewBox="0 -16 {WIDTH} {HEIGHT + FOOT + 16}" role="img" aria-label="Images dropped by bound">',
+        f'<line class="axis" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>',
+        f'<line class="mean" x1="{here:.1f}" y1="-6" x2="{here:.1f}" y2="{HEIGHT}"/>',
+        f'<polyline class="line" points="{points}"/>',
+        f'<text x="0" y="{foot}">{bounds[0]:.2g}</text>',
+        f'<text x="{WIDTH // 2}" y="{foot}" text-anchor="middle">dropped by bound of {cost.measure}</text>',
+        f'<text x="{WIDTH}" y="{foot}" text-anchor="end">{bounds[-1]:.2g}</text>',
+        f'<text x="0" y="-6">at most {most:,}</text>',
+        "</svg>",
+    ])  # fmt: skip
 
 
 # A histogram of scores as an inline SVG that takes its colours from the page.

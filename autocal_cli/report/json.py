@@ -1,36 +1,82 @@
-"""Results as plain data for `--json`. The shapes are a contract; `format_version` grows when one changes."""
+"""Results for `--json`: every record by one converter, field by field. `format_version` grows when a shape changes."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
 
 from autocal_cli.calibration.comparison import Difference, Schedule
-from autocal_cli.calibration.model import Calibration, Parameter, Preset, Presets, Step
-from autocal_cli.calibration.resolved import probe_entry
-from autocal_cli.check.catalogue import Rule, load_catalogue
-from autocal_cli.check.model import CheckedFile, CheckRun
+from autocal_cli.calibration.model import Calibration, Preset, Presets
+from autocal_cli.calibration.placement import scale_key
+from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
-from autocal_cli.dataset.model import (
-    DatasetFingerprint,
-    DatasetReport,
-    Duplicates,
-    Extreme,
-    Health,
-    Named,
-    NativeSharpness,
-    SizedImage,
-)
-from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.probing.model import ProbeFingerprint
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+
+def plain(value: Any) -> Value:
+    """Any record as plain data: dataclasses by their fields, tuples as lists, keys as text.
+
+    A place stands flat, as path, line and column. JSON has no `.inf` and no `.nan`, which a config may hold: they are
+    text here.
+    """
+    match value:
+        case Finding():
+            told = {name: plain(getattr(value, name)) for name in ("code", "severity", "message", "fix")}
+            return {**told, **_place(value.place)}
+        case AutocalError():
+            return {"message": value.message, "fix": value.fix, **_place(value.place)}
+        case float() if not math.isfinite(value):
+            return str(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case Path():
+            return str(value)
+        case Mapping():
+            return {_key(key): plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value):
+            return _fields(value)
+        case Sequence() | Iterable():
+            return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def _fields(record: Any) -> dict[str, Value]:
+    """By name; pictures are left out."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: plain(value) for name, value in values.items() if not isinstance(value, bytes)}
+
+
+def _place(place: Place | None) -> dict[str, Value]:
+    return _fields(place) if place else {"path": None, "line": None, "column": None}
+
+
+def _key(key: object) -> str:
+    return ".".join(key) if isinstance(key, tuple) else str(key)
+
+
+def dump(data: Mapping[str, Value]) -> str:
+    """A result as JSON text, with the version of its form."""
+    return json_text({"format_version": FORMAT_VERSION, **data})
+
+
+def json_text(data: Mapping[str, Value]) -> str:
+    """JSON text that any reader takes: no NaN, UTF-8 as it is, a final line break."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def calibration_json(
     calibration: Calibration,
     findings: Iterable[Finding],
+    probe: ProbeFingerprint | None = None,
     only: str | None = None,
     suggested: Mapping[str, float] | None = None,
 ) -> dict[str, Value]:
@@ -38,324 +84,89 @@ def calibration_json(
 
     `suggested` are the weights by loss that would give the shares asked for.
     """
-    network = calibration.network
-    return {
-        "format_version": FORMAT_VERSION,
-        "network": {
-            "type": network.type,
-            "variant": calibration.placement.variant,
-            "parameters": network.parameters,
-            "macs_per_pixel": network.macs_per_pixel,
-            "match": calibration.placement.match,
-            "builder": network.builder,
-            "asked_before": [{"builder": who.builder, "reason": who.reason} for who in network.passed],
-            "axis": list(calibration.placement.axis),
-            "position": calibration.placement.position,
-            "macs_span": list(calibration.placement.macs_span) if calibration.placement.macs_span else None,
-            "discriminator": _discriminator(network.discriminator),
-        },
-        "dataset": fingerprint_json(calibration.dataset) if calibration.dataset else None,
-        "probe": probe_entry(calibration.probe) if calibration.probe else None,
-        **({"suggested_weights": dict(suggested)} if suggested else {}),
-        "parameters": {
-            name: _parameter(parameter) for name, parameter in calibration.parameters.items() if only in (None, name)
-        },
-        "findings": [finding_json(finding) for finding in findings],
-    }
-
-
-def _discriminator(network: NetworkFingerprint | None) -> dict[str, Value] | None:
-    return {"type": network.type, "parameters": network.parameters} if network else None
-
-
-def finding_json(finding: Finding) -> dict[str, Value]:
-    place = finding.place
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "path": place.path if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "message": finding.message,
-        "fix": finding.fix,
-    }
-
-
-def dump(data: Mapping[str, Value]) -> str:
-    """JSON text that any reader takes: no NaN, UTF-8 as it is, a final line break."""
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
-    """A dataset's metrics, what was read of it, and what was not."""
-    return {
-        "images": {
-            "found": dataset.found,
-            "read": dataset.read,
-            "skipped": sum(dataset.skipped.values()),
-            "failed": len(dataset.failures),
-        },
-        "crops": {"count": dataset.crops.count, "side": dataset.crops.side} if dataset.crops else None,
-        "metrics": {
-            name: {
-                "score": summary.score,
-                "ci95": list(summary.ci95),
-                "p5": summary.p5,
-                "median": summary.median,
-                "p95": summary.p95,
-                "raw_mean": summary.raw_mean,
-            }
-            for name, summary in dataset.metrics.items()
-        },
-        "overall_complexity": dataset.overall_complexity,
-        "failures": [{"path": issue.path, "reason": issue.reason} for issue in dataset.failures],
-        "device": dataset.device,
-        "seconds": dataset.seconds,
-    }
-
-
-def _parameter(parameter: Parameter) -> dict[str, Value]:
-    return {"value": parameter.value, "trail": [step_json(step) for step in parameter.trail]}
-
-
-def step_json(step: Step) -> dict[str, Value]:
-    """One step of a trail."""
-    return {
-        "code": step.code,
-        "source": step.source,
-        "before": step.before,
-        "after": step.after,
-        "reason": step.reason,
-    }
-
-
-# A scanned dataset as plain data for `--json`.
+    told = _fields(calibration)
+    parameters = {name: one for name, one in calibration.parameters.items() if only in (None, name)}
+    more = {"probe": plain(probe), "suggested_weights": plain(suggested)} if probe else {}
+    return {**told, "parameters": plain(parameters), **more, "findings": plain(findings)}
 
 
 def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
-    return {
-        "format_version": FORMAT_VERSION,
-        **fingerprint_json(report.fingerprint),
-        "overall_ci95": list(report.fingerprint.overall_ci95),
-        "native_sharpness": _sharpness(report.sharpness),
-        "histograms": {name: list(counts) for name, counts in report.histograms.items()},
-        "health": _health(report.health),
-        "extremes": {
-            name: {
-                "lowest": [_extreme(one) for one in extremes.lowest],
-                "highest": [_extreme(one) for one in extremes.highest],
-            }
-            for name, extremes in report.extremes.items()
-        },
-        "findings": [finding_json(finding) for finding in findings],
+    beside = {name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "extremes")}
+    curation = _curation(report.curation)
+    return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
+
+
+def _curation(curation: Curation) -> dict[str, Value]:
+    """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
+    drop, look = (len(list(curation.named(verdict))) for verdict in ("drop", "look"))
+    verdicts = [
+        {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
+        for path in sorted(curation.reasons)
+    ]
+    counts: dict[str, Value] = {"images": curation.images, "keep": curation.images - drop - look}
+    return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": plain(verdicts)}
+
+
+def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
+    """A dataset's metrics, what was read of it, and what was not."""
+    images = {
+        "found": dataset.found,
+        "read": dataset.read,
+        "skipped": sum(dataset.skipped.values()),
+        "failed": len(dataset.failures),
     }
-
-
-def _sharpness(sharpness: NativeSharpness) -> dict[str, Value]:
-    return {
-        "crop": sharpness.crop,
-        "mean": sharpness.mean,
-        "ci95": list(sharpness.ci95),
-        "p5": sharpness.p5,
-        "median": sharpness.median,
-        "p95": sharpness.p95,
-        "histogram": list(sharpness.histogram),
-    }
-
-
-def _health(health: Health) -> dict[str, Value]:
-    return {
-        "images": health.images,
-        "sizes": {
-            "smallest": _sized(health.smallest),
-            "median": _sized(health.median),
-            "largest": _sized(health.largest),
-        },
-        "crop": health.crop,
-        "below_crop": _named(health.below_crop) if health.below_crop else None,
-        "grey": _named(health.grey),
-        "flat": _named(health.flat),
-        "blockiness": {
-            "known": health.blockiness_known,
-            "median": health.blockiness_median,
-            "blocky": _named(health.blocky),
-        },
-        "exact_duplicates": _duplicates(health.exact_duplicates),
-        "near_duplicates": _duplicates(health.near_duplicates) if health.near_duplicates else None,
-    }
-
-
-def _sized(image: SizedImage) -> Value:
-    return {"path": image.path, "width": image.width, "height": image.height}
-
-
-def _named(images: Named) -> Value:
-    return {"count": images.count, "paths": list(images.paths)}
-
-
-def _duplicates(found: Duplicates) -> Value:
-    return {"groups": found.groups, "surplus": found.surplus, "listed": [_named(group) for group in found.listed]}
-
-
-def _extreme(one: Extreme) -> Value:
-    return {"path": one.path, "raw": one.raw, "score": one.score}
-
-
-# Findings on configs as plain data. The shape is a contract; `format_version` grows when it changes.
+    told = {name: value for name, value in _fields(dataset).items() if name not in ("found", "read", "sightings")}
+    return {"images": plain(images), **told}
 
 
 def check_json(run: CheckRun) -> dict[str, Value]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "files": [_file(file) for file in run.files],
-        "passed_over": run.passed_over,
-        "exit_code": run.exit_code,
-    }
+    """Every file with its findings, each with why it matters."""
+    catalogue = load_catalogue()
 
+    def told(finding: Finding) -> Value:
+        rule = catalogue.get(finding.code)
+        found = plain(finding)
+        assert isinstance(found, dict)
+        return {**found, "why": " ".join(rule.rationale.split()) if rule else None}
 
-def rule_json(rule: Rule) -> dict[str, Value]:
-    return {
-        "code": rule.code,
-        "family": rule.family,
-        "severity": rule.severity,
-        "title": rule.title,
-        "rationale": " ".join(rule.rationale.split()),
-        "source": rule.source,
-        "bad": rule.bad,
-        "good": rule.good,
-        "when": rule.when,
-        "fixable": rule.fixable,
-    }
-
-
-def _file(file: CheckedFile) -> dict[str, Value]:
-    return {
-        "path": file.name,
-        "error": _error(file.error) if file.error else None,
-        "findings": [_finding(finding) for finding in file.findings],
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Value]:
-    rule = load_catalogue().get(finding.code)
-    return {**finding_json(finding), "why": " ".join(rule.rationale.split()) if rule else None}
-
-
-def _error(error: AutocalError) -> dict[str, Value]:
-    place = error.place
-    return {
-        "message": error.message,
-        "fix": error.fix,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
-
-
-# Two schedules side by side as plain data for `--json`.
+    files: list[Value] = [
+        {"path": file.name, "error": plain(file.error), "findings": [told(finding) for finding in file.findings]}
+        for file in run.files
+    ]
+    return {"files": files, "passed_over": run.passed_over, "exit_code": run.exit_code}
 
 
 def comparison_json(
     a: Schedule, b: Schedule, shown: Iterable[Difference], findings: Iterable[Finding]
 ) -> dict[str, Value]:
     """Which two are compared, and every value in `shown`, a parameter with the steps of its trails that differ."""
-    values = list(shown)
-    return {
-        "format_version": FORMAT_VERSION,
-        "a": _side(a),
-        "b": _side(b),
-        "differs": any(value.differs for value in values),
-        "values": [_value(value) for value in values],
-        "findings": [finding_json(finding) for finding in findings],
-    }
 
+    def side(schedule: Schedule) -> Value:
+        measured = schedule.calibration.dataset is not None
+        return {"path": schedule.path, "origin": schedule.origin, "images_measured": measured}
 
-def _side(side: Schedule) -> dict[str, Value]:
-    return {"path": side.path, "origin": side.origin, "images_measured": side.calibration.dataset is not None}
-
-
-def _value(difference: Difference) -> dict[str, Value]:
-    told: dict[str, Value] = {
-        "section": difference.section,
-        "name": difference.name,
-        "a": _plain(difference.a),
-        "b": _plain(difference.b),
-        "differs": difference.differs,
-    }
-    if difference.section != "parameters":
-        return told
-    steps: list[Value] = [
-        {"a": step_json(pair.a) if pair.a else None, "b": step_json(pair.b) if pair.b else None}
-        for pair in difference.steps
-    ]
-    return {**told, "steps": steps}
-
-
-def _plain(value: Value) -> Value:
-    """JSON has no `.inf` and no `.nan`, which a key that autocal does not know may hold: they become text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-# The tool's own numbers as plain data for `--json`.
+    values = [{**_fields(value), "differs": value.differs} for value in shown]
+    differs = any(value["differs"] for value in values)
+    return {"a": side(a), "b": side(b), "differs": differs, "values": plain(values), "findings": plain(findings)}
 
 
 def presets_json(presets: Presets, chosen: Iterable[Preset], parts: Iterable[str]) -> dict[str, Value]:
     """The chosen presets, and of the other numbers the `parts` that are asked for; every one with its source."""
+
+    def sourced(group: str, values: Mapping[str, float]) -> Value:
+        return {name: {"value": value, "source": presets.sources[f"{group}.{name}"]} for name, value in values.items()}
+
+    phases = [{**_fields(phase), "source": presets.sources[f"phases.{phase.name}"]} for phase in presets.phases]
+    budgets = {scale_key(scale): budget for scale, budget in presets.budgets.items()}
     told: dict[str, Value] = {
-        "presets": [_preset(preset, presets) for preset in chosen],
-        "fallback": {"variant": presets.fallback, "source": presets.sources["fallback"]},
-        "rules": [
-            {
-                "code": rule.code,
-                "signal": rule.signal,
-                "parameter": rule.parameter,
-                "form": rule.form,
-                "direction": rule.direction,
-                "numbers": dict(rule.numbers),
-                "reason": rule.reason,
-                "source": rule.source,
-            }
-            for rule in presets.rules
-        ],
-        "bounds": {
-            **{
-                name: {"min": bound.low, "max": bound.high, "share_of_run": bound.share_of_run}
-                for name, bound in presets.bounds.items()
-            },
-            "source": presets.bounds_source,
-        },
-        "phases": [
-            {
-                "name": phase.name,
-                "until": phase.until,
-                "rate": phase.rate,
-                "range": phase.range,
-                "source": presets.sources[f"phases.{phase.name}"],
-            }
-            for phase in presets.phases
-        ],
-        "ceilings": {
-            kind: {"value": value, "source": presets.sources[f"ceilings.{kind}"]}
-            for kind, value in presets.ceilings.items()
-        },
-        "stability": {
-            name: {"value": value, "source": presets.sources[f"stability.{name}"]}
-            for name, value in presets.stability.items()
-        },
+        "presets": plain(chosen),
+        "fallback": presets.fallback,
+        "sources": plain(presets.sources),
+        "rules": plain(presets.rules),
+        "bounds": {"bounds": plain(presets.bounds), "source": presets.bounds_source},
+        "phases": plain(phases),
+        "budgets": sourced("budgets", budgets),
+        "stability": sourced("stability", presets.stability),
     }
-    return {"format_version": FORMAT_VERSION, "version": presets.version, **{part: told[part] for part in parts}}
-
-
-def _preset(preset: Preset, presets: Presets) -> dict[str, Value]:
-    return {
-        "family": preset.family,
-        "variant": preset.variant,
-        "use": preset.use,
-        "parameters": {f"x{scale}": count for scale, count in preset.parameters.items()},
-        "macs_per_pixel": {f"x{scale}": macs for scale, macs in preset.macs_per_pixel.items()},
-        "values": {name: {"value": value, "source": presets.sources[name]} for name, value in preset.values.items()},
-    }
+    return {"version": presets.version, **{part: told[part] for part in parts}}

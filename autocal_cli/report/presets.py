@@ -1,4 +1,4 @@
-"""The tool's own numbers as a person reads them in a terminal: presets, rules, bounds, phases, ceilings, stability."""
+"""The tool's own numbers as a person reads them in a terminal: presets, rules, bounds, phases, budgets, stability."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.calibration.model import PARAMETERS, Bound, Number, Preset, Presets
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Bound, Number, Preset, Presets
+from autocal_cli.calibration.placement import scale_key
 from autocal_cli.calibration.rules import formula, target
-from autocal_cli.config.model import Value
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.report.calibration import number
 from autocal_cli.report.console import one_line
-from autocal_cli.report.json import FORMAT_VERSION, finding_json
 
 Row = Sequence[str]
 
@@ -41,7 +40,7 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
             bound_told(presets.bounds[name]),
             _moved_by(name, presets),
         )
-        for name in PARAMETERS
+        for name in PRESET_PARAMETERS
     ]
     table = _table(("parameter", "value", "source", "calibrated within", "rules"), rows, right=(1,))
     return Group(
@@ -70,15 +69,16 @@ def bounds_view(presets: Presets) -> RenderableType:
 
 def phases_view(presets: Presets) -> RenderableType:
     rows = [
-        (phase.name, f"{phase.until:g}", f"{phase.rate:g}", f"{phase.range:g}", presets.sources[f"phases.{phase.name}"])
+        (phase.name, f"{phase.until:g}", f"{phase.rate:g}", presets.sources[f"phases.{phase.name}"])
         for phase in presets.phases
     ]
-    return _titled("phases", _table(("phase", "until", "rate", "range", "source"), rows, right=(1, 2, 3)))
+    return _titled("phases", _table(("phase", "until", "rate", "source"), rows, right=(1, 2)))
 
 
-def ceilings_view(presets: Presets) -> RenderableType:
-    title = "ceilings on the share of the pull, by kind of loss (other kinds: none)"
-    return _titled(title, _sourced("kind", "ceilings", presets.ceilings.items(), presets))
+def budgets_view(presets: Presets) -> RenderableType:
+    title = "fidelity budget: dB of PSNR that the adversarial losses may cost, by scale"
+    budgets = ((scale_key(scale), budget) for scale, budget in presets.budgets.items())
+    return _titled(title, _sourced("scale", "budgets", budgets, presets))
 
 
 def stability_view(presets: Presets) -> RenderableType:
@@ -89,9 +89,19 @@ PART_VIEWS: Mapping[str, Callable[[Presets], RenderableType]] = {
     "rules": rules_view,
     "bounds": bounds_view,
     "phases": phases_view,
-    "ceilings": ceilings_view,
+    "budgets": budgets_view,
     "stability": stability_view,
 }
+
+
+def presets_page(
+    presets: Presets, one: Sequence[Preset] | None, parts: Iterable[str], table: bool
+) -> list[RenderableType]:
+    """The table of the presets, or `one` of them in full, and the `parts` asked for."""
+    views: list[RenderableType] = [preset_view(preset, presets) for preset in one or ()]
+    views += [presets_view(presets)] if table else []
+    views += [PART_VIEWS[part](presets) for part in parts]
+    return [part for view in views for part in (Text(), view)][1:]
 
 
 def bound_told(bound: Bound) -> str:
@@ -101,9 +111,11 @@ def bound_told(bound: Bound) -> str:
 
 
 def _values(members: Sequence[Preset]) -> Table:
-    header = ("preset", *(name.replace("_", "\n") for name in PARAMETERS), "use")
-    rows = [(preset.variant, *(number(preset.values[name]) for name in PARAMETERS), preset.use) for preset in members]
-    return _table(header, rows, right=range(1, len(PARAMETERS) + 1))
+    header = ("preset", *(name.replace("_", "\n") for name in PRESET_PARAMETERS), "use")
+    rows = [
+        (preset.variant, *(number(preset.values[name]) for name in PRESET_PARAMETERS), preset.use) for preset in members
+    ]
+    return _table(header, rows, right=range(1, len(PRESET_PARAMETERS) + 1))
 
 
 def _sizes(members: Sequence[Preset]) -> Table:
@@ -119,7 +131,7 @@ def _sizes(members: Sequence[Preset]) -> Table:
 
 
 def _columns(presets: Presets) -> Table:
-    return _table(("parameter", "source"), [(name, presets.sources[name]) for name in PARAMETERS])
+    return _table(("parameter", "source"), [(name, presets.sources[name]) for name in PRESET_PARAMETERS])
 
 
 def _moved_by(name: str, presets: Presets) -> str:
@@ -174,25 +186,6 @@ def networks_view(found: Sequence[NetworkFingerprint]) -> list[RenderableType]:
 def troubles_view(troubles: Iterable[str]) -> list[Text]:
     """What keeps a builder from building more, one line each."""
     return [Text(one_line(trouble), style="dim") for trouble in troubles]
-
-
-def networks_json(found: Iterable[NetworkFingerprint], scale: int) -> dict[str, Value]:
-    return {
-        "format_version": FORMAT_VERSION,
-        "scale": scale,
-        "networks": [
-            {
-                "type": network.type,
-                "builder": network.builder,
-                "family": network.family,
-                "variant": network.variant,
-                "parameters": network.parameters,
-                "macs_per_pixel": network.macs_per_pixel,
-                "findings": [finding_json(finding) for finding in network.findings],
-            }
-            for network in found
-        ],
-    }
 
 
 def _number(value: float | None) -> str:

@@ -1,82 +1,120 @@
-"""attach: the scheduler through forward hooks on the loss modules, for a trainer that nobody wants to edit.
+"""attach: the scheduler through hooks on the losses and the network, for a trainer that nobody wants to edit.
 
-A hook sees one loss at a time, before the others of the step are known. So the multipliers of a step follow from the
-steps before it, and a probe acts one step later than when the scheduler is called with all losses at once.
+A loss's call brings what the law listens to: one that compares images brings output and target, an adversarial one
+called for the discriminator brings its logits, and the network's call brings the input. What losses return stays as it
+is, logs included: the multiplier acts on the gradient of an adversarial loss, and on nothing while it is 1.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime.components import components, scaled
-from autocal_cli.runtime.losses import JUDGES_OF_OUTPUT, describe_loss, first_image, unwrapped
-from autocal_cli.runtime.probe import can_probe, gradient_norms
-from autocal_cli.runtime.scheduler import DynamicLossScheduler
+from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, reaches, untraced, unwrapped
+from autocal_cli.runtime.scheduler import DynamicLossScheduler, unwrapped_optimizer
+from autocal_cli.runtime.signals import maps, separation_of_calls
+
+MARK = "_autocal_attached"
+MOST_WAITING = 8  # logits of real images, of as many scales
+PASSES_WITHOUT_STEP = 200  # forward passes after which an optimiser that never stepped is the wrong one
 
 
 def attach(
     losses: Mapping[str, Any],
     block: Mapping[str, Any],
     total_iter: int | None = None,
-    optimizer: torch.optim.Optimizer | None = None,
+    network: nn.Module | None = None,
+    optimizer: Any = None,
     *,
     grad_scaler: Any = None,
-    weight_inside: bool | None = None,
-    engine: Literal["auto", "host", "device"] = "auto",
+    scale: int | None = None,
 ) -> Attachment:
-    """Scales what the losses return by the scheduler's multipliers, until `detach()`.
+    """Has the adversarial losses scaled and everything watched, until `detach()`.
 
     Args:
-        losses: the generator's loss modules by label. A plain function is exchanged in the mapping for one that is
-            scaled, so the mapping must be mutable then.
+        losses: the generator's losses by label. A plain function is exchanged in the mapping for one that is watched,
+            so the mapping must be mutable then.
         block: a `dynamic_loss_scheduling` block. One that says `enabled: false` attaches nothing.
         total_iter: length of the run in optimiser steps.
-        optimizer: the generator's; its steps are counted. Without it set `Attachment.iteration` at every step, or let
-            every further call of a loss count as a step.
-        grad_scaler: to have back-offs of the loss scale watched.
-        weight_inside: whether the losses multiply by their `loss_weight` themselves, as those of BasicSR and neosr do;
-            else the trainer multiplies what they return. None: those whose `forward` reads it do.
-        engine: see DynamicLossScheduler.
+        network: the generator; its calls bring the input, and its output tells the generator's losses from the
+            discriminator's where those do not say `is_disc`.
+        optimizer: the generator's. Its steps are counted, and skipped where a loss is not finite. Without it set
+            `Attachment.iteration` at every step, or let every further call of a loss count as a step.
+        grad_scaler, scale: see DynamicLossScheduler.
 
-    Calls for the discriminator (`is_disc=True`), without gradients, and of a loss within another one are left alone.
-    Raises AutocalError for a block or weight that is unusable, and for a function in a mapping that cannot change.
+    Raises AutocalError for a block or weight that is unusable, for losses that are attached already, for an adversarial
+    loss of which nothing would say for whom it is called, and for a function in a mapping that cannot change.
     """
-    described = {label: _described(label, loss, weight_inside) for label, loss in losses.items()}
-    scheduler = DynamicLossScheduler.from_config(block, described, total_iter, engine=engine)
-    scheduler.grad_scaler = grad_scaler
-    return Attachment(losses, scheduler, optimizer)
+    scheduler = DynamicLossScheduler.from_config(
+        block, losses, total_iter, optimizer=optimizer, grad_scaler=grad_scaler, scale=scale
+    )
+    return Attachment(losses, scheduler, network, optimizer)
+
+
+class Hook:
+    """A hook that copies and pickles of its module leave behind: those are watched by nobody."""
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self.function = function
+
+    @untraced
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args) if self.function is not None else None
+
+    def __reduce__(self) -> tuple[type[Hook], tuple[()]]:
+        return Hook, ()
+
+
+class ScaledGradient(torch.autograd.Function):
+    """The identity, whose gradient is multiplied by a number."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, multiplier: float) -> Tensor:
+        ctx.multiplier = multiplier
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.multiplier, None
 
 
 class Attachment:
     """A scheduler that is attached to losses. `scheduler` has the multipliers, statistics and events."""
 
     def __init__(
-        self,
-        losses: Mapping[str, Any],
-        scheduler: DynamicLossScheduler,
-        optimizer: torch.optim.Optimizer | None = None,
+        self, losses: Mapping[str, Any], scheduler: DynamicLossScheduler, network: nn.Module | None, optimizer: Any
     ) -> None:
         self.scheduler = scheduler
         self._iteration = 1
+        self._told = False  # whether the iteration is set from outside
         self._counts_calls = optimizer is None
-        self._begun: int | None = None  # the step that the scheduler is in
-        self._round: dict[str, Tensor] = {}  # values of this forward pass, without their graphs
-        self._probing = False
-        self._norms: dict[str, Tensor] = {}  # gradient norms of this step
-        self._output: Tensor | None = None
-        self._waiting: dict[str, Tensor] = {}  # losses of this step that came before the output was known
-        self._within = 0  # attached losses in whose forward we are, so that a loss within a loss is scaled once
+        self._optimizer_steps = 0
+        self._passes = 0
+        self._called: set[str] = set()  # losses of this pass
+        self._depth = 0  # attached losses in whose forward we are: a loss within a loss is part of it
+        self._input: Tensor | None = None
+        self._goals: set[Any] = set()  # graph nodes of the network's outputs in this pass
+        self._images_of: str | None = None  # the loss that brought this pass's images
+        self._pairs = LogitPairs()
         self._undo: list[Callable[[], None]] = []
-        if scheduler.settings.enabled:
-            self._hook_all(losses)
+        if not scheduler.settings.enabled:
+            return
+        self._check(losses, network)
+        for label, loss in list(losses.items()):
+            if isinstance(loss, nn.Module):
+                self._hook(label, loss)
+            elif callable(loss):
+                self._exchange(label, loss, losses)
+        if network is not None:
+            hook = network.register_forward_hook(Hook(self._network_called), with_kwargs=True)
+            self._undo.append(hook.remove)
         if optimizer is not None:
-            self._undo.append(optimizer.register_step_post_hook(self._optimizer_stepped).remove)
+            self._undo.append(unwrapped_optimizer(optimizer).register_step_post_hook(self._stepped).remove)
 
     @property
     def iteration(self) -> int:
@@ -85,158 +123,211 @@ class Attachment:
 
     @iteration.setter
     def iteration(self, number: int) -> None:
-        self._iteration = number
-        self._counts_calls = False
+        self._iteration, self._told, self._counts_calls = number, True, False
 
     def detach(self) -> None:
         """Takes the hooks away and puts functions back: the losses are as they were. Detaching twice does nothing."""
         while self._undo:
             self._undo.pop()()
+        self.scheduler.unfollow()
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, taken between two steps."""
-        self._end_round()
-        return {
-            "scheduler": self.scheduler.state_dict(),
-            "iteration": self._iteration,
-            "begun": self._begun,
-            "probing": self._probing,
-            "norms": dict(self._norms),
-        }
+        return {"scheduler": self.scheduler.state_dict(), "iteration": self._iteration}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up a saved state. Raises ValueError for a state of another version."""
+        """Takes up a saved state. Raises AutocalError for one that is damaged or of another version."""
+        if not isinstance(state, Mapping) or "scheduler" not in state or "iteration" not in state:
+            raise AutocalError("The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew.")
         self.scheduler.load_state_dict(state["scheduler"])
-        self._iteration, self._begun, self._probing = state["iteration"], state["begun"], state["probing"]
-        self._norms = dict(state["norms"])
-        self._round, self._waiting, self._output = {}, {}, None
+        self._iteration = int(state["iteration"])
 
-    # -- hooks ----------------------------------------------------------------------------------------------------
+    # -- attaching ----------------------------------------------------------------------------------------------------
 
-    def _hook_all(self, losses: Mapping[str, Any]) -> None:
-        modules = {loss: label for label, loss in reversed(list(losses.items())) if isinstance(loss, nn.Module)}
-        for loss, label in modules.items():  # under two labels: scaled once, by the first
-            if any(inner in modules for inner in loss.modules() if inner is not loss):
-                self._mark(loss)
-            self._hook(label, loss)
-        for label, loss in list(losses.items()):
-            if callable(loss) and not isinstance(loss, nn.Module):
-                self._exchange(label, loss, losses)
-
-    def _mark(self, outer: nn.Module) -> None:
-        """Counts in and out of a loss that has another attached one within it."""
-
-        def enter(*_: Any) -> None:
-            self._within += 1
-
-        def leave(*_: Any) -> None:
-            self._within -= 1
-
-        self._undo.append(outer.register_forward_pre_hook(enter).remove)
-        self._undo.append(outer.register_forward_hook(leave, always_call=True).remove)
+    def _check(self, losses: Mapping[str, Any], network: nn.Module | None) -> None:
+        for label, loss in losses.items():
+            if getattr(loss, MARK, False):
+                message = f"The loss {label} is attached to a scheduler already, and would be scaled twice."
+                raise AutocalError(message, fix="detach() the first one.")
+            if not callable(loss):
+                raise AutocalError(f"The loss {label} should be a module or a function. Found {type(loss).__name__}.")
+            if self.scheduler.losses[label].adversarial and network is None and "is_disc" not in _parameters(loss):
+                message = f"The loss {label} has no parameter `is_disc`, so nothing says for whom it is called."
+                raise AutocalError(message, fix="Give `network=`, the network that is trained.")
 
     def _hook(self, label: str, loss: nn.Module) -> None:
-        is_disc = _asks_for_discriminator(unwrapped(loss).forward)
+        call = Call(label, loss)
 
-        def scale(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-            return output if self._within or is_disc(args, kwargs) else self._scaled(label, args, output)
+        def enter(*_: Any) -> None:
+            self._depth += 1
 
-        self._undo.append(loss.register_forward_hook(scale, with_kwargs=True).remove)
+        def leave(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> Any:
+            self._depth -= 1
+            return None if self._depth or value is None else self._returned(call, args, kwargs, value)
+
+        self._undo += [
+            loss.register_forward_pre_hook(Hook(enter)).remove,
+            loss.register_forward_hook(Hook(leave), with_kwargs=True, always_call=True).remove,
+            lambda: loss.__dict__.pop(MARK, None),
+        ]
+        loss.__dict__[MARK] = True
 
     def _exchange(self, label: str, loss: Callable[..., Any], losses: Mapping[str, Any]) -> None:
         if not isinstance(losses, MutableMapping):
             message = f"The loss {label} is a function, and a function has no hooks."
             raise AutocalError(message, fix="Give the losses as a dict, or make it an nn.Module.")
-        is_disc = _asks_for_discriminator(loss)
+        call = Call(label, loss)
 
-        def scaled_loss(*args: Any, **kwargs: Any) -> Any:
-            self._within += 1
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self._depth += 1
             try:
-                output = loss(*args, **kwargs)
+                value = loss(*args, **kwargs)
             finally:
-                self._within -= 1
-            return output if self._within or is_disc(args, kwargs) else self._scaled(label, args, output)
+                self._depth -= 1
+            return value if self._depth else self._returned(call, args, kwargs, value)
 
         for name, value in vars(loss).items() if hasattr(loss, "__dict__") else ():
-            setattr(scaled_loss, name, value)  # trainers read `loss_weight` from it
-        losses[label] = scaled_loss
+            setattr(watched, name, value)  # trainers read `loss_weight` from it
+        setattr(watched, MARK, True)
+        losses[label] = watched
         self._undo.append(lambda: losses.__setitem__(label, loss))
 
-    # -- one loss of one step -------------------------------------------------------------------------------------
+    # -- what the hooks see -------------------------------------------------------------------------------------------
 
-    def _scaled(self, label: str, args: tuple[Any, ...], value: Any) -> Any:
-        """What the trainer gets for a loss. Nothing is done where there is no gradient, as in validation."""
-        named = dict(components(label, value))
-        if not torch.is_grad_enabled() or not any(part.requires_grad for part in named.values()):
+    def _network_called(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if not torch.is_grad_enabled():
+            return
+        self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
+        tensors = [x for x in _tensors(output) if x.grad_fn is not None]
+        self._goals = {x.grad_fn for x in tensors}
+        for x in tensors:
+            self.scheduler.on_device(x)
+            self.scheduler.know_output(x)
+
+    def _returned(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> Any:
+        """What the trainer gets for a loss."""
+        if not torch.is_grad_enabled():
             return value
-        if self._round.keys() & named.keys():
-            self._end_round()
-            self._iteration += int(self._counts_calls)
-        if self._begun != self._iteration:
-            self._begin(named)
-        self.scheduler.meet(named)
-        if self._probing:
-            self._probe(label, args, named)
-        self._round.update((name, part.detach()) for name, part in named.items())
-        return scaled(label, value, {name: self.scheduler.multiplier(name) for name in named})
+        again = torch._C._current_graph_task_id() != -1  # a checkpoint that is run again, within a backward pass
+        adversarial = call.label in self.scheduler.adversarial
+        given = call.arguments(args, kwargs)
+        tensors = [part for _, part in parts(call.label, value)]
+        if adversarial and not self._for_generator(call, given, tensors):
+            found = None if again else self._pairs.take(given)
+            if found is not None:
+                self.scheduler.observe_separation(found)
+            return value
+        if not again and tensors:
+            self._observe(call.label, given, tensors)
+        multiplier = self.scheduler.multiplier(call.label)
+        if multiplier == 1.0 or self.scheduler.settings.mode == "observe":
+            return value
 
-    def _begin(self, named: Mapping[str, Tensor]) -> None:
-        """Begins a step: what was seen in the one before makes its multipliers."""
-        self._end_round()
-        self.scheduler.meet(named)
-        probing = self.scheduler.probes_next()
-        self.scheduler.begin(self._iteration, self._probing, self._norms or None)
-        self._begun, self._probing, self._norms = self._iteration, probing, {}
+        def scaled(part: Tensor) -> Any:
+            return ScaledGradient.apply(part, multiplier) if part.requires_grad else part  # type: ignore[no-untyped-call]
 
-    def _end_round(self) -> None:
-        """A forward pass is over: its graph, of which the output and what waits are part, is spent."""
-        if self._round:
-            self.scheduler.add(self._round)
-        if self._waiting:
-            self.scheduler.say_unprobed()
-        self._round, self._waiting, self._output = {}, {}, None
+        return mapped(scaled, value)
 
-    def _probe(self, label: str, args: tuple[Any, ...], named: Mapping[str, Tensor]) -> None:
-        """Measures gradients in the first forward pass of a step, as soon as the network's output is known."""
-        self._waiting |= {name: part for name, part in named.items() if name not in self._norms}
-        if self._output is None:
-            self._output = self._network_output(label, args)
-        values = list(self._waiting.values())
-        if self._output is not None and can_probe(values, self._output):
-            self._norms |= zip(self._waiting, gradient_norms(values, self._output), strict=True)
-            self._waiting = {}
+    def _for_generator(self, call: Call, given: Mapping[str, Any], tensors: list[Tensor]) -> bool:
+        """Whether an adversarial loss is called for the generator: by `is_disc`, else by where its graph leads."""
+        if "is_disc" in given:
+            return not given["is_disc"]
+        return any(reaches(part, self._goals) for part in tensors) if self._goals else "is_disc" in call.names
 
-    def _network_output(self, label: str, args: tuple[Any, ...]) -> Tensor | None:
-        return first_image(args) if self.scheduler.kind_of(label) in JUDGES_OF_OUTPUT else None
+    def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
+        again = label in self._called and self._counts_calls
+        if again:
+            self._iteration += 1
+        if label in self._called:
+            self._passes += 1
+            self._called, self._images_of = set(), None
+            if self._passes > PASSES_WITHOUT_STEP and not (self._counts_calls or self._told or self._optimizer_steps):
+                message = f"The optimizer has not stepped in {self._passes} forward passes: it is not the generator's."
+                raise AutocalError(message, fix="Give the optimizer of the network that these losses train.")
+        self._called.add(label)
+        scheduler = self.scheduler
+        scheduler.on_device(tensors[0])
+        scheduler.begin(self._iteration)
+        scheduler.observe_loss(label, tensors)
+        loss = scheduler.losses[label]
+        if self._images_of is None and loss.kind in COMPARE_IMAGES and loss.weight > 0.0:
+            images = output_and_target(given)
+            if images is not None:
+                self._images_of = label
+                if not self._goals and images[0].grad_fn is not None:
+                    self.scheduler.know_output(images[0])
+                scheduler.observe_images(*images, self._input)
 
-    def _optimizer_stepped(self, *_: Any) -> None:
-        self._iteration += 1
+    def _stepped(self, *_: Any) -> None:
+        self._optimizer_steps += 1
+        self._called, self._images_of = set(), None
+        if not self._told:
+            self._iteration += 1
 
 
-def _described(label: str, loss: Any, weight_inside: bool | None) -> dict[str, Any]:
-    """Type and weight of a loss; a weight that the loss applies itself is part of its value, and so 1 here."""
+class LogitPairs:
+    """Pairs the logits of real and of generated images, which an adversarial loss meets in calls of their own."""
+
+    def __init__(self) -> None:
+        self._real: list[Any] = []  # waiting
+
+    def take(self, given: Mapping[str, Any]) -> Tensor | None:
+        """Takes the arguments of a call for the discriminator; the separation once a pair is complete, 0-dim."""
+        logits = next((x for x in given.values() if maps(x)), None)
+        real = given.get("target_is_real", next((x for x in given.values() if isinstance(x, bool)), None))
+        if logits is None or not isinstance(real, bool):
+            return None
+        if real:
+            self._real = [*self._real, _detached(logits)][-MOST_WAITING:]
+            return None
+        for at, waiting in enumerate(self._real):
+            found = separation_of_calls(waiting, logits)
+            if found is not None:
+                del self._real[at]
+                return found
+        return None
+
+
+def _detached(logits: Any) -> Any:
+    return logits.detach() if isinstance(logits, Tensor) else maps(logits)
+
+
+class Call:
+    """How a loss is called: its label and the names of its arguments."""
+
+    def __init__(self, label: str, loss: Any) -> None:
+        self.label, self.names = label, _parameters(loss)
+
+    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by name, in order; without names by number."""
+        names = [*self.names, *(str(number) for number in range(len(self.names), len(args)))]
+        return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _parameters(loss: Any) -> list[str]:
     inner = unwrapped(loss)
-    if weight_inside is None:
-        weight_inside = "loss_weight" in _names_read(getattr(inner, "forward", inner))
-    name = getattr(inner, "__name__", None) or type(inner).__name__
-    return {"type": name, "loss_weight": 1.0 if weight_inside else describe_loss(label, loss).weight}
-
-
-def _names_read(function: Any) -> tuple[str, ...]:
-    """The attributes that a Python function reads, without running it."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return code.co_names if code else ()
-
-
-def _asks_for_discriminator(forward: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], bool]:
-    """Tells from the arguments of a call whether it is for the discriminator: the parameter `is_disc`."""
     try:
-        parameters = list(inspect.signature(forward).parameters)
+        signature = inspect.signature(inner.forward if isinstance(inner, nn.Module) else inner)
     except (TypeError, ValueError):
-        parameters = []
-    place = parameters.index("is_disc") if "is_disc" in parameters else None
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
+    return [*named, *(name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY)]
 
-    def asks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        return bool(kwargs.get("is_disc", args[place] if place is not None and len(args) > place else False))
 
-    return asks
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        return [x for part in value.values() for x in _tensors(part)]
+    return [x for part in value for x in _tensors(part)] if isinstance(value, tuple | list) else []
+
+
+def output_and_target(given: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
+    """The image through which a gradient flows, and the first other one of its shape."""
+    images = [x for x in given.values() if isinstance(x, Tensor) and x.dim() == 4]
+    output = next((x for x in images if x.requires_grad), None)
+    if output is None:
+        return None
+    target = next((x for x in images if x is not output and x.shape == output.shape), None)
+    return None if target is None else (output, target)

@@ -1,55 +1,57 @@
-"""What the scheduler needs to know of each loss: its label, its kind and its configured weight."""
+"""What the scheduler needs to know of each loss, and how the values that losses return are taken apart."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from autocal_cli.config.losses import UNKNOWN, loss_kind
 from autocal_cli.errors import AutocalError
 
-# Exponents a_i of the value drift r_i = a_i (b_i - s_i): how the gradient of a loss falls with its value.
-# L1-like: its gradient does not fall. MSE-like: gradient ~ sqrt(value). Source: measured when the project was designed
-# (over 900 steps L1 fell to 0.36 of its value, its gradient to 1.00; MSE to 0.16 and 0.39).
-_MSE_LIKE = frozenset({"mse", "l2", "psnr"})
-MSE_EXPONENT = 0.5
 ADVERSARIAL = "adversarial"
-# Kinds of loss whose first argument is the network's output.
-JUDGES_OF_OUTPUT = frozenset({"pixel", "structure", "frequency", "colour", "perceptual"})
+# Kinds whose loss is called with the network's output and the target.
+COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")
+SQUARED = frozenset({"mse", "l2"})  # whose value is a square of the pixels' distance
+SEPARATOR = "/"
+
+Function = TypeVar("Function")
+
+
+def untraced(function: Function) -> Function:
+    """A function that torch.compile leaves alone, as it is."""
+    return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
 class LossDescription:
-    """One loss. `weight` is its configured weight, of either sign; `exponent` drives the drift where nothing probes.
-
-    Adversarial losses never drift: their gradient rightly grows while the discriminator learns.
-    """
+    """One loss: its kind (config/losses.py) and its configured weight, of either sign."""
 
     label: str
     kind: str
     weight: float
-    exponent: float = 0.0
+    squared: bool = False
 
     @property
-    def drifts(self) -> bool:
-        return self.kind != ADVERSARIAL
+    def adversarial(self) -> bool:
+        return self.kind == ADVERSARIAL
 
 
-def describe_losses(losses: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, LossDescription]:
+def describe_losses(losses: Mapping[str, Any]) -> dict[str, LossDescription]:
     """Descriptions by label.
 
-    A loss may be given as a module (its class name and `loss_weight` are read; wrappers with a `loss_module`, and those
-    of torch.compile and DDP, are looked through), as a mapping with `type` and `loss_weight`, or as a bare weight.
-    `kinds` overrides the kind by label. Raises AutocalError for a weight that is no number.
+    A loss is a module (its class name and `loss_weight` are read; wrappers with a `loss_module`, and those of
+    torch.compile and DDP, are looked through), a mapping with `type` and `loss_weight`, or a bare weight, whose label
+    has to say the kind. Raises AutocalError for a weight that is no number.
     """
-    return {label: describe_loss(label, loss, kinds.get(label)) for label, loss in losses.items()}
+    return {label: describe_loss(label, loss) for label, loss in losses.items()}
 
 
-def describe_loss(label: str, loss: Any = None, kind: str | None = None) -> LossDescription:
+def describe_loss(label: str, loss: Any = None) -> LossDescription:
     """One description; without a loss the label has to say the kind (`l_g_gan`)."""
     if isinstance(loss, Mapping):
         type_name, weight = str(loss.get("type", label)), loss.get("loss_weight", 1.0)
@@ -57,14 +59,14 @@ def describe_loss(label: str, loss: Any = None, kind: str | None = None) -> Loss
         type_name, weight = label.removeprefix("l_g_"), 1.0 if loss is None else loss
     else:
         inner = unwrapped(loss)
-        type_name, weight = type(inner).__name__, getattr(loss, "loss_weight", getattr(inner, "loss_weight", 1.0))
+        type_name = getattr(inner, "__name__", None) or type(inner).__name__
+        weight = getattr(loss, "loss_weight", getattr(inner, "loss_weight", 1.0))
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
         raise AutocalError(f"The weight of the loss {label} should be a number. Found {weight!r}.")
-    found = kind or loss_kind(type_name)
-    if found == UNKNOWN:
-        found = kind or loss_kind(label.removeprefix("l_g_"))
-    name = type_name.lower().removesuffix("loss")
-    return LossDescription(label, found, float(weight), MSE_EXPONENT if name in _MSE_LIKE else 0.0)
+    kind = loss_kind(type_name)
+    if kind == UNKNOWN:
+        kind = loss_kind(label.removeprefix("l_g_"))
+    return LossDescription(label, kind, float(weight), type_name.lower().removesuffix("loss") in SQUARED)
 
 
 def unwrapped(loss: Any) -> Any:
@@ -77,6 +79,48 @@ def unwrapped(loss: Any) -> Any:
     return loss
 
 
-def first_image(args: Sequence[Any]) -> Tensor | None:
-    """The network's output among the arguments of a loss that judges it: the first, if a gradient flows through it."""
-    return args[0] if args and isinstance(args[0], Tensor) and args[0].requires_grad else None
+def parts(label: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of one loss with their names: `label`, or `label/key` for a part of a mapping, tuple or list.
+
+    None and bare numbers are no parts. Raises TypeError for a tensor of several elements and for anything else.
+    """
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(value.shape)}.")
+        yield label, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from parts(f"{label}{SEPARATOR}{key}", part)
+    elif isinstance(value, tuple | list):
+        for index, part in enumerate(value):
+            yield from parts(f"{label}{SEPARATOR}{index}", part)
+    elif value is not None and not isinstance(value, int | float):
+        raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(value).__name__}.")
+
+
+def mapped(function: Any, value: Any) -> Any:
+    """A loss of the same shape with `function` applied to each of its tensors."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, Mapping):
+        items = {key: mapped(function, part) for key, part in value.items()}
+        return items if type(value) is dict else type(value)(items)  # type: ignore[call-arg]
+    if isinstance(value, tuple | list):
+        row = [mapped(function, part) for part in value]
+        return type(value)(*row) if hasattr(value, "_fields") else type(value)(row)
+    return value
+
+
+def reaches(loss: Tensor, goals: set[Any], limit: int = 20_000) -> bool:
+    """Whether the graph of `loss` leads to one of the graph nodes `goals`. Walks it, and runs nothing."""
+    waiting: list[Any] = [loss.grad_fn]
+    seen: set[Any] = set()
+    while waiting and len(seen) < limit:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node in goals:
+            return True
+        seen.add(node)
+        waiting += [inner for inner, _ in node.next_functions]
+    return bool(waiting)  # too large a graph to say: taken to lead there

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from torch import nn
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.attach import Attachment, attach
+from autocal_cli.runtime.scheduler import logged
 
 # The fix where a trainer has another shape.
 UNSCHEDULED = "`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler."
@@ -109,24 +111,27 @@ def misfit(shape: TrainerShape, model: Any) -> str | None:
 
 
 class ScheduledModel:
-    """What stands around a trainer's model: each method is called in place of the model's own, with that one first."""
+    """What stands around a trainer's model: each method is called in place of the model's own, with that one within."""
 
     def __init__(self, model: Any, shape: TrainerShape, block: Mapping[str, Any], total_iter: int | None) -> None:
         self.model = model
         self.log = logging.getLogger(shape.package)
-        self.told = 0  # events
+        scale = _option(model.opt, "scale")
         self.attachment: Attachment = attach(
             shape.losses(model),
             block,
             total_iter,
+            network=getattr(model, "net_g", None),
+            optimizer=getattr(model, "optimizer_g", None),
             grad_scaler=getattr(model, "scaler_g", None),
-            weight_inside=False if _multiplies_by_weights(model) else None,
+            scale=scale if isinstance(scale, int) else None,
         )
         for name in METHODS:
             setattr(model, name, partial(getattr(self, name), getattr(model, name)))
-        logging.getLogger("autocal").addHandler(_Forwarding(self.log))
+        if not any(isinstance(handler, _Forwarding) for handler in logging.getLogger("autocal").handlers):
+            logging.getLogger("autocal").addHandler(_Forwarding(self.log))
         described = self.attachment.scheduler.describe_losses()
-        self.log.info("autocal: scheduling %s.", ", ".join(f"{loss.label} ({loss.kind})" for loss in described))
+        self.log.info("autocal: watching %s.", ", ".join(f"{loss.label} ({loss.kind})" for loss in described))
 
     def optimize_parameters(self, inner: Callable[..., Any], current_iter: int, *rest: Any, **named: Any) -> Any:
         """traiNNer-redux raises `current_iter` with the last of several accumulated passes: the others belong to it."""
@@ -135,15 +140,15 @@ class ScheduledModel:
         return inner(current_iter, *rest, **named)
 
     def save_training_state(self, inner: Callable[..., Any], epoch: int, current_iter: int, *rest: Any) -> Any:
-        """Every rank saves its own, since the values of the last step are not averaged yet."""
-        result = inner(epoch, current_iter, *rest)
+        """Ours first: once the trainer's own state is there, the checkpoint is complete. Every rank saves its own."""
         folder = _option(self.model.opt, "path", "training_states")
         if folder and current_iter >= 0:
             path = Path(folder) / f"{current_iter}{_suffix()}"
+            path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(path.name + ".part")
             torch.save(self.attachment.state_dict(), unfinished)
-            Path(unfinished).replace(path)
-        return result
+            unfinished.replace(path)
+        return inner(epoch, current_iter, *rest)
 
     def resume_training(self, inner: Callable[..., Any], resume_state: Mapping[str, Any], *rest: Any) -> Any:
         result = inner(resume_state, *rest)
@@ -154,24 +159,19 @@ class ScheduledModel:
         )
         if found is None:
             self.log.warning("autocal: %s has no scheduler state beside it: the scheduler starts anew.", state)
-        else:
+            return result
+        try:
             self.attachment.load_state_dict(torch.load(found, map_location="cpu", weights_only=True))
-            self.log.info("autocal: the scheduler goes on from %s.", found)
+        except (AutocalError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
+            self.log.warning("autocal: %s cannot be read (%s): the scheduler starts anew.", found, reason)
+            return result
+        self.log.info("autocal: the scheduler goes on from %s.", found)
         return result
 
     def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
-        """The trainer's log with multipliers, shares and the number of events; new events are told in its words too."""
-        stats = self.attachment.scheduler.get_monitoring_stats()
-        if stats["events"] > self.told:
-            for event in self.attachment.scheduler.events()[self.told - stats["events"] :]:
-                self.log.warning("autocal: %s.", event)
-            self.told = stats["events"]
-        numbers = {
-            f"{group}/{name}": value
-            for group, key in (("loss_multipliers", "multipliers"), ("loss_shares", "shares"))
-            for name, value in stats[key].items()
-        }
-        return {**inner(*args), **numbers, "loss_events/all": float(stats["events"])}
+        """The trainer's log, whose values stay what they were, with multiplier, cost and separation."""
+        return {**inner(*args), **logged(self.attachment.scheduler)}
 
 
 class _Forwarding(logging.Handler):
@@ -183,12 +183,6 @@ class _Forwarding(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._to.handle(record)
-
-
-def _multiplies_by_weights(model: Any) -> bool:
-    """Whether the trainer's step reads `loss_weight`, as traiNNer-redux does since 2025; else the losses do it."""
-    code = getattr(type(model).optimize_parameters, "__code__", None)
-    return code is not None and "loss_weight" in code.co_names
 
 
 def _option(options: Any, *keys: str) -> Any:

@@ -1,48 +1,81 @@
-"""`autocal calibrate` as one function: a config's path in, the resolved bytes and what led to them out."""
+"""`autocal calibrate` as one function: a config's path in, the resolved files and what led to them out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from autocal_cli.calibration.block import RECORD_KEY, read_overrides, wholly_manual
+from autocal_cli.calibration.block import NATIVE_VALUES, block_schema, check_value, read_overrides, wholly_manual
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import Calibration, Presets
+from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import record_of, resolved_values
-from autocal_cli.check.block import rejected, unsupported_values
+from autocal_cli.check.block import about_block, unsupported_values
+from autocal_cli.check.losses import nothing_to_move
 from autocal_cli.check.model import Checked
-from autocal_cli.config.files import ConfigFile, open_config, plan_patch, verify_patch
+from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
-from autocal_cli.config.trainers import FORK, FORK_MARKS, REDUX, TrainerLayout, recognise_trainer
-from autocal_cli.config.yaml.document import ConfigDocument, lookup
-from autocal_cli.config.yaml.edit import splice
-from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.config.yaml.document import ConfigDocument
+from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
-from autocal_cli.workflow.config_file import Holder, read_sidecar, without_marker, write_native_block
+from autocal_cli.workflow.config_file import BlockFile, Form, block_to_write, sidecar_of, write_block
 from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.probe import ProbeOptions, measure_losses
+
+Findings = tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file to be written: its bytes, and the file whose bytes `before` it was made from."""
+
+    path: Path
+    data: bytes
+    source: Path
+    before: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRun:
-    """What `calibrate` did.
+    """What `calibrate` did. `target` is the file that holds the block, `after` its bytes with the block resolved."""
 
-    `before` and `after` are the bytes of the file that `holder` names: the config, or its sidecar. They are equal when
-    there was nothing to change; `before` is empty where there is no sidecar yet.
-    """
-
-    path: Path
-    holder: Path
-    before: bytes
+    target: BlockFile
     after: bytes
     calibration: Calibration
-    findings: tuple[Finding, ...]
+    findings: Findings
+    probe: ProbeFingerprint | None = None
+
+    @property
+    def before(self) -> bytes:
+        """The bytes of the file that holds the block; empty where there is none yet."""
+        return self.target.file.raw if self.target.exists else b""
+
+    @property
+    def known(self) -> bool:
+        """Whether anything at all is known of the network or of the images."""
+        scores_by_hand = any(path[-1] in self.calibration.dataset_info for path in self.calibration.manual)
+        network = self.calibration.network
+        return network.parameters is not None or self.calibration.dataset is not None or scores_by_hand
+
+    def outputs(self, out: Path | None) -> tuple[Output, ...]:
+        """The files to write for `-o out`, or (None) in place. With a sidecar the config itself stays as it is."""
+        config, file = self.target.config, self.target.file
+        if self.target.form != "sidecar":
+            return (Output(out or config.path, self.after, config.path, config.raw),)
+        beside = Output(sidecar_of(out) if out else file.path, self.after, file.path, self.before)
+        copy = Output(out, config.raw, config.path, config.raw) if out else None
+        return (copy, beside) if copy else (beside,)
+
+    def start(self, outputs: Sequence[Output]) -> str:
+        """The command that starts the training with what was written."""
+        copied = self.target.form != "sidecar" or len(outputs) > 1
+        config = outputs[0].path if outputs and copied else self.target.config.path
+        trainer = "python train.py" if self.target.form == "native" else "autocal run train.py"
+        return f"{trainer} -opt {config}"
 
 
 def calibrate_file(
@@ -50,71 +83,82 @@ def calibrate_file(
     settings: Mapping[KeyPath, Value],
     options: DatasetOptions,
     trainer_kind: str | None = None,
-    target: Target = "runtime",
-    sidecar: bool = False,
+    form: Form | None = None,
     sources: NetworkSources | None = None,
     probing: ProbeOptions | None = None,
 ) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
-    `trainer_kind` names the trainer where the file's own shape does not tell it; a trainer's own scheduler (`target`
-    native) does so too. All else is as for `calibrate_config`. Raises AutocalError.
+    `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
+    own shape does not tell it; `form` says how the block is written (None: as its reader accepts it). `sources` is
+    where the network may come from besides autocal, `probing` what to measure of the losses. Nothing is written. Raises
+    AutocalError.
     """
-    file = _for_target(open_config(path, trainer_kind=trainer_kind), trainer_kind, target)
-    return calibrate_config(file, settings, options, target, sidecar, sources, probing)
-
-
-def calibrate_config(
-    file: ConfigFile,
-    settings: Mapping[KeyPath, Value],
-    options: DatasetOptions,
-    target: Target = "runtime",
-    sidecar: bool = False,
-    sources: NetworkSources | None = None,
-    probing: ProbeOptions | None = None,
-) -> CalibrationRun:
-    """Measures an opened config's network and its images, and resolves its scheduling block.
-
-    `settings` are values by key path that count as written by hand. `target` says whose scheduler the block is for;
-    with `sidecar` the block stands in the sidecar, and the config stays as it is. `sources` is where the network may
-    come from besides autocal, `probing` what to measure of the losses. Nothing is written. Raises AutocalError.
-    """
-    path, layout = file.path, file.layout
-    config = file.training
-    holder = read_sidecar(file) if sidecar else Holder(file)
-    config = replace(config, block=holder.block)
+    opened = open_config(path, trainer_kind=trainer_kind)
+    target = block_to_write(opened, form)
+    _refuse_settings(target, settings)
+    config = replace(opened.training, block=target.block)
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
         network = measure_network(config, sources)
-        probe, probe_findings = measure_losses(config, network, probing, sources)
-        told = calibrate(config, network, None, presets, probe=probe)
-        return _left_alone(path, holder, told, config, probe_findings)
+        probe, about_probe = measure_losses(config, network, probing, sources)
+        left = _left_alone(target, config, network, presets)
+        return replace(left, findings=(*left.findings, *about_probe), probe=probe)
     by_hand = read_overrides(config.block, settings, presets).values  # a mistake shows before a long scan
     network = measure_network(config, sources)
-    dataset, dataset_findings = measure_dataset(config, by_hand, options)
-    probe, probe_findings = measure_losses(config, network, probing, sources)
-    resolved, calibration = resolve(
-        holder.document, config, network, dataset, presets, settings, holder.layout, target, holder.config_text, probe
-    )
-    about = (*about_block(config, layout, holder, target), *about_values(config, holder, network, presets))
-    findings = (*about, *dataset_findings, *probe_findings, *calibration.findings)
-    return CalibrationRun(path, holder.path, holder.raw, resolved.encode(resolved.text), calibration, findings)
+    dataset, about_dataset = measure_dataset(config, by_hand, options)
+    probe, about_probe = measure_losses(config, network, probing, sources)
+    resolved, calibration = resolve(target, config, network, dataset, presets, settings)
+    findings = (*_about(target, config, network, presets), *about_dataset, *about_probe, *calibration.findings)
+    return CalibrationRun(target, resolved.encode(resolved.text), calibration, findings, probe)
 
 
-def _for_target(file: ConfigFile, trainer_kind: str | None, target: Target) -> ConfigFile:
-    """`--target native` says by itself that what looks like a config of traiNNer-redux is one of its fork."""
-    if target == "native" and file.layout is REDUX and trainer_kind is None:
-        return replace(file, layout=FORK)
-    if target == "native" and file.layout.on_block != "carries out":
-        message = f"{file.layout.trainer} has no scheduler of its own, which --target native writes the block for."
-        raise AutocalError(message, place=Place(str(file.path)), fix="Leave out --target native.")
-    return file
+def _refuse_settings(target: BlockFile, settings: Mapping[KeyPath, Value]) -> None:
+    """What is set by hand must stand in the output, or the next run would not know of it."""
+    foreign = next((path for path in settings if path[0] not in NATIVE_VALUES), None)
+    if target.form == "native" and foreign is not None:
+        message = f"--set {'.'.join(foreign)}: the fork's own scheduler raises on that key."
+        raise AutocalError(message, place=Place(str(target.config.path)), fix="Use --write block with it.")
+
+
+def resolve(
+    target: BlockFile,
+    config: TrainingConfig,
+    network: NetworkFingerprint,
+    dataset: DatasetScores | None,
+    presets: Presets,
+    settings: Mapping[KeyPath, Value],
+) -> tuple[ConfigDocument, Calibration]:
+    """Calibrates, and writes the result into the text of the file that holds the block; nothing else in it changes.
+
+    Raises AutocalError for what the user must mend, VerificationError where the output is not what was meant.
+    """
+    calibration = calibrate(config, network, dataset, presets, settings)
+    resolved = write_block(target, calibration)
+    # (d) of the verification: calibrating the output again gives the same bytes, without the settings too.
+    file = ConfigFile(resolved, target.file.layout)
+    again = replace(target, file=file, config=target.config if target.form == "sidecar" else file)
+    repeated = calibrate(replace(config, block=file.block), network, dataset, presets)
+    if write_block(again, repeated).text != resolved.text:
+        raise VerificationError("Calibrating the output again would change it.")
+    return resolved, calibration
+
+
+def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprint, presets: Presets) -> Findings:
+    """What `check` has to say of the block that was found."""
+    seen = Checked(target.file, config, (), presets, network)
+    added: Findings = ()
+    if config.block is None or not target.exists:
+        where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
+        added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
+    return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_move(seen))
 
 
 def _left_alone(
-    path: Path, holder: Holder, calibration: Calibration, config: TrainingConfig, about_probe: tuple[Finding, ...]
+    target: BlockFile, config: TrainingConfig, network: NetworkFingerprint, presets: Presets
 ) -> CalibrationRun:
     """The block is the user's: it has been checked, and only what it says itself is told."""
+    calibration = calibrate(config, network, None, presets)
     by_hand = {name: parameter for name, parameter in calibration.parameters.items() if parameter.manual}
     finding = Finding(
         "block-left-alone",
@@ -123,132 +167,31 @@ def _left_alone(
         "Write `auto_calibrate: true` to have it calibrated; values written by hand stay as they are.",
         config.block.place if config.block else None,
     )
-    raw = holder.raw
     told = replace(calibration, parameters=by_hand)
-    return CalibrationRun(path, holder.path, raw, raw, told, (finding, *about_probe, *calibration.findings))
+    return CalibrationRun(target, target.file.raw, told, (finding, *calibration.findings))
 
 
-# Text of a config -> text with its resolved block, proven before it is handed on. Pure.
+def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
+    """`--set key=value` texts as values by key path; `dataset_info.edge_density` may leave out `training_config`.
 
-
-Target = Literal["runtime", "native"]
-
-
-def resolve(
-    document: ConfigDocument,
-    config: TrainingConfig,
-    network: NetworkFingerprint,
-    dataset: DatasetFingerprint | None,
-    presets: Presets,
-    settings: Mapping[KeyPath, Value],
-    layout: TrainerLayout | None = None,
-    target: Target = "runtime",
-    config_text: str = "",
-    probe: ProbeFingerprint | None = None,
-) -> tuple[ConfigDocument, Calibration]:
-    """Calibrates, and writes the result into the document's text; nothing else in it changes.
-
-    `document` holds the block: it is the config, or its sidecar, and then `config_text` is the config's text. Raises
-    AutocalError for what the user must mend, VerificationError when the output is not what was meant (our fault).
+    Raises AutocalError for what is no such pair, names no key that can be set, or gives it a value that it cannot have.
     """
-    layout = layout or recognise_trainer(document)
-    calibration = calibrate(config, network, dataset, presets, settings, probe)
-    resolved = _written(document, config, calibration, layout, target, config_text)
-    # (d) of the verification: calibrating the output again gives the same bytes, without the settings too.
-    again_config = replace(config, block=Holder(ConfigFile(resolved, layout)).block)
-    again_calibration = calibrate(again_config, network, dataset, presets, probe=probe)
-    again = _written(resolved, again_config, again_calibration, layout, target, config_text)
-    if again.text != resolved.text:
-        raise VerificationError("Calibrating the output again would change it.")
-    return resolved, calibration
-
-
-def _written(
-    document: ConfigDocument,
-    config: TrainingConfig,
-    calibration: Calibration,
-    layout: TrainerLayout,
-    target: Target,
-    config_text: str,
-) -> ConfigDocument:
-    if target == "native":
-        return write_native_block(document, calibration, config.block, layout)
-    return write_block(without_marker(document, layout), calibration, layout, config_text)
-
-
-def write_block(
-    document: ConfigDocument, calibration: Calibration, layout: TrainerLayout, config_text: str = ""
-) -> ConfigDocument:
-    """The document with the calibration in its block: first the values, then the record, each step verified."""
-    settled = _patched(document, layout.block, resolved_values(calibration))
-    record = record_of(calibration, text_digest(settled, layout, config_text), layout.trainer)
-    return _patched(settled, layout.block, {RECORD_KEY: record})
-
-
-def text_digest(document: ConfigDocument, layout: TrainerLayout = REDUX, config_text: str = "") -> str:
-    """SHA-256 of a config's text without the record: it tells whether anybody touched the file since."""
-    return Holder(ConfigFile(document, layout), config_text).digest()
-
-
-def _patched(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value]) -> ConfigDocument:
-    patch = plan_patch(document, path, wanted, units={RECORD_KEY})
-    return verify_patch(document, splice(document.text, patch.edits), patch) if patch.edits else document
-
-
-# What is to be said about the block itself: that one is added, is switched off, or does nothing in this trainer.
-
-
-def about_block(config: TrainingConfig, layout: TrainerLayout, holder: Holder, target: Target) -> tuple[Finding, ...]:
-    """The findings of a config whose block `holder` holds."""
-    in_sidecar = bool(holder.config_text)
-    found = [_added(config, in_sidecar), _disabled(config)]
-    if not in_sidecar:
-        found.append(_reception(config, layout) or _fork(config, layout, holder, target))
-    return tuple(finding for finding in found if finding)
-
-
-def about_values(
-    config: TrainingConfig, holder: Holder, network: NetworkFingerprint, presets: Presets
-) -> tuple[Finding, ...]:
-    """Hand-written values, not seen by a calibration yet, that the network's preset does not support."""
-    seen = Checked(holder.file, config, (), presets, network)
-    return tuple(unsupported_values(seen))
-
-
-def _added(config: TrainingConfig, in_sidecar: bool) -> Finding | None:
-    if in_sidecar or config.block is not None:
-        return None
-    message = f"There was no `{BLOCK_KEY}` block; one is added."
-    return Finding("block-added", "info", message, None, config.place)
-
-
-def _disabled(config: TrainingConfig) -> Finding | None:
-    if config.block is None or config.block.values.get("enabled") is not False:
-        return None
-    message = "The block says `enabled: false`: it is calibrated, but stays switched off."
-    return Finding("block-disabled", "info", message, "Write `enabled: true`.", config.block.place_of(("enabled",)))
-
-
-def _reception(config: TrainingConfig, layout: TrainerLayout) -> Finding | None:
-    """What the unmodified trainer makes of a config with the block in it, where that is not what the block says."""
-    place = config.block.place if config.block else config.place
-    if layout.on_block == "rejects":
-        return rejected(layout, place)
-    if layout.on_block == "ignores":
-        message = f"{layout.trainer} by itself takes no notice of the block."
-        fix = (
-            "Attach the scheduler to its losses in a few lines of code (docs/runtime.md)."
-            if layout.language == "toml"
-            else "Start it with `autocal run`, which carries it out."
-        )
-        return Finding("block-ignored", "info", message, fix, place)
-    return None
-
-
-def _fork(config: TrainingConfig, layout: TrainerLayout, holder: Holder, target: Target) -> Finding | None:
-    """The fork swallows what its scheduler raises. Said where the config uses options that only the fork has."""
-    if layout is not FORK or target == "native" or not any(lookup(holder.document, path) for path in FORK_MARKS):
-        return None
-    message = "The fork's own scheduler takes the flat keys alone: with this block it would train unscheduled."
-    fix = "Start it with `autocal run`, or swap the import (docs/runtime.md), or calibrate with --target native."
-    return Finding("block-not-native", "info", message, fix, config.block.place if config.block else config.place)
+    schema = block_schema(load_presets())
+    names = {".".join(path): path for path in schema if path != ("auto_calibrate",)}
+    names |= {name.removeprefix("training_config."): path for name, path in names.items()}
+    settings: dict[KeyPath, Value] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise AutocalError(f"--set {pair}: expected key=value.", fix="For example: --set momentum=0.9")
+        name = name.removeprefix("train.").removeprefix(f"{BLOCK_KEY}.")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+            hint = f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(sorted(names))}."
+            raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
+        path = names[name]
+        try:
+            settings[path], _ = check_value(path, read_core(text), schema[path], None)
+        except AutocalError as error:
+            raise AutocalError(f"--set {pair}: {error.message}") from None
+    return settings

@@ -14,17 +14,16 @@ from autocal_cli.check.catalogue import chosen
 from autocal_cli.check.checks import check, in_order
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked
+from autocal_cli.check.options import trainer_of_types
 from autocal_cli.config.files import ConfigFile, open_config, parse_document, read_bytes
 from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
 from autocal_cli.network.sources import NetworkSources, find_checkout
-from autocal_cli.workflow.config_file import read_sidecar, sidecar_of
-from autocal_cli.workflow.images import check_roots
+from autocal_cli.workflow.config_file import find_block, sidecar_of
+from autocal_cli.workflow.named_files import all_missing, check_weights, find_root
 
-OF_CONFIGS_ALONE = {  # a sidecar is kept from the trainer
-    "block-rejected", "block-misplaced", "scale-missing", "config-key-misspelt",
-}  # fmt: skip
+OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
 
 
@@ -67,18 +66,34 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
     return CheckRun(tuple(found), sum(file is None for file in files))
 
 
+def check_named_files(checked: Checked) -> Iterator[Finding]:
+    """Findings on data sets, pretrained and resume files."""
+    config = checked.config
+    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
+    paired = {root.path for section in config.datasets for root in section.gt}
+    if any(find_root(root, Path(config.path).parent) for root in named) or any(
+        root.path in paired for section in config.datasets for root in section.lq
+    ):
+        from autocal_cli.workflow.images import check_roots  # numpy and pillow
+
+        yield from check_roots(config)
+    elif named:
+        yield from all_missing(named)
+    yield from check_weights(checked)
+
+
 def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | None:
     """The sidecar of a checked config, looked at as that config's block; None where there is none to look at."""
     checked, sidecar = file.checked, sidecar_of(file.path) if file.path else None
     if checked is None or sidecar is None or file.path is None or sidecar == file.path or not sidecar.exists():
         return None
     try:
-        holder = read_sidecar(checked.file)
-        config = replace(checked.config, block=holder.block)
+        found_block = find_block(checked.file)
+        config = replace(checked.config, block=found_block.block)
     except AutocalError as error:
         return CheckedFile(str(sidecar), sidecar, error=error, sidecar=True)
-    held = replace(checked, file=holder.file, config=config, problems=())
-    found = in_order(check(held))
+    held = replace(checked, file=found_block.file, config=config, problems=())
+    found = check(held, sidecar=True)
     own = [one for one in found if one.place and one.place.path == str(sidecar) and one.code not in OF_CONFIGS_ALONE]
     return CheckedFile(str(sidecar), sidecar, chosen(own, options.select, options.ignore), None, held, sidecar=True)
 
@@ -116,6 +131,8 @@ def _check_file(
         if not candidate.named and lookup(file.document, file.layout.block[:-1]) is None:
             return None
         checked = read_checked(file, presets)
+        if options.trainer is None and (other := trainer_of_types(checked)):
+            checked = read_checked(replace(file, layout=other), presets)
     except AutocalError as error:
         if candidate.named or not raw or speaks_of_training(raw):
             return CheckedFile(candidate.name, candidate.path, error=error)
@@ -129,8 +146,8 @@ def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -
     if options.network:
         network, about_network = networks.measure(checked.config)
         checked = replace(checked, network=network, about_network=about_network)
-    about_images = tuple(check_roots(checked.config)) if options.dataset else ()
-    findings = in_order((*check(checked), *about_images))
+    about_files = tuple(check_named_files(checked)) if options.dataset else ()
+    findings = in_order((*check(checked), *about_files))
     return checked, chosen(findings, options.select, options.ignore)
 
 

@@ -1,255 +1,190 @@
-"""Which file holds a config's block: the config itself, or its sidecar `NAME.autocal.yml`."""
+"""Where a config's block stands, and how it is written: in the config, in its sidecar, or as the fork takes it."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from autocal_cli.calibration.block import MODE_KEY, RECORD_KEY, RECORD_VERSION, block_schema, check_value, record_in
-from autocal_cli.calibration.model import PARAMETERS, Calibration
-from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import recorded_digest, resolved_values
-from autocal_cli.config.files import ConfigFile, open_config, plan_patch, text_without, verify_patch
-from autocal_cli.config.model import BLOCK_KEY, KeyPath, SchedulingBlock, Value
-from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.calibration.block import NATIVE_KEYS, NATIVE_VALUES
+from autocal_cli.calibration.model import Calibration
+from autocal_cli.calibration.resolved import headline, read_record, reasons, record_of, resolved_values, text_digest
+from autocal_cli.config.files import ConfigFile, open_config, parse_document, plan_patch, text_without, verify_patch
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
+from autocal_cli.config.trainers import FORK, TrainerLayout
+from autocal_cli.config.yaml.comments import plan_comments, without_comment_lines
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
-from autocal_cli.config.yaml.edit import Edit, Patch, splice
-from autocal_cli.config.yaml.scalars import read_core, write_scalar
+from autocal_cli.config.yaml.edit import Patch, splice
+from autocal_cli.config.yaml.scalars import render_flow
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.version import __version__
 
 SIDECAR_SUFFIX = ".autocal.yml"
-_EMPTY_SIDECAR = "# The loss schedule of {name}, kept beside it: `autocal run` finds it here.\n{key}:\n"
+_EMPTY_SIDECAR = "# The loss schedule of {name}: `autocal run` finds it here.\n{key}:\n"
+
+# What a block is written as: a mapping in the config, the flat keys that the fork's own scheduler takes, or a mapping
+# at the top of the sidecar.
+Form = Literal["block", "native", "sidecar"]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The `file` that holds a config's block; its layout says where the block stands in it.
+class BlockFile:
+    """The `file` with a config's block in it, and its `form`; `exists` is whether there is such a file yet.
 
-    `config_text` is the text of the config that it is the sidecar of; empty where it is the config itself. `exists` is
-    whether there is such a file yet.
+    `config` is the config itself: the same file, unless the form is a sidecar.
     """
 
+    config: ConfigFile
     file: ConfigFile
-    config_text: str = ""
+    form: Form
     exists: bool = True
 
     @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def document(self) -> ConfigDocument:
-        return self.file.document
-
-    @property
-    def layout(self) -> TrainerLayout:
-        return self.file.layout
-
-    @property
-    def raw(self) -> bytes:
-        """The bytes of the file; empty where there is none yet."""
-        return self.file.raw if self.exists else b""
-
-    @property
     def block(self) -> SchedulingBlock | None:
-        """The block; what a `--target native` wrote counts as recorded. Raises AutocalError where it is unusable."""
-        block = self.file.block
-        return with_marked_record(block, self.document, self.layout) if block else None
-
-    def digest(self) -> str:
-        """SHA-256 of the text without the record: it tells whether anybody touched the file since."""
-        text = text_without(self.document, (*self.layout.block, RECORD_KEY))
-        return hashlib.sha256((text + self.config_text).encode("utf-8")).hexdigest()
+        """The block. Raises AutocalError where it cannot be used."""
+        return self.file.block
 
     @property
     def touched(self) -> bool | None:
-        """Whether anybody touched the text since autocal wrote it; None where it did not."""
-        recorded = recorded_digest(self.file.block) if self.file.block else None
-        if recorded is not None:
-            return recorded != self.digest()
-        return touched_since_marked(self.document, self.layout)
+        """Whether anybody touched the file since autocal wrote it; None where it did not."""
+        record = read_record(self.block)
+        return None if record is None else record.text != _digest(self.file.document, self.file.layout)
 
 
 def sidecar_of(path: Path) -> Path:
     return path.with_suffix(SIDECAR_SUFFIX)
 
 
-def find_holder(config: ConfigFile) -> Holder:
-    """The holder of an existing block. Raises AutocalError where both the config and a sidecar hold one."""
+def find_block(config: ConfigFile) -> BlockFile:
+    """Where an existing block stands. Raises AutocalError where both the config and its sidecar hold one."""
     sidecar = sidecar_of(config.path)
-    return read_sidecar(config) if sidecar.exists() and sidecar != config.path else Holder(config)
+    if sidecar == config.path or not sidecar.exists():
+        return BlockFile(config, config, _form_in(config))
+    if config.block is not None:
+        message = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block."
+        raise AutocalError(message, place=config.block.place, fix="Remove one.")
+    return BlockFile(config, _open_sidecar(sidecar, config.layout), "sidecar")
 
 
-def read_sidecar(config: ConfigFile) -> Holder:
-    """The sidecar of a config, or, where there is none yet, one with an empty block.
+def block_to_write(config: ConfigFile, form: Form | None) -> BlockFile:
+    """Where the block goes: as `form` says, else where it stands, else where its reader accepts it.
 
-    A sidecar holds the block at its top, or is a whole config with one. Raises AutocalError where it holds none, and
-    where the config holds one too.
+    Raises AutocalError where the form cannot be had.
     """
-    sidecar = sidecar_of(config.path)
-    _refuse_both(config, sidecar)
-    at_top = replace(config.layout, block=(BLOCK_KEY,))
-    if not sidecar.exists():
-        fresh = _EMPTY_SIDECAR.format(name=config.path.name, key=BLOCK_KEY).encode()
-        return Holder(replace(open_config(sidecar, fresh), layout=at_top), config.text, exists=False)
-    held = open_config(sidecar)
-    for layout in (at_top, config.layout):
-        if lookup(held.document, layout.block) is not None:
-            return Holder(replace(held, layout=layout), config.text)
-    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(sidecar)))
-
-
-def _refuse_both(config: ConfigFile, sidecar: Path) -> None:
-    block = config.block
-    if block is None:
-        return
-    if sidecar.exists():
-        message, fix = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block.", "Remove one."
-    else:
-        message, fix = f"This config holds a `{BLOCK_KEY}` block; a sidecar would be a second.", "Take it out first."
-    raise AutocalError(message, place=block.place, fix=fix)
-
-
-# A block for the scheduler that the fork of traiNNer-redux has itself (`--target native`): its flat keys alone.
-#
-# Its constructor raises on any other key, `auto_calibrate` included; the fork swallows that and trains unscheduled.
-# So the record cannot stand in the block: a comment above it says what autocal wrote, which tells its values from the
-# user's on the next run, and a digest of the text, which tells whether anybody touched the file since.
-
-
-# The fork's create_dynamic_loss_scheduler reads `enabled` and hands all else to DynamicLossScheduler's constructor
-# (traiNNer/losses/dynamic_loss_scheduling.py), which also takes `enable_monitoring`.
-WRITTEN_KEYS = ("enabled", *PARAMETERS)
-NATIVE_KEYS = (*WRITTEN_KEYS, "enable_monitoring")
-RUNTIME_SECTIONS = (*MODE_KEY, "phases", "stability", "training_config", RECORD_KEY)  # what `--target runtime` writes
-
-_MARKER = re.compile(r"[ \t]*(# autocal \S+ wrote: (?P<wrote>[^;\n]*); text (?P<digest>[0-9a-f]{16})) *\r?\n")
-
-
-def write_native_block(
-    document: ConfigDocument, calibration: Calibration, block: SchedulingBlock | None, layout: TrainerLayout
-) -> ConfigDocument:
-    """The document with the flat values in its block, and the comment above it, each step verified.
-
-    Raises AutocalError for hand-written keys that the fork's scheduler does not take.
-    """
-    _refuse_foreign_keys(calibration, block)
-    values = {key: value for key, value in resolved_values(calibration).items() if key in WRITTEN_KEYS}
-    standing = block.values if block else {}
-    if any(key not in NATIVE_KEYS for key in standing if key != RECORD_KEY) or _has_real_record(block):
-        kept = {key: value for key, value in standing.items() if key in NATIVE_KEYS}
-        patch = plan_patch(document, layout.block[:-1], {BLOCK_KEY: {**kept, **values}}, units={BLOCK_KEY})
-    else:
-        patch = plan_patch(document, layout.block, values)
-    settled = verify_patch(document, splice(document.text, patch.edits), patch) if patch.edits else document
-    wrote = {key: value for key, value in values.items() if (key,) not in calibration.manual}
-    return _marked(settled, layout, wrote)
-
-
-def without_marker(document: ConfigDocument, layout: TrainerLayout) -> ConfigDocument:
-    """The document without the comment that `--target native` leaves: a record in the block takes its place."""
-    found = _marker(document, layout)
-    return _edited(document, Edit(found.start(), found.end(), ""), found[1]) if found else document
-
-
-def with_marked_record(block: SchedulingBlock, document: ConfigDocument, layout: TrainerLayout) -> SchedulingBlock:
-    """The block with what the comment above it says as its record, unless it has a record of its own."""
-    found = _marker(document, layout)
-    if found is None or RECORD_KEY in block.values:
-        return block
-    pairs = (item.partition("=") for item in found["wrote"].split())
-    wrote: dict[str, Value] = {key: read_core(text) for key, _, text in pairs if key in WRITTEN_KEYS}
-    record: dict[str, Value] = {"record_version": RECORD_VERSION, "wrote": wrote, "marker": True}
-    return replace(block, values={**block.values, RECORD_KEY: record})
-
-
-def touched_since_marked(document: ConfigDocument, layout: TrainerLayout) -> bool | None:
-    """Whether the text was touched since the comment was written; None where there is no such comment."""
-    found = _marker(document, layout)
-    return None if found is None else found["digest"] != _digest(without_marker(document, layout))
-
-
-def _refuse_foreign_keys(calibration: Calibration, block: SchedulingBlock | None) -> None:
-    by_hand = [path for path in calibration.manual if path[0] not in NATIVE_KEYS]
-    by_hand += [(key,) for key in (block.values if block else {}) if key not in (*NATIVE_KEYS, *RUNTIME_SECTIONS)]
-    if by_hand:
-        path = by_hand[0]
-        message = f"`{'.'.join(path)}` is set by hand, and the fork's own scheduler raises on that key."
-        place = block.place_of(path) if block else None
-        raise AutocalError(message, place=place, fix="Remove it, or write the block with --target runtime.")
-
-
-def _has_real_record(block: SchedulingBlock | None) -> bool:
-    record = record_in(block)
-    return record is not None and "marker" not in record
-
-
-def _marked(document: ConfigDocument, layout: TrainerLayout, wrote: Mapping[str, Value]) -> ConfigDocument:
-    """The document with the comment in the line above the block; where the block begins no line, without."""
-    bare = without_marker(document, layout)
-    pair = lookup(bare, layout.block)
-    assert pair is not None
-    start = bare.line_start(pair.key.start)
-    indent = bare.text[start : pair.key.start]
-    if indent.strip(" "):
-        return bare
-    said = " ".join(f"{key}={write_scalar(value)}" for key, value in wrote.items())  # type: ignore[arg-type]
-    comment = f"# autocal {__version__} wrote: {said or 'nothing'}; text {_digest(bare)}"
-    return _edited(bare, Edit(start, start, f"{indent}{comment}{bare.newline}"))
-
-
-def _digest(document: ConfigDocument) -> str:
-    return hashlib.sha256(document.text.rstrip("\r\n").encode("utf-8")).hexdigest()[:16]
-
-
-def _edited(document: ConfigDocument, edit: Edit, dropped: str | None = None) -> ConfigDocument:
-    patch = Patch((edit,), {})
-    return verify_patch(document, splice(document.text, patch.edits), patch, dropped={dropped} if dropped else ())
-
-
-def _marker(document: ConfigDocument, layout: TrainerLayout) -> re.Match[str] | None:
-    """The comment, in one of the comment lines right above the block."""
-    pair = lookup(document, layout.block)
-    if pair is None:
-        return None
-    start = document.line_start(pair.key.start)
-    while start > 0:
-        start = document.line_start(start - 1)
-        found = _MARKER.match(document.text, start)
-        if found or not document.text[start:].lstrip(" \t").startswith("#"):
+    if form is None:
+        found = find_block(config)
+        if found.form == "sidecar" or config.block is not None:
             return found
-    return None
+        form = "native" if config.layout is FORK else "sidecar"
+    if form == "native":
+        return BlockFile(_as_fork(config), _as_fork(config), "native")
+    if form == "block":
+        return BlockFile(config, config, "block")
+    return _sidecar(config)
 
 
-# `--set key=value`: values from the command line that count as written by hand.
+def write_block(target: BlockFile, calibration: Calibration) -> ConfigDocument:
+    """The file's document with the calibration in its block: values, then comments, then the record, each verified.
 
-
-def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
-    """`key=value` texts as values by key path; `dataset_info.edge_density` may leave out `training_config`.
-
-    Raises AutocalError for what is no such pair, names no key that can be set, or gives it a value that it cannot have.
+    Raises AutocalError for what the user must mend, VerificationError where the text is not what was meant.
     """
-    schema = block_schema(load_presets())
-    names = {".".join(path): path for path in schema if path != ("auto_calibrate",)}
-    names |= {name.removeprefix("training_config."): path for name, path in names.items()}
-    settings: dict[KeyPath, Value] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise AutocalError(f"--set {pair}: expected key=value.", fix="For example: --set momentum=0.9")
-        name = name.removeprefix("train.").removeprefix(f"{BLOCK_KEY}.")
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-            hint = f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(sorted(names))}."
-            raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
-        path = names[name]
-        try:
-            settings[path], _ = check_value(path, read_core(text), schema[path], None)
-        except AutocalError as error:
-            raise AutocalError(f"--set {pair}: {error.message}") from None
-    return settings
+    document, layout = target.file.document, target.file.layout
+    values = resolved_values(calibration)
+    if target.form == "native":
+        values = {key: value for key, value in values.items() if key in NATIVE_VALUES}
+    standing = target.file.block
+    if standing is not None and "enabled" in standing.values:
+        values.pop("enabled")
+    document = _patched(document, layout.block, values)
+    if target.form == "native":
+        document = _commented(document, layout, [headline(calibration)], calibration)
+        document = _patched_without_record(document, layout)
+        record = record_of(_native(calibration), layout.trainer, _digest(document, layout))
+        lines = [f"{key}: {render_flow(value)}" for key, value in record.items()]
+        return _commented(document, layout, [headline(calibration), *lines], calibration)
+    document = _commented(document, layout, [headline(calibration)], calibration)
+    config = text_digest(target.config.text) if target.form == "sidecar" else ""
+    record = record_of(calibration, target.config.layout.trainer, _digest(document, layout), config)
+    return _patched(document, layout.block, {RECORD_KEY: record})
+
+
+def _form_in(config: ConfigFile) -> Form:
+    """A block of the fork's stays as the fork takes it, unless it holds more than that already."""
+    block = config.block
+    more = lookup(config.document, (*config.layout.block, RECORD_KEY)) is not None
+    native = config.layout is FORK and block is not None and set(block.values) <= NATIVE_KEYS | {RECORD_KEY}
+    return "native" if native and not more and config.document.language == "yaml" else "block"
+
+
+def _as_fork(config: ConfigFile) -> ConfigFile:
+    """What looks like a config of traiNNer-redux is one of its fork, where the fork's own block is asked for."""
+    if config.document.language != "yaml" or config.layout.trainer not in (FORK.trainer, "traiNNer-redux"):
+        message = f"{config.layout.trainer} has no scheduler of its own, which --write native writes the block for."
+        raise AutocalError(message, place=Place(str(config.path)), fix="Leave out --write native.")
+    block = config.block
+    foreign = next((key for key in block.values if key not in NATIVE_KEYS | {RECORD_KEY}), None) if block else None
+    if block is not None and foreign is not None:
+        message = f"`{foreign}` stands in the block, and the fork's own scheduler raises on that key."
+        raise AutocalError(message, place=block.place_of((foreign,)), fix="Remove it, or use --write block.")
+    return replace(config, layout=FORK)
+
+
+def _sidecar(config: ConfigFile) -> BlockFile:
+    """The sidecar of a config, or, where there is none yet, one with an empty block. Raises AutocalError."""
+    sidecar = sidecar_of(config.path)
+    if config.block is not None:
+        message = f"This config holds a `{BLOCK_KEY}` block; a sidecar would be a second."
+        raise AutocalError(message, place=config.block.place, fix="Take it out first.")
+    if sidecar.exists():
+        return BlockFile(config, _open_sidecar(sidecar, config.layout), "sidecar")
+    fresh = _EMPTY_SIDECAR.format(name=config.path.name, key=BLOCK_KEY).encode()
+    layout = replace(config.layout, block=(BLOCK_KEY,))
+    return BlockFile(config, ConfigFile(parse_document(fresh, str(sidecar)), layout), "sidecar", exists=False)
+
+
+def _open_sidecar(path: Path, layout: TrainerLayout) -> ConfigFile:
+    """A sidecar holds the block at its top, or is a whole config with one. Raises AutocalError where it holds none."""
+    opened = open_config(path)
+    for block in ((BLOCK_KEY,), layout.block):
+        if lookup(opened.document, block) is not None:
+            return replace(opened, layout=replace(layout, block=block))
+    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
+
+
+def _native(calibration: Calibration) -> Calibration:
+    """Only the parameters that the fork's scheduler takes were written."""
+    parameters = {name: one for name, one in calibration.parameters.items() if name in NATIVE_VALUES}
+    return replace(calibration, parameters=parameters, phases=())
+
+
+def _digest(document: ConfigDocument, layout: TrainerLayout) -> str:
+    """The digest of the text without the record, whether that is a key or stands in autocal's comments."""
+    path = (*layout.block, RECORD_KEY)
+    text = document.text if lookup(document, path) is None else text_without(document, path)
+    return text_digest(without_comment_lines(text))
+
+
+def _patched(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value]) -> ConfigDocument:
+    patch = plan_patch(document, path, wanted, units={RECORD_KEY})
+    return verify_patch(document, splice(document.text, patch.edits), patch) if patch.edits else document
+
+
+def _patched_without_record(document: ConfigDocument, layout: TrainerLayout) -> ConfigDocument:
+    """The document without a record in its block, which the fork's scheduler would raise on."""
+    path = (*layout.block, RECORD_KEY)
+    if lookup(document, path) is None:
+        return document
+    return parse_document(document.encode(text_without(document, path) + document.newline), document.path)
+
+
+def _commented(
+    document: ConfigDocument, layout: TrainerLayout, above: list[str], calibration: Calibration
+) -> ConfigDocument:
+    """The document with autocal's comments renewed. TOML gets none."""
+    if document.language != "yaml":
+        return document
+    edits, dropped = plan_comments(document, layout.block, above, reasons(calibration))
+    if not edits:
+        return document
+    ordered = tuple(sorted(edits, key=lambda edit: edit.start))
+    return verify_patch(document, splice(document.text, ordered), Patch(ordered, {}), dropped=dropped)

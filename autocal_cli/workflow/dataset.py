@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
-from autocal_cli.calibration.resolved import recorded_dataset
-from autocal_cli.config.files import open_config
+from autocal_cli.calibration.model import DatasetScores
+from autocal_cli.calibration.resolved import read_record
+from autocal_cli.config.files import parse_document, read_bytes
+from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.images import check_pairs, existing_roots, find_root, training_names, training_section
+from autocal_cli.workflow.images import check_pairs, existing_roots, training_names, training_section
+from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
@@ -43,7 +46,17 @@ class DatasetOptions:
     workers: int | None = None
     max_pixels: int | None = None
     use_cache: bool = True
+    gentle: bool = False
     on_progress: ProgressCallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurationOptions:
+    """How images are judged: a community's numbers (`like`), changes of them, and whether pictures are wanted."""
+
+    like: str | None = None
+    thresholds: tuple[str, ...] = ()
+    pictures: bool = False
 
 
 def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
@@ -57,7 +70,8 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
         measured_by,
     )
 
-    with builders_for(with_config_weights(config, sources or NetworkSources()), config.scale) as builders:
+    sources = replace(sources or NetworkSources(), written_for=config.trainer)
+    with builders_for(with_config_weights(config, sources), config.scale) as builders:
         network = measured_by(builders, config.network, config.scale)
         # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
         others = [builder for builder in builders if config.discriminator and builder.types()]
@@ -100,6 +114,7 @@ def scan_folders(
         workers=options.workers,
         max_pixels=options.max_pixels or MAX_PIXELS,
         native_crop=native_crop or NATIVE_CROP,
+        gentle=options.gentle,
         on_progress=options.on_progress,
         on_measured=on_measured,
         cache_folder=usable_cache(options)[0],
@@ -128,8 +143,8 @@ def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, .
 
 def measure_dataset(
     config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
-) -> tuple[DatasetFingerprint | None, tuple[Finding, ...]]:
-    """The fingerprint of the training images, or None with a finding that says why there is none.
+) -> tuple[DatasetScores | None, tuple[Finding, ...]]:
+    """The scores of the training images, or None with a finding that says why there is none.
 
     Nothing is measured where the user's own values (`by_hand`) hold every score already.
     Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
@@ -142,13 +157,13 @@ def measure_dataset(
     if options.folders:
         dataset = scan_folders(options.folders, options, crops=crops)
         about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
-        return dataset, (*usable_cache(options)[1], *about)
+        return DatasetScores.of(dataset), (*usable_cache(options)[1], *about)
     present, findings = existing_roots(config)
     findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
     if present:
         try:
             dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
-            return dataset, (
+            return DatasetScores.of(dataset), (
                 *findings,
                 *about_crops(crops),
                 *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
@@ -156,10 +171,10 @@ def measure_dataset(
         except AutocalError as error:
             place = error.place or config.dataset_roots[0].place
             findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
-    recorded = recorded_dataset(config.block)
-    if recorded is not None:
+    record = read_record(config.block)
+    if record is not None and record.dataset is not None:
         message = "The dataset cannot be read here, so the measurement recorded in the block is used."
-        return recorded, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
+        return record.dataset, (*findings, Finding("dataset-from-record", "info", message, None, config.place))
     message = f"The dataset was not measured: its complexity counts as neutral, {NEUTRAL_SCORE}."
     return None, (*findings, Finding("dataset-neutral", "warning", message, None, config.place))
 
@@ -181,9 +196,9 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
 def _check_device(name: str | None) -> None:
     """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
     if name is not None:
-        from autocal_cli.dataset.scan import pick_device
+        from autocal_cli.dataset.device import check_device
 
-        pick_device(name)
+        check_device(name)
 
 
 # `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.
@@ -202,19 +217,23 @@ def known_training(config: Path | None, crop: int | None, batch_size: int | None
     """Reads the config, where there is one. Raises AutocalError."""
     if config is None:
         return Training(None, crop, batch_size)
-    return Training(open_config(config).training, crop, batch_size)
+    return Training(read_training_config(parse_document(read_bytes(config), str(config))), crop, batch_size)
 
 
-def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, tuple[Finding, ...]]:
-    """Scans folders, the options' or else the config's, and assesses the health of their images in the same pass.
+def survey(
+    training: Training, options: DatasetOptions, curation: CurationOptions | None = None
+) -> tuple[DatasetReport, tuple[Finding, ...]]:
+    """Scans folders, the options' or else the config's, and judges their images in the same pass.
 
     With a config its GT and LQ images are held against each other too. Raises AutocalError when there is nothing to
     read.
     """
+    from autocal_cli.dataset.curation import load_policy
     from autocal_cli.dataset.facts import NATIVE_CROP
     from autocal_cli.dataset.health import Ledger
 
-    config = training.config
+    config, how = training.config, curation or CurationOptions()
+    policy = load_policy(how.like, how.thresholds)
     crop = training.crop or (crop_of(config) if config else None)
     batch_size = training.batch_size or (config.batch_size if config else None)
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
@@ -224,7 +243,76 @@ def survey(training: Training, options: DatasetOptions) -> tuple[DatasetReport, 
     about = (*findings, *usable_cache(options)[1], *about_crops(crops))
     pairs = check_pairs(config, options.seed) if config else ()
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
-    return ledger.report(dataset, crop, native_crop), (*about, *pairs, *seen)
+    report = ledger.report(dataset, crop, native_crop, policy, how.pictures)
+    return report, (*about, *about_policy(how.like, policy.unmeasured), *pairs, *seen)
+
+
+def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, ...]:
+    """What of a community's numbers is not measured here."""
+    if not unmeasured:
+        return ()
+    message = f"Not measured here, of what --like {like} filters by: {'; '.join(unmeasured)}."
+    return (Finding("curation-unmeasured", "info", message),)
+
+
+# Lists of what to keep and to drop. autocal never deletes or moves an image itself.
+
+
+@dataclass(frozen=True, slots=True)
+class ListFiles:
+    """Where lists go: paths to drop, paths to keep (those to look at too), and these as trainers read them."""
+
+    drop: Path | None = None
+    keep: Path | None = None
+    meta_info: Path | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.drop, self.keep, self.meta_info))
+
+
+def lists_of(report: DatasetReport, files: ListFiles) -> tuple[dict[Path, str], tuple[Finding, ...]]:
+    """The content of each list, one image a line, and findings on names that trainers cannot read from one.
+
+    Raises AutocalError for a meta_info of several folders: its names count from one.
+    """
+    dropped = set(report.curation.named("drop"))
+    read = dict.fromkeys(row.facts.path for row in report.rows)
+    kept = [path for path in read if path not in dropped]
+    texts: dict[Path, str] = {}
+    findings: tuple[Finding, ...] = ()
+    if files.drop:
+        texts[files.drop] = _lines(sorted(dropped))
+    if files.keep:
+        texts[files.keep] = _lines(kept)
+    if files.meta_info:
+        names, odd = _meta_info(kept, report.fingerprint.roots)
+        texts[files.meta_info] = _lines(names)
+        findings = _about_names(odd)
+    return texts, findings
+
+
+def _lines(paths: Sequence[str]) -> str:
+    return "".join(f"{path}\n" for path in paths)
+
+
+def _meta_info(paths: Sequence[str], roots: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names below the one root, with `/`, and those that no trainer can read: it takes a line up to its first blank."""
+    if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
+        message = "--meta-info names images below one folder of files, and this scan is not of one."
+        raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
+    names = [Path(path).relative_to(roots[0]).as_posix() for path in paths]
+    odd = [name for name in names if any(char.isspace() for char in name) or "\\" in name or not name.isprintable()]
+    return [name for name in names if name not in set(odd)], odd
+
+
+def _about_names(odd: Sequence[str]) -> tuple[Finding, ...]:
+    if not odd:
+        return ()
+    message = (
+        f"Left out of the meta_info file: {len(odd):,} images whose names hold blanks or what is not printable "
+        f"({odd[0]!r}{', and others' if len(odd) > 1 else ''}); trainers read a line up to its first blank."
+    )
+    return (Finding("curation-names", "warning", message, "Rename them."),)
 
 
 def _images(

@@ -1,26 +1,37 @@
-"""`autocal explain` as one function: a resolved config is told from its record, another is calibrated on the fly."""
+"""`autocal explain` and `autocal diff`: the schedule that a config has, and why, recomputed from its record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autocal_cli.calibration.block import RECORD_KEY, read_overrides, wholly_manual
+from autocal_cli.calibration.block import read_overrides, same_value, wholly_manual
 from autocal_cli.calibration.calibrate import DATASET_INFO, calibrate
-from autocal_cli.calibration.comparison import Difference, Schedule, compare
-from autocal_cli.calibration.model import Calibration, Presets, Step
+from autocal_cli.calibration.comparison import Difference, Origin, Schedule, compare
+from autocal_cli.calibration.model import Calibration, Number, Parameter, Presets, Step
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import has_record, recorded_calibration
+from autocal_cli.calibration.resolved import Record, read_record
 from autocal_cli.config.files import open_config
-from autocal_cli.config.model import SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import Finding
 from autocal_cli.network.sources import NetworkSources
-from autocal_cli.workflow.calibrate import calibrate_config
-from autocal_cli.workflow.config_file import Holder, find_holder, touched_since_marked
+from autocal_cli.probing.model import ProbeFingerprint
+from autocal_cli.workflow.calibrate import calibrate_file
+from autocal_cli.workflow.config_file import BlockFile, find_block
 from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
 from autocal_cli.workflow.probe import ProbeOptions
+
+Findings = tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The calibration of a config with every value's trail; `probe` where one was asked for."""
+
+    calibration: Calibration
+    findings: Findings
+    probe: ProbeFingerprint | None = None
 
 
 def explain_file(
@@ -29,46 +40,57 @@ def explain_file(
     trainer_kind: str | None = None,
     sources: NetworkSources | None = None,
     probing: ProbeOptions | None = None,
-) -> tuple[Calibration, tuple[Finding, ...]]:
-    """The calibration of a config or its sidecar, with every value's trail, and the findings. Raises AutocalError."""
-    file = open_config(path, trainer_kind=trainer_kind)
-    holder = find_holder(file)
-    if not has_record(holder.file.block):
-        sidecar = holder.path != path
-        run = calibrate_config(file, {}, options, sidecar=sidecar, sources=sources, probing=probing)
-        return run.calibration, run.findings
-    asked = bool(options.folders or options.skip or options.batches or (probing and probing.batches))
-    asked = asked or sources not in (None, NetworkSources())
-    unheard = (_unheard(path),) if asked else ()
-    told, findings = _told_from_record(holder, path)
-    return told, (*unheard, *findings)
+) -> Explanation:
+    """A resolved config (or its sidecar) is explained from what its record says was measured; another is calibrated.
+
+    Raises AutocalError.
+    """
+    found = find_block(open_config(path, trainer_kind=trainer_kind))
+    record = read_record(found.block)
+    asked = options.folders or options.skip or options.batches or (probing and probing.batches)
+    if record is None or asked or sources not in (None, NetworkSources()):
+        run = calibrate_file(path, {}, options, trainer_kind, sources=sources, probing=probing)
+        told = tuple(finding for finding in run.findings if finding.code != "block-added")  # nothing is written here
+        return Explanation(run.calibration, told, run.probe)
+    calibration, findings = recalled(found, record, load_presets())
+    return Explanation(calibration, findings)
 
 
-def _told_from_record(holder: Holder, path: Path) -> tuple[Calibration, tuple[Finding, ...]]:
-    block = holder.file.block
+def recalled(found: BlockFile, record: Record, presets: Presets) -> tuple[Calibration, Findings]:
+    """The calibration that a record's measurements give today, and what has changed since it was written."""
+    block = found.block
     assert block is not None
-    overrides = read_overrides(block, {}, load_presets())
-    edited = (_edited(holder, path, block),) if holder.touched else ()
-    return recorded_calibration(block, overrides.values), (*edited, *overrides.findings)
+    config = replace(found.config.training, block=block)
+    calibration = calibrate(config, record.network, record.dataset, presets)
+    parameters = {name: _as_written(name, one, block) for name, one in calibration.parameters.items()}
+    moved = [name for name, one in parameters.items() if one.trail[-1].code == "as-written"]
+    findings = [*_about_age(found, record, presets, moved), *calibration.findings]
+    return replace(calibration, parameters=parameters), tuple(findings)
 
 
-def _unheard(path: Path) -> Finding:
-    message = (
-        "A resolved config is told from its record: options on images (--hr, --no-dataset, --batches), on who builds "
-        "the network (--trainer, --network, --weights) and on a probe (--probe) change nothing here."
-    )
-    return Finding("told-from-record", "info", message, f"autocal calibrate {path} --dry-run measures anew.")
+def _as_written(name: str, parameter: Parameter, block: SchedulingBlock) -> Parameter:
+    """A parameter as the block has it: where autocal's own value is not what it would choose today, that is a step."""
+    standing = block.values.get(name)
+    if parameter.manual or not isinstance(standing, int | float) or same_value(standing, parameter.value):
+        return parameter
+    written: Number = standing
+    reason = "Stands in the block; the numbers behind it have changed since it was written."
+    step = Step("as-written", "the record", parameter.value, written, reason, short="as written")
+    return Parameter(written, (*parameter.trail, step))
 
 
-def _edited(holder: Holder, path: Path, block: SchedulingBlock) -> Finding:
-    what = "The config" if holder.path == path else f"The config or its sidecar {holder.path.name}"
-    message = f"{what} was edited after it was calibrated; this tells what was chosen then."
-    how = "--in-place" if holder.path == path else "--sidecar"
-    fix = f"autocal calibrate {path} {how} chooses anew; what is written by hand stays."
-    return Finding("edited-since", "info", message, fix, block.place_of((RECORD_KEY,)))
-
-
-# `autocal diff` as one function: two configs' paths in, their schedules side by side out.
+def _about_age(found: BlockFile, record: Record, presets: Presets, moved: list[str]) -> Findings:
+    place = found.block.place_of((RECORD_KEY,)) if found.block else None
+    again = f"autocal calibrate {found.config.path} --in-place chooses anew; what is written by hand stays."
+    findings: list[Finding] = []
+    if moved:
+        why = "the presets" if record.presets != presets.version else "the config"
+        message = f"Since it was written {why} changed: {', '.join(moved)} would be another today."
+        findings.append(Finding("chosen-before", "info", message, again, place))
+    elif found.touched:
+        message = f"{found.file.path.name} was edited after it was calibrated."
+        findings.append(Finding("edited-since", "info", message, again, place))
+    return tuple(findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +100,7 @@ class Comparison:
     a: Schedule
     b: Schedule
     differences: tuple[Difference, ...]
-    findings: tuple[Finding, ...]
+    findings: Findings
 
 
 def compare_files(a: Path, b: Path, options: DatasetOptions) -> Comparison:
@@ -88,54 +110,49 @@ def compare_files(a: Path, b: Path, options: DatasetOptions) -> Comparison:
     return Comparison(ours, theirs, compare(ours, theirs, presets), (*our_findings, *their_findings))
 
 
-def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, tuple[Finding, ...]]:
+def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, Findings]:
     """One config's schedule: from its record, or as the block by hand has it, or calibrated now."""
-    file = open_config(path)
-    holder = find_holder(file)
-    config = replace(file.training, block=holder.block)
-    if has_record(holder.file.block):
-        told, findings = _told_from_record(holder, path)
-        return Schedule(str(path), "record", config, told), findings
+    found = find_block(open_config(path))
+    config = replace(found.config.training, block=found.block)
+    record = read_record(found.block)
+    if record is not None:
+        told, findings = recalled(found, record, presets)
+        return _schedule(path, "record", config, told, findings)
     network = measure_network(config)
-    if touched_since_marked(holder.document, holder.layout) is not None:
-        bare = replace(config, block=holder.file.block)
-        native = _by_hand_alone(calibrate(bare, network, None, presets), _as_native)
-        return Schedule(str(path), "native", config, native), _telling(native.findings, config)
     if wholly_manual(config.block):
         by_hand = _by_hand_alone(calibrate(config, network, None, presets))
-        return Schedule(str(path), "by hand", config, by_hand), _telling(by_hand.findings, config)
+        return _schedule(path, "by hand", config, by_hand, by_hand.findings)
     own = read_overrides(config.block, {}, presets).values
     dataset, dataset_findings = measure_dataset(config, own, options)
     calibration = calibrate(config, network, dataset, presets)
     known = all((*DATASET_INFO, name) in own for name in METRIC_NAMES)
     unread = _unread(config) if options.skip and not known else ()
-    return Schedule(str(path), "calibrated", config, calibration), (
-        *unread,
-        *_telling((*dataset_findings, *calibration.findings), config),
+    schedule, findings = _schedule(path, "calibrated", config, calibration, (*dataset_findings, *calibration.findings))
+    return schedule, (*unread, *findings)
+
+
+def _schedule(
+    path: Path, origin: Origin, config: TrainingConfig, calibration: Calibration, findings: Findings
+) -> tuple[Schedule, Findings]:
+    """With what may spoil the comparison, each with the config that it is about; the rest other commands say."""
+    telling = tuple(
+        replace(finding, place=finding.place or config.place)
+        for finding in findings
+        if finding.severity != "info" or finding.code in ("chosen-before", "edited-since")
     )
+    return Schedule(str(path), origin, config, calibration), telling
 
 
-def _by_hand_alone(calibration: Calibration, told: Callable[[Step], Step] = lambda step: step) -> Calibration:
-    """Nothing was chosen: of each parameter the step by hand is all there is, as `told` tells it."""
+def _by_hand_alone(calibration: Calibration) -> Calibration:
+    """Nothing was chosen: of each parameter the step by hand is all there is."""
     parameters = {
-        name: replace(parameter, trail=(told(replace(parameter.trail[-1], before=None)),))
+        name: replace(parameter, trail=(replace(parameter.trail[-1], before=None),))
         for name, parameter in calibration.parameters.items()
         if parameter.manual
     }
     return replace(calibration, parameters=parameters)
 
 
-def _as_native(step: Step) -> Step:
-    return replace(step, code="native", source="--target native", reason="Written for the fork's own scheduler.")
-
-
-def _telling(findings: tuple[Finding, ...], config: TrainingConfig) -> tuple[Finding, ...]:
-    """What may spoil the comparison, each with the config that it is about; the rest other commands say."""
-    return tuple(
-        replace(finding, place=finding.place or config.place) for finding in findings if finding.severity != "info"
-    )
-
-
-def _unread(config: TrainingConfig) -> tuple[Finding, ...]:
+def _unread(config: TrainingConfig) -> Findings:
     message = "The config is not resolved, and its images were not read: their complexity counts as neutral here."
     return (Finding("images-not-read", "info", message, "--scan reads them.", config.place),)

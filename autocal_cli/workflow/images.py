@@ -8,28 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
-from autocal_cli.dataset.listing import ListedFile, MetaInfo, list_images, read_meta_info
+from autocal_cli.dataset.files import ListedFile
+from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
 from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sample_pairs, sizes_of
 from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.workflow.named_files import all_missing, find_root, missing_root
 
 if TYPE_CHECKING:
     from autocal_cli.probing.probe import Images
-
-
-def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
-    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
-    try:
-        named = Path(root.path).expanduser()
-        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
-        return next((candidate for candidate in candidates if candidate.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
-        return None
-
-
-def missing_root(root: DatasetRoot, fix: str) -> Finding:
-    return Finding(
-        "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
-    )
 
 
 def meta_info_of(section: DatasetSection, config_folder: Path) -> MetaInfo | None:
@@ -86,7 +72,7 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
     if not _is_template(section.filename_tmpl):
         yield about_template(section)
         return
-    if section.lq and len(section.gt) != len(section.lq):
+    if section.gt and section.lq and len(section.gt) != len(section.lq):
         yield about_roots(section)
     for root in (*(section.lq if section.gt else ()), *(() if section.trains else section.gt)):
         if here[root] is None:
@@ -150,6 +136,8 @@ def _is_template(template: str) -> bool:
 
 
 SHOWN = 5
+MOST_OF = 0.9  # of the pairs that were looked at, to speak of all; chosen
+COMPARED = 16  # images that are compared byte for byte; chosen
 
 
 def about_roots(section: DatasetSection) -> Finding:
@@ -197,12 +185,81 @@ def about_sizes(
         message = f"{checked}, {len(unread):,} cannot be opened ({listed(unread, '; ')})."
         yield Finding("pairs-unreadable", "warning", message, "Replace or delete them, GT and LQ.", lq.place)
     readable = [pair for pair in sizes if not pair.reason]
-    wrong = [_described(pair) for pair in readable if scale and not _fits(pair, scale, section.trains)]
-    if wrong:
+    misfits = [pair for pair in readable if scale and not _fits(pair, scale, section.trains)]
+    wrong = [_described(pair) for pair in misfits]
+    one = common_ratio(misfits) if len(misfits) >= MOST_OF * len(readable) else None
+    if one and scale and one[0] < one[1]:
+        message = f"{checked}, in {len(wrong):,} the LQ image is {one[1]} times the GT image: the two are swapped."
+        yield Finding("pairs-swapped", "error", message, "Swap dataroot_gt and dataroot_lq.", lq.place)
+    elif one and scale:
+        message = f"{checked}, {len(wrong):,} are x{one[0]}, and the config says x{scale} ({listed(wrong[:1])})."
+        fix = f"Write `scale: {one[0]}`, or make the LQ images anew for x{scale}."
+        yield Finding("pairs-scale", "error", message, fix, lq.place)
+    elif wrong:
         deed = "training ends where one is drawn" if section.trains else "the metrics fail or compare what differs"
         message = f"{checked}, {len(wrong):,} are not {scale} x LQ ({listed(wrong, '; ')}): {deed}."
         fix = f"Make the LQ images anew from GT images cropped to multiples of {scale}, or correct `scale`."
         yield Finding("pairs-size", "warning", message, fix, lq.place)
+
+
+def common_ratio(pairs: Sequence[ImageSizes]) -> tuple[int, int] | None:
+    """By which whole number all GT images are larger than their LQ images, as (4, 1), or smaller, as (1, 4)."""
+    ratios = set()
+    for pair in pairs:
+        sides = tuple(zip(pair.gt, pair.lq, strict=True))
+        larger = {
+            high // low for high, low in sides if low and high // low >= 1 and high - high // low * low < high // low
+        }
+        smaller = {low // high for high, low in sides if high and low % high == 0}
+        one = (larger.pop(), 1) if len(larger) == 1 and all(high >= low for high, low in sides) else None
+        ratios.add(
+            one or ((1, smaller.pop()) if len(smaller) == 1 and all(low > high for high, low in sides) else None)
+        )
+    return ratios.pop() if len(ratios) == 1 else None
+
+
+def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile], most: int = COMPARED) -> list[str]:
+    """The names of images that stand in both lists byte for byte, of a sample of the first."""
+    by_size: dict[int, list[Path]] = {}
+    for file in others:
+        by_size.setdefault(file.size, []).append(file.path)
+    found = []
+    for file in some[:: max(1, len(some) // most)][:most]:
+        mine = None
+        for path in by_size.get(file.size, ())[:8]:
+            if not _is_same(path, file.path):
+                mine = mine if mine is not None else file.path.read_bytes()
+                if path.read_bytes() == mine:
+                    found.append(file.path.name)
+                    break
+    return found
+
+
+def about_copies(config: TrainingConfig, here: dict[DatasetRoot, Path]) -> Iterator[Finding]:
+    """Images of a validation set that are trained on under another folder, and LQ images that are their GT images."""
+    whole = [section for section in config.datasets if section.meta_info is None]
+    try:
+        training = [
+            file for section in whole if section.trains for root in section.gt for file in _files_of(root, here)
+        ]
+        for section in whole:
+            for root in section.gt if not section.trains else ():
+                copies = same_images(_files_of(root, here), training)
+                if len(copies) > 1 or (copies and len(_files_of(root, here)) == 1):
+                    message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
+                    fix = "Keep images aside that training never sees."
+                    yield Finding("validation-on-training-data", "warning", message, fix, root.place)
+            for gt, lq in zip(section.gt, section.lq, strict=False):
+                if gt.path != lq.path and (copies := same_images(_files_of(lq, here), _files_of(gt, here))):
+                    message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
+                    fix = "Make the LQ images by reducing or degrading the GT images."
+                    yield Finding("pairs-identical", "error", message, fix, lq.place)
+    except (AutocalError, OSError):  # told where the folder is looked at by itself
+        return
+
+
+def _files_of(root: DatasetRoot, here: dict[DatasetRoot, Path]) -> Sequence[ListedFile]:
+    return list_images([here[root]]).files if root in here else ()
 
 
 def about_crop(section: DatasetSection, sizes: Sequence[ImageSizes], scale: int | None) -> Iterator[Finding]:
@@ -252,7 +309,7 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     same = {section: tuple(_same_folder(section, here)) for section in config.datasets}
     yield from (finding for findings in same.values() for finding in findings)
     if not here:
-        yield from _all_missing(named)
+        yield from all_missing(named)
         return
     for section in config.datasets:
         for root in (*section.gt, *section.lq):
@@ -263,19 +320,10 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
 
     told = {root.place for root in named}
     apart = tuple(section for section in config.datasets if not same[section])
+    yield from about_copies(replace(config, datasets=apart), here)
     for finding in check_pairs(replace(config, datasets=apart)):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
-
-
-def _all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
-    """One finding for a config that was written for another machine."""
-    if len(named) < 2:
-        yield from (missing_root(root, "Correct the path.") for root in named)
-        return
-    message = f"None of the {len(named)} folders that the config names exists, {named[0].path} the first."
-    fix = "Correct the paths; for a config of another machine, --no-dataset."
-    yield Finding("dataset-missing", "warning", message, fix, named[0].place)
 
 
 def _without_images(root: DatasetRoot, found: Path) -> Finding | None:

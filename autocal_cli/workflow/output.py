@@ -1,141 +1,163 @@
-"""Where a result may be written: never over a file that a person made or changed."""
+"""The one guard of outputs: a file is written whole or not at all, and never over what a person made or changed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from autocal_cli.calibration.json_schema import GENERATOR
+from autocal_cli.calibration.resolved import read_record, text_digest
 from autocal_cli.config.files import open_config, read_bytes, replace_file
-from autocal_cli.dataset.model import CSV_COLUMNS, PAGE_GENERATOR
+from autocal_cli.config.model import BLOCK_KEY
+from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.workflow.config_file import Holder, sidecar_of
+from autocal_cli.workflow.calibrate import Output
+from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, find_block, sidecar_of
+
+# Whose a standing file is: autocal's own, autocal's but edited since, or somebody else's.
+Owner = Literal["autocal", "edited", "foreign"]
 
 
-def check_destination(out: Path, source: Path, force: bool) -> None:
-    """Raises AutocalError unless `out` is free, or autocal's own and untouched since, or `force` is given."""
-    place = Place(str(out))
-    check_place(out, "Use -o - for standard output.")
-    endings = [".toml" if path.suffix.lower() == ".toml" else ".yml" for path in (out, source)]
-    if out.suffix.lower() in (".toml", ".yml", ".yaml") and endings[0] != endings[1] and source.suffix:
-        message = f"The config is {source.suffix}, and stays what it is; the output would end in {out.suffix}."
-        raise AutocalError(message, place=place, fix=f"Name it {out.stem}{source.suffix}.")
-    if force or not out.exists():
-        return
-    if source.exists() and out.samefile(source):
-        if not _bears_record(out):
-            raise AutocalError("The output is the config itself.", place=place, fix="Use --in-place to rewrite it.")
-        return
-    if not _bears_record(out):
-        message = "The file exists and autocal did not write it."
-        raise AutocalError(message, place=place, fix="Choose another name, or use --force to replace it.")
-    if _touched(out):
-        message = "The file was edited by hand since autocal wrote it."
-        fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
-        raise AutocalError(message, place=place, fix=fix)
-
-
-def check_sidecar_beside(out: Path) -> None:
-    """Raises AutocalError where a config that is to hold the block has a sidecar with one."""
-    sidecar = sidecar_of(out)
-    if sidecar != out and sidecar.exists():
-        message = f"There is a sidecar {sidecar.name} beside it: with a block in both, neither would count."
-        raise AutocalError(message, place=Place(str(out)), fix="Use --sidecar, or remove the sidecar first.")
-
-
-def check_place(out: Path, instead: str) -> None:
-    """Raises AutocalError where no file can stand; `instead` says what to do where something else stands."""
+def check_output(out: Path, owner: Callable[[Path], Owner], force: bool = False) -> None:
+    """Raises AutocalError unless a file can stand at `out` and none does, or one of autocal's own, or `force`."""
     place = Place(str(out))
     if out.is_dir():
         raise AutocalError("The output is a folder.", place=place, fix="Name a file.")
     if out.exists() and not out.is_file():  # a device or a pipe, which must not be replaced by a file
-        raise AutocalError("The output is not a regular file.", place=place, fix=instead)
+        raise AutocalError("The output is not a regular file.", place=place, fix="Name a file.")
     if not out.parent.is_dir():
         raise AutocalError(f"The folder {out.parent} does not exist.", place=place, fix="Make it first.")
+    if force or not out.exists():
+        return
+    match owner(out):
+        case "edited":
+            message = "The file was edited by hand since autocal wrote it."
+            fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
+            raise AutocalError(message, place=place, fix=fix)
+        case "foreign":
+            message = "The file exists and autocal did not write it."
+            raise AutocalError(message, place=place, fix="Choose another name, or use --force to replace it.")
 
 
-def write_result(target: Path, source: Path, before: bytes, after: bytes, force: bool) -> None:
-    """Writes a result, unless the config or the output changed while the images were scanned.
-
-    `before` are the bytes that `source` had when it was read. Raises AutocalError; nothing is written then.
-    """
-    in_place = target.exists() and source.exists() and target.samefile(source)
-    if in_place and read_bytes(target) != before:
-        message = "The config changed while autocal was at work, so it was not replaced."
-        raise AutocalError(message, place=Place(str(target)), fix="Calibrate it again.")
-    if not in_place:
-        check_destination(target, source, force)
-    if not (in_place and after == before):
-        replace_file(target, after)
+def write_output(out: Path, data: bytes, owner: Callable[[Path], Owner], force: bool = False) -> None:
+    """Writes a file, guarded again: something may have come there meanwhile. Raises AutocalError."""
+    check_output(out, owner, force)
+    replace_file(out, data)
 
 
-def _bears_record(path: Path) -> bool:
+def check_config_outputs(config: Path, out: Path, force: bool) -> None:
+    """What can be said of `-o out` before any work is done. Raises AutocalError."""
+    if out.exists() and config.exists() and out.samefile(config):
+        message = "The output is the config itself."
+        raise AutocalError(message, place=Place(str(out)), fix="Use --in-place to rewrite it.")
+    endings = [".toml" if path.suffix.lower() == ".toml" else ".yml" for path in (out, config)]
+    if out.suffix.lower() in (".toml", ".yml", ".yaml") and endings[0] != endings[1] and config.suffix:
+        message = f"The config is {config.suffix}, and stays what it is; the output would end in {out.suffix}."
+        raise AutocalError(message, place=Place(str(out)), fix=f"Name it {out.stem}{config.suffix}.")
+    check_output(out, owner_of_config, force)
+
+
+def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
+    """Writes the files of a calibration, unless one of them or its source changed meanwhile. Raises AutocalError."""
+    for output in outputs:
+        if output.source.exists() and read_bytes(output.source) != output.before:
+            message = "The config changed while autocal was at work, so nothing was written."
+            raise AutocalError(message, place=Place(str(output.source)), fix="Calibrate it again.")
+        if not _same(output.path, output.source):
+            check_output(output.path, owner_of_config, force)
+        _refuse_second_block(output.path, [other.path for other in outputs])
+    for output in outputs:
+        if not (output.path.exists() and read_bytes(output.path) == output.data):
+            replace_file(output.path, output.data)
+
+
+def _refuse_second_block(path: Path, written: Sequence[Path]) -> None:
+    """A config with a block beside a sidecar from before: with a block in both, neither would count."""
+    sidecar = sidecar_of(path)
+    if not path.name.endswith(SIDECAR_SUFFIX) and sidecar.exists() and sidecar not in written:
+        message = f"There is a sidecar {sidecar.name} beside it: with a block in both, neither would count."
+        raise AutocalError(message, place=Place(str(path)), fix="Remove it first, or leave out --write.")
+
+
+def owner_of_config(path: Path) -> Owner:
+    """A config or sidecar with a record is autocal's; so is the copy of a config whose sidecar names its digest."""
     try:
-        return _touched(path) is not None
+        opened = open_config(path)
+        found = find_block(opened) if not path.name.endswith(SIDECAR_SUFFIX) else _sidecar_alone(path)
+        record = read_record(found.block)
     except AutocalError:
-        return False
+        return "foreign"
+    if record is None:
+        return "foreign"
+    if found.form == "sidecar" and found.file.path != path:  # the copy beside it
+        return "autocal" if record.config == text_digest(opened.text) else "edited"
+    return "edited" if found.touched else "autocal"
 
 
-def _touched(path: Path) -> bool | None:
-    """Whether a config was edited since autocal wrote it; None where it did not."""
-    return Holder(open_config(path)).touched
+def _sidecar_alone(path: Path) -> BlockFile:
+    opened = open_config(path)
+    at_top = replace(opened, layout=replace(opened.layout, block=(BLOCK_KEY,)))
+    return BlockFile(at_top, at_top, "sidecar")
 
 
-# Where the page and the table of a scanned dataset may be written: never over what a person made.
+def owner_of_report(path: Path) -> Owner:
+    """autocal's pages and tables, by how they begin."""
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    page = head.startswith(b"<!DOCTYPE html>") and b'<meta name="generator" content="autocal ' in head
+    return "autocal" if page or head.startswith(",".join(CSV_COLUMNS).encode()) else "foreign"
 
 
-_OWN = (",".join(CSV_COLUMNS).encode(), b"<!DOCTYPE html>")  # how a table and a page begin
+def owner_of_schema(path: Path) -> Owner:
+    """A JSON schema that `autocal schema` made says so."""
+    try:
+        found = json.loads(read_bytes(path))
+    except (ValueError, RecursionError):
+        return "foreign"
+    return "autocal" if isinstance(found, dict) and found.get("$comment") == GENERATOR else "foreign"
+
+
+def owner_of_list(_path: Path) -> Owner:
+    """A list of images bears no mark, so that nobody can tell who wrote it."""
+    return "foreign"
+
+
+def list_destinations(outs: Sequence[Path | None], force: bool) -> None:
+    """Raises AutocalError where a list of images cannot be written, before any work is done."""
+    named = [out for out in outs if out]
+    for out in named:
+        check_output(out, owner_of_list, force)
+    if len({out.resolve() for out in named}) < len(named):
+        raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
+
+
+def write_list(out: Path, text: str) -> None:
+    """Writes a list, whole or not at all. Raises AutocalError."""
+    replace_file(out, text.encode("utf-8"))
 
 
 def report_destinations(page: Path | None, table: Path | None, force: bool) -> tuple[Path | None, Path | None]:
     """Where a page and a table go, `~` expanded. Raises AutocalError where one cannot, before any work is done."""
     outs = [out.expanduser() if out else None for out in (page, table)]
     for out in filter(None, outs):
-        check_report_destination(out, force)
+        check_output(out, owner_of_report, force)
     if outs[0] and outs[1] and outs[0].resolve() == outs[1].resolve():
         raise AutocalError("--html and --csv name the same file.", place=Place(str(page)), fix="Choose two names.")
     return outs[0], outs[1]
 
 
-def check_report_destination(out: Path, force: bool) -> None:
-    """Raises AutocalError unless `out` is free, or a page or table that autocal wrote, or `force` is given."""
-    check_place(out, "Name a file.")
-    if not (force or not out.exists() or _own(out)):
-        message = "The file exists and autocal did not write it."
-        raise AutocalError(message, place=Place(str(out)), fix="Choose another name, or use --force to replace it.")
-
-
 def write_report(out: Path, text: str, force: bool) -> None:
-    """Writes a page or a table, whole or not at all. Raises AutocalError."""
-    check_report_destination(out, force)  # again: something may have come there during the scan
-    replace_file(out, text.encode("utf-8"))
-
-
-def _own(path: Path) -> bool:
-    table, page = _OWN
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    return head.startswith(table) or (head.startswith(page) and PAGE_GENERATOR.encode() in head)
-
-
-# Where the JSON schema may be written: never over a file that autocal did not write.
+    """Writes a page or a table. Raises AutocalError."""
+    write_output(out, text.encode("utf-8"), owner_of_report, force)
 
 
 def write_schema(out: Path, text: str, force: bool) -> None:
-    """Writes a schema, whole or not at all.
-
-    Raises AutocalError unless `out` is free, or a schema that autocal wrote, or `force` is given.
-    """
-    check_place(out, "Leave out -o for standard output.")
-    if not (force or not out.exists() or _own_schema(out)):
-        message = "The file exists and autocal did not write it."
-        raise AutocalError(message, place=Place(str(out)), fix="Choose another name, or use --force to replace it.")
-    replace_file(out, text.encode("utf-8"))
+    """Writes a JSON schema. Raises AutocalError."""
+    write_output(out, text.encode("utf-8"), owner_of_schema, force)
 
 
-def _own_schema(path: Path) -> bool:
-    try:
-        found = json.loads(read_bytes(path))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(found, dict) and found.get("$comment") == GENERATOR
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)

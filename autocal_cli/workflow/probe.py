@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from autocal_cli.calibration.block import SHARE
-from autocal_cli.calibration.noise import suggested_weights
-from autocal_cli.calibration.resolved import recorded_probe
+from autocal_cli.calibration.block import Field
 from autocal_cli.config.model import TrainingConfig
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources, find_checkout
-from autocal_cli.probing.model import ProbeFingerprint, labelled, names_of, weighed
+from autocal_cli.probing.model import ProbeFingerprint
+from autocal_cli.probing.shares import probe_findings, suggested_weights
 from autocal_cli.workflow.dataset import with_config_weights
 from autocal_cli.workflow.images import probe_images
 
@@ -37,13 +36,9 @@ def measure_losses(
     options: ProbeOptions | None = None,
     sources: NetworkSources | None = None,
 ) -> tuple[ProbeFingerprint | None, Findings]:
-    """A new probe where one is asked for, else the recorded one while it is of the same losses and network.
-
-    Gradients and noise do not depend on the weights, so a recorded probe tells the shares of those that the config has
-    now. Where nothing can be measured, a finding says why.
-    """
+    """A probe, where one is asked for. Where nothing can be measured, a finding says why."""
     if options is None or options.batches is None:
-        return _recorded(config, network)
+        return None, ()
     from autocal_cli.probing.probe import Plan, probe  # torch takes a second: only here
 
     try:
@@ -53,22 +48,15 @@ def measure_losses(
     if not images:
         return None, (_failed(config, "none of the training images is here", "Name them with --hr DIR."),)
     known = with_config_weights(config, sources or NetworkSources())
-    plan = Plan(options.batches, options.seed, known.weights, find_checkout(known.trainer))
+    beside = Path(config.path).parent
+    plan = Plan(
+        options.batches, options.seed, known.weights, find_checkout(known.trainer), (beside, *beside.parents[:3])
+    )
     probed = probe(config, network, images, plan, options.on_progress)
     if probed.fingerprint is None:
         return None, (_failed(config, probed.why_not or "", None),)
-    return probed.fingerprint, tuple(_about(config, options.batches, probed.fingerprint, probed.instead))
-
-
-def _recorded(config: TrainingConfig, network: NetworkFingerprint) -> tuple[ProbeFingerprint | None, Findings]:
-    recorded = recorded_probe(config.block)
-    if recorded is None:
-        return None, ()
-    if recorded.names != names_of(config) or recorded.structure != network.structure:
-        message = "The probe in the record is of other losses or of another network, and is dropped."
-        return None, (Finding("probe-outdated", "info", message, "Measure anew with --probe N.", config.place),)
-    weights = {label: term.weight for label, term in labelled(config).items()}
-    return replace(recorded, losses=weighed(recorded.losses, weights)), ()
+    about = _about(config, options.batches, probed.fingerprint, probed.instead)
+    return probed.fingerprint, (*about, *probe_findings(probed.fingerprint, config))
 
 
 def _about(config: TrainingConfig, asked: int, probe: ProbeFingerprint, instead: str | None) -> list[Finding]:
@@ -87,6 +75,9 @@ def _failed(config: TrainingConfig, why: str, fix: str | None) -> Finding:
 
 
 # `--suggest-weights l1=0.6,gan=0.1`: shares of the pull, from the command line, and the weights that give them.
+
+
+SHARE = Field("number", 0.0, 1.0, open_low=True)  # of the pull on the network's output at the probe
 
 
 def parse_shares(text: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 import runpy
@@ -22,7 +23,8 @@ from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
 from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, schedule_models
-from autocal_cli.workflow.config_file import find_holder, sidecar_of
+from autocal_cli.workflow.config_file import find_block, sidecar_of
+from autocal_cli.workflow.diagnose import closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool,
         copy = Path(folder) / path.name
         copy.write_text(source.text_for_trainer, encoding="utf-8", newline="")
         option = arguments[at].partition("=")[0] + "=" if arguments[at].startswith("-") else ""
-        _start(script, [*arguments[:at], f"{option}{copy}", *arguments[at + 1 :]])
+        try:
+            _start(script, [*arguments[:at], f"{option}{copy}", *arguments[at + 1 :]])
+        finally:
+            _tell_verdict(built)
     if not built:
         say("The script ended without building a model; nothing was scheduled.")
 
@@ -93,12 +98,12 @@ def read_source(path: Path) -> Source:
     """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
     file = open_config(path)
     config = file.training
-    holder = find_holder(file)
-    block = holder.file.block
+    found = find_block(file)
+    block = found.block
     if block is not None:
         SchedulerSettings.from_scheduling_block(block, config.total_iter)
     values = block.values if block else None
-    return Source(path, holder.path, values, config.total_iter, _without_block(file.document))
+    return Source(path, found.file.path, values, config.total_iter, _without_block(file.document))
 
 
 def _without_block(document: ConfigDocument) -> str:
@@ -169,10 +174,28 @@ def find_trainer(script: Path) -> TrainerShape:
 
 def _keep_original(model: Any, source: Source) -> None:
     """The trainer archives the copy without the block; the file that holds it is laid beside that, as its sidecar."""
+    folder = _experiment(model)
+    if folder:
+        shutil.copyfile(source.holder, folder / sidecar_of(source.path).name)
+
+
+def _tell_verdict(built: Sequence[Any]) -> None:
+    """Ends the trainer's own log with what `autocal diagnose` says of the run, however that ended."""
+    folder = next((_experiment(model) for model in built if model is not None), None)
+    if folder is None:
+        return
+    log = logging.getLogger("autocal")  # whose lines the trainer's own logger gets
+    log.setLevel(logging.INFO)
+    for line in closing(folder):
+        log.info("autocal: %s", line)
+
+
+def _experiment(model: Any) -> Path | None:
+    """The folder of a model's experiment, on the first process alone."""
     paths = model.opt.get("path") if isinstance(model.opt, Mapping) else getattr(model.opt, "path", None)
     folder = paths.get("experiments_root") if isinstance(paths, Mapping) else getattr(paths, "experiments_root", None)
-    if folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0":
-        shutil.copyfile(source.holder, Path(folder) / sidecar_of(source.path).name)
+    here = folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0"
+    return Path(folder) if folder and here else None
 
 
 def _start(script: Path, arguments: Sequence[str]) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import Calibration, Presets
+from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import KeyPath, LossTerm, SchedulingBlock, TrainingConfig, Value
-from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary
+from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -24,25 +24,20 @@ def presets() -> Presets:
 
 
 @pytest.fixture(scope="session")
-def measured() -> Callable[..., DatasetFingerprint]:
+def measured() -> Callable[..., DatasetScores]:
     """A dataset whose three metrics all have one score, known to +- `half_width`."""
 
-    def make(score: float, half_width: float = 0.0, failed: int = 0) -> DatasetFingerprint:
+    def make(score: float, half_width: float = 0.0, failed: int = 0) -> DatasetScores:
         interval = (max(0.0, score - half_width), min(1.0, score + half_width))
-        summary = MetricSummary(score, interval, score, score, score, 0.25)
-        return DatasetFingerprint(
-            roots=("hr",),
+        return DatasetScores(
             found=10 + failed,
             read=10,
-            skipped={"not an image (.txt)": 2},
-            failures=(FileIssue("hr/broken.png", "truncated"),) * failed,
-            metrics=dict.fromkeys(METRIC_NAMES, summary),
+            failed=failed,
+            scores=dict.fromkeys(METRIC_NAMES, score),
             overall_complexity=score,
             overall_ci95=interval,
-            identity="0" * 64,
+            identity="abcdefghijkl",
             metric_version=1,
-            device="cpu",
-            seconds=0.5,
         )
 
     return make
@@ -75,7 +70,7 @@ def calibrated(presets: Presets, block: Callable[..., SchedulingBlock]) -> Calla
         variant: str | None = "nano",
         parameters: int | None = 10_595,
         *,
-        dataset: DatasetFingerprint | None = None,
+        dataset: DatasetScores | None = None,
         total_iter: int | None = 40_000,
         batch_size: int | None = 16,
         adversarial: bool = False,

@@ -67,7 +67,7 @@ def codes(difference: Difference) -> list[tuple[str | None, str | None]]:
             "dataset",
             {"edge_density", "overall_complexity"},
         ),
-        ({"block": {"enabled": False, "ceilings": {"pixel": 0.5}}}, "block", {"enabled", "ceilings.pixel"}),
+        ({"block": {"enabled": False, "mode": "observe"}}, "block", {"enabled", "mode"}),
         ({"block": {"mine": [1, 2]}}, "block", {"mine"}),
         ({"block": {"enabled": None, "auto_calibrate": True, "calibration": {}}}, "block", set()),
     ],

@@ -8,17 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.block import read_overrides
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import Calibration, Presets
-from autocal_cli.calibration.presets import load_presets
-from autocal_cli.calibration.resolved import recorded_calibration
-from autocal_cli.config.files import parse_document
-from autocal_cli.config.loading import read_training_config
-from autocal_cli.config.model import LossTerm, TrainingConfig
+from autocal_cli.calibration.resolved import read_record, record_of
+from autocal_cli.config.model import LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.workflow.calibrate import resolve
 
 PLACE = Place("train.yml", 1, 1)
 CODES = ("discriminator-threshold", "discriminator-ceiling")
@@ -110,22 +105,11 @@ def test_findings_about_the_discriminator_are_the_calibrations_own(presets: Pres
     assert "discriminator-unknown" in [finding.code for finding in calibrated(rival, presets).findings]
 
 
-def test_the_record_holds_the_discriminator_and_an_older_one_without_it_is_read() -> None:
-    text = (
-        "scale: 2\nnetwork_g: {type: paragonsr2_nano}\nnetwork_d: {type: dunet}\n"
-        "train:\n  total_iter: 40000\n  losses: [{type: ganloss, loss_weight: 0.1}]\n"
-    )
-    document = parse_document(text.encode(), "train.yml")
-    config = read_training_config(document)
-    assert config.discriminator is not None
-    assert (config.discriminator.type, config.discriminator.place.line) == ("dunet", 3)
-    network = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0)
-    for discriminator in (sized(3_231_457), None):
-        with_it = replace(network, discriminator=discriminator)
-        resolved, calibration = resolve(document, config, with_it, None, load_presets(), {})
-        block = read_training_config(resolved).block
-        assert block is not None
-        told = recorded_calibration(block, read_overrides(block, {}, load_presets()).values)
-        assert told.network.discriminator == discriminator
-        assert told.placement == calibration.placement
-        assert told.parameters == calibration.parameters
+@pytest.mark.parametrize("discriminator", [sized(3_231_457), None])
+def test_the_record_holds_the_discriminator_and_one_without_it_is_read(
+    discriminator: NetworkFingerprint | None, presets: Presets
+) -> None:
+    record = record_of(calibrated(discriminator, presets), "traiNNer-redux", "abcd")
+    found = read_record(SchedulingBlock({"calibration": record}, {}, PLACE))
+    assert found is not None
+    assert found.network.discriminator == discriminator

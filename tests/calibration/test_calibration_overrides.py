@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.block import Overrides, read_overrides, same_value, wholly_manual
+from autocal_cli.calibration.block import (
+    RECORD_VERSION,
+    Overrides,
+    kept_by_hand,
+    read_overrides,
+    same_value,
+    value_digest,
+    wholly_manual,
+)
 from autocal_cli.calibration.model import Presets
 from autocal_cli.config.model import SchedulingBlock, Value
 from autocal_cli.errors import AutocalError
@@ -24,7 +32,12 @@ def read(presets: Presets, block: Block) -> Read:
 
 
 def resolved(wrote: dict[str, Value], **now: Value) -> dict[str, Value]:
-    return {**now, "calibration": {"record_version": 1, "wrote": wrote}}
+    """A block with a record of the values that autocal wrote; of phases each is one."""
+    phases = wrote.pop("phases", {})
+    assert isinstance(phases, dict)
+    digests = {name: value_digest((name,), value) for name, value in wrote.items()}
+    digests |= {name: value_digest(("phases", name), value) for name, value in phases.items()}
+    return {**now, "calibration": {"made": {"record": RECORD_VERSION}, "wrote": digests}}
 
 
 @pytest.mark.parametrize(
@@ -37,17 +50,22 @@ def resolved(wrote: dict[str, Value], **now: Value) -> dict[str, Value]:
         ({"max_weight": 5.0}, {"max_weight": 5}, {}),
         ({"max_weight": 5}, {"max_weight": 5.0}, {}),
         ({"baseline_iterations": 50}, {"baseline_iterations": 50.0}, {}),
-        ({"enabled": True}, {"enabled": False}, {("enabled",): False}),
+        ({}, {"enabled": False}, {("enabled",): False}),
         ({}, {"momentum": 0.85}, {("momentum",): 0.85}),
-        ({"auto_calibrate": False}, {"auto_calibrate": True}, {}),
+        ({}, {"auto_calibrate": True}, {}),
+        (
+            {"phases": {"early": {"until": 0.1, "rate": 0.5}}},
+            {"phases": {"early": {"rate": 0.5, "until": 0.1}}},
+            {},
+        ),
         (
             {"phases": {"early": {"until": 0.1, "rate": 0.5}}},
             {"phases": {"early": {"until": 0.2, "rate": 0.5}}},
-            {("phases", "early", "until"): 0.2},
+            {("phases", "early", "until"): 0.2, ("phases", "early", "rate"): 0.5},
         ),
         (
-            {"training_config": {"total_iterations": 40000}},
-            {"training_config": {"total_iterations": 40000, "dataset_info": {"edge_density": 0.9}}},
+            {"momentum": 0.85},
+            {"momentum": 0.85, "training_config": {"dataset_info": {"edge_density": 0.9}}},
             {("training_config", "dataset_info", "edge_density"): 0.9},
         ),
     ],
@@ -118,7 +136,9 @@ def test_a_whole_number_may_be_written_as_a_float(written: Value, meant: int, re
         ({"phases": {"early": [0.1]}}, "`phases.early` should be a mapping. Found a list."),
         ({"phases": {"early": {"until": 0}}}, "`phases.early.until` should be a number, above 0 and at most 1."),
         ({"training_config": {"dataset_info": {"edge_density": 2}}}, "at least 0 and at most 1. Found 2."),
-        ({"stability": {"freeze_steps": -1}}, "`stability.freeze_steps` should be a whole number, at least 0."),
+        ({"stability": {"spike_z": 0}}, "`stability.spike_z` should be a number, above 0. Found 0."),
+        ({"mode": "off"}, "`mode` should be act or observe. Found 'off'."),
+        ({"fidelity_budget": 4}, "`fidelity_budget` should be a number, above 0 and at most 3. Found 4."),
     ],
 )
 def test_what_a_key_cannot_hold_is_refused_with_its_place(values: dict[str, Value], said: str, read: Read) -> None:
@@ -167,7 +187,12 @@ def test_an_empty_section_is_nothing_to_report(section: str, empty: Value, read:
         ("mine", "This is none. Give your own key another name."),
         ({"mine": 1}, "This is none. Give your own key another name."),
         ([1], "This is none."),
-        ({"record_version": 2}, "has version 2; this autocal reads up to 1. Update autocal-cli."),
+        ({"record_version": 1}, "This is none."),
+        ({"made": 1}, "This is none."),
+        (
+            {"made": {"record": RECORD_VERSION + 1}},
+            f"has version {RECORD_VERSION + 1}; this autocal reads up to {RECORD_VERSION}. Update autocal-cli.",
+        ),
     ],
 )
 def test_what_is_no_record_of_ours_is_not_overwritten(found: Value, said: str, read: Read) -> None:
@@ -184,9 +209,15 @@ def test_what_is_no_record_of_ours_is_not_overwritten(found: Value, said: str, r
         ({"auto_calibrate": True}, False),
         ({}, False),
         ({"momentum": 0.9}, False),
-        ({"auto_calibrate": False, "calibration": {"record_version": 1}}, False),
+        ({"auto_calibrate": False, "calibration": {"made": {"record": 2}}}, False),
     ],
 )
 def test_only_manual_mode_without_a_record_is_left_alone(values: dict[str, Value], alone: bool, block: Block) -> None:
     assert wholly_manual(block(values)) is alone
     assert wholly_manual(None) is False
+
+
+def test_what_was_kept_by_hand_when_it_was_calibrated_is_known_and_a_later_edit_is_not(block: Block) -> None:
+    values = resolved({"max_weight": 5.0}, momentum=0.8, max_weight=7.0, mine=1)
+    assert kept_by_hand(block(values)) == {("momentum",): 0.8, ("mine",): 1}
+    assert kept_by_hand(block({"momentum": 0.8})) == {}

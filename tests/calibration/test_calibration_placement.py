@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.model import PARAMETERS, Number, Presets
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Number, Presets
 from autocal_cli.calibration.placement import place
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -53,7 +53,7 @@ def test_every_value_lies_between_those_of_the_two_presets_beside_it(parameters:
     found = starts(parameters, presets)
     above = next(i for i, preset in enumerate(presets.presets) if preset.parameters[2] >= parameters)
     beside = presets.presets[max(above - 1, 0)], presets.presets[above]
-    for name in PARAMETERS:
+    for name in PRESET_PARAMETERS:
         low, high = sorted(preset.values[name] for preset in beside)
         assert low * (1 - 1e-12) <= found[name] <= high * (1 + 1e-12)
 
@@ -115,6 +115,6 @@ def test_a_network_that_nobody_measured_gets_the_fallback_and_that_is_said(prese
 @given(parameters=st.integers(1, 10**12), scale=st.sampled_from([None, 1, 2, 3, 4, 5, 6, 8, 16]))
 def test_every_network_finds_a_place(parameters: int, scale: int | None, presets: Presets) -> None:
     placement, steps, _ = place(network(parameters, scale=scale), presets)
-    assert set(steps) == set(PARAMETERS)
+    assert set(steps) == set(PRESET_PARAMETERS)
     assert placement.variant in VARIANTS
     assert 0 < steps["momentum"].after < 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.calibration.model import PARAMETERS, Presets
+from autocal_cli.calibration.model import PARAMETERS, PRESET_PARAMETERS, Presets
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Place
 from autocal_cli.network.fingerprint import fingerprint_network
@@ -26,7 +26,7 @@ TABLE = {
 @pytest.mark.parametrize("variant", TABLE)
 def test_a_preset_is_the_guides_row(variant: str, presets: Presets) -> None:
     preset = next(preset for preset in presets.presets if preset.variant == variant)
-    assert tuple(preset.values[name] for name in PARAMETERS) == TABLE[variant]
+    assert tuple(preset.values[name] for name in PRESET_PARAMETERS) == TABLE[variant]
     assert preset.use
 
 
@@ -47,7 +47,8 @@ def test_a_presets_sizes_are_those_of_the_network_itself(variant: str, presets: 
 
 
 def test_every_number_has_a_source(presets: Presets) -> None:
-    assert all(presets.sources[name] for name in PARAMETERS)
+    assert all(presets.sources[name] for name in PRESET_PARAMETERS)
+    assert all(presets.sources[f"budgets.x{scale}"] for scale in presets.budgets if scale)
     assert all(rule.source and rule.reason for rule in presets.rules)
     assert presets.bounds_source
 
@@ -60,18 +61,19 @@ def test_every_rule_changes_a_parameter_of_the_schedule_under_a_code_of_its_own(
 
 
 def test_the_phases_are_the_guides_three(presets: Presets) -> None:
-    assert [(phase.name, phase.until, phase.rate, phase.range) for phase in presets.phases] == [
-        ("early", 0.10, 0.5, 0.5),
-        ("middle", 0.80, 1.0, 1.0),
-        ("late", 1.00, 0.25, 1.0),
+    assert [(phase.name, phase.until, phase.rate) for phase in presets.phases] == [
+        ("early", 0.10, 0.5),
+        ("middle", 0.80, 1.0),
+        ("late", 1.00, 0.25),
     ]
 
 
 def test_the_watch_has_the_measured_thresholds(presets: Presets) -> None:
-    assert presets.stability == {
-        "spike_z": 6.0,
-        "cusum_k": 0.5,
-        "cusum_h": 20.0,
-        "freeze_steps": 20,
-        "recovery_steps": 500,
-    }
+    assert presets.stability == {"spike_z": 6.0, "cusum_k": 0.5, "cusum_h": 20.0}
+
+
+def test_no_budget_is_above_what_perfect_perception_costs(presets: Presets) -> None:
+    """3 dB: Blau and Michaeli 2018; a larger scale may cost more than a smaller one."""
+    by_scale = [presets.budgets[scale] for scale in sorted(key for key in presets.budgets if key)]
+    assert by_scale == sorted(by_scale)
+    assert all(0 < budget <= 3 for budget in presets.budgets.values())

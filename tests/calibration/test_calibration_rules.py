@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.model import WHOLE_NUMBERS, Calibration, Number, Presets
-from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.calibration.model import WHOLE_NUMBERS, Calibration, DatasetScores, Number, Presets
 
 VARIANTS = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
 SIZES = st.integers(1, 10**10)
@@ -32,7 +31,7 @@ def test_every_value_is_one_that_the_schedule_can_run_with(
     total: int,
     adversarial: bool,
     calibrated: Callable[..., Calibration],
-    measured: Callable[..., DatasetFingerprint],
+    measured: Callable[..., DatasetScores],
     presets: Presets,
 ) -> None:
     found = values(
@@ -55,7 +54,7 @@ def test_so_is_every_value_between_the_presets_and_beyond_them(
     total: int,
     adversarial: bool,
     calibrated: Callable[..., Calibration],
-    measured: Callable[..., DatasetFingerprint],
+    measured: Callable[..., DatasetScores],
     presets: Presets,
 ) -> None:
     found = values(
@@ -72,7 +71,7 @@ def test_where_nothing_is_unusual_the_preset_stands(
     variant: str, calibrated: Callable[..., Calibration], presets: Presets
 ) -> None:
     preset = next(preset for preset in presets.presets if preset.variant == variant)
-    assert values(calibrated(variant)) == preset.values
+    assert values(calibrated(variant)) == {**preset.values, "fidelity_budget": presets.budgets[2]}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -82,7 +81,7 @@ def test_complex_images_make_it_steadier_and_simple_ones_quicker(
     name: str,
     sign: int,
     calibrated: Callable[..., Calibration],
-    measured: Callable[..., DatasetFingerprint],
+    measured: Callable[..., DatasetScores],
 ) -> None:
     by_score = [values(calibrated(variant, dataset=measured(step / 20)))[name] * sign for step in range(21)]
     assert by_score == sorted(by_score)
@@ -143,7 +142,7 @@ def test_what_nano_comes_to(
     change: dict[str, int],
     expected: Number,
     calibrated: Callable[..., Calibration],
-    measured: Callable[..., DatasetFingerprint],
+    measured: Callable[..., DatasetScores],
 ) -> None:
     known = {key: value for key, value in change.items() if key != "score"}
     dataset = measured(change["score"]) if "score" in change else None

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.model import PARAMETERS, Calibration
+from autocal_cli.calibration.model import PARAMETERS, Calibration, DatasetScores
 from autocal_cli.config.model import KeyPath, Value
-from autocal_cli.dataset.model import DatasetFingerprint
 
 BY_HAND: dict[str, st.SearchStrategy[Value]] = {
     "momentum": st.floats(0, 0.999),
@@ -19,6 +18,7 @@ BY_HAND: dict[str, st.SearchStrategy[Value]] = {
     "min_weight": st.floats(1e-12, 1),
     "max_weight": st.integers(1, 1000),
     "baseline_iterations": st.integers(1, 10**6),
+    "fidelity_budget": st.floats(0.01, 3),
 }
 
 
@@ -39,7 +39,7 @@ def test_each_step_starts_where_the_one_before_ended(
     adversarial: bool,
     by_hand: dict[str, Value],
     calibrated: Callable[..., Calibration],
-    measured: Callable[..., DatasetFingerprint],
+    measured: Callable[..., DatasetScores],
 ) -> None:
     calibration = calibrated(
         None,
@@ -119,7 +119,7 @@ def test_scores_by_hand(
 
 
 def test_a_measured_score_carries_its_margin(
-    calibrated: Callable[..., Calibration], measured: Callable[..., DatasetFingerprint]
+    calibrated: Callable[..., Calibration], measured: Callable[..., DatasetScores]
 ) -> None:
     sure = calibrated(dataset=measured(0.7, 0.0)).parameters["adaptation_rate"].trail[1]
     unsure = calibrated(dataset=measured(0.7, 0.1)).parameters["adaptation_rate"].trail[1]

@@ -28,9 +28,11 @@ Checker = Callable[..., tuple[Finding, ...]]
 
 @pytest.fixture
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
-    """The findings on a text, as of a file in a folder with a folder `images`."""
+    """The findings on a text, as of a file beside the folders `images` and, half as large, `small`."""
     (tmp_path / "images").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "images" / "one.png")
+    (tmp_path / "small").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "small" / "one.png")
     monkeypatch.chdir(tmp_path)
 
     def check(text: str, trainer: str | None = None, network: bool = True) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,20 +19,23 @@ EXAMPLES = [rule for rule in RULES.values() if rule.bad is not None]
 SOURCE = Path(autocal_cli.__file__).parent
 
 
+@cache
+def calls_in_source() -> list[ast.Call]:
+    trees = [ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")]
+    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
 def codes_in_source() -> set[str]:
     """The first argument (or `code`) of every `Finding(...)`, and the codes under which parts are tolerated."""
     codes = {f"trainer-{trait}" for trait in TRAINER_VIEW}
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call):
-                codes |= set(codes_of_call(node))
-    return codes
+    return codes.union(*(codes_of_call(node) for node in calls_in_source()))
 
 
 def codes_of_call(node: ast.Call) -> list[str]:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-    position = {"Finding": 0, "_part": 1, "tolerate": 0}.get(name)
+    name = name or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
+    position = {"Finding": 0, "_part": 1, "tolerate": 0, "note": 0}.get(name)
     if position is None:
         return []
     given = [*named, *node.args[position : position + 1]]
@@ -49,9 +53,8 @@ def test_what_the_source_can_mend_the_catalogue_calls_fixable() -> None:
 def test_the_source_says_a_code_with_the_severity_of_the_catalogue_wherever_it_is_said() -> None:
     told = {
         (code.value, severity.value)
-        for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        for node in calls_in_source()
+        if isinstance(node.func, ast.Name) and node.func.id == "Finding"
         for named in [{keyword.arg: keyword.value for keyword in node.keywords}]
         for code, severity in [[*node.args, named.get("code"), named.get("severity")][:2]]
         if isinstance(code, ast.Constant) and isinstance(severity, ast.Constant)
@@ -109,7 +112,7 @@ def test_a_code_stands_for_itself_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "near"), [("value-unsuported", "value-unsupported"), ("value", "values"), ("zzz", "--all")]
+    ("wrong", "near"), [("value-unsuported", "value-unsupported"), ("value", "values"), ("zzz", "explain codes")]
 )
 def test_an_unknown_code_is_refused_with_the_nearest(wrong: str, near: str) -> None:
     if wrong == "value":  # the beginning of `value-...`

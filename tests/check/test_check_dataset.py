@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ def config(train: str, scale: int = 2) -> str:
     return (
         f"scale: {scale}\nnetwork_g: {{type: paragonsr2_nano}}\ndatasets:\n  train:\n"
         + "".join(f"    {line}\n" for line in train.splitlines())
+        + ("" if "_size" in train else "    lq_size: 8\n")
+        + f"    name: Train\n    type: {'pairedimagedataset' if 'lq:' in train else 'singlegtdataset'}\n"
+        + "    num_worker_per_gpu: 1\n    batch_size_per_gpu: 4\n"
         + "train:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_weight: 1.0}]\n"
     )
 
@@ -75,9 +79,31 @@ def test_one_root_for_both_is_right_where_a_file_names_the_pairs(found) -> None:
 
 
 def test_a_wrong_scale_shows_in_the_images(found) -> None:
-    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-size"]
+    assert [finding.code for finding in found(PAIR, scale=4)] == ["pairs-scale"]
 
 
 def test_the_places_are_those_of_the_folders(found) -> None:
     (finding,) = found("dataroot_gt: gt\ndataroot_lq: gone")
     assert (finding.place.line, finding.place.column) == (6, 18)
+
+
+def test_swapped_folders_are_said_as_swapped(found) -> None:
+    swapped = "dataroot_gt: lq\ndataroot_lq: gt\nlq_size: 8"
+    assert "pairs-swapped" in [finding.code for finding in found(swapped)]
+
+
+def test_lq_images_that_are_their_gt_images(found, tmp_path: Path) -> None:
+    shutil.copytree(tmp_path / "gt", tmp_path / "copy")
+    codes = [finding.code for finding in found("dataroot_gt: gt\ndataroot_lq: copy\nlq_size: 8", scale=1)]
+    assert "pairs-identical" in codes
+
+
+@pytest.mark.usefixtures("found")
+def test_the_same_images_in_training_and_validation_under_another_name(tmp_path: Path) -> None:
+    shutil.copytree(tmp_path / "gt", tmp_path / "copy")
+    validation = "  val:\n    name: Val\n    type: singlegtdataset\n    dataroot_gt: copy\n"
+    path = tmp_path / "train.yml"
+    text = config(PAIR + "lq_size: 8").replace("train:\n  total_iter", f"{validation}train:\n  total_iter")
+    path.write_text(text, encoding="utf-8")
+    run = check_files(find_configs([path]), CheckOptions(network=False))
+    assert "validation-on-training-data" in [finding.code for finding in run.findings]

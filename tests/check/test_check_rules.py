@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from autocal_cli.check.catalogue import load_catalogue
 from autocal_cli.workflow.calibrate import calibrate_file
 from autocal_cli.workflow.dataset import DatasetOptions
 
 NANO = """\
 scale: 2
+network_d: {type: dunet}
 network_g: {type: paragonsr2_nano}
 train:
   total_iter: 40000
+  optim_d: {type: AdamW, lr: 1.0e-04}
   losses:
     - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
+    - {type: ganloss, loss_weight: 0.1}
   dynamic_loss_scheduling:
     enabled: true
 """
@@ -25,14 +30,19 @@ def with_block(**values: object) -> str:
 
 
 def codes(findings, *severities: str) -> list[str]:
-    return [finding.code for finding in findings if not severities or finding.severity in severities]
+    """Those of the block, the losses and the network; what the trainer's options say of these excerpts, and that L1
+    and MS-SSIM leave the scheduler nothing to move, is no matter here."""
+    elsewhere = {code for code, rule in load_catalogue().items() if rule.family in ("options", "training")}
+    told = [finding for finding in findings if finding.code not in {*elsewhere, "nothing-to-move", "block-not-native"}]
+    return [finding.code for finding in told if not severities or finding.severity in severities]
 
 
 def test_the_guides_wrong_block_has_its_four_mistakes_and_no_more(checked) -> None:
-    found = checked(with_block(momentum=0.95, adaptation_rate=0.005, max_weight=100.0, baseline_iterations=200))
+    block = with_block(momentum=0.95, adaptation_rate=0.005, max_weight=100.0, baseline_iterations=200)
+    found = [finding for finding in checked(block) if finding.code not in ("gan-without-pretrain", "block-not-native")]
     assert codes(found) == ["value-unsupported"] * 4
     assert [str(finding.place) for finding in found] == [
-        "train.yml:10:15", "train.yml:11:22", "train.yml:12:17", "train.yml:13:26",
+        "train.yml:12:15", "train.yml:13:22", "train.yml:14:17", "train.yml:15:26",
     ]  # fmt: skip
     said = [finding.message for finding in found]
     assert said == [
@@ -52,8 +62,6 @@ def test_the_guides_wrong_block_has_its_four_mistakes_and_no_more(checked) -> No
         {"momentum": 0.9, "adaptation_rate": 0.01},
         {"training_config": "{total_iterations: 40000, dataset_info: {texture_variance: 0.7, edge_density: 1}}"},
         {"phases": "{early: {until: 0.2}}", "stability": "{spike_z: 5.0}"},
-        {"gradient_shares": "{l_g_l1: 0.6, l_g_mssim: 0.4}"},
-        {"ceilings": "{perceptual: 0.5}", "kinds": "{l_g_l1: pixel}"},
         {"momentum": "~", "training_config": "{}"},
     ],
 )  # fmt: skip
@@ -74,14 +82,10 @@ def test_blocks_without_a_mistake(values: dict[str, object], checked) -> None:
         ({"min_weight": '"1.0e-06"'}, ["number-as-text"]),
         ({"baseline_iterations": "5e1"}, ["number-as-text"]),
         ({"min_weight": 6.0, "max_weight": 5.0}, ["weights-crossed"]),
-        ({"min_weight": 1.0}, ["parameter-idle"]),
-        ({"max_weight": 5.0, "adaptation_threshold": 1.7}, ["parameter-idle"]),
+        ({"min_weight": 1.0, "max_weight": 1.0}, ["parameter-idle"] * 2),
+        ({"max_weight": 5.0, "min_weight": 1.0}, ["parameter-idle"]),
+        ({"max_weight": 5.0, "adaptation_threshold": 1.7}, []),
         ({"phases": "{early: {rate: 0}, middle: {rate: 0}, late: {rate: 0}}"}, ["parameter-idle"]),
-        ({"ceilings": "{perceptual: 0.5}", "gradient_shares": "{l_g_l1: 0.5}"}, ["parameter-idle"]),
-        ({"gradient_shares": "{l_g_l1: 0.7, l_g_mssim: 0.4}"}, ["shares-invalid"]),
-        ({"gradient_shares": "0.5"}, ["shares-invalid"]),
-        ({"kinds": "{l_g_l1: pixels}"}, ["share-of-nothing"]),
-        ({"ceilings": "{gan: 0.5}"}, ["share-of-nothing"]),
         ({"training_config": "{total_iteration: 40000}"}, ["misspelt-key"]),
     ],
 )  # fmt: skip
@@ -154,7 +158,7 @@ train:
 """
 TABLES = """\
 scale: 4
-network_g: {type: RRDBNet}
+network_g: {type: RRDBNet, num_in_ch: 3, num_out_ch: 3}
 network_d: {type: UNetDiscriminatorSN}
 datasets: {train: {io_backend: {type: disk}}}
 train:
@@ -185,14 +189,13 @@ def test_losses_and_discriminators(text: str, expected: list[str], checked) -> N
     assert codes(checked(text), "warning", "error") == expected
 
 
-def test_values_kept_by_a_calibration_are_not_told_again_until_they_change(checked, tmp_path) -> None:
+def test_values_kept_by_a_calibration_are_not_told_again_and_edits_of_its_own_are(checked, tmp_path) -> None:
     config = tmp_path / "train.yml"
     config.write_text(with_block(auto_calibrate="true", momentum=0.95), encoding="utf-8")
     assert codes(checked(config.read_text("utf-8"))) == ["value-unsupported"]
     resolved = calibrate_file(config, {}, DatasetOptions(skip=True)).after.decode()
     assert codes(checked(resolved)) == []
-    assert codes(checked(resolved.replace("    momentum: 0.95", "    momentum: 0.97"))) == ["value-unsupported"]
-    assert codes(checked(resolved.replace("    max_weight: 5.0", "    max_weight: 50.0", 1))) == ["value-unsupported"]
+    assert codes(checked(re.sub("max_weight: [0-9.]+", "max_weight: 50.0", resolved, count=1))) == ["value-unsupported"]
 
 
 @pytest.mark.parametrize("total_iter", [100, 1000, 40_000, 1_000_000])
@@ -205,7 +208,8 @@ def test_what_a_short_run_is_calibrated_to_is_supported(total_iter: int, checked
 def test_where_the_network_is_not_looked_at_any_preset_will_do(checked) -> None:
     text = with_block(momentum=0.95, adaptation_rate=0.005, max_weight=100.0, baseline_iterations=200)
     assert codes(checked(text, network=False)) == []
-    (finding,) = checked(text.replace("0.005", "0.5"), network=False)
+    found = checked(text.replace("0.005", "0.5"), network=False)
+    (finding,) = [one for one in found if one.code == "value-unsupported"]
     assert "any preset, nano to xl," in finding.message
 
 
@@ -224,10 +228,10 @@ train:
 
 
 def test_an_argument_that_a_fixed_variant_refuses_hides_no_other_mistake(checked) -> None:
-    codes = [finding.code for finding in checked(BEFORE.format(type="paragonsr2_nano"))]
-    assert codes == ["network-rejected", *4 * ["value-unsupported"]]
+    found = codes(checked(BEFORE.format(type="paragonsr2_nano")))
+    assert found == ["network-rejected", *4 * ["value-unsupported"]]
 
 
 def test_a_class_with_a_wrong_argument_is_not_taken_for_its_default(checked) -> None:
     text = BEFORE.format(type="ParagonSR2").replace("num_fea: 12", "num_feat: many")
-    assert [finding.code for finding in checked(text)] == ["network-rejected"]
+    assert codes(checked(text)) == ["network-rejected"]

@@ -122,7 +122,7 @@ def test_a_reader_that_has_gone_away_is_no_trouble(config):
         (["explain", "train.yml", "other.yml"], "other.yml"),
         (["analyze-dataset"], "No images are named. Give PATH, or the training's --config FILE."),
         (["analyze-dataset", "hr", "--workers", "0"], "--workers"),
-        (["calibrate", "train.yml", "--target", "natve"], "'--target': 'natve' is not one of 'runtime', 'native'. See"),
+        (["calibrate", "train.yml", "--write", "natve"], "'natve' is not one of 'block', 'sidecar', 'native'. See"),
         (["calibrate", "train.yml", "--weights", "none.pth"], "none.pth: There is no such checkpoint."),
         (["check", "train.yml", "--json", "--format", "github"], "--json and --format github cannot be used together."),
         (["networks", "paragonsr2_nano", "--scale", "7"], "autocal: the network paragonsr2_nano is made for scale"),

@@ -3,55 +3,134 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
+
+from autocal_cli.calibration.model import PARAMETERS
+from autocal_cli.report import console
+
+CASES = Path(__file__).parent.parent / "cases"
 
 
-def test_explain_tells_every_step(autocal, config):
+CODES = ("preset.nano", "complexity-momentum", "length-rate", "batch-baseline")
+
+
+def test_the_page_tells_each_value_with_the_few_steps_that_changed_it(autocal, config):
+    config.write_text(config.read_text("utf-8").replace("40000", "8000"), "utf-8")
     ran = autocal("explain", config)
     text = ran.out.decode()
     assert ran.code == 0
-    assert all(code in text for code in ("preset.nano", "complexity-momentum", "length-rate", "batch-baseline"))
-    assert "momentum = 0.8" in text
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in text.splitlines() if line.startswith(PARAMETERS)}
+    assert list(rows) == list(PARAMETERS)
+    assert rows["baseline_iterations"] == ["25", "nano 50, 8,000 iterations"]
+    assert rows["momentum"][1].startswith("nano 0.85, complexity 0.")
+    assert not any(code in text for code in CODES)
 
 
-def test_explain_of_a_resolved_config_equals_that_of_its_source(autocal, config, images, tmp_path):
+def test_one_parameter_is_told_with_every_step(autocal, config):
+    found = {name: autocal("explain", config, name).out.decode() for name in PARAMETERS}
+    assert all(text.startswith(f"{name} = ") for name, text in found.items())
+    assert all(any(code in text for text in found.values()) for code in CODES)
+    assert "complexity-momentum" in found["momentum"]
+    assert "complexity-momentum" not in found["max_weight"]
+    told = json.loads(autocal("explain", config, "max_weight", "--json").out)
+    assert list(told["parameters"]) == ["max_weight"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("name", ["adversarial", "between_presets", "esrgan_arguments", "unknown_network"])
+def test_everything_wraps_and_nothing_is_cut(autocal, name, columns, monkeypatch):
+    monkeypatch.setattr(console, "PLAIN_WIDTH", columns)
+    config = CASES / name / "train.yml"
+    page = autocal("explain", config, "--no-dataset").out.decode()
+    trails = (autocal("explain", config, name, "--no-dataset").out.decode() for name in ("momentum", "max_weight"))
+    wide = [page, *trails]
+    for text in wide:
+        assert "\u2026" not in text
+        assert max(len(line) for line in text.splitlines()) <= columns
+    if columns == 80:
+        assert len(page.splitlines()) <= 40
+    monkeypatch.setattr(console, "PLAIN_WIDTH", 1000)
+    whole = autocal("explain", config, "momentum", "--no-dataset").out.decode()
+    assert " ".join(whole.split()) == " ".join(wide[1].split())
+
+
+@pytest.mark.parametrize("written", [["--write", "block"], ["--write", "native"]])
+def test_a_resolved_config_is_explained_from_its_record_as_its_source_is(autocal, config, images, tmp_path, written):
     out = tmp_path / "resolved.yml"
-    autocal("calibrate", config, "-o", out)
+    calibrated = json.loads(autocal("calibrate", config, "-o", out, "--json", *written).out)
     images.rename(tmp_path / "gone")  # a record needs no images
     told = json.loads(autocal("explain", out, "--json").out)
-    calibrated = json.loads(autocal("calibrate", config, "--hr", tmp_path / "gone", "--json").out)
+    same = ("parameters", "placement", "dataset", "dataset_info", "phases", "total_iter", "presets_version")
+    assert {key: told[key] for key in same} == {key: calibrated[key] for key in same}
+    assert told["findings"] == []
+
+
+def test_a_sidecar_is_explained_as_its_config(autocal, config, images, tmp_path):
+    block = "  dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true\n"
+    config.write_text(config.read_text("utf-8").replace(block, ""), "utf-8")
+    calibrated = json.loads(autocal("calibrate", config, "--in-place", "--json").out)
+    images.rename(tmp_path / "gone")
+    told = json.loads(autocal("explain", config, "--json").out)
     assert told["parameters"] == calibrated["parameters"]
-    assert told["network"] == calibrated["network"]
-    assert told["dataset"]["metrics"].keys() == calibrated["dataset"]["metrics"].keys()
+    assert told["dataset"] == calibrated["dataset"] is not None
 
 
-def test_explain_of_one_parameter(autocal, config):
-    told = json.loads(autocal("explain", config, "--parameter", "max_weight", "--json").out)
-    assert list(told["parameters"]) == ["max_weight"]
-    assert b"momentum =" not in autocal("explain", config, "--parameter", "max_weight").out
-
-
-def test_explain_of_a_resolved_config_says_that_it_measures_nothing(autocal, config, images, tmp_path):
+def test_what_is_asked_for_is_measured_anew(autocal, config, images, tmp_path):
     out = tmp_path / "resolved.yml"
     autocal("calibrate", config, "-o", out)
-    assert "told-from-record" in autocal("explain", out, "--hr", images).err
-    assert "told-from-record" not in autocal("explain", out).err
+    assert json.loads(autocal("explain", out, "--json").out)["dataset"]["read"] == 3
+    (images / "noise.png").unlink()
+    assert json.loads(autocal("explain", out, "--json").out)["dataset"]["read"] == 3
+    assert json.loads(autocal("explain", out, "--json", "--hr", images).out)["dataset"]["read"] == 2
 
 
-def test_explain_says_what_was_changed_by_hand_since(autocal, config, tmp_path):
+@pytest.mark.parametrize("written", [["--write", "block"], ["--write", "native"]])
+def test_explain_says_what_was_changed_by_hand_since(autocal, config, tmp_path, written):
     out = tmp_path / "resolved.yml"
-    autocal("calibrate", config, "-o", out)
-    out.write_text(out.read_text("utf-8").replace("\n    max_weight: 5.0\n", "\n    max_weight: 9.0\n", 1), "utf-8")
+    autocal("calibrate", config, "-o", out, *written)
+    assert "edited-since" not in autocal("explain", out).err
+    edited = out.read_text("utf-8").replace("\n    max_weight: 5.0 ", "\n    max_weight: 9.0 ", 1)
+    assert edited != out.read_text("utf-8")
+    out.write_text(edited, "utf-8")
     ran = autocal("explain", out, "--json")
     trail = json.loads(ran.out)["parameters"]["max_weight"]["trail"]
     assert [trail[-1][key] for key in ("code", "before", "after")] == ["manual", 5.0, 9.0]
+    assert "edited-since" in ran.err
+
+
+@pytest.mark.parametrize("code", ["value-unsupported", "edited-since", "automation-never-called"])
+def test_a_code_is_explained(autocal, code):
+    ran = autocal("explain", code)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode().startswith(f"{code} [")
+    assert json.loads(autocal("explain", code, "--json").out)["rules"][0]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name a config, the code of a finding, or --presets."),
+        (["value-unsuported"], "There is no finding value-unsuported. Did you mean value-unsupported?"),
+        (["none.yml"], "none.yml: There is no such file."),
+        (["train.yml", "momentun"], "There is no parameter momentun."),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(autocal, config, monkeypatch, arguments, said):
+    monkeypatch.chdir(config.parent)
+    ran = autocal("explain", *arguments)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, b"", 1)
+    assert said in ran.err
 
 
 def test_analyze_json_keeps_its_contract(autocal, images):
     ran = autocal("analyze-dataset", images, "--json")
     told = json.loads(ran.out)
     assert set(told) == {
-        "format_version", "images", "crops", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "native_sharpness", "histograms", "health", "extremes", "findings",
+        "format_version", "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95",
+        "identity", "metric_version", "device", "device_reason", "seconds", "crops", "sharpness", "histograms",
+        "health", "curation", "extremes", "findings",
     }  # fmt: skip
     assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}
@@ -92,7 +171,7 @@ def test_analyze_tells_what_the_trainer_would_stumble_over(autocal, images):
 
 def test_calibrate_tells_it_at_the_line_of_the_folder(autocal, config, images):
     (images / ".DS_Store").write_bytes(b"x")
-    ran = autocal("calibrate", config, "--dry-run")
+    ran = autocal("calibrate", config)
     assert f"{config}:6:24: warning trainer-hidden-file: 1 hidden file (" in ran.err
 
 

@@ -23,5 +23,20 @@ def test_the_terminal_shows_every_word_of_the_help(autocal, name):
 
 
 def test_what_stands_in_brackets_is_shown(autocal):
-    assert "autocal-cli[health]" in autocal("analyze-dataset", "--help").out.decode()
     assert "by the file's shape]" in autocal("check", "--help").out.decode()
+
+
+@pytest.mark.parametrize("name", [[], *([name] for name in COMMANDS)])
+def test_h_is_help(autocal, name):
+    short, long = autocal(*name, "-h"), autocal(*name, "--help")
+    assert (short.code, short.out) == (0, long.out)
+    assert b"Usage: autocal" in short.out
+
+
+def test_the_shell_can_complete(autocal, monkeypatch):
+    monkeypatch.setenv("_AUTOCAL_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "autocal calib")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert autocal().out.decode().split() == ["calibrate"]
+    monkeypatch.delenv("_AUTOCAL_COMPLETE")
+    assert b"--install-completion" in autocal("--help").out

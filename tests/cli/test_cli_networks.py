@@ -32,7 +32,7 @@ def test_networks_as_json(autocal):
     ("pattern", "fix"),
     [
         ("paragonsr2_nanoo", "Did you mean paragonsr2_nano?"),
-        ("resnet", "autocal networks lists all; --trainer DIR adds"),
+        ("zzz", "autocal networks lists all; --trainer DIR adds"),
     ],
 )
 def test_a_pattern_that_nothing_matches(autocal, pattern, fix):
@@ -62,7 +62,7 @@ def test_networks_of_a_trainer(autocal):
         "plain_needs_dim",  # last: it could not be built
     ]
     assert "missing 1 required positional argument: 'dim'" in lines[-1]
-    assert "broken_arch.py could not be imported" in ran.err
+    assert "as the package a_package_that_nobody_has is not installed" in ran.err
 
 
 def test_a_folder_that_is_no_trainer(autocal, config, tmp_path):
@@ -84,14 +84,14 @@ def test_calibrate_measures_with_the_trainer_and_explain_tells_it(autocal, confi
     assert "Plain, 2,188 parameters, 2,160 MACs per pixel at x2" in explained
     assert "measured by traiNNer-redux (--trainer)" in explained
     network = json.loads(autocal("explain", target, "--json", "-q").out)["network"]
-    assert (network["builder"], network["asked_before"]) == ("traiNNer-redux (--trainer)", [])
+    assert (network["builder"], network["passed"]) == ("traiNNer-redux (--trainer)", [])
 
 
 def test_check_measures_with_the_trainer(autocal, config_alone):
     text = config_alone.read_text(encoding="utf-8").replace("type: paragonsr2_nano", "type: Plain\n  dims: 8")
     config_alone.write_text(text, encoding="utf-8")
     alone = autocal("check", config_alone, "--no-dataset", "--format", "github").out.decode()
-    assert ("title=network-unknown" in alone, "title=network-argument-unknown" in alone) == (True, False)
+    assert "title=network-" not in alone, "what depends on how autocal is installed is no finding on the config"
     ran = autocal("check", config_alone, "--no-dataset", "--trainer", TRAINER, "--format", "github").out.decode()
     assert ("title=network-unknown" in ran, "title=network-argument-unknown" in ran) == (False, True)
     refused = autocal("check", config_alone, "--no-network", "--trainer", TRAINER)
@@ -105,7 +105,7 @@ def test_weights_serve_where_nothing_builds_the_network(autocal, config_alone, t
     named = autocal("explain", config_alone, "--no-dataset", "--json", "-q", "--weights", tmp_path / "net.pth")
     network = json.loads(named.out)["network"]
     assert (network["parameters"], network["macs_per_pixel"], network["builder"]) == (200_000, None, "checkpoint")
-    assert [who["builder"] for who in network["asked_before"]] == ["built-in", "spandrel"]
+    assert [who["builder"] for who in network["passed"]][:1] == ["built-in"]
     config_alone.write_text(text + "path:\n  pretrain_network_g: net.pth\n", encoding="utf-8")
     assert json.loads(autocal("explain", config_alone, "--no-dataset", "--json", "-q").out)["network"] == network
     gone = autocal("explain", config_alone, "--no-dataset", "--weights", tmp_path / "gone.pth")

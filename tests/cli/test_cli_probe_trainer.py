@@ -62,6 +62,40 @@ def test_a_loss_that_fails_costs_itself_alone_and_says_why(autocal, train):
     assert "the trainer has no wonderloss" in reasons["wonder"]
 
 
+JUDGED = """\
+scale: 2
+network_g: {type: paragonsr2_nano}
+network_d: {type: DISCRIMINATOR}
+datasets: {train: {dataroot_gt: demo_images/hr, lq_size: 8, batch_size_per_gpu: 2}}
+train:
+  total_iter: 1000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ldlloss, loss_weight: 1.0}
+    - {type: ganloss, gan_type: hinge, loss_weight: 0.1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "value", "note"),
+    [
+        ("plain", pytest.approx(7.0, abs=1.0), None),  # the trainer's own, which returns 7 - mean
+        ("unetdiscriminatorsn", pytest.approx(0.0, abs=1.0), "has no discriminator unetdiscriminatorsn"),
+    ],
+)
+def test_the_trainers_discriminator_judges_where_it_has_it_and_autocals_where_not(
+    autocal, train, discriminator, value, note
+):
+    Path(train).write_text(JUDGED.replace("DISCRIMINATOR", discriminator), encoding="utf-8")
+    found = probed(autocal, train, "--trainer", TRAINER)
+    l1, ldl, gan = found["losses"]
+    assert ldl["value"] == pytest.approx(l1["value"], rel=1e-4)
+    assert gan["value"] == value
+    assert gan["gradient"] > 0.0
+    assert (gan["note"] or "").count(note or "nothing") == (1 if note else 0)
+    assert found["code"] == "traiNNer-redux"
+
+
 def test_without_the_trainer_its_losses_are_not_known(autocal, train):
     found = probed(autocal, train)
     assert [loss["label"] for loss in found["losses"]] == ["l1"]

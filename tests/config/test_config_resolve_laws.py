@@ -9,14 +9,15 @@ from config_texts import configs
 from hypothesis import HealthCheck, assume, given, settings
 
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.files import parse_document
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.model import BLOCK_KEY
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.config_file import BlockFile
 
-NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in", "0" * 64)
+NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in")
 
 
 class Loader(yaml.SafeLoader):
@@ -33,7 +34,8 @@ def presets():
 
 def resolved(text):
     document = parse_document(text.encode(), "train.yml")
-    return resolve(document, read_training_config(document), NANO, None, presets(), {})[0]
+    file = ConfigFile(document, recognise_trainer(document))
+    return resolve(BlockFile(file, file, "block"), file.training, NANO, None, presets(), {})[0]
 
 
 def outside(text):

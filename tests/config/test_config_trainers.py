@@ -19,7 +19,7 @@ LOSS_TABLE = "pixel_opt: {type: L1Loss}"
 
 def recorded(trainer: str) -> str:
     """A block in which a calibration says for which trainer it was."""
-    return f"{{calibration: {{trainer: {trainer}}}}}"
+    return f"{{calibration: {{made: {{trainer: {trainer}}}}}}}"
 
 
 IO_BACKEND = "datasets: {train: {io_backend: {type: disk}}}"

@@ -120,9 +120,7 @@ def test_another_crop_is_measured_anew_and_both_are_kept(folder, tmp_path, decod
 
 
 def test_what_is_kept_comes_back_to_the_bit(folder):
-    import torch
-
-    image = read_measured(folder / "050.png", torch.device("cpu"), Wanted(facts=True))
+    image = read_measured(folder / "050.png", Wanted(facts=True))
     again = from_text(to_text(image))
     assert (again.raw, again.facts, again.width, again.path) == (image.raw, image.facts, image.width, image.path)
     assert json.loads(to_text(again)) == json.loads(to_text(image))

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset import decode
 from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
-from autocal_cli.dataset.listing import printable
+from autocal_cli.dataset.files import printable
 from autocal_cli.dataset.model import FileIssue
 
 RNG = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""Measuring in blocks on a device: the numbers of the workers, in the order of the files. The device is the CPU."""
+"""Batches on a device: the numbers of the workers, in the order of the files. The device is the CPU."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from autocal_cli.dataset import scan
-from autocal_cli.dataset import scan as device_blocks
-from autocal_cli.dataset.decode import Wanted, WorkingImage, read_image
+from autocal_cli.dataset import metrics_device, scan
+from autocal_cli.dataset.decode import WorkingImage
+from autocal_cli.dataset.device import Device
 from autocal_cli.dataset.metrics import raw_metrics_of_one
-from autocal_cli.dataset.model import FileIssue
-from autocal_cli.dataset.scan import measured
+from autocal_cli.dataset.metrics_device import measured
+from autocal_cli.dataset.model import FileIssue, TrainingCrops
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
-CPU = torch.device("cpu")
 
 
 def image(number: int, shape: tuple[int, int]) -> WorkingImage:
@@ -41,9 +39,9 @@ def reads(count: int) -> list[tuple[int, WorkingImage | FileIssue, bool]]:
 @pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 40])
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_each_has_its_own_numbers_in_its_place(monkeypatch, count, batch_size):
-    monkeypatch.setattr(device_blocks, "BLOCK", 6)
+    monkeypatch.setattr(metrics_device, "BLOCK", 6)
     given = reads(count)
-    found = list(measured(given, CPU, batch_size))
+    found = list(measured(given, "cpu", batch_size))
     assert [(file, now) for file, _, now in found] == [(file, now) for file, _, now in given]
     for (_, before, _), (_, after, _) in zip(given, found, strict=True):
         if isinstance(before, WorkingImage) and before.raw is None:
@@ -54,28 +52,22 @@ def test_each_has_its_own_numbers_in_its_place(monkeypatch, count, batch_size):
 
 
 def test_a_block_is_sent_before_the_one_before_is_fetched(monkeypatch):
-    monkeypatch.setattr(device_blocks, "BLOCK", 4)
+    monkeypatch.setattr(metrics_device, "BLOCK", 4)
     drawn = []
-    results = measured((drawn.append(one[0]) or one for one in reads(20)), CPU, 4)
+    results = measured((drawn.append(one[0]) or one for one in reads(20)), "cpu", 4)
     assert next(results)[0] == 0
     assert len(drawn) == 8
     results.close()
     assert len(drawn) == 8
 
 
-def test_a_scan_whose_workers_do_not_measure_tells_the_same_and_fills_the_cache(monkeypatch, tmp_path):
-    """As on an accelerator, where the workers only decode."""
-    expected = scan.scan([DEMO], device="cpu", tolerance=None)
-
-    def decode_only(source: Path, device: torch.device, wanted: Wanted) -> WorkingImage | FileIssue:
-        assert device == CPU
-        return read_image(source, wanted)
-
-    def refuse(*_: object, **__: object) -> FileIssue:
-        raise AssertionError("read again")
-
-    monkeypatch.setattr(scan, "read_measured", decode_only)
-    found = scan.scan([DEMO], device="cpu", tolerance=None, cache_folder=tmp_path)
-    assert found.metrics == expected.metrics
-    monkeypatch.setattr(scan, "read_measured", refuse)
-    assert scan.scan([DEMO], device="cpu", tolerance=None, cache_folder=tmp_path).metrics == expected.metrics
+@pytest.mark.parametrize("crops", [None, TrainingCrops(30, 16)])
+def test_a_scan_whose_workers_do_not_measure_tells_the_same_and_fills_the_cache(monkeypatch, tmp_path, crops):
+    """As on an accelerator, where the workers only decode; torch's own name for the CPU stands for one."""
+    expected = scan.scan([DEMO], device="cpu", tolerance=None, crops=crops)
+    monkeypatch.setattr(scan, "choose_device", lambda *_: Device("cpu:0"))
+    found = scan.scan([DEMO], tolerance=None, crops=crops, cache_folder=tmp_path)
+    assert (found.metrics, found.device) == (expected.metrics, "cpu:0")
+    if crops is None:
+        monkeypatch.setattr(scan, "read_image", None)
+        assert scan.scan([DEMO], tolerance=None, cache_folder=tmp_path).metrics == expected.metrics

@@ -1,121 +1,85 @@
-"""Health and duplicates: tables of small rows, and the law that close hashes are found wherever they differ."""
+"""Health: sizes, and which images are the same; and rows, which come out of their table as they went in."""
 
 from __future__ import annotations
-
-import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.health import (
-    BLOCKY,
-    FLAT_DEVIATION,
-    LISTED,
-    NEAR_BITS,
-    assess,
-    close_pairs,
-    exact_duplicates,
-    near_duplicates,
-)
-from autocal_cli.dataset.model import Duplicates, ImageFacts, ImageRow, Named
+from autocal_cli.dataset.health import FLAT_DEVIATION, assess
+from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
+from autocal_cli.dataset.rows import RowTable
 
-SPREAD = 0x0123_4567_89AB_CDEF  # multiplied by, neighbours differ in many bits
+UNLIKE = 0x9E37_79B9_7F4A_7C15  # multiplied by, small numbers become hashes far apart
 
 
-def row(path, size=(100, 80), sha=None, phash=None, grey=False, deviation=0.2, blockiness=1.0) -> ImageRow:
-    number = sum(ord(char) * 31**i for i, char in enumerate(path))
-    hashed = number * SPREAD % 2**64 if phash is None else phash
-    facts = ImageFacts(path, sha or path, grey, deviation, blockiness, hashed, 0.1)
+def row(path: str, size=(100, 80), sha: str = "", phash: int | None = None, deviation: float = 0.2) -> ImageRow:
+    hashed = (sum(ord(char) * 31**i for i, char in enumerate(path)) * UNLIKE if phash is None else phash) % 2**64
+    digest = (sha or path).encode().hex().ljust(64, "0")
+    facts = ImageFacts(path, digest, False, False, deviation, 7.0, hashed, 0.1, Traces())
     return ImageRow(facts, *size, (0.0, 0.0, 0.0), (0.5, 0.5, 0.5), 0.5)
 
 
-@pytest.mark.parametrize("crop", [None, 64, 81, 101])
-def test_sizes_and_what_is_below_the_crop(crop):
-    rows = [row("a"), row("b", (64, 64)), row("c", (1000, 80)), row("d", (64, 500)), row("e", (90, 90))]
-    health = assess(rows, crop)
+def table(*rows: ImageRow) -> RowTable:
+    found = RowTable()
+    for one in rows:
+        found.add(one)
+    found.sort()
+    return found
+
+
+def named(found) -> list[str]:
+    return ["".join(group.paths) for group in found.groups]
+
+
+def test_sizes_by_number_of_pixels():
+    rows = table(row("a"), row("b", (64, 64)), row("c", (1000, 80)), row("d", (64, 500)), row("e", (90, 90)))
+    health, _ = assess(rows, 64)
     assert [image.path for image in (health.smallest, health.median, health.largest)] == ["b", "e", "c"]
-    below = {64: (), 81: ("a", "b", "c", "d"), 101: ("a", "b", "c", "d", "e")}
-    assert health.below_crop == (None if crop is None else Named(len(below[crop]), below[crop]))
-    assert health.crop == crop
-
-
-def test_grey_flat_and_blocky_images_are_named():
-    rows = [
-        row("g", grey=True),
-        row("f", deviation=FLAT_DEVIATION - 0.001),
-        row("n", deviation=FLAT_DEVIATION),
-        row("b", blockiness=BLOCKY),
-        row("m", blockiness=BLOCKY - 0.01),
-        row("u", blockiness=None),
-    ]
-    health = assess(rows)
-    assert (health.grey, health.flat, health.blocky) == (Named(1, ("g",)), Named(1, ("f",)), Named(1, ("b",)))
-    assert (health.images, health.blockiness_known, health.blockiness_median) == (6, 5, 1.0)
-
-
-def test_names_are_sorted_and_listed_up_to_a_limit():
-    rows = [row(f"{i:03}", grey=True) for i in range(LISTED + 5)]
-    random.Random(1).shuffle(rows)
-    grey = assess(rows).grey
-    assert grey.count == LISTED + 5
-    assert grey.paths == tuple(f"{i:03}" for i in range(LISTED))
-
-
-NO = Duplicates(0, 0, ())
-
-
-def groups(*listed: str) -> Duplicates:
-    """Groups of images with names of one letter."""
-    return Duplicates(len(listed), sum(map(len, listed)) - len(listed), tuple(Named(len(g), tuple(g)) for g in listed))
+    assert (health.images, health.crop) == (5, 64)
 
 
 @pytest.mark.parametrize(
     ("rows", "exact", "near"),
     [
-        ([row("a")], NO, NO),
-        ([row("a"), row("b")], NO, NO),
-        ([row("b", sha="x", phash=1), row("a", sha="x", phash=1)], groups("ab"), NO),
-        ([row("a", phash=1), row("b", phash=1)], NO, groups("ab")),
-        ([row("a", phash=0b0000), row("b", phash=0b1111)], NO, groups("ab")),
-        ([row("a", phash=0b00000), row("b", phash=0b11111)], NO, NO),
-        (  # what hangs together by a third
-            [row("a", phash=0), row("b", phash=0b1111), row("c", phash=0b11111111)],
-            NO,
-            groups("abc"),
-        ),
-        (  # a copy to the byte is told once, and its picture goes on in the near ones
-            [row("a", sha="x", phash=0), row("b", sha="x", phash=0), row("c", phash=1)],
-            groups("ab"),
-            groups("ac"),
-        ),
+        ([row("a")], [], []),
+        ([row("a"), row("b")], [], []),
+        ([row("b", sha="x", phash=1), row("a", sha="x", phash=1)], ["ab"], []),
+        ([row("a", phash=5), row("b", phash=5)], [], ["ab"]),
+        # a copy to the byte is told once, and its picture goes on in the near ones
+        ([row("a", sha="x", phash=5), row("b", sha="x", phash=5), row("c", phash=4)], ["ab"], ["ac"]),
+        ([row("a", phash=5, deviation=0.0), row("b", phash=5, deviation=FLAT_DEVIATION / 2)], [], []),
     ],
 )
 def test_duplicates(rows, exact, near):
-    assert exact_duplicates(rows) == exact
-    assert near_duplicates(rows) == near
-    assert near_duplicates(rows[::-1]) == near
+    for given_rows in (rows, rows[::-1]):
+        health, _ = assess(table(*given_rows))
+        assert (named(health.exact_duplicates), named(health.near_duplicates)) == (exact, near)
 
 
-def test_near_duplicates_are_unknown_without_hashes():
-    unhashed = ImageRow(ImageFacts("a", "a", False, 0.2, 1.0, None, 0.1), 9, 9, (0.0,) * 3, (0.5,) * 3, 0.5)
-    assert near_duplicates([unhashed]) is None
+numbers = st.floats(0, 1e6)
+traces = st.builds(Traces, numbers, st.none() | numbers, numbers, numbers, numbers, numbers, numbers, st.booleans())
+facts = st.builds(
+    ImageFacts,
+    path=st.text(st.characters(codec="utf-8"), min_size=1),
+    sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    grey=st.booleans(),
+    alpha=st.booleans(),
+    deviation=numbers,
+    entropy=numbers,
+    perceptual_hash=st.integers(0, 2**64 - 1),
+    native_sharpness=numbers,
+    traces=traces,
+)
+three = st.tuples(numbers, numbers, numbers)
+any_row = st.builds(ImageRow, facts, st.integers(1, 99_999), st.integers(1, 99_999), three, three, numbers)
 
 
-def test_flat_images_are_no_near_duplicates():
-    rows = [row("a", phash=1, deviation=0.0), row("b", phash=1, deviation=0.001)]
-    assert assess(rows).near_duplicates == NO
-
-
-def test_the_largest_groups_come_first_and_their_names_are_limited():
-    rows = [row(name, sha=group) for group in ("ab", "cdef", "gh") for name in group]
-    assert exact_duplicates(rows) == groups("cdef", "ab", "gh")
-    (large,) = exact_duplicates([row(f"{i:03}", sha="x") for i in range(150)]).listed
-    assert (large.count, len(large.paths)) == (150, 100)
-
-
-@given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), min_size=1, max_size=8))
-def test_close_hashes_are_found_wherever_they_differ(value, flipped):
-    other = value ^ sum(1 << bit for bit in flipped)
-    found = {frozenset(pair) for pair in close_pairs([value, other])}
-    assert (frozenset((value, other)) in found) == (len(flipped) <= NEAR_BITS)
+@given(st.lists(any_row, max_size=5))
+def test_rows_come_out_as_they_went_in_in_order_of_their_paths(rows):
+    found = table(*rows)
+    assert list(found) == sorted(rows, key=lambda one: one.facts.path.encode())
+    assert found[:2] == list(found)[:2]
+    assert list(found.paths()) == [one.facts.path for one in found]
+    assert found.hashes().tolist() == [one.facts.perceptual_hash for one in found]
+    assert [digest.hex() for digest in found.digests()] == [one.facts.sha256 for one in found]

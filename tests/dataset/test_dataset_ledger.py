@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.health import BINS, EXTREMES, Ledger, histogram
+from autocal_cli.dataset.health import BINS, EXAMPLES, EXTREMES, Ledger
 from autocal_cli.dataset.model import METRIC_NAMES, OVERALL, DatasetReport
 from autocal_cli.dataset.scan import scan
 
@@ -48,7 +48,7 @@ def test_every_image_read_has_a_row_in_order(report):
 @pytest.mark.parametrize(("workers", "batch_size"), [(2, 16), (4, 1), (3, 7)])
 def test_workers_and_batches_change_nothing(folder, report, workers, batch_size):
     again = report_of(folder, crop=48, tolerance=None, workers=workers, batch_size=batch_size)
-    for field in ("health", "histograms", "extremes", "rows"):
+    for field in ("health", "curation", "histograms", "extremes", "rows"):
         assert getattr(again, field) == getattr(report, field)
 
 
@@ -56,11 +56,14 @@ def test_health_is_what_was_planted(report):
     health = report.health
     assert (health.smallest.width, health.smallest.height) == (48, 40)
     assert (health.largest.width, health.largest.height) == (48, 56)
-    assert health.below_crop is not None
-    assert health.below_crop.count == sum(row.height < 48 for row in report.rows) > 0
-    assert [Path(path).name for path in health.grey.paths] == [f"{number:03}.png" for number in range(0, 150, 10)]
-    groups = [[Path(path).name for path in group.paths] for group in health.exact_duplicates.listed]
+    small = report.curation.by_reason()["small"]["drop"]
+    assert small.count == sum(row.height < 48 for row in report.rows) > 0
+    grey = report.curation.by_reason()["grey"]["look"]
+    assert [Path(path).name for path in grey.paths] == [f"{number:03}.png" for number in range(0, 150, 10)]
+    groups = [[Path(path).name for path in group.paths] for group in health.exact_duplicates.groups]
     assert groups == [["007.png", "copy7.png"], ["008.png", "copy8.png"]]
+    assert report.curation.reasons[report.fingerprint.failures[0].path][0].code == "unreadable"
+    assert report.curation.images == 153
 
 
 def test_rows_agree_with_the_fingerprint(report):
@@ -85,13 +88,6 @@ def test_histograms_count_every_image(report):
     assert all(len(counts) == BINS and sum(counts) == 152 for counts in report.histograms.values())
 
 
-@pytest.mark.parametrize(
-    ("scores", "filled"), [([0.0], 0), ([0.049], 0), ([0.05], 1), ([0.5], 10), ([0.999], 19), ([1.0], 19)]
-)
-def test_histogram_steps(scores, filled):
-    assert histogram(scores)[filled] == 1
-
-
 @pytest.mark.parametrize(("images", "read"), [(1, 1), (63, 63), (64, 64), (100, 100), (152, 152), (9999, 152)])
 def test_so_many_images_are_read_and_no_more(folder, images, read):
     for workers in (1, 4):
@@ -105,3 +101,16 @@ def test_so_many_images_are_read_and_no_more(folder, images, read):
 def test_the_first_images_of_a_seed_are_always_the_same(folder):
     few, more = (report_of(folder, tolerance=None, images=count, seed=3) for count in (10, 40))
     assert {row.facts.path for row in few.rows} < {row.facts.path for row in more.rows}
+
+
+def test_pictures_of_each_reason_are_made_when_asked_for(folder, report):
+    assert report.examples == {}
+    ledger = Ledger()
+    found = ledger.report(scan([folder], device="cpu", tolerance=None, on_measured=ledger.take), 48, pictures=True)
+    assert set(found.examples) == set(found.curation.by_reason())
+    assert found.examples["unreadable"] == ()
+    for code, several in found.examples.items():
+        assert len(several) <= EXAMPLES
+        for one in several:
+            assert code in {reason.code for reason in found.curation.reasons[one.path]}
+            assert max(Image.open(io.BytesIO(one.jpeg)).size) <= 260

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.listing import ListedFile, identity, list_images, read_meta_info
+from autocal_cli.dataset.files import ListedFile
+from autocal_cli.dataset.listing import identity, list_images, read_meta_info
 from autocal_cli.errors import AutocalError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="links, pipes and permissions as POSIX has them")

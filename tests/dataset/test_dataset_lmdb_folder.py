@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from autocal_cli.dataset.decode import read_size
-from autocal_cli.dataset.listing import LmdbImage, list_images, lmdb_keys
+from autocal_cli.dataset.files import LmdbImage, lmdb_keys
+from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.scan import scan
 from autocal_cli.errors import AutocalError
 

@@ -1,4 +1,4 @@
-"""The CPU's way to the raw metrics: the bits of the batched one, whatever the image."""
+"""The metrics of one image in numpy, and in torch: the same bits, whatever the image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from autocal_cli.dataset import scan as measuring
-from autocal_cli.dataset.decode import WorkingImage
+from autocal_cli.dataset.decode import Wanted, WorkingImage
+from autocal_cli.dataset.device import Device
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.metrics_device import raw_metrics
 from autocal_cli.dataset.model import FileIssue
-from autocal_cli.dataset.scan import measure, read_measured
+from autocal_cli.dataset.scan import Reader, read_measured
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
-CPU = torch.device("cpu")
 
 
 def assert_same_bits(pixels: np.ndarray) -> None:
@@ -69,15 +69,13 @@ def test_image_under_seven_pixels_is_refused():
         raw_metrics_of_one(np.zeros((6, 9, 3), np.uint8), np.zeros((6, 9, 3), np.uint8))
 
 
-def test_the_worker_measures_on_the_cpu_alone():
-    path = DEMO / "foliage.png"
-    measured, bare = read_measured(path, CPU), read_measured(path, torch.device("cuda"))
-    assert isinstance(measured, WorkingImage)
-    assert isinstance(bare, WorkingImage)
-    assert (len(measured.raw), bare.raw) == (3, None)
-    mixed = measure([bare, measured, bare], CPU)
-    assert (mixed == measured.raw).all()
-    assert isinstance(read_measured(DEMO / "missing.png", CPU), FileIssue)
+@pytest.mark.parametrize(("device", "measured"), [("cpu", True), ("cuda:0", False)])
+def test_the_worker_measures_on_the_cpu_alone(device, measured):
+    reader = Reader(Device(device), Wanted(), workers=1, batch_size=16)
+    image = reader.read(DEMO / "foliage.png")
+    assert isinstance(image, WorkingImage)
+    assert (image.raw is not None) is measured
+    assert isinstance(reader.read(DEMO / "missing.png"), FileIssue)
 
 
 def test_a_fault_in_the_metrics_is_no_fault_of_the_file(monkeypatch):
@@ -86,4 +84,4 @@ def test_a_fault_in_the_metrics_is_no_fault_of_the_file(monkeypatch):
 
     monkeypatch.setattr(measuring, "raw_metrics_of_one", fail)
     with pytest.raises(ZeroDivisionError):
-        read_measured(DEMO / "foliage.png", CPU)
+        read_measured(DEMO / "foliage.png")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.dataset.listing import ListedFile, MetaInfo
+from autocal_cli.dataset.files import ListedFile
+from autocal_cli.dataset.listing import MetaInfo
 from autocal_cli.dataset.pairs import match, partner_stem, sample_pairs, sizes_of
 
 

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy import ndimage
 
 from autocal_cli.dataset.decode import Wanted, read_image
 from autocal_cli.dataset.facts import STEPS, native_boxes, native_sharpness, summarise_sharpness
 from autocal_cli.dataset.metrics import native_edge_share_of_one
-from autocal_cli.dataset.metrics_device import native_edge_share
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 PHOTOGRAPHIC = ("bricks", "dead_leaves", "flowers", "foliage", "market", "stones")  # of those drawn, with fine detail
@@ -56,16 +53,6 @@ def lines(side: int, period: int) -> np.ndarray:
 )
 def test_edge_share_by_arithmetic(crop, share):
     assert native_edge_share_of_one(crop) == pytest.approx(share, abs=1e-15)
-    assert native_edge_share(torch.from_numpy(crop[None].copy())).tolist() == [pytest.approx(share, abs=1e-15)]
-
-
-images = st.tuples(st.integers(7, 40), st.integers(7, 40)).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
-
-
-@given(images)
-def test_cpu_and_batched_are_the_same_bits(pixels):
-    batch = torch.from_numpy(np.stack([pixels, pixels[::-1]]))
-    assert native_edge_share(batch).tolist() == [native_edge_share_of_one(one) for one in (pixels, pixels[::-1])]
 
 
 def scipy_share(crop: np.ndarray) -> float:

@@ -2,78 +2,130 @@
 
 from __future__ import annotations
 
-import sys
+import struct
 from pathlib import Path
 
 import pytest
 
-from autocal_cli.diagnose.logs import read_event_file
+from autocal_cli.diagnose.events import read_event_file
+from autocal_cli.diagnose.logs import read_logs
 from autocal_cli.errors import AutocalError
 
-pytest.importorskip("tensorboard")
+
+def record(message: bytes) -> bytes:
+    return struct.pack("<Q", len(message)) + b"\0\0\0\0" + message + b"\0\0\0\0"
+
+
+def field(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def event(step: int, value: bytes) -> bytes:
+    return record(b"\x09" + struct.pack("<d", 1.0) + bytes([0x10, step]) + field(5, field(1, value)))
+
+
+SIMPLE = field(1, b"losses/l_g_l1") + b"\x15" + struct.pack("<f", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "scalars"),
+    [
+        (SIMPLE, [(7, "losses/l_g_l1", 0.5)]),
+        (field(1, b"a") + field(8, b"\x08\x01" + field(4, struct.pack("<f", 0.25))), [(7, "a", 0.25)]),
+        (field(1, b"a") + field(8, b"\x08\x01" + field(5, struct.pack("<f", 0.25))), [(7, "a", 0.25)]),
+        (field(1, b"a") + field(8, b"\x08\x02" + field(4, struct.pack("<d", 0.25))), [(7, "a", 0.25)]),
+        (field(1, b"a") + field(8, b"\x08\x02" + field(6, struct.pack("<d", 0.25))), [(7, "a", 0.25)]),
+        (field(1, b"a") + field(8, b"\x08\x01" + field(4, struct.pack("<ff", 1.0, 2.0))), []),  # no scalar
+        (field(1, b"a picture") + field(4, b"png"), []),
+    ],
+)
+def test_every_form_of_a_scalar(tmp_path, value, scalars):
+    path = tmp_path / "events.out.tfevents.1.x"
+    path.write_bytes(event(7, value))
+    assert read_event_file(path).values == scalars
+
+
+ROWS = [
+    (100, {"losses/l_g_l1": 0.5, "losses/l_g_total": 0.5, "losses/l_d_real": 0.75, "scales/scale_g": 65536.0}),
+    (200, {"losses/l_g_l1": 0.25, "metrics/demo/psnr": 28.0, "metrics/scale_g": 32768.0, "system/vram": 1.0}),
+    (300, {"metrics/demo/psnr": 28.5, "metrics/demo/ssim": 0.5}),
+    (400, {"loss_multipliers/l_g_l1": 0.5, "metrics/autocal/cost": 0.25}),
+]
 
 
 def write(folder: Path, rows: list[tuple[int, dict[str, float]]]) -> Path:
+    pytest.importorskip("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
+    before = set(folder.iterdir()) if folder.exists() else set()
     with SummaryWriter(str(folder)) as writer:
         for iteration, scalars in rows:
             for tag, value in scalars.items():
                 writer.add_scalar(tag, value, iteration)
-    return next(folder.iterdir())
+    return next(path for path in folder.iterdir() if path not in before)
 
 
-ROWS = [
-    (100, {"losses/l_g_l1": 0.5, "losses/l_g_total": 0.5, "losses/l_d_real": 0.7, "scales/scale_g": 65536.0}),
-    (200, {"losses/l_g_l1": 0.25, "metrics/demo/psnr": 28.0, "lr": 1e-4, "metrics/scale_g": 32768.0}),
-    (300, {"metrics/demo/psnr": 28.5}),
-    (400, {"loss_multipliers/l_g_l1": 0.5, "losses/loss_multipliers/l_g_a/b": 2.0, "loss_shares/l_g_l1": 1.0}),
-]
-POINTS = [
-    (100, {"l_g_l1": 0.5, "l_g_total": 0.5, "scale_g": 65536.0}),
-    (200, {"l_g_l1": 0.25, "scale_g": 32768.0}),
-    (400, {"loss_multipliers/l_g_l1": 0.5, "loss_multipliers/l_g_a/b": 2.0}),
-]
+def test_losses_scales_metrics_and_the_schedulers_own(tmp_path):
+    write(tmp_path, ROWS)
+    log = read_logs(tmp_path)
+    assert {label: dict(zip(one.iterations, one.values, strict=True)) for label, one in log.tracks.items()} == {
+        "l_g_l1": {100: 0.5, 200: 0.25},
+        "l_g_total": {100: 0.5},
+        "l_d_real": {100: 0.75},
+        "scale_g": {100: 65536.0, 200: 32768.0},
+        "loss_multipliers/l_g_l1": {400: 0.5},
+        "autocal/cost": {400: 0.25},
+    }
+    assert [(one.iteration, dict(one.metrics)) for one in log.validations] == [
+        (200, {"psnr": 28.0}), (300, {"psnr": 28.5, "ssim": 0.5}),
+    ]  # fmt: skip
 
 
-def read(path: Path) -> list:
-    return [point and (point.iteration, dict(point.values)) for point in read_event_file(path)]
+def test_the_same_scalars_as_tensorboard_reads(tmp_path):
+    path = write(tmp_path, ROWS)
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
-
-def test_reads_the_losses_and_the_loss_scale(tmp_path):
-    assert read(write(tmp_path, ROWS)) == POINTS
+    expected = [
+        (event.step, value.tag, value.simple_value)
+        for event in LegacyEventFileLoader(str(path)).Load()
+        for value in event.summary.value
+    ]
+    assert read_event_file(path).values == expected
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_record_cut_short_is_left_out_and_said(tmp_path, cut):
-    path = write(tmp_path, ROWS)
-    path.write_bytes(path.read_bytes()[:-cut])
-    assert read(path) == [*POINTS, None]  # the last record is that of step 300
+    path = tmp_path / "events.out.tfevents.1.x"
+    path.write_bytes((event(1, SIMPLE) + event(2, SIMPLE))[:-cut])
+    found = read_event_file(path)
+    assert ([step for step, _, _ in found.values], found.whole) == ([1], False)
+    assert read_logs(tmp_path).truncated == (str(path),)
 
 
 def test_a_damaged_record_ends_the_reading_and_is_said(tmp_path):
-    path = write(tmp_path, ROWS)
-    data = path.read_bytes()
-    at = data.rindex(b"losses/l_g_l1")  # of step 200
-    path.write_bytes(data[:at] + b"X" + data[at + 1 :])
-    assert read(path) == [POINTS[0], None]
+    path = tmp_path / "events.out.tfevents.1.x"
+    broken = bytearray(event(2, SIMPLE))
+    broken[12 + 12] = 0xFF  # the length of its summary
+    path.write_bytes(event(1, SIMPLE) + bytes(broken) + event(3, SIMPLE))
+    found = read_event_file(path)
+    assert ([step for step, _, _ in found.values], found.whole) == ([1], False)
 
 
 def test_an_empty_file_holds_nothing(tmp_path):
     path = tmp_path / "events.out.tfevents.1.x"
     path.touch()
-    assert read(path) == []
+    assert (read_event_file(path).values, read_event_file(path).whole) == ([], True)
 
 
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "events.out.tfevents.1.x"
     path.write_bytes(b"this is some text, no event file")
     with pytest.raises(AutocalError, match="not a TensorBoard event file"):
-        read(path)
+        read_event_file(path)
 
 
-def test_without_tensorboard_one_line_says_what_to_install(tmp_path, monkeypatch):
-    path = write(tmp_path, ROWS)
-    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_file_loader", None)
-    with pytest.raises(AutocalError, match=r"pip install 'autocal-cli\[events\]'"):
-        read(path)
+def test_event_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
+    (tmp_path / "events.out.tfevents.2.x").write_bytes(event(20, SIMPLE) + event(30, SIMPLE))
+    (tmp_path / "events.out.tfevents.1.x").write_bytes(event(10, SIMPLE) + event(20, SIMPLE))
+    log = read_logs(tmp_path)
+    assert (list(log.tracks["l_g_l1"].iterations), log.superseded, len(log.sessions)) == ([10, 20, 30], 1, 2)

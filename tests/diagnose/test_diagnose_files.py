@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
+from run_logs import write_text_log
+from test_diagnose_event_files import SIMPLE, event
 
 from autocal_cli.diagnose import logs as run_logs
 from autocal_cli.diagnose.logs import find_logs, read_logs
+from autocal_cli.diagnose.model import RunLog
 from autocal_cli.errors import AutocalError
-
-HEAD = "2024-07-02 21:41:17,816 INFO: [epoch:   0, iter:{:8,d}, lr:(1.000e-04)] [performance: 4.7 it/s] "
-
-
-def text_log(path: Path, iterations: list[int], value: float = 0.5, end: str = " \n") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"{HEAD.format(iteration)}l_g_l1: {value:.4e} l_g_total: {value:.4e}" for iteration in iterations]
-    path.write_text(" \n".join(lines) + end, encoding="utf-8", newline="\n")
-    return path
+from autocal_cli.workflow.diagnose import find_run
 
 
-def event_file(folder: Path, iterations: list[int], value: float = 0.25) -> Path:
-    pytest.importorskip("tensorboard")
-    from torch.utils.tensorboard import SummaryWriter
-
-    before = set(folder.iterdir()) if folder.exists() else set()
-    with SummaryWriter(str(folder)) as writer:
-        for iteration in iterations:
-            writer.add_scalar("losses/l_g_l1", value, iteration)
-    return next(path for path in folder.iterdir() if path not in before)
+def text_log(path: Path, iterations: list[int], value: float = 0.5, start: int = 0) -> Path:
+    return write_text_log(path, {at: {"l_g_l1": value, "l_g_total": value} for at in iterations}, start)
 
 
-def iterations_of(path: Path) -> list[int]:
-    return [point.iteration for point in read_logs(path)[0].points]
+def points(log: RunLog) -> dict[int, float]:
+    track = log.tracks["l_g_l1"]
+    return dict(zip(track.iterations, track.values, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -42,78 +30,99 @@ def iterations_of(path: Path) -> list[int]:
 def test_text_logs_are_found_from_every_folder_above_and_by_name(tmp_path, place):
     text_log(tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log", [100, 200])
     (tmp_path / "experiments" / "demo" / "test_demo_20240702_214117.log").write_text("psnr", encoding="utf-8")
-    log, findings = read_logs(tmp_path / place)
-    assert ([point.iteration for point in log.points], log.source, log.averaged) == ([100, 200], "text logs", True)
-    assert findings == ()
+    log = read_logs(tmp_path / place)
+    assert (list(points(log)), log.source, log.facts["name"]) == ([100, 200], "text logs", "demo")
 
 
-def test_event_files_come_first(tmp_path):
-    text_log(tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log", [100])
-    event_file(tmp_path / "tb_logger" / "demo", [100, 200])
-    log, _ = read_logs(tmp_path)
-    assert (log.source, log.points[0].values) == ("TensorBoard event files", {"l_g_l1": 0.25})
-
-
-def test_text_logs_serve_where_the_event_files_hold_nothing(tmp_path):
-    text_log(tmp_path / "train_demo_20240702_214117.log", [100])
-    event_file(tmp_path, [])
-    assert read_logs(tmp_path)[0].source == "text logs"
-
-
-def test_text_logs_serve_without_tensorboard_and_that_is_said(tmp_path, monkeypatch):
-    text_log(tmp_path / "train_demo_20240702_214117.log", [100])
-    (tmp_path / "events.out.tfevents.1.x").touch()
-    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_file_loader", None)
-    log, findings = read_logs(tmp_path)
-    assert (log.source, [finding.code for finding in findings]) == ("text logs", ["text-logs-read"])
+def test_text_logs_come_first_and_event_files_serve_where_they_hold_nothing(tmp_path):
+    folder = tmp_path / "tb_logger" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "events.out.tfevents.1.x").write_bytes(event(100, SIMPLE))
+    text = tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log"
+    text_log(text, [])
+    assert read_logs(tmp_path).source == "TensorBoard event files"
+    text_log(text, [100, 200], 0.25)
+    assert (read_logs(tmp_path).source, points(read_logs(tmp_path))) == ("text logs", {100: 0.25, 200: 0.25})
 
 
 def test_the_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
-    text_log(tmp_path / "train_demo_20240703_000000.log", [300, 400], 0.25)
+    text_log(tmp_path / "train_demo_20240703_000000.log", [300, 400], 0.25, start=200)
     text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200, 300], 0.5)
-    log, _ = read_logs(tmp_path)
-    assert [(point.iteration, point.values["l_g_l1"]) for point in log.points] == [
-        (100, 0.5), (200, 0.5), (300, 0.25), (400, 0.25),
-    ]  # fmt: skip
-    assert log.superseded == 1
+    log = read_logs(tmp_path)
+    assert points(log) == {100: 0.5, 200: 0.5, 300: 0.25, 400: 0.25}
+    assert (log.superseded, [(one.start, one.first, one.last) for one in log.sessions]) == (
+        1, [(0, 100, 300), (200, 300, 400)],
+    )  # fmt: skip
 
 
-def test_event_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
-    later = event_file(tmp_path, [200, 300], 0.5)
-    later.rename(tmp_path / "events.out.tfevents.9999999999.host.1.0")
-    event_file(tmp_path, [100, 200])
-    log, _ = read_logs(tmp_path)
-    assert [point.values["l_g_l1"] for point in log.points] == [0.25, 0.5, 0.5]
+def test_a_session_that_dies_before_its_first_point_takes_nothing_away(tmp_path):
+    text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200, 300])
+    text_log(tmp_path / "train_demo_20240703_000000.log", [], start=200)
+    assert list(points(read_logs(tmp_path))) == [100, 200, 300]
 
 
 def test_a_file_cut_short_is_named(tmp_path):
-    path = text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200], end="")
-    log, _ = read_logs(tmp_path)
-    assert (log.truncated, [point.iteration for point in log.points]) == ((str(path),), [100])
+    path = text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200])
+    path.write_bytes(path.read_bytes()[:-3])
+    log = read_logs(tmp_path)
+    assert (log.truncated, list(points(log))) == ((str(path),), [100])
 
 
 def test_a_text_log_with_bytes_that_are_no_utf_8_is_read(tmp_path):
     path = text_log(tmp_path / "train_demo_20240702_214117.log", [100])
     path.write_bytes(b"2024 INFO: \xff\xfe caf\xe9\n" + path.read_bytes())
-    assert iterations_of(tmp_path) == [100]
+    assert list(points(read_logs(tmp_path))) == [100]
 
 
 def test_a_renamed_text_log_is_read_when_it_is_named(tmp_path):
     text_log(tmp_path / "old run.txt", [100])
-    assert iterations_of(tmp_path / "old run.txt") == [100]
+    assert list(points(read_logs(tmp_path / "old run.txt"))) == [100]
     assert list(find_logs(tmp_path)) == []
+
+
+def test_checkpoints_are_those_in_the_models_folder_an_emas_before_the_others(tmp_path):
+    text_log(tmp_path / "train_demo_20240702_214117.log", [100])
+    for name in ("net_g_100.pth", "net_g_20.pth", "net_g_ema_20.safetensors", "net_d_100.pth", "net_g_latest.pth"):
+        (tmp_path / "models" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "models" / name).touch()
+    found = [(one.iteration, Path(one.path).name) for one in read_logs(tmp_path).checkpoints]
+    assert found == [(20, "net_g_ema_20.safetensors"), (100, "net_g_100.pth"), (None, "net_g_latest.pth")]
 
 
 def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     text_log(tmp_path / "train_demo_20240702_214117.log", [100])
-    assert iterations_of(Path("~/train_demo_20240702_214117.log")) == [100]
+    assert list(points(read_logs(Path("~/train_demo_20240702_214117.log")))) == [100]
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ("options/train/x.yml", "name: demo\nscale: 2\n"),
+        ("options/x.toml", 'name = "demo"\nscale = 2\n'),
+        ("experiments/demo/demo.yml", "name: other\n"),
+    ],
+)
+def test_a_config_leads_to_its_experiment(tmp_path, config, text):
+    folder = tmp_path / "experiments" / "demo"
+    text_log(folder / "train_demo_20240702_214117.log", [100])
+    path = tmp_path / config
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert find_run(path) == folder
+
+
+def test_the_folder_of_tensorboard_leads_to_the_text_log_beside_it(tmp_path):
+    (tmp_path / "tb_logger" / "demo").mkdir(parents=True)
+    assert find_run(tmp_path / "tb_logger" / "demo") == tmp_path / "tb_logger" / "demo"
+    text_log(tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log", [100])
+    assert find_run(tmp_path / "tb_logger" / "demo") == tmp_path / "experiments" / "demo"
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(AutocalError) as refused:
-        read_logs(path)
+        read_logs(find_run(path))
     assert refused.value.place is not None
     assert "\n" not in str(refused.value)
     return refused.value.message
@@ -122,6 +131,11 @@ def refusal(path: Path) -> str:
 def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
     assert refusal(tmp_path / "nowhere") == "There is no such folder or file."
     assert refusal(tmp_path) == "There are no event files and no train_*.log here."
+    config = tmp_path / "x.yml"
+    config.write_text("name: gone\n", encoding="utf-8")
+    assert refusal(config).startswith("There is no experiments/gone")
+    config.write_text("scale: 2\n", encoding="utf-8")
+    assert refusal(config).startswith("The config has no `name`")
     (tmp_path / "train_a.log").write_text("nothing\n", encoding="utf-8")
     assert refusal(tmp_path) == "The logs hold no iteration with a loss."
     text_log(tmp_path / "b" / "train_b_20240702_214117.log", [100])

@@ -1,4 +1,4 @@
-"""Several files of one run."""
+"""Several starts of one run."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.diagnose.logs import LoggedPoint, join_points
+from autocal_cli.diagnose.model import Validation
+from autocal_cli.diagnose.text_log import RunTable
 
 
-def points(iterations: list[int], mark: float = 0.0) -> list[LoggedPoint]:
-    return [LoggedPoint(iteration, {"l_g_l1": mark}) for iteration in iterations]
+def joined(files: list[list[int]]) -> tuple[RunTable, list[int]]:
+    """The table of files with a point at each iteration, marked with the file's number."""
+    table = RunTable()
+    for mark, iterations in enumerate(files):
+        for iteration in iterations:
+            table.add(iteration, ("l_g_l1",), (float(mark),))
+    track = table.tracks().get("l_g_l1")
+    return table, list(track.iterations) if track else []
 
 
 @pytest.mark.parametrize(
-    ("files", "joined", "left_out"),
+    ("files", "expected", "left_out"),
     [
         ([[100, 200, 300]], [100, 200, 300], 0),
         ([[100, 200], [300, 400]], [100, 200, 300, 400], 0),
@@ -24,21 +31,28 @@ def points(iterations: list[int], mark: float = 0.0) -> list[LoggedPoint]:
         ([[], [100]], [100], 0),
     ],
 )
-def test_a_resumed_run_replaces_what_it_trains_again(files, joined, left_out):
-    found, superseded = join_points([points(file) for file in files])
-    assert ([point.iteration for point in found], superseded) == (joined, left_out)
+def test_a_resumed_run_replaces_what_it_trains_again(files, expected, left_out):
+    table, iterations = joined(files)
+    assert (iterations, table.superseded) == (expected, left_out)
 
 
 def test_the_later_file_wins():
-    found, _ = join_points([points([100, 200], mark=1.0), points([200], mark=2.0)])
-    assert [point.values["l_g_l1"] for point in found] == [1.0, 2.0]
+    assert list(joined([[100, 200], [200]])[0].tracks()["l_g_l1"].values) == [0.0, 1.0]
+
+
+def test_a_resume_that_is_logged_drops_what_came_after_its_checkpoint():
+    table, _ = joined([[100, 200, 300, 400]])
+    table.validations = [Validation(at, "a", {"psnr": 1.0}) for at in (200, 250, 300)]
+    table.resumed_from = 250
+    table.add(300, ("l_g_l1",), (9.0,))
+    assert list(table.tracks()["l_g_l1"].iterations) == [100, 200, 300]
+    assert [one.iteration for one in table.validations] == [200, 250]
 
 
 @given(st.lists(st.lists(st.integers(1, 50), max_size=20), max_size=4))
 def test_iterations_rise_and_no_point_is_lost_unsaid(files):
-    found, superseded = join_points([points(file) for file in files])
-    iterations = [point.iteration for point in found]
+    table, iterations = joined(files)
     assert iterations == sorted(set(iterations))
-    assert len(found) + superseded == sum(map(len, files))
+    assert len(iterations) + table.superseded == sum(map(len, files))
     if any(files):
         assert iterations[-1] == next(file[-1] for file in reversed(files) if file)

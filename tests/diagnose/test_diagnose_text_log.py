@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from run_logs import basicsr_line, fork_line, redux_line
+from run_logs import LINES, basicsr_line, redux_line
 
-from autocal_cli.diagnose.logs import parse_line, parse_lines
+from autocal_cli.diagnose.text_log import RunTable, TextReader
 
 VALUES = {
     "l_g_l1": 0.061181,
@@ -15,51 +15,164 @@ VALUES = {
     "l_g_gan": -0.25,
     "l_g_total": 1.3112,
     "scale_g": 65536.0,
+    "l_d_real": 0.5,
+    "out_d_real": 1.0,
 }
 
 
-@pytest.mark.parametrize("line", [redux_line, basicsr_line, fork_line])
+def read(text: str | list[str]) -> tuple[RunTable, dict[str, str], TextReader]:
+    table, facts = RunTable(), dict[str, str]()
+    reader = TextReader("train_x.log", table, facts)
+    reader.read([text] if isinstance(text, str) else text)
+    return table, facts, reader
+
+
+def points(text: str | list[str]) -> dict[str, dict[int, float]]:
+    table = read(text)[0]
+    return {
+        label: dict(zip(track.iterations, track.values, strict=True))
+        for label, track in table.tracks().items()
+        if label not in ("lr", "time", "data_time")
+    }
+
+
+@pytest.mark.parametrize("trainer", LINES)
 @pytest.mark.parametrize("iteration", [1, 100, 1_000, 1_234_567, 123_456_789])
-def test_reads_iteration_and_losses_of_every_trainer(line, iteration):
-    point = parse_line(line(iteration, VALUES))
-    assert (point.iteration, point.values) == (iteration, pytest.approx(VALUES))
+def test_reads_iteration_and_numbers_of_every_trainer(trainer, iteration):
+    found = points(LINES[trainer](iteration, VALUES))
+    assert found == {label: {iteration: pytest.approx(value)} for label, value in VALUES.items()}
 
 
 @pytest.mark.parametrize(
-    ("printed", "values"),
-    [
-        ("l_pix: 6.1181e-02 l_percep: 1.0000e+00 ", {"l_pix": 0.061181, "l_percep": 1.0}),
-        ("l_g_l1: nan l_g_gan: inf ", {"l_g_l1": math.nan, "l_g_gan": math.inf}),
-        ("l_g_l1: -inf", {"l_g_l1": -math.inf}),
-        ("l_g_l1: 1.0000e-02 l_d_real: 6.0e-01 out_d_real: 1.0e-01 grad_norm_g: 2.0e+00 ", {"l_g_l1": 0.01}),
-        ("l_g_l1: 1.0000e-02 dynamic_weight_l_g_l1: 1.0200e+00 ", {"l_g_l1": 0.01, "dynamic_weight_l_g_l1": 1.02}),
-        (
-            "l_g_a_b: 1.0000e-02 loss_multipliers/l_g_a/b: 5.0000e-01 loss_shares/l_g_a/b: 1.0000e+00 ",
-            {"l_g_a_b": 0.01, "loss_multipliers/l_g_a/b": 0.5},
-        ),
-    ],
+    ("trainer", "time", "data"),
+    [("redux", 1 / 4.729, None), ("basicsr", 0.501, 0.003), ("fork", 1 / 4.729, None), ("neosr", 1 / 4.729, None)],
 )
-def test_keeps_what_is_of_use(printed, values):
-    found = parse_line(f"2024-07-02 21:41:17,816 INFO: [epoch:   0, iter:     100, lr:(1.000e-04)] {printed}\n")
-    assert found.values == pytest.approx(values, nan_ok=True)
+def test_reads_rate_and_times_of_every_trainer(trainer, time, data):
+    tracks = read([LINES[trainer](100, VALUES), LINES[trainer](200, VALUES)])[0].tracks()
+    assert list(tracks["lr"].values) == [1e-4, 1e-4]
+    assert tracks["time"].values[1] == pytest.approx(time)
+    assert tracks["data_time"].values[1] == (pytest.approx(data) if data else pytest.approx(math.nan, nan_ok=True))
+
+
+@pytest.mark.parametrize("trainer", LINES)
+def test_a_loss_that_begins_later_or_goes_is_read_where_it_stands(trainer):
+    rows = [(100, {"l_g_l1": 1.0}), (200, {"l_g_l1": 2.0, "l_g_gan": 3.0}), (300, {"l_g_gan": 4.0}),
+            (400, {"l_g_gan": 4.5, "l_g_l1": 5.0}), (500, {"l_g_l1": 6.0})]  # fmt: skip
+    found = points([LINES[trainer](at, values) for at, values in rows])
+    assert found == {"l_g_l1": {100: 1.0, 200: 2.0, 400: 5.0, 500: 6.0}, "l_g_gan": {200: 3.0, 300: 4.0, 400: 4.5}}
+
+
+def test_values_that_are_no_numbers_are_kept():
+    line = redux_line(100, {"l_g_l1": 1.0}).replace("1.0000e+00", "nan l_g_gan: inf l_g_a: -inf")
+    found = points([redux_line(50, {"l_g_l1": 1.0}), line])
+    assert (found["l_g_gan"][100], found["l_g_a"][100]) == (math.inf, -math.inf)
+    assert math.isnan(found["l_g_l1"][100])
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "2024-07-02 21:41:17,816 INFO: Start training from epoch: 0, iter: 0.\n",
-        "2024-07-02 21:41:17,816 INFO: Validation demo\n\t # psnr: 28.1000\tBest: 28.1000 @ 100 iter\n",
+        "2024-07-02 21:41:17,816 INFO: Validation demo\n",
         "l_g_l1: 1.0e-02 without a head\n",
-        "[epoch:   0, iter:     100, lr:(1.000e-04)] [performance: 4.729 it/s] grad_norm_g: 1.0000e+00 \n",
+        "[epoch:   0, iter:     100, lr:(1.000e-04)] [performance: 4.729 it/s] \n",
         "\n",
     ],
 )
 def test_other_lines_hold_no_point(line):
-    assert parse_line(line) is None
+    assert points(line) == {}
 
 
 def test_a_last_line_without_its_line_break_is_left_out_and_said():
-    whole = redux_line(100, VALUES)
-    assert [point and point.iteration for point in parse_lines([whole, redux_line(200, VALUES)[:-9]])] == [100, None]
-    assert [point and point.iteration for point in parse_lines([whole, redux_line(200, VALUES)])] == [100, 200]
-    assert [point and point.iteration for point in parse_lines([whole, "2024-07-02 End of"])] == [100]
+    whole, cut = redux_line(100, VALUES), redux_line(200, VALUES)[:-9]
+    table, _, reader = read([whole, cut])
+    assert (table.count, reader.cut) == (1, True)
+    assert not read([whole, redux_line(200, VALUES)])[2].cut
+
+
+VALIDATION = {
+    "redux": "2024-07-02 21:41:18,000 INFO: Validation a set\n\t # psnr : 28.1000\tBest: 28.1000 @       300 iter\n"
+    "\t # ssim :  0.8000\tBest:  0.8100 @       100 iter\n\n",
+    "basicsr": "2024-07-02 21:41:18,000 INFO: Validation a set\n\t # psnr: 28.1000\tBest: 28.1000 @ 300 iter\n"
+    "\t # ssim: 0.8000\tBest: 0.8100 @ 100 iter\n\n",
+    "neosr": "2024-07-02 21:41:18,000 INFO: Validation a set\n\n\t # psnr: 28.1000\x1b[32m........ Best: 28.1000 @ 300 "
+    "iter\x1b[0m\n\t # ssim: 0.8000\x1b[32m........ Best: 0.8100 @ 100 iter\x1b[0m\n",
+}
+
+
+@pytest.mark.parametrize("trainer", VALIDATION)
+def test_validations_are_read_with_the_iteration_that_their_best_value_gives(trainer):
+    lines = [redux_line(300, VALUES), *VALIDATION[trainer].splitlines(keepends=True), redux_line(400, VALUES)]
+    found = read(lines)[0].validations
+    assert [(one.iteration, one.dataset, dict(one.metrics)) for one in found] == [
+        (300, "a set", {"psnr": 28.1, "ssim": 0.8})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "last", "iteration", "exact"),
+    [
+        (["  val_freq: 250\n"], 400, 500, True),
+        (["  val_freq: !!float 5e2\n"], 500, 500, True),
+        ([], 400, 400, False),  # no option, not the best: at or after the line before
+    ],
+)
+def test_the_iteration_of_a_validation_is_told_by_val_freq(options, last, iteration, exact):
+    lines = ["2024-07-02 21:41:18,000 INFO: Validation a\n", "\t # psnr: 28.1000\tBest: 29.0000 @ 100 iter\n"]
+    found = read([*options, redux_line(last, VALUES), *lines])[0].validations
+    assert [(one.iteration, one.exact) for one in found] == [(iteration, exact)]
+
+
+def test_what_the_trainer_printed_before_it_started_is_known():
+    text = """\
+  model_type: SRGANModel
+  train:[
+    total_iter: 400000
+    pixel_opt:[
+      type: L1Loss
+      loss_weight: 1.0
+    gan_opt:[
+      type: GANLoss
+      gan_type: vanilla
+      loss_weight: 0.005
+  losses:
+  - type: mssimloss
+    loss_weight: !!float 5e-1  # a comment
+"""
+    facts = read([*text.splitlines(keepends=True), basicsr_line(100, VALUES)])[1]
+    assert facts == {
+        "model_type": "SRGANModel",
+        "total_iter": "400000",
+        "weight:l1loss": "1.0",
+        "gan_type": "vanilla",
+        "weight:ganloss": "0.005",
+        "weight:mssimloss": "5e-1",
+        "trainer": "BasicSR",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "ending", "causes"),
+    [
+        (["2024-07-02 21:41:18,000 INFO: End of training. Time consumed: 0:00:10\n"], "finished", []),
+        (["2024-07-02 21:41:18,000 INFO: User interrupted. Preparing to save state...\n"], "stopped", []),
+        (["2024-07-02 21:41:18,000 INFO: \x1b[92mInterrupted, saving latest models.\x1b[0m\n"], "stopped", []),
+        ([], "unsaid", []),
+        (
+            ["2024-07-02 21:41:18,000 ERROR: out\n", "Traceback (most recent call last):\n",
+             '  File "x.py", line 1, in f\n', "RuntimeError: Ran out of VRAM\n"],
+            "crashed", ["RuntimeError: Ran out of VRAM"],
+        ),
+        (
+            ["2024-07-02 21:41:18,000 WARNING: NaN/Inf in loss (count: 1), skipping update\n"],
+            "unsaid", ["NaN or infinity in the sum, 1 in a row"],
+        ),
+        (
+            ["2024-07-02 21:41:18,000 WARNING: autocal: iteration 90: l_g_gan: spike (value 3); nothing was changed\n"],
+            "unsaid", ["spike (value 3)"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_end_and_what_is_said_in_words(lines, ending, causes):
+    table, _, reader = read([redux_line(100, VALUES), *lines])
+    assert (reader.session().ending, [event.cause for event in table.events]) == (ending, causes)

@@ -125,7 +125,7 @@ def test_arguments_that_a_fixed_variant_drops(type: str, arguments: dict[str, Va
 @pytest.mark.parametrize(
     ("type", "fix"),
     [
-        ("ParagonSR", "Did you mean 'ParagonSR2'?"),
+        ("ParagonSR", "Did you mean 'paragonsr2'?"),
         ("paragonsr2nano", "Did you mean 'paragonsr2_nano'?"),
         ("paragonsr2_ultimate", "Name the trainer with --trainer DIR or "),
         ("paragonsr2_movie", "Name the trainer with --trainer DIR or "),

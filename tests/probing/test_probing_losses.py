@@ -11,12 +11,10 @@ from torch import nn
 from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
-from autocal_cli.network.discriminators import COUNTS
-from autocal_cli.network.measure import count_parameters
-from autocal_cli.probing import losses
-from autocal_cli.probing.discriminators import CLASSES
-from autocal_cli.probing.losses import UnknownLossError, build_loss
-from autocal_cli.runtime.probe import gradient_norms
+from autocal_cli.probing import pixel, structure
+from autocal_cli.probing.adversarial import adversarial
+from autocal_cli.probing.losses import FORK, Beside, build_loss, gradient_norms
+from autocal_cli.probing.model import UnknownLossError
 
 
 def term(type: str, weight: float = 1.0, **arguments: object) -> LossTerm:
@@ -31,10 +29,10 @@ def image(*values: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("loss", "value", "gradient"),
     [
-        (losses.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
-        (losses.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
-        (losses.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
-        (losses.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
+        (pixel.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
+        (pixel.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
+        (pixel.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
+        (pixel.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
     ],
 )
 def test_pixel_losses_of_two_pixels(loss, value, gradient):
@@ -47,13 +45,13 @@ def test_pixel_losses_of_two_pixels(loss, value, gradient):
 
 def test_the_l1_of_a_spectrum_counts_real_and_imaginary_parts():
     # d = 0.3, -0.1: the transform of a line of two is (0.2, 0.4), both real
-    assert losses.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
+    assert pixel.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
 
 
 def test_the_focal_loss_weighs_each_frequency_by_its_size():
     # d = 0.3, -0.1: orthonormal (0.2, 0.4) / sqrt 2, of squares 0.02, 0.08; weights 1/2 and 1
     x = image(0.8, 0.4).requires_grad_()
-    found = losses.focal_frequency()(x, image(0.5, 0.5))
+    found = pixel.focal_frequency()(x, image(0.5, 0.5))
     assert found.item() == pytest.approx(50 * (0.01 + 0.08) / 2, rel=1e-5)
     (gradient,) = torch.autograd.grad(found, x)
     # 50/2 (w_0 |X_0|^2 + w_1 |X_1|^2): d/dx = 25 (w_0 (x_0 + x_1) +- w_1 (x_0 - x_1))
@@ -62,16 +60,16 @@ def test_the_focal_loss_weighs_each_frequency_by_its_size():
 
 def test_equal_images_have_no_focal_loss_and_no_nan():
     same = torch.full((2, 3, 8, 8), 0.5, requires_grad=True)
-    found = losses.focal_frequency()(same, same.detach())
+    found = pixel.focal_frequency()(same, same.detach())
     assert found.item() == 0.0
     assert torch.isfinite(torch.autograd.grad(found, same)[0]).all()
 
 
 def test_ssim_of_flat_images_is_their_luminance_term():
     x, y = torch.full((2, 3, 192, 192), 0.4), torch.full((2, 3, 192, 192), 0.6)
-    luminance = (2 * 0.4 * 0.6 + losses.C1) / (0.4**2 + 0.6**2 + losses.C1)
-    assert losses.ssim()(x, y).item() == pytest.approx(1 - luminance, rel=1e-3)
-    assert losses.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
+    luminance = (2 * 0.4 * 0.6 + structure.C1) / (0.4**2 + 0.6**2 + structure.C1)
+    assert structure.ssim()(x, y).item() == pytest.approx(luminance, rel=1e-3)
+    assert structure.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
 
 
 def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
@@ -79,71 +77,121 @@ def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
     y = 0.5 + 0.1 * torch.randn(1, 1, 192, 192)
     x = 0.5 + 0.5 * (y - 0.5)
     variances = [0.1**2 / 4**scale for scale in range(5)]  # of noise, whose means of 2x2 have a quarter
-    contrasts = [(2 * 0.5 * s + losses.C2) / (1.25 * s + losses.C2) for s in variances]
-    assert losses.ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - contrasts[0], abs=0.01)
-    index = math.prod(contrast**b for contrast, b in zip(contrasts, losses.EXPONENTS, strict=True))
-    assert losses.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
+    contrasts = [(2 * 0.5 * s + structure.C2) / (1.25 * s + structure.C2) for s in variances]
+    assert structure.ssim(test_y_channel=False)(x, y).item() == pytest.approx(contrasts[0], abs=0.01)
+    index = math.prod(contrast**b for contrast, b in zip(contrasts, structure.EXPONENTS, strict=True))
+    assert structure.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
 
 
 @pytest.mark.parametrize("is_prod", [True, False])
 def test_ms_ssim_of_an_image_with_itself_is_zero_and_of_noise_near_one(is_prod):
     torch.manual_seed(1)
     x, y = torch.rand(2, 3, 96, 96), torch.rand(2, 3, 96, 96)
-    loss = losses.ms_ssim(is_prod=is_prod)
+    loss = structure.ms_ssim(is_prod=is_prod)
     assert loss(x, x).item() == pytest.approx(0.0, abs=1e-4)
     assert loss(x, y).item() > 0.6
+
+
+def says(level: float) -> nn.Module:
+    """A discriminator that says `level` of an image of ones, by the mean of its pixels."""
+    judge = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+    nn.init.constant_(judge[1].weight, level / 4)
+    return judge
 
 
 @pytest.mark.parametrize(
     ("gan_type", "value", "slope"),
     [
         ("vanilla", math.log(1 + math.exp(-2.0)), -1 / (1 + math.exp(2.0))),
+        ("bce", math.log(1 + math.exp(-2.0)), -1 / (1 + math.exp(2.0))),
         ("wgan_softplus", math.log(1 + math.exp(-2.0)), -1 / (1 + math.exp(2.0))),
         ("lsgan", 1.0, 2.0),
+        ("ls", 1.0, 2.0),
+        ("mse", 1.0, 2.0),
+        ("huber", 0.5, 1.0),
         ("wgan", -2.0, -1.0),
         ("hinge", -2.0, -1.0),
     ],
 )
 def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, value, slope):
-    judged = torch.full((4, 1), 2.0, requires_grad=True)
-    found = losses.generator_loss(gan_type)(judged)
+    output = torch.ones(1, 1, 2, 2, requires_grad=True)
+    found = adversarial(says(2.0), False, gan_type=gan_type)(output, output.detach())
     found.backward()
     assert found.item() == pytest.approx(value, rel=1e-5)
-    assert judged.grad.sum().item() == pytest.approx(slope, rel=1e-5)
+    assert output.grad.sum().item() == pytest.approx(2.0 * slope, rel=1e-5)  # D = 2 x the mean of the pixels
+
+
+# The discriminator says 1 of outputs and 3 of targets, so that relative to each other they are at -2 and 2.
+@pytest.mark.parametrize(
+    ("gan_type", "relativistic", "value"),
+    [
+        ("vanilla", True, math.log(1 + math.exp(2.0))),  # both terms: told the wrong way round by 2
+        ("lsgan", True, (2.0**2 + 3.0**2) / 2),  # 2 wanted at 0, -2 wanted at 1
+        ("wgan", True, (2.0 + 2.0) / 2),
+        ("wgan_softplus", True, math.log(1 + math.exp(2.0))),
+        ("hinge", True, (-2.0 + 2.0) / 2),  # of a generator -mean D, whatever label
+        ("r3gan", False, (3.0 + 3.0) / 2),  # relu(1 + 3 - 1) and relu(1 - 1 + 3)
+    ],
+)
+def test_a_relativistic_loss_judges_outputs_against_targets(gan_type, relativistic, value):
+    loss = adversarial(says(1.0), relativistic, gan_type=gan_type)
+    output = torch.ones(2, 1, 2, 2, requires_grad=True)
+    found = loss(output, torch.full((2, 1, 2, 2), 3.0))
+    assert found.item() == pytest.approx(value, rel=1e-5)
 
 
 def test_an_adversarial_loss_is_measured_through_its_discriminator():
-    judge = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
-    nn.init.constant_(judge[1].weight, 0.5)
     output = torch.ones(2, 1, 2, 2, requires_grad=True)
-    loss = build_loss(term("ganloss", gan_type="wgan"), judge)(output, output)
+    loss = build_loss(term("ganloss", gan_type="wgan"), Beside(discriminator=says(2.0))).loss(output, output)
     # -mean D: each pixel of each image has 0.5 / 2 of it, so an image's gradient has the norm 0.25 sqrt 4
     assert loss.item() == pytest.approx(-2.0)
     assert gradient_norms([loss], output).item() == pytest.approx(0.5)
 
 
+def test_a_loss_that_rounds_its_gradient_away_pulls_at_nothing():
+    output = torch.rand(2, 3, 8, 8, requires_grad=True)
+    built = build_loss(term("cosimloss"), Beside(FORK))
+    assert gradient_norms([built.loss(output, torch.rand(2, 3, 8, 8))], output).item() == 0.0
+    assert "trains nothing" in built.note
+
+
+def test_ldl_of_the_start_is_no_zero_and_says_whose_average_it_had():
+    output, target = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    built = build_loss(term("ldlloss"), Beside("traiNNer-redux"))
+    assert built.loss(output, target).item() > 0.0
+    assert "moving average" in built.note
+
+
 def test_the_gradient_norm_of_a_mean_l1_follows_from_the_sizes_alone():
     x, y = torch.rand(4, 3, 8, 8, requires_grad=True), torch.rand(4, 3, 8, 8)
     pixels = 3 * 8 * 8
-    assert gradient_norms([losses.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
+    assert gradient_norms([pixel.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("loss", "why"),
     [
-        (term("perceptualloss"), "pretrained weights"),
+        (term("distsloss"), "pretrained weights"),
+        (term("featurematchingloss"), "discriminator's features"),
         (term("wonderloss"), "not known here"),
         (term("l1loss", -1.0), "negative weight"),
-        (term("l1loss", reduction="sum"), "reduction"),
+        (term("l1loss", reduction="none"), "reduction"),
         (term("mssimloss", wonder=3), "wonder"),
         (term("charbonnierloss", eps="small"), "eps"),
+        (term("hsluvloss", criterion="l3"), "criterion"),
+        (term("ldlloss", criterion="magic"), "criterion"),
+        (term("perceptualloss", criterion="magic"), "magic"),
+        (term("perceptualloss", criterion="pd", layer_weights={"conv1_2": 1.0}), "does not go with"),
+        (term("perceptualloss", layer_weights={"conv9_9": 1.0}), "no layer"),
+        (term("vgg_perceptual_loss", patchloss=True), "patchloss"),
         (term("ganloss", gan_type="magic"), "magic"),
         (term("ganloss"), "no discriminator"),
     ],
 )
 def test_a_loss_that_cannot_be_built_says_why(loss, why):
+    judge = nn.Identity() if "gan_type" in loss.arguments else "there is no discriminator"
     with pytest.raises(UnknownLossError, match=why):
-        build_loss(loss, nn.Identity() if "gan_type" in loss.arguments else "there is no discriminator")
+        build_loss(loss, Beside("traiNNer-redux", judge))
 
 
 @pytest.mark.parametrize(
@@ -157,24 +205,10 @@ def test_a_loss_that_cannot_be_built_says_why(loss, why):
         term("huberloss", delta=0.1),
         term("mseloss"),
         term("ssimloss"),
+        term("mssim_loss"),
+        term("consistency_loss"),
     ],
 )
 def test_what_trainers_write_is_built(loss):
     x, y = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    assert build_loss(loss, "none")(x, y).item() > 0.0
-
-
-@pytest.mark.parametrize(
-    ("type", "arguments", "side"),
-    [
-        ("unetdiscriminatorsn", {}, 32),
-        ("unetdiscriminatorsn", {"num_in_ch": 1, "num_feat": 16, "skip_connection": False}, 32),
-        ("vggstylediscriminator", {"num_feat": 16}, 128),
-        ("vggstylediscriminator", {"num_feat": 8, "input_size": 256}, 256),
-    ],
-)
-def test_discriminators_have_the_parameters_that_are_counted_and_judge(type, arguments, side):
-    built = CLASSES[type](**arguments)
-    assert count_parameters(built) == COUNTS[type](**arguments)
-    judged = built(torch.rand(2, arguments.get("num_in_ch", 3), side, side))
-    assert judged.shape == ((2, 1, side, side) if type.startswith("unet") else (2, 1))
+    assert build_loss(loss, Beside()).loss(x, y).item() > 0.0

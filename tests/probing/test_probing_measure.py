@@ -13,20 +13,22 @@ from PIL import Image
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import LossTerm
-from autocal_cli.dataset.listing import ImageSource
+from autocal_cli.dataset.files import ImageSource
 from autocal_cli.errors import Place
-from autocal_cli.probing import losses
+from autocal_cli.probing import pixel
+from autocal_cli.probing.losses import Built
 from autocal_cli.probing.model import LossProbe, labelled, names_of, weighed
+from autocal_cli.probing.networks import start_discriminator, start_network
 from autocal_cli.probing.probe import (
     MOST_IMAGES,
     Images,
     Plan,
+    _affordable,
+    _cost,
     batches,
     log_deviation,
     probe,
     probe_losses,
-    start_discriminator,
-    start_network,
 )
 from autocal_cli.workflow.dataset import measure_network
 
@@ -66,7 +68,7 @@ def test_values_gradients_and_noise_come_from_the_batches():
     levels = (0.1, 0.2, 0.4)
     given = [(torch.zeros(2, 1, 2, 2), torch.full((2, 1, 2, 2), level)) for level in levels]
     terms = {name: LossTerm(name, "pixel", 1.0, Place("")) for name in ("l1", "mse")}
-    l1, mse = probe_losses(given, lambda low: low.clone(), {"l1": losses.l1(), "mse": losses.mse()}, terms)
+    l1, mse = probe_losses(given, lambda low: low.clone(), {"l1": Built(pixel.l1()), "mse": Built(pixel.mse())}, terms)
     assert l1.value == pytest.approx(statistics.fmean(levels), rel=1e-5)
     assert mse.value == pytest.approx(statistics.fmean(level**2 for level in levels), rel=1e-5)
     assert l1.noise == pytest.approx(math.log(2), rel=1e-5)  # of log 0.1, log 0.2, log 0.4
@@ -137,15 +139,15 @@ def test_a_network_that_cannot_be_built_is_stood_in_for_and_said():
 
 
 def test_what_is_not_known_is_named_and_the_rest_is_measured():
-    found = probed(CONFIG + "    - {type: perceptualloss, loss_weight: 1.0}\n").fingerprint
+    found = probed(CONFIG + "    - {type: distsloss, loss_weight: 0.3}\n").fingerprint
     assert [one.label for one in found.losses] == ["l1", "mssim"]
-    assert [(one.label, one.type) for one in found.unmeasured] == [("perceptual", "perceptualloss")]
+    assert [(one.label, one.type, one.weight) for one in found.unmeasured] == [("dists", "distsloss", 0.3)]
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"gt_size: 32": "gt_size: 4096"}, "a crop of 4096 pixels"),
+        ({"gt_size: 32": "gt_size: 512"}, "a crop of 512 pixels"),
         ({"l1loss": "wonderloss", "mssimloss": "otherloss"}, "none of the losses"),
     ],
 )
@@ -167,10 +169,37 @@ def test_the_discriminator_judges_and_its_cost_makes_batches_smaller():
     assert one.losses[-1].gradient > 0.0
 
 
+def test_what_costs_too_much_is_measured_on_smaller_crops_and_says_so():
+    gan = CONFIG.replace("gt_size: 32, batch_size_per_gpu: 4", "gt_size: 512, batch_size_per_gpu: 8")
+    gan += "    - {type: ganloss, loss_weight: 0.1}\nnetwork_d: {type: dunet}\n"
+    config = config_of(gan)
+    judge = start_discriminator(config.discriminator, 512, 0)
+    costly, cheap = (_affordable(config, count, 512, 2, lambda side: _cost(judge, {}, 0.0, side)) for count in (20, 1))
+    assert costly == (2, 128)
+    assert cheap == (2, 512)
+
+
+def test_basicsrs_esrgan_judges_outputs_against_targets():
+    text = """\
+model_type: MODEL
+scale: 2
+network_g: {type: paragonsr2_nano}
+network_d: {type: UNetDiscriminatorSN, num_in_ch: 3, num_feat: 8}
+datasets: {train: {gt_size: 32, batch_size_per_gpu: 2, io_backend: {type: disk}}}
+train:
+  pixel_opt: {type: L1Loss, loss_weight: 1.0}
+  gan_opt: {type: GANLoss, gan_type: wgan, loss_weight: 0.1}
+"""
+    values = [
+        probed(text.replace("MODEL", model)).fingerprint.losses[-1].value for model in ("SRGANModel", "ESRGANModel")
+    ]
+    assert values[0] != pytest.approx(values[1], rel=1e-3)
+
+
 def test_a_discriminator_that_does_not_fit_is_a_reason():
     config = config_of(CONFIG + "network_d: {type: vggstylediscriminator}\n")
     assert "does not take crops of 32" in start_discriminator(config.discriminator, 32, 0)
-    config = config_of(CONFIG + "network_d: {type: munet}\n")
+    config = config_of(CONFIG + "network_d: {type: wonderdisc}\n")
     assert "cannot be built" in start_discriminator(config.discriminator, 32, 0)
 
 

@@ -12,13 +12,16 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from autocal_cli.dataset.curation import FIXED, Cost, load_policy
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
     OVERALL,
+    Curation,
     DatasetFingerprint,
     DatasetReport,
     Duplicates,
+    Example,
     Extreme,
     Extremes,
     FileIssue,
@@ -28,19 +31,23 @@ from autocal_cli.dataset.model import (
     MetricSummary,
     Named,
     NativeSharpness,
+    Reason,
     SizedImage,
+    Traces,
     TrainingCrops,
 )
+from autocal_cli.errors import Finding
 from autocal_cli.report.console import shows_blocks
 from autocal_cli.report.dataset import (
-    INSTALL_HASH,
     and_more,
     dataset_csv,
     dataset_view,
     health_lines,
+    plan_view,
     share,
     short_name,
     sparkline,
+    where,
 )
 from autocal_cli.report.dataset_html import dataset_page
 from autocal_cli.report.json import dataset_json, dump
@@ -71,23 +78,24 @@ HEALTH = Health(
     median=SizedImage("hr/m.png", 30, 40),
     largest=SizedImage("hr/l.png", 500, 600),
     crop=128,
-    below_crop=Named(5, tuple(f"hr/{i}.png" for i in range(5))),
-    grey=Named(0, ()),
-    flat=Named(1, (NASTY,)),
-    blocky=Named(0, ()),
-    blockiness_known=0,
-    blockiness_median=None,
-    exact_duplicates=Duplicates(
-        2,
-        5,
-        (Named(5, tuple(f"hr/{i}.png" for i in "abcde")), Named(2, ("hr/f.png", "hr/g.png"))),
-    ),
-    near_duplicates=None,
+    exact_duplicates=Duplicates((Named(tuple(f"hr/{i}.png" for i in "abcde")), Named(("hr/f.png", "hr/g.png")))),
+    near_duplicates=Duplicates(()),
 )
+FLAT, SMALL, GREY = (
+    Reason(*said)
+    for said in (
+        ("flat", "drop", "deviation 0.01"),
+        ("small", "drop", "99 x 99, under 128"),
+        ("grey", "look", "most are in colour"),
+    )
+)
+CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules, 128)
 SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
+TRACES = Traces(0.5, None, 0.25, 2.0, 1.5, 0.0, 99.0, True)
 ROW = ImageRow(
-    ImageFacts(NASTY, "ab" * 32, True, 0.125, None, 255, 0.0625), 10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38
+    ImageFacts(NASTY, "ab" * 32, True, False, 0.125, 7.5, 255, 0.0625, TRACES),
+    *(10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38),
 )
 
 
@@ -96,10 +104,12 @@ def report(failed: int = 0) -> DatasetReport:
     return DatasetReport(
         fingerprint=fingerprint(failed),
         health=HEALTH,
+        curation=CURATION,
         sharpness=SHARPNESS,
         histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
         extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
         rows=(ROW,),
+        examples={"flat": (Example(NASTY, "deviation 0.01", b"\xff\xd8jpeg"),)},
     )
 
 
@@ -126,14 +136,13 @@ def test_the_table_accounts_for_every_file():
 
 def test_health_and_extremes_are_told_by_name():
     lines = [line.rstrip() for line in rendered(*dataset_view(report())).splitlines()]
-    assert "size              10 x 20 to 500 x 600, median 30 x 40" in lines
-    assert "under 128 pixels  5 of 400 (1%): 0.png, 1.png, 2.png and 2 more" in lines
-    assert "grey              none" in lines
-    assert 'flat              1 of 400 (under 1%): <b>&"\\n\\x1b[31m.png' in lines
-    assert "JPEG blocks       could not be measured" in lines
+    assert "size     10 x 20 to 500 x 600, median 30 x 40" in lines
+    assert "small    5 to drop (1%): 0.png, 1.png, 2.png and 2 more" in lines
+    assert 'flat     1 to drop (under 1%): <b>&"\\n\\x1b[31m.png' in lines
+    assert 'grey     1 to look at (under 1%): <b>&"\\n\\x1b[31m.png' in lines
     groups = "a.png = b.png = c.png and 2 more, f.png = g.png"
-    assert f"copies            2 groups, 5 more than one of each: {groups}" in lines
-    assert f"look alike        {INSTALL_HASH}" in lines
+    assert f"copies   2 groups, 5 more than one of each: {groups}" in lines
+    assert "verdict  keep 394, look at 0, drop 6" in lines
     assert any(line.startswith('texture variance    lowest   <b>&"\\n\\x1b[31m.png 0.75, ') for line in lines)
 
 
@@ -209,30 +218,53 @@ def test_names_end_with_how_many_more():
 
 def test_one_size_is_told_once():
     same = replace(HEALTH, smallest=HEALTH.median, largest=HEALTH.median)
-    assert health_lines(same, ("hr",))[0].text == "all 30 x 40"
+    assert health_lines(replace(report(), health=same))[0].text == "all 30 x 40"
+
+
+def test_the_device_is_told_with_the_reason_where_it_was_chosen():
+    assert where(fingerprint()) == "cpu"
+    assert where(replace(fingerprint(), device_reason="no accelerator here")) == "cpu (no accelerator here)"
+
+
+def test_a_plan_tells_each_reason_and_that_nothing_was_written():
+    costs = [Cost("flat", 0, 1, 1, "deviation", 0.02, ((0.01, 0), (0.02, 1))), Cost("grey", 1, 0, 0)]
+    lines = [line.rstrip() for line in rendered(*plan_view(report(), costs)).splitlines()]
+    assert "flat          0     1               1  0.01: 0, 0.02: 1" in lines
+    assert "grey          1     0               0" in lines
+    assert lines[-1] == "keep 394, look at 0, drop 6 of 400; nothing was written"
 
 
 def test_json_keeps_its_keys():
     told = dataset_json(report(failed=1))
     assert list(told) == [
-        "format_version", "images", "crops", "metrics", "overall_complexity", "failures", "device", "seconds",
-        "overall_ci95", "native_sharpness", "histograms", "health", "extremes", "findings",
+        "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95", "identity",
+        "metric_version", "device", "seconds", "device_reason", "crops", "sharpness", "histograms", "health",
+        "extremes", "curation", "findings",
     ]  # fmt: skip
     assert list(told["health"]) == [
-        "images", "sizes", "crop", "below_crop", "grey", "flat", "blockiness", "exact_duplicates", "near_duplicates",
+        "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
     ]  # fmt: skip
+    assert list(told["curation"]) == ["images", "keep", "look", "drop", "reasons", "verdicts"]
     assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1}
     assert list(told["metrics"]) == list(METRIC_NAMES)
     for metric in told["metrics"].values():
         assert list(metric) == ["score", "ci95", "p5", "median", "p95", "raw_mean"]
     assert told["crops"] is None
-    assert told["native_sharpness"] == {
+    assert told["sharpness"] == {
         "crop": 64, "mean": 0.125, "ci95": [0.12, 0.13], "p5": 0.0625, "median": 0.1234, "p95": 0.25,
         "histogram": [0, 0, *range(1, 19)],
     }  # fmt: skip
     assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated"}]
-    assert told["health"]["below_crop"] == {"count": 5, "paths": [f"hr/{i}.png" for i in range(5)]}
-    assert told["health"]["near_duplicates"] is None
+    assert told["health"]["near_duplicates"] == {"groups": []}
+    small = {"drop": {"paths": [f"hr/{i}.png" for i in range(5)]}, "look": {"paths": []}}
+    assert told["curation"]["reasons"]["small"] == small
+    assert told["curation"]["verdicts"][-1] == {
+        "path": NASTY, "verdict": "drop",
+        "reasons": [
+            {"code": "flat", "severity": "drop", "detail": "deviation 0.01"},
+            {"code": "grey", "severity": "look", "detail": "most are in colour"},
+        ],
+    }  # fmt: skip
     assert told["extremes"][OVERALL]["lowest"][0] == {"path": NASTY, "raw": 0.25, "score": 0.75}
     assert len(told["histograms"]["edge_density"]) == 20
     assert dump(told).endswith("}\n")
@@ -248,12 +280,16 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "path": "hr/0\n.png",
         "status": "failed",
         "reason": "truncated",
+        "verdict": "keep",  # a report as a scan makes it drops it; this one was not judged
     }
     assert rows[1] == {
-        "path": NASTY, "status": "read", "reason": "", "width": "10", "height": "20",
+        "path": NASTY, "status": "read", "reason": "", "verdict": "drop", "reasons": "flat grey",
+        "width": "10", "height": "20",
         "texture_variance_raw": "0.5", "edge_density_raw": "0.25", "color_variation_raw": "99.0",
         "texture_variance": "0.5", "edge_density": "0.4", "color_variation": "0.3", "overall_complexity": "0.38",
-        "native_sharpness": "0.0625", "grey": "true", "deviation": "0.125", "blockiness": "",
+        "native_sharpness": "0.0625", "grey": "true", "alpha": "false", "deviation": "0.125",
+        "entropy": "7.5", "blocks": "0.5", "detail": "", "repeated": "0.25", "rhythm": "2.0", "noise": "1.5",
+        "halos": "0.0", "laplacian": "99.0", "drawn": "true",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
     }  # fmt: skip
@@ -262,7 +298,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
 class Page(HTMLParser):
     """Checks that every element that is opened is closed in turn, and gathers what is loaded."""
 
-    VOID = ("meta", "img", "br", "rect", "line")
+    VOID = ("meta", "img", "br", "rect", "line", "input")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -285,46 +321,70 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def page_of(told: DatasetReport) -> str:
+    costs = [Cost("flat", 0, 1, 1, "deviation", 0.02, ((0.01, 0), (0.02, 1))), Cost("grey", 1, 0, 0)]
+    return dataset_page(told, costs, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
+
+
 def test_the_page_is_whole_and_loads_nothing():
-    text = dataset_page(report(failed=2))
+    text = page_of(report(failed=2))
     page = Page(text)
-    assert page.tags.count("svg") == 5
-    assert page.tags.count("img") == 40
-    assert "script" not in page.tags
+    assert page.tags.count("svg") == 5 + 1  # histograms, and the curve of the one measured reason
+    assert page.tags.count("img") == 40 + 1
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
-    assert not re.search(r"url\(|@import|https?:", text)
+    assert not re.search(r"url\(|@import|https?:|\bsrc=(?!\"data:)", text)
     assert "prefers-color-scheme: dark" in text
-    assert "&lt;b&gt;&amp;&quot;\\n\\x1b[31m.png" in text
+    assert "&lt;b&gt;&amp;&#34;\\n\\x1b[31m.png" in text
     assert "<b>&" not in text
-    for said in ("400 of 1,002 images read, 2 failed", "0.450 to 0.550", "under 128 pixels", "Could not be read"):
+    assert "<it>" not in text
+    for said in (
+        "400 of 1,002 images read, 2 failed",
+        "0.450 to 0.550",
+        "2026-11-27 10:00",
+        "1 to drop, 1 for this alone",
+    ):
         assert said in text
+
+
+def test_the_page_begins_with_what_to_do():
+    text = page_of(report())
+    first = [text.index(f"<h2>{title}</h2>") for title in ("What to do", "Images", "Complexity", "Sizes and copies")]
+    assert first == sorted(first)
+    assert text.index('id="reason-small"') < text.index('id="reason-flat"') < text.index('id="reason-grey"')
+    assert "0.png\n1.png\n2.png\n3.png\n4.png</textarea>" in text
 
 
 def test_crops_are_counted_beside_their_images():
     crops = replace(fingerprint(), crops=TrainingCrops(640, 64))
     told = replace(report(), fingerprint=crops)
     assert "640 crops of 64 x 64 from 400 of 1,000 images read, 0 failed" in rendered(*dataset_view(told))
-    assert "that of the mean over all crops that could be drawn" in dataset_page(told)
+    assert "that of the mean over all crops that could be drawn" in page_of(told)
     assert dataset_json(told)["crops"] == {"count": 640, "side": 64}
 
 
 def test_the_histogram_of_sharpness_ends_at_half():
-    page = dataset_page(report())
+    page = page_of(report())
     assert '<text x="300" y="98" text-anchor="end">0.5</text>' in page
     assert "<title>0.475 to 0.500: 18</title>" in page
     assert '<line class="mean" x1="75.0"' in page  # 0.125 of 0.5
 
 
-def test_the_page_stays_below_two_megabytes_at_the_worst():
-    many = report(failed=3_000)
-    long = "hr/" + "&" * 3_000
-    failures = tuple(FileIssue(f"{long}{i}", "x" * 3_000) for i in range(3_000))
-    named, loud = Named(9_999, (long,) * 100), Extreme(long, 0.0, 0.0, bytes(16_000))  # noise at 128 pixels: 12 kB
-    health = replace(
-        HEALTH, below_crop=named, grey=named, flat=named, exact_duplicates=Duplicates(9, 9, (named,) * 100)
+@pytest.mark.parametrize("name", ["&" * 3_000, "ü" * 200, "short"])
+def test_the_page_stays_below_two_megabytes_at_the_worst(name):
+    many, long = report(failed=3_000), f"hr/{name}"
+    codes = [*FIXED, *{rule.reason for rule in load_policy().rules}]
+    reasons = {f"{long}{i}": tuple(Reason(code, "drop", "x" * 300) for code in codes) for i in range(9_000)}
+    loud = Extreme(long, 0.0, 0.0, bytes(12_000))  # noise at 128 pixels
+    cut = Example(long, long, bytes(10_000))  # noise at 176 x 132
+    groups = Duplicates(tuple(Named((long,) * 100) for _ in range(1_000)))
+    worst = replace(
+        many,
+        health=replace(HEALTH, exact_duplicates=groups, near_duplicates=groups),
+        curation=Curation(9_999, reasons, load_policy().rules, None),
+        extremes=dict.fromkeys(many.extremes, Extremes((loud,) * 5, (loud,) * 5)),
+        examples=dict.fromkeys(codes[:8], (cut,) * 6),
     )
-    extremes = dict.fromkeys(many.extremes, Extremes((loud,) * 5, (loud,) * 5))
-    worst = replace(many, fingerprint=replace(many.fingerprint, failures=failures), health=health, extremes=extremes)
-    text = dataset_page(worst)
+    text = page_of(worst)
     assert len(text.encode()) < 2_000_000
-    assert "... and 2,500 more; --csv lists all." in text
+    assert "--drop has all" in text
+    assert "--csv lists all" in text

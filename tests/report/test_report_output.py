@@ -11,8 +11,8 @@ from rich.text import Text
 
 from autocal_cli.calibration.model import Parameter, Step
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.files import parse_document
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import ConfigFile, parse_document
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding, Place
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.report.calibration import (
@@ -22,13 +22,16 @@ from autocal_cli.report.calibration import (
     number,
     outcome_view,
     trail,
+    trail_view,
+    unknown_view,
 )
 from autocal_cli.report.comparison import unified_diff
 from autocal_cli.report.console import one_line, show
-from autocal_cli.report.json import calibration_json, dump, finding_json
+from autocal_cli.report.json import calibration_json, dump, plain
 from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.config_file import BlockFile
 
-NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in", "0" * 64)
+NANO = NetworkFingerprint("paragonsr2_nano", "paragonsr2", "nano", 2, 10_595, 26_822.0, "built-in")
 
 
 @pytest.mark.parametrize(
@@ -55,10 +58,11 @@ def rendered(*views, width=100):
     return capture.get()
 
 
-def calibration(block=""):
+def calibration(block="", network=NANO):
     text = f"scale: 2\nnetwork_g: {{type: paragonsr2_nano}}\ntrain:\n  total_iter: 40000\n{block}"
     document = parse_document(text.encode(), "train.yml")
-    return resolve(document, read_training_config(document), NANO, None, load_presets(), {})[1]
+    config = ConfigFile(document, recognise_trainer(document))
+    return resolve(BlockFile(config, config, "block"), config.training, network, None, load_presets(), {})[1]
 
 
 BY_HAND = "  dynamic_loss_scheduling: {momentum: 0.8, max_weight: 5.0}\n"
@@ -67,24 +71,37 @@ BY_HAND = "  dynamic_loss_scheduling: {momentum: 0.8, max_weight: 5.0}\n"
 def test_the_summary_shows_what_was_chosen_and_by_what():
     table = rendered(calibration_view(calibration(BY_HAND))).split("\n\n")[1]
     rows = {line.split()[0]: line.split() for line in table.splitlines()}
-    assert rows["parameter"] == ["parameter", "preset", "value", "by"]
-    assert rows["momentum"] == ["momentum", "0.85", "0.8", "manual,", "instead", "of", "0.85"]
-    assert rows["max_weight"] == ["max_weight", "5", "5", "manual"]
-    assert rows["adaptation_rate"] == ["adaptation_rate", "0.015", "0.015", "preset"]
+    assert rows["parameter"] == ["parameter", "value", "because"]
+    assert rows["momentum"] == ["momentum", "0.8", "by", "hand;", "calibrated", "0.85"]
+    assert rows["max_weight"] == ["max_weight", "5", "by", "hand"]
+    assert rows["adaptation_rate"] == ["adaptation_rate", "0.015", "nano"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_nothing_is_cut_off_in_a_narrow_terminal(width):
-    lines = rendered(calibration_view(calibration()), explanation_view(calibration()), width=width).splitlines()
+    made = calibration()
+    views = [explanation_view(made), *(trail_view(made, name) for name in made.parameters)]
+    lines = rendered(*views, width=width).splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line for line in lines)
     words = " ".join(" ".join(lines).split())
     assert "not measured: neutral, as ordinary photographs have it" in words
+    steps = [step for parameter in made.parameters.values() for step in parameter.trail]
+    assert [step for step in steps if " ".join(one_line(step.reason).split()) not in words] == []
+    assert [step for step in steps if " ".join(one_line(step.source).split()) not in words] == []
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_numbers_that_rest_on_nothing_are_said_to(forced):
+    made = calibration(network=NetworkFingerprint("nobody_knows", scale=2))
+    told = rendered(unknown_view(made, forced))
+    assert told.startswith("Nothing is known of the network and nothing of the images: these are the numbers of the")
+    assert ("--force" in told) is not forced
 
 
 def test_one_parameter_can_be_explained_alone():
-    text = rendered(explanation_view(calibration(), "max_weight"))
-    assert "max_weight = 5" in text
+    text = rendered(trail_view(calibration(), "max_weight"))
+    assert text.startswith("max_weight = 5\n")
     assert "momentum" not in text
 
 
@@ -93,8 +110,9 @@ def test_a_trail_shows_each_step_with_its_source_and_margin():
         Step("preset.nano", "guide", None, 0.85, "The preset itself."),
         Step("complexity-momentum", "chosen", 0.85, 0.87, "Complex. [not markup]", 0.00123),
     )
-    text = rendered(trail(Parameter(0.87, steps)))
-    assert "complexity-momentum    0.85  0.87 +-0.0012  Complex. [not markup] [chosen]" in text
+    text = rendered(*trail(Parameter(0.87, steps)))
+    lines = [line.strip() for line in text.splitlines()]
+    assert lines[-2:] == ["0.85 -> 0.87 +-0.0012  complexity-momentum", "Complex. [not markup] [chosen]"]
 
 
 def test_a_finding_is_one_line_however_long():
@@ -105,18 +123,18 @@ def test_a_finding_is_one_line_however_long():
 
 
 @pytest.mark.parametrize(
-    ("target", "changed", "dry_run", "said"),
+    ("written", "changed", "said"),
     [
-        (None, True, False, "train.yml: the block is resolved."),
-        (None, False, False, "train.yml: nothing to change."),
-        ("train.yml", True, False, "train.yml: the block is resolved."),
-        ("out.yml", True, False, "train.yml: the block is resolved, written to out.yml."),
-        ("out.yml", False, False, "train.yml: nothing to change, written to out.yml."),
-        ("out.yml", True, True, "train.yml: the block is resolved (dry run: nothing was written)."),
+        ([], True, "train.yml: resolved; no file was written."),
+        ([], False, "train.yml: nothing to change; no file was written."),
+        (["out.yml"], True, "resolved: out.yml\nstart    python train.py -opt out.yml"),
+        (["a.yml", "b.yml"], True, "resolved: a.yml and b.yml\nstart    python train.py -opt out.yml"),
+        (["train.yml"], False, "nothing to change: train.yml\nstart    python train.py -opt out.yml"),
     ],
-)
-def test_the_last_line_says_what_became_of_the_config(target, changed, dry_run, said):
-    assert outcome_view(Path("train.yml"), target and Path(target), changed, dry_run).plain == said
+)  # fmt: skip
+def test_the_last_lines_say_what_was_written_and_how_to_start(written, changed, said):
+    start = "python train.py -opt out.yml"
+    assert outcome_view(Path("train.yml"), changed, [Path(name) for name in written], start).plain == said
 
 
 def test_no_line_ends_in_blanks(capsys):
@@ -128,41 +146,42 @@ def test_no_line_ends_in_blanks(capsys):
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
-STEP = {"code": str, "source": str, "before": (int, float, type(None)), "after": (int, float), "reason": str}
-FINDING = {
-    "code": str,
-    "severity": str,
-    "path": (str, type(None)),
-    "line": (int, type(None)),
-    "column": (int, type(None)),
-    "message": str,
-    "fix": (str, type(None)),
-}
-NETWORK = {
-    "type": str, "variant": str, "parameters": int, "macs_per_pixel": float, "match": str,
-    "builder": (str, type(None)), "asked_before": list,
-    "axis": list, "position": float, "macs_span": list, "discriminator": type(None),
-}  # fmt: skip
-
-
-def has_shape(found, shape):
-    assert list(found) == list(shape)
-    assert all(isinstance(found[key], kind) for key, kind in shape.items())
+STEP = ["code", "source", "before", "after", "reason", "margin", "short"]
+FINDING = ["code", "severity", "message", "fix", "path", "line", "column"]
 
 
 def test_the_json_of_a_calibration_is_the_contract():
     finding = Finding("a-code", "info", "What.", None, Place("train.yml", 3))
     told = json.loads(dump(calibration_json(calibration(BY_HAND), [finding])))
-    assert list(told) == ["format_version", "network", "dataset", "probe", "parameters", "findings"]
-    assert (told["format_version"], told["dataset"], told["probe"]) == (1, None, None)
-    has_shape(told["network"], NETWORK)
-    assert len(told["parameters"]) == 6
+    assert list(told) == [
+        "format_version", "network", "placement", "dataset", "dataset_info", "parameters", "phases", "stability",
+        "total_iter", "manual", "presets_version", "findings",
+    ]  # fmt: skip
+    assert (told["format_version"], told["dataset"]) == (2, None)
+    assert told["manual"] == {"momentum": 0.8, "max_weight": 5.0}
+    assert (told["network"]["type"], told["network"]["parameters"]) == ("paragonsr2_nano", 10_595)
+    assert (told["placement"]["variant"], told["placement"]["match"]) == ("nano", "exact")
+    assert len(told["parameters"]) == 7
     for parameter in told["parameters"].values():
         assert list(parameter) == ["value", "trail"]
-        for step in parameter["trail"]:
-            has_shape(step, STEP)
-    has_shape(told["findings"][0], FINDING)
-    assert told["findings"][0] == {**finding_json(finding), "line": 3, "column": None}
+        assert all(list(step) == STEP for step in parameter["trail"])
+        assert parameter["trail"][-1]["after"] == parameter["value"]
+    (found,) = told["findings"]
+    assert list(found) == FINDING
+    assert (found["path"], found["line"], found["column"], found["message"]) == ("train.yml", 3, None, "What.")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (float("inf"), "inf"),
+        ({("phases", "early"): (1, 2.5)}, {"phases.early": [1, 2.5]}),
+        (Path("a") / "b", str(Path("a") / "b")),
+        ([None, True, "x"], [None, True, "x"]),
+    ],
+)
+def test_any_record_is_plain_data(value, told):
+    assert plain(value) == told
 
 
 def test_json_that_no_reader_takes_is_not_written():

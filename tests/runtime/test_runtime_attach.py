@@ -1,423 +1,401 @@
-"""attach and detach: what breaks a naive hook on a loss module does not break this one."""
+"""attach: hooks on losses and network, under the ways in which trainers call them."""
 
 from __future__ import annotations
 
-import io
+import copy
 import math
-from collections import OrderedDict, namedtuple
+import pickle
+from functools import partial
 
 import pytest
 import torch
-from runtime_losses import GANLoss, L1Loss
-from runtime_runs import BLOCK
+from runtime_training import BLOCK, GANLoss, L1Loss, MultiScaleGANLoss, PlainGANLoss, Run, images
 from torch import nn
-from torch._dynamo.testing import CompileCounter
-from torch.utils._pytree import tree_leaves
+from torch.nn import functional as F  # noqa: N812
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime import attach
-
-Parts = namedtuple("Parts", ["near", "far"])
+from autocal_cli.runtime import DynamicLossScheduler, attach
 
 
-class PartsLoss(nn.Module):
-    """Returns what it is told to, made of its two parts."""
+def attached(run, block=BLOCK, total_iter=100, **options):
+    return attach(run.losses, block, total_iter, network=run.net, optimizer=run.optimizer, **options)
 
+
+def hold(attachment, multiplier):
+    attachment.scheduler.controller.log_multiplier = math.log(multiplier)
+    return attachment
+
+
+def gradient(losses, logits, weight=1.0):
+    """Of the adversarial loss with respect to the logits."""
+    logits = logits.clone().requires_grad_()
+    (losses["l_g_gan"](logits, True) * weight).backward()
+    return logits.grad
+
+
+LOGITS = torch.tensor([[0.3, -0.7, 1.1]])
+
+
+def test_a_healthy_run_is_bit_for_bit_what_it_is_without():
+    run = Run(weight=0.01)
+    attachment = attached(run, total_iter=10_000)
+    run.steps(60)
+    assert attachment.scheduler.multiplier("l_g_gan") == 1.0
+    assert torch.equal(run.weights(), Run(weight=0.01).steps(60).weights())
+
+
+def test_an_overweight_adversarial_loss_is_lowered_and_everything_is_seen():
+    run = Run(weight=100.0)
+    attachment = attached(run)
+    run.steps(60)
+    stats = attachment.scheduler.get_monitoring_stats()
+    assert stats["multipliers"]["l_g_l1"] == 1.0
+    assert stats["multipliers"]["l_g_gan"] < 0.1
+    assert None not in (stats["cost"], stats["separation"])
+    assert attachment.iteration == 61
+    assert attachment.scheduler._seen == {"images": True, "input": True, "discriminator": True}
+
+
+def test_by_hooks_and_by_call_the_signals_are_the_same():
+    hooked, called = Run(weight=30.0), Run(weight=30.0)
+    attachment = attached(hooked)
+    scheduler = DynamicLossScheduler.from_config(BLOCK, called.losses, 100, optimizer=called.optimizer)
+    hooked.steps(40)
+    called.steps(40, total=scheduler.total, judged=scheduler.observe_discriminator)
+    for name in ("cost", "seen_separation", "multiplier"):
+        assert getattr(scheduler.controller, name) == pytest.approx(
+            getattr(attachment.scheduler.controller, name), rel=1e-3
+        )
+    assert scheduler.multiplier("l_g_gan") < 1.0
+
+
+def test_values_stay_what_they_were_and_gradients_are_scaled_once():
+    losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
+    plain, before = gradient(losses, LOGITS), losses["l_g_gan"](LOGITS, True).item()
+    hold(attach(losses, BLOCK, 100), 0.5)
+    assert losses["l_g_gan"](LOGITS, True).item() == before
+    assert torch.equal(gradient(losses, LOGITS), 0.5 * plain)
+
+
+def test_a_weight_in_the_loop_and_one_that_changes_are_the_users():
+    losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
+    plain = gradient(losses, LOGITS)
+    hold(attach(losses, BLOCK, 100), 0.5)
+    for weight in (1.0, 4.0):
+        assert torch.equal(gradient(losses, LOGITS, weight), 0.5 * weight * plain)
+
+
+class Ramp(nn.Module):
+    """A wrapper that multiplies by a ramp, and gives a placeholder before it starts."""
+
+    def __init__(self, loss_module):
+        super().__init__()
+        self.loss_module, self.loss_weight = loss_module, loss_module.loss_weight
+
+    def forward(self, *args, current_iter=0, **kwargs):
+        if current_iter < 3:
+            return torch.tensor(0.0)
+        return self.loss_module(*args, **kwargs) * min(current_iter / 10, 1.0)
+
+
+def test_a_ramp_inside_a_wrapper_is_left_alone_and_scaled_once():
+    losses = {"l_g_l1": L1Loss(), "l_g_gan": Ramp(GANLoss())}
+    plain = gradient({"l_g_gan": losses["l_g_gan"].loss_module}, LOGITS)
+    attachment = hold(attach(losses, BLOCK, 100), 0.5)
+    for step in (5, 10):
+        logits = LOGITS.clone().requires_grad_()
+        losses["l_g_gan"](logits, True, current_iter=step).backward()
+        assert torch.allclose(logits.grad, 0.5 * step / 10 * plain)
+    assert losses["l_g_gan"](LOGITS, True, current_iter=1) == 0.0
+    assert not attachment.scheduler.events()  # a placeholder is no dead loss
+
+
+def test_keyword_calls_bring_images_and_logits():
+    run = Run()
+    attachment = attached(run)
+    high = images(1)
+    output = run.net(F.avg_pool2d(high, 2))
+    gan = run.losses["l_g_gan"]
+    total = run.losses["l_g_l1"](target=high, pred=output) + gan(
+        target_is_real=True, is_disc=False, input=run.judge(output)
+    )
+    total.backward()
+    gan(input=run.judge(high), target_is_real=True, is_disc=True)
+    gan(is_disc=True, input=run.judge(output.detach()), target_is_real=False)
+    assert attachment.scheduler._seen == {"images": True, "input": True, "discriminator": True}
+
+
+class Several(nn.Module):
     loss_weight = 1.0
 
     def __init__(self, shape):
         super().__init__()
         self.shape = shape
 
-    def forward(self, output, target):
-        gap = output - target
-        return self.shape(gap.abs().mean(), gap.square().mean())
+    def forward(self, pred, target):
+        near, far = (pred - target).abs().mean(), (pred - target).square().mean()
+        return {"tuple": (near, None), "list": [near, far], "dict": {"near": near, "far": far}}[self.shape]
 
 
-class Wrapper(nn.Module):
-    """As the fork wraps its losses: nothing before its start."""
-
-    def __init__(self, loss_module, start_iter=0):
-        super().__init__()
-        self.loss_module, self.start_iter = loss_module, start_iter
-        self.loss_weight = loss_module.loss_weight
-
-    def forward(self, *args, current_iter=None, **kwargs):
-        if current_iter is not None and current_iter < self.start_iter:
-            return torch.zeros(())
-        return self.loss_module(*args, **kwargs)
+@pytest.mark.parametrize("shape", ["tuple", "list", "dict"])
+def test_losses_that_return_several_parts(shape):
+    losses = {"l_g_percep": Several(shape), "l_g_gan": GANLoss()}
+    attachment = attach(losses, BLOCK, 100)
+    output = images(1).requires_grad_()
+    value = losses["l_g_percep"](output, images(2))
+    assert type(value).__name__ == shape
+    parts = [part for part in (value.values() if shape == "dict" else value) if part is not None]
+    sum(parts).backward()
+    assert attachment.scheduler._sums["l_g_percep"] == pytest.approx(sum(part.item() for part in parts))
 
 
-class Training:
-    """A generator of four pixels, a discriminator, Adam."""
+def test_a_discriminators_loss_without_is_disc_is_never_scaled():
+    run = Run(PlainGANLoss())
+    attachment = attached(run)
+    output = run.net(F.avg_pool2d(images(1), 2))
+    plain = gradient({"l_g_gan": PlainGANLoss()}, LOGITS)
+    hold(attachment, 0.5)
+    assert torch.equal(gradient(run.losses, LOGITS), plain)  # does not come from the network
+    fake = run.judge(output)
+    (scaled,) = torch.autograd.grad(run.losses["l_g_gan"](fake, True), fake, retain_graph=True)
+    (whole,) = torch.autograd.grad(PlainGANLoss()(fake, True), fake)
+    assert torch.equal(scaled, 0.5 * whole)
 
-    def __init__(self, gan_weight=0.1, **block):
-        torch.manual_seed(0)
-        self.net, self.critic = nn.Linear(4, 4), nn.Linear(4, 1)
-        self.losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss(gan_weight)}
-        self.optimizer = torch.optim.Adam(self.net.parameters(), 1e-2)
-        self.block = {**BLOCK, **block}
 
-    def attach(self, **options):
-        return attach(self.losses, self.block, 100, self.optimizer, **options)
+def test_a_discriminators_loss_without_is_disc_brings_its_logits():
+    run = Run(PlainGANLoss())
+    attachment = attached(run)
+    run.steps(8)
+    assert attachment.scheduler.get_monitoring_stats()["separation"] is not None
 
-    def step(self, batch=None):
-        x = torch.linspace(0, 1, 8).reshape(2, 4) if batch is None else batch
-        output = self.net(x)
-        total = self.losses["l_g_l1"](output, x) * self.losses["l_g_l1"].loss_weight
-        total = (
-            total
-            + self.losses["l_g_gan"](self.critic(output), True, is_disc=False) * self.losses["l_g_gan"].loss_weight
-        )
-        self.optimizer.zero_grad()
+
+def test_without_is_disc_and_network_it_is_refused():
+    with pytest.raises(AutocalError, match="is_disc"):
+        attach({"l_g_l1": L1Loss(), "l_g_gan": PlainGANLoss()}, BLOCK, 100)
+
+
+def test_attached_twice_is_refused_and_possible_again_after_detach():
+    run = Run()
+    attachment = attached(run)
+    with pytest.raises(AutocalError, match="already"):
+        attached(run)
+    attachment.detach()
+    attachment.detach()
+    attached(run).detach()
+    assert not run.losses["l_g_gan"]._forward_hooks
+    assert not run.net._forward_hooks
+    assert torch.equal(run.steps(5).weights(), Run().steps(5).weights())
+
+
+def test_an_optimizer_that_never_steps_is_an_error():
+    run = Run()
+    attach(run.losses, BLOCK, 100, network=run.net, optimizer=torch.optim.Adam(run.judge.parameters()))
+    losses, output = run.losses, run.net(F.avg_pool2d(images(1), 2))
+    for _ in range(201):
+        losses["l_g_l1"](output, images(1))
+    with pytest.raises(AutocalError, match="not stepped"):
+        losses["l_g_l1"](output, images(1))
+
+
+def test_without_an_optimizer_only_calls_for_the_generator_are_steps_and_checkpoints_are_not():
+    run = Run()
+    attachment = attach(run.losses, BLOCK, 100, network=run.net)
+    again = partial(torch.utils.checkpoint.checkpoint, use_reentrant=False)
+    for number in range(1, 6):
+        high = images(number)
+        output = again(run.net, F.avg_pool2d(high, 2))
+        total = again(run.losses["l_g_l1"], output, high) + again(run.losses["l_g_gan"], run.judge(output), True)
         total.backward()
-        self.optimizer.step()
-        self.losses["l_g_gan"](self.critic(x), True, is_disc=True)
-        return total.detach()
-
-    def weights(self):
-        return self.net.weight.detach().clone()
-
-
-def multipliers(attachment):
-    return {name: float(m) for name, m in attachment.scheduler.get_current_weights().items()}
-
-
-def test_sane_weights_train_bit_for_bit_as_without():
-    plain, attached = Training(), Training()
-    attached.attach()
-    totals = [(plain.step(), attached.step()) for _ in range(15)]
-    assert all(torch.equal(a, b) for a, b in totals)
-    assert torch.equal(plain.weights(), attached.weights())
-
-
-def test_an_excess_is_brought_to_its_ceiling_a_step_after_the_first_probe():
-    training = Training(gan_weight=100.0)
-    attachment = training.attach()
-    training.step()
-    assert multipliers(attachment) == {"l_g_l1": 1.0, "l_g_gan": 1.0}
-    training.step()
-    assert multipliers(attachment)["l_g_l1"] == 1.0
-    assert multipliers(attachment)["l_g_gan"] < 0.1
-    assert attachment.scheduler.get_monitoring_stats()["shares"]["l_g_gan"] == pytest.approx(0.1, rel=1e-5)
-
-
-def test_detach_leaves_all_as_it_was():
-    training = Training(gan_weight=1000.0)
-    loss = training.losses["l_g_l1"]
-    before = (dict(vars(loss)), dict(loss._forward_hooks), len(training.optimizer._optimizer_step_post_hooks))
-    attachment = training.attach()
-    for _ in range(3):
-        training.step()
-    attachment.detach()
-    attachment.detach()
-    assert (dict(vars(loss)), dict(loss._forward_hooks), len(training.optimizer._optimizer_step_post_hooks)) == before
-    x = torch.ones(2, 4)
-    assert torch.equal(training.losses["l_g_gan"](training.critic(x), True), GANLoss()(training.critic(x), True))
-
-
-def test_calls_for_the_discriminator_and_in_validation_are_left_alone():
-    training = Training(gan_weight=1000.0)
-    attachment = training.attach()
-    for _ in range(3):
-        training.step()
-    steps = attachment.scheduler.state_dict()["steps"]
-    x = torch.ones(2, 4, requires_grad=True)
-    gan, l1 = training.losses["l_g_gan"], training.losses["l_g_l1"]
-    assert torch.equal(gan(x, True, True), GANLoss()(x, True))
-    assert torch.equal(gan(x, True, is_disc=True), GANLoss()(x, True))
-    with torch.no_grad():
-        assert torch.equal(gan(x, True), GANLoss()(x, True))
-        assert torch.equal(l1(x, 2 * x), L1Loss()(x, 2 * x))
-    assert attachment.scheduler.state_dict()["steps"] == steps
-    assert not torch.equal(gan(x, True), GANLoss()(x, True))
-
-
-def halves(loss_output):
-    """Loss `a` attached with multiplier 1/2 on everything that pulls too much: shares held at min_weight 0.5."""
-    losses = {"a": loss_output, "fixed": L1Loss()}
-    block = {**BLOCK, "min_weight": 0.5, "gradient_shares": {"a": 1e-9}}
-    return losses, attach(losses, block)
-
-
-@pytest.mark.parametrize(
-    ("shape", "kind"),
-    [
-        (lambda a, b: (a, b), tuple),
-        (lambda a, b: [a, b], list),
-        (lambda a, _: (a, None), tuple),
-        (lambda a, b: {"near": a, "far": b}, dict),
-        (lambda a, b: OrderedDict(near=a, far=b), OrderedDict),
-        (lambda a, b: Parts(a, b), Parts),
-        (lambda a, b: {"near": a, "deep": (b, 0.0)}, dict),
-    ],
-)
-def test_tuples_and_mappings_are_scaled_part_by_part(shape, kind):
-    losses, _ = halves(PartsLoss(shape))
-    for _ in range(2):
-        output = torch.full((2, 4), 3.0, requires_grad=True)
-        losses["fixed"](output, torch.zeros(2, 4))
-        found = losses["a"](output, torch.zeros(2, 4))
-    assert type(found) is kind
-
-    plain, made = (tree_leaves(value) for value in (shape(3.0, 9.0), found))
-    assert len(plain) == len(made)
-    for one, other in zip(plain, made, strict=True):
-        assert other == one if not isinstance(other, torch.Tensor) else other.item() == pytest.approx(one / 2)
-
-
-def test_a_multiplier_of_a_half_halves_the_total_exactly():
-    losses, attachment = halves(L1Loss())
-    for _ in range(2):
-        output = torch.full((2, 4), 3.0, requires_grad=True)
-        losses["fixed"](output, torch.zeros(2, 4))
-        found = losses["a"](output, torch.zeros(2, 4))
-    assert multipliers(attachment)["a"] == 0.5
-    assert found.item() == 1.5
-
-
-def test_a_plain_function_is_exchanged_and_put_back():
-    def l1(output, target):
-        return (output - target).abs().mean()
-
-    l1.loss_weight = 2.0
-    losses = {"a": l1}
-    attachment = attach(losses, BLOCK)
-    assert losses["a"] is not l1
-    assert losses["a"].loss_weight == 2.0
-    assert losses["a"](torch.ones(2, requires_grad=True), torch.zeros(2)).item() == 1.0
-    assert attachment.scheduler.get_current_weights().keys() == {"a"}
-    attachment.detach()
-    assert losses["a"] is l1
-
-
-def test_a_function_in_a_mapping_that_cannot_change_is_refused():
-    from types import MappingProxyType
-
-    with pytest.raises(AutocalError, match="function"):
-        attach(MappingProxyType({"a": nn.functional.l1_loss}), BLOCK)
-
-
-def test_a_wrapper_and_its_inner_loss_are_scaled_once():
-    inner = L1Loss()
-    losses = {"wrapped": Wrapper(inner), "inner": inner, "fixed": L1Loss()}
-    attach(losses, {**BLOCK, "min_weight": 0.5, "gradient_shares": {"wrapped": 1e-9}})
-    for _ in range(2):
-        output = torch.full((2, 4), 3.0, requires_grad=True)
-        losses["fixed"](output, torch.zeros(2, 4))
-        found = losses["wrapped"](output, torch.zeros(2, 4))
-    assert found.item() == 1.5
-
-
-def test_an_error_in_a_wrapped_loss_leaves_the_hooks_in_order():
-    inner = L1Loss()
-    losses = {"wrapped": Wrapper(inner), "inner": inner}
-    attachment = attach(losses, BLOCK)
-    with pytest.raises(TypeError):
-        losses["wrapped"](None, 1)
-    losses["wrapped"](torch.ones(2, requires_grad=True), torch.zeros(2))
-    assert attachment.scheduler.get_current_weights().keys() == {"wrapped"}
-
-
-def test_a_loss_before_its_start_moves_nothing():
-    training = Training()
-    training.losses["late"] = Wrapper(L1Loss(), start_iter=5)
-    attachment = training.attach()
-    for iteration in range(1, 10):
-        training.losses["late"](torch.ones(2, requires_grad=True), torch.zeros(2), current_iter=iteration)
-        training.step()
-    assert multipliers(attachment)["late"] == 1.0
-    assert not attachment.scheduler.events()
+        run.losses["l_g_gan"](run.judge(high), True, is_disc=True)
+        run.losses["l_g_gan"](run.judge(output.detach()), False, is_disc=True)
+        assert attachment.iteration == number
+        assert attachment.scheduler._counts == {"l_g_l1": 1, "l_g_gan": 1}
 
 
 def test_accumulated_passes_are_one_step():
-    """Two half batches a step give the multipliers of one whole batch."""
-
-    def run(parts):
-        training = Training(gan_weight=30.0, baseline_iterations=5, adaptation_threshold=0.001)
-        attachment = training.attach()
-        generator = torch.Generator().manual_seed(1)
-        for _ in range(12):
-            training.optimizer.zero_grad()
-            for batch in torch.rand(4, 4, generator=generator).chunk(parts):
-                output = training.net(batch)
-                l1 = training.losses["l_g_l1"](output, batch)
-                gan = training.losses["l_g_gan"](training.critic(output), True)
-                ((l1 + 30.0 * gan) / parts).backward()
-            training.optimizer.step()
-        return attachment.scheduler.state_dict()["steps"], multipliers(attachment)["l_g_gan"]
-
-    whole, halved = run(1), run(2)
-    assert whole[0] == halved[0] == 12
-    assert halved[1] == pytest.approx(whole[1], rel=0.1)  # the probe sees the first half only
-
-
-def test_a_closure_that_reruns_is_one_step():
-    training = Training()
-    optimizer = torch.optim.LBFGS(training.net.parameters(), lr=0.1, max_iter=4)
-    attachment = attach({"l_g_l1": training.losses["l_g_l1"]}, BLOCK, optimizer=optimizer)
-    x, runs = torch.rand(2, 4), []
-
-    def closure():
-        optimizer.zero_grad()
-        loss = training.losses["l_g_l1"](training.net(x), 2 * x)
-        loss.backward()
-        runs.append(1)
-        return loss
-
+    run = Run()
+    attachment = attached(run)
     for _ in range(3):
-        optimizer.step(closure)
-    assert len(runs) > 3
-    assert attachment.scheduler.state_dict()["steps"] == 3
+        for number in range(4):
+            output = run.net(F.avg_pool2d(images(number), 2))
+            (run.losses["l_g_l1"](output, images(number)) + run.losses["l_g_gan"](run.judge(output), True)).backward()
+        run.optimizer.step()
+    assert attachment.scheduler._steps == 3
+    assert attachment.iteration == 4
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_steps_without_an_optimizer(given):
-    """Told, or counted by the calls of a loss."""
-    training = Training()
-    attachment = attach(training.losses, BLOCK, 100)
-    for iteration in (10, 11, 12):
-        if given:
-            attachment.iteration = iteration
-        training.step()
-    state = attachment.state_dict()
-    assert (state["iteration"], state["scheduler"]["steps"]) == ((12, 3) if given else (3, 3))
+def test_validation_changes_nothing():
+    run = Run()
+    attachment = attached(run)
+    run.steps(3)
+    before = attachment.state_dict()
+    with torch.no_grad():
+        run.losses["l_g_l1"](run.net(F.avg_pool2d(images(9), 2)), images(9))
+    assert attachment.state_dict() == before
 
 
-def test_half_precision_is_multiplied_in_float32():
-    losses = {"l_g_gan": GANLoss()}
-    attach(losses, BLOCK)
-    found = losses["l_g_gan"](torch.ones(2, requires_grad=True).bfloat16(), True)
-    assert found.dtype == torch.float32
-    found.backward()
+def test_a_list_of_scales_is_weighted_once_and_its_logits_are_heard():
+    run = Run(MultiScaleGANLoss())
+    attachment = attached(run)
+    gan = run.losses["l_g_gan"]
+    maps = [torch.randn(2, 1, 4, 4), torch.randn(2, 1, 2, 2)]
+    gan([part + 1.0 for part in maps], True, is_disc=True)
+    gan([part - 1.0 for part in maps], False, is_disc=True)
+    assert attachment.scheduler._separations == [1.0, 1]
+    plain = gradient({"l_g_gan": GANLoss()}, LOGITS)
+    hold(attachment, 0.25)
+    logits = LOGITS.clone().requires_grad_()
+    gan([logits, logits], True).backward()
+    assert torch.allclose(logits.grad, 0.25 * plain)
 
 
-def test_a_compiled_loss_is_not_compiled_again_as_multipliers_change():
-    counter = CompileCounter()
-    compiled = torch.compile(L1Loss(), backend=counter, fullgraph=True)
-    losses = {"l_g_l1": compiled, "l_g_gan": GANLoss()}
-    attachment = attach(losses, {**BLOCK, "gradient_shares": {"l_g_l1": 0.3}})
-    assert attachment.scheduler.kind_of("l_g_l1") == "pixel"
-    seen = set()
-    for step in range(1, 6):
-        output = torch.full((2, 4), float(step), requires_grad=True)
-        total = losses["l_g_l1"](output, torch.zeros(2, 4)) + losses["l_g_gan"](output * step, True)
-        total.backward()
-        seen.add(multipliers(attachment)["l_g_l1"])
-    assert len(seen) > 1
-    assert counter.frame_count == 1
+def test_scales_in_calls_of_their_own_are_paired_by_shape():
+    run = Run()
+    attachment = attached(run)
+    gan = run.losses["l_g_gan"]
+    for size in (4, 2):
+        gan(torch.ones(2, 1, size, size), True, is_disc=True)
+    for size in (4, 2):
+        gan(torch.zeros(2, 1, size, size), False, is_disc=True)
+    assert attachment.scheduler._separations == [2.0, 2]
 
 
-def test_a_loss_known_before_the_output_is_probed_once_it_is_known():
-    losses = {"l_g_gan": GANLoss(), "l_g_l1": L1Loss()}
-    attachment = attach(losses, BLOCK)
-    for _ in range(2):
-        output = torch.ones(2, 4, requires_grad=True)
-        losses["l_g_gan"](output * 2.0, True)
-        losses["l_g_l1"](output, torch.zeros(2, 4))
-    assert all(share > 0.0 for share in attachment.scheduler.get_monitoring_stats()["shares"].values())
+def test_a_loss_without_gradient_path_is_named_at_once():
+    run = Run()
+    attachment = attached(run)
+    output = run.net(F.avg_pool2d(images(1), 2))
+    run.losses["l_g_l1"](output, images(1))
+    with torch.inference_mode():
+        fake = run.judge(output)
+    run.losses["l_g_gan"](fake, True, is_disc=False)
+    assert [(event.loss, event.iteration) for event in attachment.scheduler.events()] == [("l_g_gan", 1)]
+    assert "no gradient path" in attachment.scheduler.events()[0].cause
 
 
-@pytest.mark.parametrize("passes", [(["l_g_gan"], ["l_g_l1"]), (["l_g_gan"], ["l_g_gan", "l_g_l1"])])
-def test_a_pass_without_an_image_does_not_spoil_the_probe_of_the_next(passes):
-    """Each pass of a step is followed by backward, which spends its graph."""
-    losses = {"l_g_gan": GANLoss(), "l_g_l1": L1Loss()}
-    attachment = attach(losses, BLOCK)
-    for iteration in (1, 2, 3):
-        attachment.iteration = iteration
-        for parts in passes:
-            output = torch.ones(1, 4, requires_grad=True)
-            call = {"l_g_gan": lambda x: losses["l_g_gan"](x * x, True), "l_g_l1": lambda x: losses["l_g_l1"](x, 0 * x)}
-            sum(call[part](output) for part in parts).backward()
-    assert attachment.scheduler.get_monitoring_stats()["shares"]["l_g_l1"] > 0.0
+def test_an_adversarial_loss_that_never_reaches_the_network_is_named_without_is_disc_too():
+    run = Run(PlainGANLoss())
+    attachment = attached(run)
+    inner = run.judge.forward
+    run.judge.forward = lambda image: inner(image.detach())
+    run.steps(12)
+    assert any(
+        event.loss == "l_g_gan" and "not called for the network" in event.cause
+        for event in attachment.scheduler.events()
+    )
 
 
-def test_without_a_loss_that_judges_images_the_values_serve_and_it_is_said(caplog):
-    losses = {"l_g_gan": GANLoss()}
-    attach(losses, BLOCK)
-    for _ in range(4):
-        losses["l_g_gan"](torch.ones(2, requires_grad=True), True)
-    assert caplog.text.count("output is not known") == 1
+def test_a_loss_that_does_not_reach_the_network_is_named_at_once():
+    run = Run()
+    attachment = attached(run)
+    output = run.net(F.avg_pool2d(images(1), 2))
+    run.losses["l_g_gan"](run.judge(output.detach()), True, is_disc=False)
+    assert "network's output" in attachment.scheduler.events()[0].cause
 
 
-class WeightedLoss(GANLoss):
-    """As BasicSR's: multiplied by its weight already."""
-
-    def forward(self, prediction, target_is_real, is_disc=False):
-        return super().forward(prediction, target_is_real) * (1.0 if is_disc else self.loss_weight)
-
-
-@pytest.mark.parametrize(
-    ("loss", "inside", "expected"),
-    [
-        (GANLoss(), None, 0.1),
-        (WeightedLoss(), None, 1.0),
-        (Wrapper(WeightedLoss()), None, 1.0),
-        (WeightedLoss(), False, 0.1),
-    ],
-)
-def test_where_the_weight_is_applied(loss, inside, expected):
-    """A loss whose value has its weight in it already has the weight 1."""
-    attachment = attach({"l_g_gan": loss}, BLOCK, weight_inside=inside)
-    assert [known.weight for known in attachment.scheduler.describe_losses()] == [expected]
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
+def test_copies_of_network_and_losses_are_watched_by_nobody(copied):
+    run = Run()
+    attachment = attached(run)
+    run.steps(3)
+    before = attachment.state_dict()
+    net, gan = copied(run.net), copied(run.losses["l_g_gan"])
+    gan(run.judge(net(F.avg_pool2d(images(1), 2))), True).backward()
+    assert attachment.state_dict() == before
 
 
-@pytest.mark.parametrize("cut", [1, 4, 9, 10, 26])
-def test_resumed_equals_uninterrupted_bit_for_bit(cut):
-    generator = torch.Generator().manual_seed(3)
-    batches = torch.rand(30, 2, 4, generator=generator)
-
-    def run(cut):
-        training = Training(gan_weight=40.0, baseline_iterations=5, adaptation_threshold=0.001)
-        attachment, seen = training.attach(), []
-        for number, batch in enumerate(batches):
-            if number == cut:
-                file = io.BytesIO()
-                torch.save(attachment.state_dict(), file)
-                file.seek(0)
-                attachment.detach()
-                attachment = training.attach()
-                attachment.load_state_dict(torch.load(file, weights_only=True))
-            training.step(batch)
-            seen.append(multipliers(attachment))
-        return seen, training.weights()
-
-    (whole, weights), (cut_run, cut_weights) = run(None), run(cut)
-    assert whole == cut_run
-    assert torch.equal(weights, cut_weights)
-
-
-def test_a_loss_that_is_not_finite_is_named():
-    training = Training()
-    attachment = training.attach()
-    for number in range(6):
-        training.step(torch.full((2, 4), math.nan) if number == 3 else None)
-    assert {event.cause for event in attachment.scheduler.events()} == {"not finite"}
-
-
-def test_an_unreduced_loss_is_refused():
-    losses = {"a": nn.L1Loss(reduction="none")}
-    attach(losses, BLOCK)
-    with pytest.raises(TypeError, match="single number"):
-        losses["a"](torch.ones(2, requires_grad=True), torch.zeros(2))
-
-
-def test_no_value_is_read_on_a_device():
-    """On the meta device there is no value to read."""
-    losses = {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
-    attach(losses, BLOCK, 100)
-    for _ in range(60):
-        output = torch.ones(2, 4, device="meta", requires_grad=True)
-        total = losses["l_g_l1"](output, torch.zeros(2, 4, device="meta")) + losses["l_g_gan"](2.0 * output, True)
-        total.backward()
-        assert total.device.type == "meta"
-
-
-def test_nothing_is_attached_where_the_block_is_switched_off():
-    losses = {"l1": L1Loss(), "gan": GANLoss(1e6), "plain": lambda output, target: (output - target).abs().mean()}
-    plain = losses["plain"]
-    attachment = attach(losses, {**BLOCK, "enabled": False}, 100)
-    assert losses["plain"] is plain
-    assert not any(loss._forward_hooks for loss in losses.values() if isinstance(loss, nn.Module))
-    attachment.load_state_dict(attachment.state_dict())
+@pytest.mark.parametrize("cut", [1, 7, 20])
+def test_a_resumed_run_goes_on_bit_for_bit(cut):
+    whole = Run(weight=50.0)
+    attached(whole)
+    whole.steps(40)
+    first = Run(weight=50.0)
+    attachment = attached(first)
+    first.steps(cut)
+    saved = pickle.loads(pickle.dumps(attachment.state_dict()))
     attachment.detach()
+    attachment = attached(first)
+    attachment.load_state_dict(saved)
+    first.steps(40 - cut)
+    assert torch.equal(first.weights(), whole.weights())
+
+
+@pytest.mark.parametrize("broken", [{}, {"scheduler": {}, "iteration": 1}, {"iteration": 3}, []])
+def test_a_truncated_state_is_one_clear_error_and_changes_nothing(broken):
+    run = Run()
+    attachment = attached(run)
+    run.steps(3)
+    before = attachment.state_dict()
+    with pytest.raises(AutocalError):
+        attachment.load_state_dict(broken)
+    assert attachment.state_dict() == before
+
+
+def test_every_part_of_a_state_is_missed():
+    run = Run()
+    attachment = attached(run)
+    run.steps(3)
+    state = attachment.state_dict()
+    for key in state["scheduler"]:
+        less = {**state, "scheduler": {name: value for name, value in state["scheduler"].items() if name != key}}
+        with pytest.raises(AutocalError):
+            attachment.load_state_dict(less)
+    assert attachment.state_dict() == state
+
+
+def test_a_step_that_is_not_finite_is_named_and_skipped():
+    run = Run()
+    attachment = attached(run)
+    run.steps(5)
+    before, moments = run.weights(), copy.deepcopy(run.optimizer.state_dict()["state"])
+    output = run.net(F.avg_pool2d(images(1), 2))
+    (run.losses["l_g_l1"](output * math.nan, images(1)) + run.losses["l_g_gan"](run.judge(output), True)).backward()
+    run.optimizer.step()
+    assert torch.equal(run.weights(), before)
+    assert torch.equal(run.optimizer.state_dict()["state"][0]["exp_avg"], moments[0]["exp_avg"])
+    (event,) = [event for event in attachment.scheduler.events() if "not finite" in event.cause]
+    assert (event.iteration, event.loss) == (6, "l_g_l1")
+    assert "skipped" in event.done
+    run.steps(3)
+    assert torch.isfinite(run.weights()).all()
+
+
+def test_functions_are_watched_and_put_back():
+    def l1(pred, target):
+        return (pred - target).abs().mean()
+
+    losses = {"l1": l1, "l_g_gan": GANLoss()}
+    attachment = attach(losses, BLOCK, 100)
+    losses["l1"](images(1).requires_grad_(), images(2))
+    assert attachment.scheduler._counts == {"l1": 1}
+    attachment.detach()
+    assert losses["l1"] is l1
+
+
+@pytest.mark.parametrize("what", ["losses", "step"])
+def test_compiled_losses_and_a_compiled_step(what):
+    run, plain = Run(weight=200.0), Run(weight=200.0)
+    if what == "losses":
+        run.losses = {label: torch.compile(loss, backend="eager") for label, loss in run.losses.items()}
+    attachment, other = attached(run), attached(plain)
+    steps = torch.compile(run.step, backend="eager") if what == "step" else run.step
+    for _ in range(20):
+        steps()
+        plain.step()
+    assert torch.allclose(run.weights(), plain.weights(), atol=1e-4)
+    assert attachment.scheduler.multiplier("l_g_gan") == pytest.approx(other.scheduler.multiplier("l_g_gan"), rel=1e-3)
+    assert attachment.scheduler.multiplier("l_g_gan") < 0.9
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("gan_type", ["hinge", "wgan", "vanilla"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(gan_type, dtype):
+    run = Run(GANLoss(5.0, gan_type))
+    attachment = attached(run)
+    step = torch.autocast("cpu", dtype)(run.step)
+    for _ in range(30):
+        step()
+    stats = attachment.scheduler.get_monitoring_stats()
+    assert stats["multipliers"]["l_g_gan"] < 1.0
+    assert all(math.isfinite(stats[key]) for key in ("cost", "separation"))
+    assert torch.isfinite(run.weights()).all()

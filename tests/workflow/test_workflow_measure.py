@@ -11,14 +11,15 @@ from PIL import Image
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.files import parse_document
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
+from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.config_file import BlockFile
 from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
-from autocal_cli.workflow.images import find_root
+from autocal_cli.workflow.named_files import find_root
 
 PLACE = Place("train.yml", 3, 5)
 
@@ -86,7 +87,7 @@ def test_what_is_missing_is_a_warning_and_the_rest_is_read(tmp_path: Path) -> No
     config = config_with(tmp_path / "missing", present)
     dataset, findings = measure_dataset(config, {}, DatasetOptions())
     assert dataset is not None
-    assert (dataset.roots, dataset.read) == ((str(present),), 1)
+    assert (dataset.found, dataset.read) == (1, 1)
     assert [(finding.code, finding.severity, finding.place) for finding in findings] == [
         ("dataset-missing", "warning", PLACE)
     ]
@@ -148,6 +149,12 @@ train:
 """
 
 
+def opened(text: bytes, *roots: Path) -> tuple[ConfigFile, TrainingConfig]:
+    document = parse_document(text, "train.yml")
+    file = ConfigFile(document, recognise_trainer(document))
+    return file, replace(file.training, dataset_roots=tuple(map(root, roots)))
+
+
 @pytest.fixture(scope="module")
 def presets() -> Presets:
     return load_presets()
@@ -157,28 +164,28 @@ def test_a_measurement_in_the_record_serves_where_the_images_are_gone(tmp_path: 
     folder = photograph(tmp_path / "hr")
     photograph(folder, "1.png")
     (folder / "broken.png").write_bytes(b"no image")
-    document = parse_document(TEXT, "train.yml")
-    config = replace(read_training_config(document), dataset_roots=(root(folder),))
+    file, config = opened(TEXT, folder)
     network = measure_network(config)
     dataset, _ = measure_dataset(config, {}, DatasetOptions())
-    resolved, first = resolve(document, config, network, dataset, presets, {})
+    resolved, first = resolve(BlockFile(file, file, "block"), config, network, dataset, presets, {})
 
-    again = replace(read_training_config(resolved), dataset_roots=(root(tmp_path / "gone"),))
+    file, again = opened(resolved.text.encode(), tmp_path / "gone")
     recorded, findings = measure_dataset(again, {}, DatasetOptions())
     assert codes(findings) == ["dataset-missing", "dataset-from-record"]
+    assert recorded == dataset
     assert recorded is not None
-    assert (recorded.found, recorded.read, len(recorded.failures)) == (3, 2, 1)
-    unchanged, second = resolve(resolved, again, network, recorded, presets, {})
+    assert (recorded.found, recorded.read, recorded.failed) == (3, 2, 1)
+    unchanged, second = resolve(BlockFile(file, file, "block"), again, network, recorded, presets, {})
     assert unchanged.text == resolved.text
     assert second.parameters == first.parameters
 
 
 def test_neutral_scores_that_autocal_wrote_are_not_taken_for_the_users(tmp_path: Path, presets: Presets) -> None:
-    document = parse_document(TEXT, "train.yml")
-    config = read_training_config(document)
-    resolved, calibration = resolve(document, config, measure_network(config), None, presets, {})
+    file, config = opened(TEXT)
+    target = BlockFile(file, file, "block")
+    resolved, calibration = resolve(target, config, measure_network(config), None, presets, {})
     assert calibration.dataset_info["edge_density"] == 0.5
-    again = replace(read_training_config(resolved), dataset_roots=(root(photograph(tmp_path / "hr")),))
+    _, again = opened(resolved.text.encode(), photograph(tmp_path / "hr"))
     dataset, _ = measure_dataset(again, {}, DatasetOptions())
     assert dataset is not None
 

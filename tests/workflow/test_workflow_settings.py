@@ -6,7 +6,7 @@ import pytest
 
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.errors import AutocalError
-from autocal_cli.workflow.config_file import parse_settings
+from autocal_cli.workflow.calibrate import parse_settings
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from autocal_cli.calibration.model import DatasetScores
 from autocal_cli.dataset.model import TrainingCrops
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.dataset import (
@@ -88,8 +89,7 @@ def test_batches_are_counted_by_optimiser_steps_over_all_gpus(planted: Path) -> 
     assert known.config is not None
     dataset, findings = measure_dataset(known.config, {}, DatasetOptions(batches=2))
     assert dataset is not None
-    assert dataset.metrics == report.fingerprint.metrics
-    assert dataset.crops == report.fingerprint.crops
+    assert dataset == DatasetScores.of(report.fingerprint)
     assert "crops-measured" in codes(findings)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import shlex
 import subprocess
 import sys
 import threading
@@ -28,7 +29,8 @@ class Foreign:
 
     What is not what trains says nothing against a config: a network that it cannot follow it doesn't measure.
 
-    `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails.
+    `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails,
+    `where_imported` what to do when packages that it imports are missing here.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class Foreign:
         strict: bool = True,
         known: tuple[str, ...] | None = None,
         cure: str | None = None,
+        where_imported: str | None = None,
     ) -> None:
         self.name = name
         self._cure = cure
+        self._where_imported = where_imported
         self._known = known
         self._process = process
         self._strict = strict
@@ -50,19 +54,25 @@ class Foreign:
             return Passed(self.name, f"has no {network.type}")
         unusable = self._process.open()
         if unusable is not None:
-            return Passed(self.name, f"cannot be used: {unusable}", failed=True, cure=self._cure)
+            return Passed(self.name, self.trouble() or f"cannot be used: {unusable}", failed=True, cure=self._remedy())
         replies = {
             reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
         }
         if "unknown" in replies:
             trouble = self.trouble()
-            return Passed(self.name, f"has no {network.type}{f'; {trouble}' if trouble else ''}", bool(trouble))
+            reason = (
+                f"has no {network.type} that could be imported: it {trouble}" if trouble else f"has no {network.type}"
+            )
+            return Passed(self.name, reason, bool(trouble), self._remedy() if trouble else None)
         if "lacking" in replies:
             return Passed(self.name, lacking_in_words(network, replies["lacking"]), cure=NAME_ANOTHER)
         if "built" not in replies:
             reason = f"could not build {network.type}: {replies['failed']['reason']}"
-            return Passed(self.name, reason, failed=self._strict, cure=self._cure)
+            return Passed(self.name, reason, failed=self._strict, cure=self._remedy())
         return self._fingerprint(network, scale, replies)
+
+    def _remedy(self) -> str | None:
+        return self._where_imported if self._process.missing and self._where_imported else self._cure
 
     def types(self) -> tuple[str, ...]:
         if self._known is not None:
@@ -76,6 +86,10 @@ class Foreign:
         if self._known is not None:
             return None
         unusable = self._process.open()
+        if self._process.missing:
+            return (
+                f"cannot be imported whole, as {_missing_in_words(self._process.missing)} not installed beside autocal"
+            )
         if unusable is not None:
             return f"cannot be used: {unusable}"
         failed = self._process.unimported
@@ -141,7 +155,28 @@ def trainer(checkout: Checkout, scale: int | None) -> Foreign:
         "scale_at_import": kind.scale_at_import,
         "scale": scale,
     }
-    return Foreign(f"{kind.name} ({checkout.named_by})", ForeignProcess(spec))
+    name, elsewhere = f"{kind.name} ({checkout.named_by})", _in_its_environment(checkout.folder)
+    return Foreign(name, ForeignProcess(spec), where_imported=elsewhere)
+
+
+def _missing_in_words(packages: Sequence[str]) -> str:
+    if len(packages) == 1:
+        return f"the package {packages[0]} is"
+    return f"the packages {', '.join(packages[:-1])} and {packages[-1]} are"
+
+
+ENVIRONMENTS = (".venv", "venv", "env")  # in a checkout, as the trainers' own instructions name them
+
+
+def _in_its_environment(folder: Path) -> str:
+    """How autocal is run where the trainer's own packages are."""
+    places = [folder / name / "bin" / "python" for name in ENVIRONMENTS]
+    places += [folder / name / "Scripts" / "python.exe" for name in ENVIRONMENTS]
+    python = next((str(place) for place in places if place.is_file()), None)
+    where = "" if python else ", after activating the environment in which it trains"
+    command = shlex.join([python or "python", "-m", "autocal_cli", "calibrate", "CONFIG", "--trainer", str(folder)])
+    install = shlex.join([python or "python", "-m", "pip", "install", "autocal-cli"])
+    return f"Run autocal in the trainer's own environment{where}: {install}, then {command}"
 
 
 def spandrel() -> Foreign | Absent:
@@ -195,6 +230,7 @@ class ForeignProcess:
         self._skip: dict[str, str] = {}
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []  # packages that what could not be imported asks for
 
     def open(self) -> str | None:
         """Starts the process unless it runs; returns why it cannot be used, or None.
@@ -213,10 +249,11 @@ class ForeignProcess:
                 self._give_way(part, str(ended))
                 continue
             if reply["event"] == "unusable":
-                self._unusable = reply["reason"]
+                self._unusable, self.missing = reply["reason"], reply["missing"]
                 self.close()
             else:
-                self.types, self.unimported = reply["types"], [(name, why) for name, why in reply["unimported"]]
+                self.types, self.missing = reply["types"], reply["missing"]
+                self.unimported = [(name, why) for name, why in reply["unimported"]]
                 assert self._process is not None
                 self._resident = _resident_bytes(self._process.pid)
         return self._unusable

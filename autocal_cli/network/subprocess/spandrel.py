@@ -31,12 +31,6 @@ def spandrel_types() -> Mapping[str, SpandrelType]:
     return {name: _type(entry, names.get(entry["class"], TrainerNames())) for name, entry in table["types"].items()}
 
 
-@cache
-def types_elsewhere() -> frozenset[str]:
-    """Types, in lower case, that a trainer has and this table has not: not to be taken for misspelt ones."""
-    return frozenset(tomllib.loads(preset_text("spandrel.toml"))["elsewhere"])
-
-
 def _type(entry: Mapping[str, Any], names: TrainerNames) -> SpandrelType:
     package, class_name = entry["class"].split(".")
     return SpandrelType(package, class_name, entry.get("scale"), entry.get("with", {}), names)

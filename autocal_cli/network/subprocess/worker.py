@@ -50,9 +50,9 @@ def main() -> None:
     try:
         source = open_source(json.loads(waiting.get()), lambda part: reply("importing", part=part))
     except BaseException as error:
-        reply("unusable", reason=reason_of(error))
+        reply("unusable", reason=reason_of(error), missing=sorted(missing_packages(error, "autocal_cli")))
         return
-    reply("ready", types=source.types, unimported=source.unimported)
+    reply("ready", types=source.types, unimported=source.unimported, missing=source.missing)
     while True:
         job = json.loads(waiting.get())
         try:
@@ -93,7 +93,7 @@ def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> 
     )
     given = {name: value for name, value in arguments.items() if name not in built.rejected}
     on_meta = network if built.device == "meta" else _moved(network)
-    count = count_macs(on_meta, lambda: on_cpu(target.call, given), _channels_of(target.call, given), COUNT_SECONDS)
+    count = count_macs(on_meta, lambda: on_cpu(target.call, given), channels_of(target.call, given), COUNT_SECONDS)
     if isinstance(count, Count):
         facts = {name: getattr(count, name) for name in Count.__dataclass_fields__}
         reply("counted", **facts)
@@ -107,7 +107,7 @@ def _moved(network: Any) -> Any:
     return deepcopy(network).to("meta")
 
 
-def _channels_of(call: Callable[..., Any], arguments: Mapping[str, Any]) -> list[int]:
+def channels_of(call: Callable[..., Any], arguments: Mapping[str, Any]) -> list[int]:
     """The channels of the input, as the arguments or their defaults say, then 3, then 1."""
     import inspect
 
@@ -170,10 +170,13 @@ class Target:
 
 
 class Source(Protocol):
-    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason."""
+    """`types` can be built; `unimported` are the parts that could not be imported, each with the reason, and `missing`
+    the packages that they ask for.
+    """
 
     types: list[str]
     unimported: list[tuple[str, str]]
+    missing: list[str]
 
     def find(self, type: str) -> Target | None: ...
 
@@ -195,7 +198,8 @@ class TrainerSource:
             sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
         self._hands_scale = spec["gives_scale"]
         folder, package = Path(spec["folder"]), spec["package"]
-        self.unimported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
+        imported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
+        self.unimported, self.missing = imported.failed, sorted(imported.missing)
         self._registries = registries_of(spec["package"], spec["registries"])
         self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
 
@@ -219,6 +223,7 @@ class OwnSource:
         self._target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []
 
     def find(self, type: str) -> Target | None:  # noqa: ARG002
         return self._target
@@ -234,6 +239,7 @@ class SpandrelSource:
         bare_package("spandrel", Path(found.submodule_search_locations[0]))
         self.types = sorted(spandrel_types())
         self.unimported: list[tuple[str, str]] = []
+        self.missing: list[str] = []
 
     def find(self, type: str) -> Target | None:
         known = spandrel_types().get(type.lower())
@@ -248,45 +254,67 @@ class SpandrelSource:
 # Imports the architectures of a trainer's checkout. Runs the trainer's code: only ever in a process of its own.
 
 
+@dataclass(slots=True)
+class Imported:
+    """`failed` are the files that could not be imported, with the reason; `missing` the packages that they ask for."""
+
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
+
+
 def import_architectures(
     folder: Path, package: str, alone: bool, skip: Mapping[str, str], tell: Callable[[str], None]
-) -> list[tuple[str, str]]:
-    """Imports every `*_arch.py` of a trainer; returns those that could not be imported, with the reason.
+) -> Imported:
+    """Imports every `*_arch.py` of a trainer.
 
     The trainer's own way comes first, unless `alone`. Where its packages fail as a whole (a package that is missing, no
     CUDA), they are left empty and the architectures imported one by one, so that one that fails doesn't take the others
     with it. `tell` is called with a file before it is imported; those in `skip` are not, for the reason given there.
     """
     sys.path.insert(0, str(folder))
+    done = Imported()
     try:
         if alone:
             raise ImportError
         importlib.import_module(f"{package}.archs")
-    except BaseException:
-        _empty_packages(folder, package)
-    failed = []
+    except BaseException as error:
+        done.missing |= missing_packages(error, package)
+        done.missing |= _empty_packages(folder, package)
     for file in sorted((folder / package / "archs").glob("*_arch.py")):
         if file.name in skip:
-            failed.append((file.name, skip[file.name]))
+            done.failed.append((file.name, skip[file.name]))
             continue
         tell(file.name)
         try:
             importlib.import_module(f"{package}.archs.{file.stem}")
         except BaseException as error:
-            failed.append((file.name, reason_of(error)))
-    return failed
+            done.failed.append((file.name, reason_of(error)))
+            done.missing |= missing_packages(error, package)
+    return done
 
 
-def _empty_packages(folder: Path, package: str) -> None:
-    """Puts packages that hold nothing in place of those whose `__init__` fails."""
+def _empty_packages(folder: Path, package: str) -> set[str]:
+    """Puts packages that hold nothing in place of those whose `__init__` fails; returns what those asked for."""
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         del sys.modules[name]
     bare_package(package, folder / package)
     bare_package(f"{package}.archs", folder / package / "archs")
     try:
         importlib.import_module(f"{package}.utils")
-    except BaseException:
+    except BaseException as error:
         bare_package(f"{package}.utils", folder / package / "utils")
+        return missing_packages(error, package)
+    return set()
+
+
+def missing_packages(error: BaseException | None, package: str) -> set[str]:
+    """The packages, other than the trainer's own, whose absence led to an error."""
+    missing = set()
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != package:
+            missing.add(error.name.partition(".")[0])
+        error = error.__cause__ or error.__context__
+    return missing
 
 
 def bare_package(name: str, folder: Path) -> None:

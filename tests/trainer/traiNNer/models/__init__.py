@@ -1,4 +1,4 @@
-"""A trainer in the shape of traiNNer-redux, as small as can be: one linear layer, a critic, two losses."""
+"""A trainer in the shape of traiNNer-redux, as small as can be: one convolution, a critic, two losses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class SRModel:
     def __init__(self, opt):
         torch.manual_seed(0)
         self.opt = opt
-        self.net_g, self.net_d = nn.Linear(4, 4), nn.Linear(4, 1)
+        self.net_g, self.net_d = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 1, 4, 4)
+        self.optimizer_g = torch.optim.Adam(self.net_g.parameters(), 0.02)
         self.losses = {
             "l_g_" + loss["type"].replace("loss", ""): LOSSES[loss["type"]](loss["loss_weight"])
             for loss in opt["train"]["losses"]
@@ -43,7 +44,7 @@ class SRModel:
 
     def optimize_parameters(self, current_iter, current_accum_iter, apply_gradient):
         data = torch.Generator().manual_seed(current_iter * 10 + current_accum_iter)
-        x = torch.rand(2, 4, generator=data)
+        x = torch.rand(2, 3, 8, 8, generator=data)
         output = self.net_g(x)
         total = torch.zeros(())
         self.log_dict = {}
@@ -54,24 +55,24 @@ class SRModel:
             self.log_dict[label] = float(weighted.detach())
         total.backward()
         if apply_gradient:
-            with torch.no_grad():  # plain descent: torch.optim takes seconds to load
-                for parameter in self.net_g.parameters():
-                    parameter -= 0.01 * parameter.grad
-            self.net_g.zero_grad()
+            self.optimizer_g.step()
+            self.optimizer_g.zero_grad()
         if "l_g_gan" in self.losses:
             self.losses["l_g_gan"](self.net_d(x), True, is_disc=True)
+            self.losses["l_g_gan"](self.net_d(output.detach()), False, is_disc=True)
 
     def get_current_log(self):
         return self.log_dict
 
     def save_training_state(self, epoch, current_iter):
         if current_iter != -1:
-            networks = {"net_g": self.net_g.state_dict(), "net_d": self.net_d.state_dict()}
-            state = {"epoch": epoch, "iter": current_iter, **networks}
+            parts = {"net_g": self.net_g.state_dict(), "optimizer_g": self.optimizer_g.state_dict()}
+            state = {"epoch": epoch, "iter": current_iter, **parts}
             torch.save(state, Path(self.opt["path"]["training_states"]) / f"{current_iter}.state")
 
     def resume_training(self, resume_state):
         self.net_g.load_state_dict(resume_state["net_g"])
+        self.optimizer_g.load_state_dict(resume_state["optimizer_g"])
 
 
 class OddModel(SRModel):

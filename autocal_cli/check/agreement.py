@@ -1,0 +1,306 @@
+"""Several keys that must agree: crops, lists and their probabilities, ranges, the model and its data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import redux, rule
+from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.errors import Finding
+
+# Lists and the probabilities of what is in them: below what they stand, and both keys.
+LISTS = (
+    ("kernel_list", "kernel_prob"),
+    ("kernel_list2", "kernel_prob2"),
+    ("resize_mode_list", "resize_mode_prob"),
+    ("resize_mode_list2", "resize_mode_prob2"),
+    ("resize_mode_list3", "resize_mode_prob3"),
+    ("compression_formats", "compression_weights"),
+    ("recompression_formats", "recompression_weights"),
+)
+RANGES = ("_range", "_range2", "blur_sigma", "blur_sigma2")
+SECTIONS: tuple[KeyPath, ...] = ((), ("degradations",), ("datasets", "train"))
+MANY_WORKERS = 32  # below that a number of workers is nobody's mistake, whatever the machine; chosen
+WORKERS_A_CORE = 4  # chosen
+
+
+def _train(lines: str, top: str = "") -> str:
+    """An example with these lines in the training set."""
+    head = "datasets:\n  train:\n    name: Train\n    type: pairedimagedataset\n    dataroot_gt: images\n"
+    rest = "    dataroot_lq: small\n    num_worker_per_gpu: 2\n"
+    return redux(
+        top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top)
+    )
+
+
+@rule(
+    "crop-conflict",
+    "training",
+    title="Two sizes of one crop",
+    severity="error",
+    why="The one follows from the other by the scale; traiNNer-redux takes exactly one of them and ends at two.",
+    source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
+    bad=_train("batch_size_per_gpu: 4\nlq_size: 16\ngt_size: 32"),
+    at="12:5",
+    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+)
+@rule(
+    "crop-missing",
+    "training",
+    title="No size of the crop",
+    severity="error",
+    why="traiNNer-redux takes exactly one of gt_size and lq_size, and ends at none.",
+    source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
+    bad=_train("batch_size_per_gpu: 4"),
+    at="4:3",
+    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+)
+@rule(
+    "crop-not-a-multiple",
+    "training",
+    title="A crop that is no multiple of the scale",
+    severity="error",
+    why="The crop of the LQ image would not be a whole number of pixels, and the two crops show different parts.",
+    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and "
+    "GT then differ",
+    bad=_train("batch_size_per_gpu: 4\ngt_size: 33"),
+    at="11:14",
+    good=_train("batch_size_per_gpu: 4\ngt_size: 32"),
+)
+def crops(checked: Checked) -> Iterator[Finding]:
+    """The side of the training crop."""
+    path = ("datasets", "train")
+    options, scale = checked.table(*path), checked.config.scale
+    gt, lq = checked.amount(*path, "gt_size"), checked.amount(*path, "lq_size")
+    if not options or checked.layout.trainer == "neosr":
+        return
+    if checked.layout.trainer.startswith("traiNNer"):
+        if gt is not None and lq is not None:
+            message = "`gt_size` and `lq_size` both: traiNNer-redux takes exactly one of them and ends."
+            yield Finding("crop-conflict", "error", message, "Remove gt_size.", checked.key_at((*path, "gt_size")))
+        elif gt is None and lq is None and not {"gt_size", "lq_size", "patch_size", "HR_size"} & set(options):
+            message = "The training set says no crop, `lq_size` or `gt_size`: traiNNer-redux ends."
+            yield Finding("crop-missing", "error", message, "Add `lq_size`, e.g. 64.", checked.key_at(path))
+    if scale and gt and gt % scale:
+        message = f"`gt_size` is {gt:g}, no multiple of the scale {scale}."
+        fix = f"Write {int(gt // scale * scale)}."
+        yield Finding("crop-not-a-multiple", "error", message, fix, checked.value_at((*path, "gt_size")))
+
+
+@rule(
+    "augmentations-differ",
+    "training",
+    title="Augmentations and probabilities that are not as many",
+    severity="error",
+    why="Each augmentation is drawn with its own probability; the trainer ends at the first step where they differ, "
+    "also from the default of the other.",
+    source="traiNNer-redux, ops/batchaug.py, and neosr, data/augmentations.py: `Length of 'augmentation' and aug_prob "
+    "don't match!`",
+    bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.2, 0.2]"),
+    at="11:14",
+    good=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.4]"),
+)
+@rule(
+    "augmentations-batch",
+    "training",
+    title="Augmentations that mix a batch of one image",
+    severity="error",
+    why="They mix the images of a batch with each other.",
+    source="traiNNer-redux and neosr: `Augmentations need batch >1 to "
+    "work.`",
+    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace(
+        "  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"
+    ),
+    at="10:25",
+    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+)  # fmt: skip
+def augmentations(checked: Checked) -> Iterator[Finding]:
+    """Mixture of augmentations: as many probabilities, and more than one image."""
+    neosr = checked.layout.trainer == "neosr"
+    home: KeyPath = ("datasets", "train") if neosr else ("train",)
+    names, odds = ("augmentation", "aug_prob") if neosr else ("moa_augs", "moa_probs")
+    if (checked.option(*home, names) is None) if neosr else (checked.option("train", "use_moa") is not True):
+        return
+    first = checked.option(*home, names)
+    augs = first if isinstance(first, list) else ["none", "mixup", "cutmix", "resizemix"]  # redux_options.py
+    second = checked.option(*home, odds)
+    probabilities = second if isinstance(second, list) else [None] * 5
+    plain = neosr and augs == ["none"]
+    if len(augs) != len(probabilities) and not plain:
+        said = "" if isinstance(first, list) and isinstance(second, list) else " (by default)"
+        message = (
+            f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at "
+            "the first step."
+        )
+        place = (
+            checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
+        )
+        yield Finding("augmentations-differ", "error", message, "Write one for each.", place)
+    batch = next((value for path in checked.layout.batch_per_gpu if (value := checked.amount(*path)) is not None), None)
+    if batch == 1 and not plain:
+        place = next((found for path in checked.layout.batch_per_gpu if (found := checked.value_at(path))), None)
+        message = "Augmentations mix the images of a batch, and the batch is one image: the trainer ends."
+        yield Finding("augmentations-batch", "error", message, "Take a larger batch, or no augmentations.", place)
+
+
+@rule(
+    "probabilities-differ",
+    "training",
+    title="A list and its probabilities that are not as many",
+    severity="error",
+    why="Each is drawn with its own weight; Python's random.choices raises where there are more or fewer.",
+    source="random.choices: `The number of weights does not match the population`",
+    bad=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.3, 0.2]"),
+    at="4:19",
+    good=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.5]"),
+)
+@rule(
+    "range-reversed",
+    "training",
+    title="A range from high to low",
+    severity="warning",
+    why="The low end comes first. numpy draws from it all the same, torch raises an error.",
+    source="torch.Tensor.uniform_: `expects to return a [from, to) range`",
+    bad=redux(top="jpeg_range: [95, 40]"),
+    at="3:13",
+    good=redux(top="jpeg_range: [40, 95]"),
+)
+def degradations(checked: Checked) -> Iterator[Finding]:
+    """Lists with probabilities and ranges, wherever a trainer keeps its degradations."""
+    for section in SECTIONS:
+        table = checked.table(*section) if section else _top(checked)
+        for names, odds in LISTS:
+            kinds, weights = table.get(names), table.get(odds)
+            if isinstance(kinds, list) and isinstance(weights, list) and len(kinds) != len(weights):
+                message = (
+                    f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
+                )
+                place = checked.value_at((*section, odds))
+                yield Finding("probabilities-differ", "error", message, "Write one for each.", place)
+        for key in ("resize_prob", "resize_prob2"):
+            weights = table.get(key)
+            if isinstance(weights, list) and len(weights) != 3:
+                message = f"`{key}` has {len(weights)} weights; enlarging, reducing and keeping take one each."
+                place = checked.value_at((*section, key))
+                yield Finding("probabilities-differ", "error", message, "Write three.", place)
+        for key, value in table.items():
+            if key.endswith(RANGES) and _reversed(value):
+                message = f"`{key}` runs from high to low."
+                yield Finding("range-reversed", "warning", message, "Swap the two.", checked.value_at((*section, key)))
+
+
+@rule(
+    "queue-not-a-multiple",
+    "training",
+    title="A queue that is no multiple of the batch",
+    severity="error",
+    why="The pool of training pairs is filled batch by batch; the trainer asserts that it comes out even.",
+    source="Real-ESRGAN and traiNNer-redux: `queue size should be divisible by batch size`",
+    when="On-the-fly degradation with a queue_size that is no multiple of the batch.",
+)
+@rule(
+    "dataset-type-differs",
+    "training",
+    title="A data set that the model cannot train on",
+    severity="error",
+    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models "
+    "need the LQ image that "
+    "this data set does not give.",
+    source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
+    when="The data set of on-the-fly degradation with another model, or that model with another data set.",
+)
+def model_and_data(checked: Checked) -> Iterator[Finding]:
+    """The model's way of making LQ images, and the type of the training set."""
+    kind = str(checked.option("datasets", "train", "type") or "").lower()
+    trainer = checked.layout.trainer
+    if not kind or ("model_type" not in _top(checked) and not trainer.startswith("traiNNer")):
+        return
+    model = str(checked.option("model_type") or "")
+    on_the_fly, made = _synthesis(checked, model)
+    place = checked.value_at(("datasets", "train", "type"))
+    if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset"):
+        message = (
+            "The LQ images are to be made from kernels, which "
+            f"{checked.option('datasets', 'train', 'type')} does not draw."
+        )
+        yield Finding("dataset-type-differs", "error", message, f"Take {made}, or another model.", place)
+    elif not on_the_fly and kind in ("realesrgandataset", "otf"):
+        message = f"{checked.option('datasets', 'train', 'type')} gives no LQ image, and this model makes none."
+        fix = {"neosr": 'Write model_type = "otf".', "BasicSR": "Take a RealESRGANModel."}.get(
+            trainer, "Write `high_order_degradation: true`."
+        )
+        yield Finding("dataset-type-differs", "error", message, fix, place)
+    batch, queue = checked.config.batch_size, checked.amount("queue_size")
+    per_step = next((checked.amount(*path) for path in checked.layout.batch_per_gpu if checked.amount(*path)), batch)
+    if on_the_fly and trainer != "neosr" and queue and per_step and queue % per_step:
+        message = (
+            f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
+        )
+        fix = f"Write {int(queue // per_step * per_step) or int(per_step)}."
+        yield Finding("queue-not-a-multiple", "error", message, fix, checked.value_at(("queue_size",)))
+
+
+def _synthesis(checked: Checked, model: str) -> tuple[bool, str]:
+    """Whether the model makes LQ images on the fly, and the data set that it takes them from."""
+    trainer = checked.layout.trainer
+    if trainer == "neosr":
+        return model == "otf", "type otf"
+    if trainer.startswith("traiNNer"):
+        return checked.option("high_order_degradation") is True, "RealESRGANDataset"
+    return model.startswith("RealESR") and checked.option("high_order_degradation") is not False, "RealESRGANDataset"
+
+
+@rule(
+    "validation-on-training-data",
+    "training",
+    title="Validation on what is trained on",
+    severity="warning",
+    why="The metric then tells how well the network remembers, and grows while it gets worse on everything else.",
+    source="held-out validation, of any textbook",
+    when="A validation set names a GT folder of the training set.",
+)
+@rule(
+    "workers-beyond-cores",
+    "training",
+    title="Far more loading processes than the machine has cores",
+    severity="warning",
+    why="Each holds its own memory and waits for its turn.",
+    source="torch.utils.data.DataLoader warns beyond the number of cores; four a core, and 32 in any case, are chosen",
+    when="num_worker_per_gpu is over 32 and over four times the cores of this machine.",
+)
+def loading(checked: Checked) -> Iterator[Finding]:
+    """The sets, and how many processes read them."""
+    # A list of names, or a partition, may keep images of one folder apart.
+    whole = [section for section in checked.config.datasets if section.meta_info is None]
+    training = {_folder(root.path) for section in whole if section.trains for root in section.gt}
+    for section in whole:
+        for root in section.gt:
+            if not section.trains and _folder(root.path) in training:
+                message = f"{section.name} validates on {root.path}, which is trained on."
+                fix = "Keep a folder of images aside that training never sees."
+                yield Finding("validation-on-training-data", "warning", message, fix, root.place)
+    path = ("datasets", "train", "num_worker_per_gpu")
+    workers = checked.amount(*path) or 0
+    cores = os.cpu_count() or 1
+    if workers > max(MANY_WORKERS, WORKERS_A_CORE * cores):
+        message = f"{workers:,.0f} processes a GPU would load images, on {cores} cores."
+        yield Finding("workers-beyond-cores", "warning", message, f"Write {min(cores, 16)}.", checked.value_at(path))
+
+
+def _top(checked: Checked) -> dict[str, Value]:
+    value = checked.option()
+    return value if isinstance(value, dict) else {}
+
+
+def _folder(path: str) -> str:
+    return str(PurePath(path.replace("\\", "/"))).casefold()
+
+
+def _reversed(value: Value) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    low, high = value
+    return isinstance(low, int | float) and isinstance(high, int | float) and low > high

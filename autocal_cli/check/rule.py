@@ -1,0 +1,103 @@
+"""Rule: what a finding is, why it matters, and an example. It stands beside the function that finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from autocal_cli.errors import Severity
+
+FAMILIES = (
+    "block",
+    "values",
+    "numbers",
+    "losses",
+    "run",
+    "options",
+    "training",
+    "network",
+    "trainer",
+    "dataset",
+    "files",
+    "probe",
+    "commands",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One code. `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column).
+
+    A finding that needs more than a config, images or logs, has no such example; `when` then says when it comes.
+    `trainer` is the --trainer-kind that the examples need. `fixable`: by `autocal check --fix`. `source` says who
+    found that out. `severity` is the usual one.
+    """
+
+    code: str
+    family: str
+    title: str
+    severity: Severity
+    rationale: str
+    source: str
+    bad: str | None = None
+    good: str | None = None
+    at: str | None = None
+    when: str | None = None
+    trainer: str | None = None
+    fixable: bool = False
+
+
+Check = TypeVar("Check", bound=Callable[..., object])
+RULES: dict[str, Rule] = {}
+
+
+def rule(
+    code: str,
+    family: str,
+    *,
+    title: str,
+    severity: Severity,
+    why: str,
+    source: str,
+    bad: str | None = None,
+    good: str | None = None,
+    at: str | None = None,
+    when: str | None = None,
+    trainer: str | None = None,
+    fixable: bool = False,
+) -> Callable[[Check], Check]:
+    """Writes the text of a finding down beside the function that finds it: `explain CODE` and the docs read it there.
+
+    `bad` and `good` begin after their first line break.
+    """
+    if code in RULES:
+        raise ValueError(f"The finding {code} is described twice.")
+    examples = [text.removeprefix("\n") if text else None for text in (bad, good)]
+    RULES[code] = Rule(code, family, title, severity, why, source, examples[0], examples[1], at, when, trainer, fixable)
+    return lambda check: check
+
+
+def redux(*lines: str, top: str = "") -> str:
+    """An example config of traiNNer-redux with these lines in `train` (one of a key that is there replaces it)."""
+    train = {
+        "total_iter": "total_iter: 40000",
+        "optim_g": "optim_g: {type: AdamW, lr: 0.0001}",
+        "losses": "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: mssimloss, loss_weight: 0.5}",
+    }
+    train |= {line.partition(":")[0]: line for line in lines}
+    head = "scale: 2\nnetwork_g: {type: compact}\n" + (top and top + "\n")
+    return head + "train:\n" + "".join(f"  {line}\n" for line in train.values() if not line.endswith(": -"))
+
+
+def basicsr(*lines: str, top: str = "", model: str = "SRModel") -> str:
+    """The like for BasicSR."""
+    train = {
+        "total_iter": "total_iter: 40000",
+        "optim_g": "optim_g: {type: Adam, lr: 0.0001}",
+        "scheduler": "scheduler: {type: MultiStepLR, milestones: [20000, 30000], gamma: 0.5}",
+        "pixel_opt": "pixel_opt: {type: L1Loss, loss_weight: 1.0}",
+    }
+    train |= {line.partition(":")[0]: line for line in lines}
+    head = f"model_type: {model}\nscale: 2\nnetwork_g: {{type: MSRResNet, num_in_ch: 3, num_out_ch: 3, upscale: 2}}\n"
+    return head + (top and top + "\n") + "train:\n" + "".join(f"  {line}\n" for line in train.values())

@@ -1,0 +1,195 @@
+"""presets/options/<trainer>.json: every key of a trainer's config, and the arguments of what a config names by type.
+
+Facts about the trainers, made by benchmarks/trainer_options.py. JSON Schema, with two words of its own:
+`typed: REGISTRY` is a mapping whose `type` names an entry of that registry and whose other keys are the arguments of
+that entry; `named: REGISTRY` is such a name alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from autocal_cli.config.model import BLOCK_KEY
+from autocal_cli.errors import AutocalError
+from autocal_cli.packaged import preset_text
+
+Schema = dict[str, Any]
+
+# What one thing is called by different trainers, and was called before: a key from elsewhere has its right name here.
+SAME_OPTION: tuple[frozenset[str], ...] = tuple(
+    frozenset(names.split())
+    for names in (
+        "batch_size_per_gpu batch_size",
+        "num_worker_per_gpu num_workers n_workers num_worker",
+        "lq_size gt_size patch_size HR_size crop_size",
+        "ema_decay ema",
+        "amp_bf16 bfloat16 use_bf16",
+        "total_iter total_iters niter total_iterations max_iter",
+        "warmup_iter warmup warm_up warm_up_iter warmup_iters warmup_steps",
+        "pretrain_network_g pretrain_model_g pretrained_network_g pretrain_g pretrain_model_G pretrain",
+        "pretrain_network_d pretrain_model_d pretrained_network_d pretrain_d pretrain_model_D",
+        "accum_iter accumulate accumulation virtual_batch_size",
+        "strict_load_g strict_load strict",
+        "use_compile compile",
+        "perceptual_opt percep_opt feature_opt vgg_opt",
+        "mssim_opt ms_ssim_opt ssim_opt msssim_opt",
+        "meta_info meta_info_file",
+        "num_gpu num_gpus gpus gpu_ids",
+        "second_blur_prob blur_prob2 second_blur_probability",
+        "moa_augs augmentation augs",
+        "moa_probs aug_prob augs_probs",
+        "tile_size tile",
+        "use_hflip use_flip",
+        "milestones steps lr_steps",
+        "grad_clip gradclip grad_clip_norm",
+    )
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainerOptions:
+    """`refuses`: the trainer ends at a key that it does not know, where others pass it by. `case`: types are looked
+    up as they are written. `ignored`: keys that published files carry and nothing reads, and why."""
+
+    trainer: str
+    repository: str
+    commit: str
+    refuses: bool
+    case: bool
+    ignored: dict[str, str]
+    root: Schema
+    definitions: dict[str, Schema]
+    registries: dict[str, dict[str, Schema]]
+
+    def resolved(self, schema: Schema) -> Schema:
+        """A schema, or the definition that it refers to."""
+        reference = schema.get("$ref")
+        return self.definitions[reference.rpartition("/")[2]] if reference else schema
+
+    def entry(self, registry: str, name: str) -> Schema | None:
+        """The arguments of what a registry has under a name."""
+        return self.registries[registry].get(name if self.case else name.lower())
+
+    @cached_property
+    def sections_of(self) -> dict[str, tuple[str, ...]]:
+        """Each key, and the paths of the sections in which it is known (`train`, `datasets.train`)."""
+        found: dict[str, set[str]] = {}
+        for path, schema in self.sections(self.root, ""):
+            for key in schema.get("properties", {}):
+                found.setdefault(key, set()).add(path)
+        return {key: tuple(sorted(paths)) for key, paths in found.items()}
+
+    def sections(self, schema: Schema, path: str) -> list[tuple[str, Schema]]:
+        """Every mapping below a schema, with its path."""
+        schema = self.resolved(schema)
+        for option in schema.get("anyOf", ()):
+            if "$ref" in option:
+                return self.sections(option, path)
+        found = [(path, schema)] if "properties" in schema else []
+        for key, value in schema.get("properties", {}).items():
+            found += self.sections(value, f"{path}.{key}".strip("."))
+        return found
+
+
+@cache
+def options_of(trainer: str) -> TrainerOptions | None:
+    """The options of a trainer, by the name of its layout; None where nothing is known of them."""
+    try:
+        data = json.loads(preset_text(f"options/{trainer.lower()}.json"))
+    except AutocalError:
+        return None
+    schema = data["schema"]
+    definitions = schema["$defs"]
+    return TrainerOptions(
+        trainer=data["trainer"],
+        repository=data["origin"]["repository"],
+        commit=data["origin"]["commit"],
+        refuses=data["unknown"] == "refused",
+        case=data["case"],
+        ignored=data["ignored"],
+        root=definitions[schema["$ref"].rpartition("/")[2]],
+        definitions=definitions,
+        registries=data["registries"],
+    )
+
+
+# The JSON schema of a whole config, for editors.
+
+
+def config_schema(options: TrainerOptions, block: Schema) -> Schema:
+    """JSON Schema (draft 2020-12) of a trainer's config, with the scheduling `block` in its place.
+
+    `typed` and `named` are written out: the arguments of each entry of a registry hold where its type is named. Types
+    are completed by an editor; where the trainer looks them up in any case, it takes them in any.
+    """
+    definitions = {name: _written_out(schema, options) for name, schema in options.definitions.items()}
+    for registry, entries in options.registries.items():
+        definitions[f"of {registry}"] = _by_type(entries, options)
+        definitions[f"name of {registry}"] = _names(entries, options)
+    definitions["block"] = {key: value for key, value in block.items() if not key.startswith("$")}
+    definitions.update(block.get("$defs", {}))
+    train = next(name for name in ("TrainOptions", "train") if name in definitions)
+    definitions[train]["properties"][BLOCK_KEY] = {"$ref": "#/$defs/block"}
+    for section in definitions.values():
+        for key, why in options.ignored.items():
+            if section.get("properties") and "io_backend" in section["properties"]:
+                section["properties"].setdefault(key, {"deprecated": True, "description": f"No effect: {why}."})
+    root = next(name for name, schema in options.definitions.items() if schema is options.root)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A training config of {options.trainer}",
+        "$comment": f"From {options.repository}, commit {options.commit}",
+        "$ref": f"#/$defs/{root}",
+        "$defs": definitions,
+    }
+
+
+def _written_out(schema: Any, options: TrainerOptions) -> Any:
+    """A schema without the words of ours."""
+    if isinstance(schema, list):
+        return [_written_out(one, options) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {
+        key: {name: _written_out(value, options) for name, value in inner.items()}
+        if key in ("properties", "patternProperties")
+        else _written_out(inner, options)
+        for key, inner in schema.items()
+        if key not in ("typed", "named", "unknown")
+    }
+    if "typed" in schema:
+        reference = {"$ref": f"#/$defs/of {schema['typed']}"}
+        kinds = made.pop("type", "object")
+        return {**made, "anyOf": [reference, {"type": "null"}]} if "null" in kinds else {**made, **reference}
+    if "named" in schema:
+        made["$ref"] = f"#/$defs/name of {schema['named']}"
+    return made
+
+
+def _names(entries: dict[str, Schema], options: TrainerOptions) -> Schema:
+    names = {"enum": sorted(entries)}
+    return names if options.case else {"anyOf": [names, {"type": "string"}]}
+
+
+def _by_type(entries: dict[str, Schema], options: TrainerOptions) -> Schema:
+    """A mapping with a `type`, and the arguments that each type takes."""
+    rules = []
+    for name, entry in entries.items():
+        one = {"const": name} if options.case else {"pattern": _any_case(name)}
+        arguments = {**entry, "properties": {"type": True, **entry.get("properties", {})}}
+        arguments.setdefault("additionalProperties", False)
+        rules.append({"if": {"properties": {"type": one}, "required": ["type"]}, "then": arguments})
+    kinds = _names(entries, options)
+    return {"type": "object", "required": ["type"], "properties": {"type": kinds}, "allOf": rules}
+
+
+def _any_case(name: str) -> str:
+    """A pattern for a name in any case.
+
+    >>> _any_case("l1")
+    '^[Ll]1$'
+    """
+    return "^" + "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else one for one in name) + "$"

@@ -1,0 +1,394 @@
+"""Training sanity: averages, adversarial training, precision, and automation that is never called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import basicsr, redux, rule
+from autocal_cli.check.trainer_options import options_of
+from autocal_cli.config.model import LossTerm
+from autocal_cli.errors import Finding, Severity
+
+ADVERSARIAL = "adversarial"
+# BasicSR's models that train against a discriminator (basicsr/models), and those that read no `gan_opt`.
+GAN_MODELS = frozenset({
+    "SRGANModel", "ESRGANModel", "RealESRGANModel", "VideoRecurrentGANModel", "HiFaceGANModel", "StyleGAN2Model",
+})  # fmt: skip
+PIXEL_MODELS = frozenset({
+    "SRModel", "RealESRNetModel", "EDVRModel", "VideoBaseModel", "VideoRecurrentModel", "SwinIRModel",
+})  # fmt: skip
+FROM_SCRATCH = frozenset({"StyleGAN2Model", "HiFaceGANModel"})  # generators of faces: trained so by their authors
+GAN = "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ganloss, gan_type: vanilla, loss_weight: 0.1}"
+OPTIM_D = "optim_d: {type: AdamW, lr: 0.0001}"
+
+
+@rule(
+    "ema-invalid",
+    "training",
+    title="An average that never moves, or explodes",
+    severity="error",
+    why="The average is decay x old + (1 - decay) x new: at 1 it stays what it was at the start, beyond 1 it explodes; "
+    "and it is the average that is validated and saved.",
+    source="ema_pytorch, torch.optim.swa_utils.get_ema_multi_avg_fn, BasicSR's model_ema",
+    bad=redux("ema_decay: 1.0"),
+    at="9:14",
+    good=redux("ema_decay: 0.999"),
+)
+def ema_decay(checked: Checked) -> Iterator[Finding]:
+    """The decay of the exponential moving average; 0, or below it with neosr, is none."""
+    path = ("train", "ema") if checked.layout.trainer == "neosr" else ("train", "ema_decay")
+    decay = checked.amount(*path)
+    if decay is None or 0 <= decay < 1 or (decay < 0 and path[-1] == "ema"):
+        return
+    message = f"`{'.'.join(path)}` is {decay:g}: " + (
+        "the average never moves from the start." if decay == 1 else "the average is none."
+    )
+    yield Finding("ema-invalid", "error", message, "Write 0.999, or 0 for no average.", checked.value_at(path))
+
+
+@rule(
+    "ldl-without-ema",
+    "training",
+    title="The LDL loss without an average",
+    severity="error",
+    why="It compares the output with that of the averaged network; without one the trainer ends at the first step.",
+    source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, "
+    "models/esrgan_model.py",
+    bad=redux("losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}"),
+    at="8:7",
+    good=redux(
+        "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}", "ema_decay: 0.999"
+    ),
+)
+def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
+    """An LDL loss needs `ema_decay`; neosr's compares with no average."""
+    if checked.layout.trainer == "neosr" or (checked.amount("train", "ema_decay") or 0) > 0:
+        return
+    for loss in _active(checked):
+        if loss.type.lower() == "ldlloss":
+            message = f"{loss.type} needs the averaged network, and `train.ema_decay` is not set."
+            yield Finding("ldl-without-ema", "error", message, "Write `ema_decay: 0.999` in `train`.", loss.place)
+
+
+@rule(
+    "gan-without-pretrain",
+    "training",
+    title="Adversarial training without a pretrained start",
+    severity="warning",
+    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the "
+    "adversarial loss drives "
+    "noise into images that the other losses have not shaped. The published recipes pretrain without it.",
+    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network "
+    "first; neosr #83",
+    bad=redux(GAN, OPTIM_D, top="network_d: {type: dunet}"),
+    at="9:7",
+    good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: x2_compact.pth}"),
+)
+@rule(
+    "adversarial-inert",
+    "training",
+    title="An adversarial loss without a gradient",
+    severity="warning",
+    why="neosr calls the discriminator for the generator's loss in inference mode, so that nothing of it reaches the "
+    "generator: the loss is logged, and trains nothing.",
+    source="neosr since commit 75bed7f, models/image.py: `with torch.inference_mode(): fake_g_pred = self.net_d(...)`",
+    trainer="neosr",
+    when="A neosr config has a `gan_opt`.",
+)
+def adversarial_start(checked: Checked) -> Iterator[Finding]:
+    """What an adversarial loss starts from, and whether it does anything."""
+    loss = next((one for one in _active(checked) if one.kind == ADVERSARIAL), None)
+    if loss is None:
+        return
+    if checked.layout.trainer == "neosr":
+        message = f"{loss.type} trains nothing: neosr calls its discriminator in inference mode, without a gradient."
+        fix = "Take that line out of models/image.py, or do without the loss."
+        yield Finding("adversarial-inert", "warning", message, fix, loss.place)
+        return
+    started = [checked.option("path", key) for key in ("pretrain_network_g", "pretrain_network_g_path", "resume_state")]
+    if any(started) or checked.option("model_type") in FROM_SCRATCH:
+        return
+    message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
+    fix = "Train with the other losses first, and name that checkpoint."
+    yield Finding(
+        "gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place
+    )
+
+
+@rule(
+    "gan-loss-missing",
+    "training",
+    title="A model of adversarial training without its loss",
+    severity="error",
+    why="The model calls the adversarial loss at every step, and ends at the first where there is none.",
+    source="BasicSR, models/srgan_model.py: `self.cri_gan` is only set where there is a gan_opt",
+    trainer="BasicSR",
+    bad=basicsr(
+        "optim_d: {type: Adam, lr: 0.0001}",
+        model="SRGANModel",
+        top="network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}",
+    ),
+    at="1:13",
+    good=basicsr(),
+)
+@rule(
+    "model-without-gan",
+    "training",
+    title="An adversarial loss that the model does not read",
+    severity="warning",
+    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no "
+    "effect and no message.",
+    source="BasicSR, models/sr_model.py, realesrnet_model.py: neither asks for gan_opt",
+    trainer="BasicSR",
+    bad=basicsr("gan_opt: {type: GANLoss, gan_type: vanilla, loss_weight: 0.1}", "optim_d: {type: Adam, lr: 0.0001}",
+                top="network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}\n"
+                "path: {pretrain_network_g: a.pth}"),
+    at="11:12",
+    good=basicsr(),
+)  # fmt: skip
+@rule(
+    "generator-never-updated",
+    "training",
+    title="A generator that waits for its discriminator for ever",
+    severity="error",
+    why="The generator is updated after net_d_init_iters only.",
+    source="BasicSR, models/srgan_model.py: `current_iter > self.net_d_init_iters`",
+    trainer="BasicSR",
+    bad=basicsr("net_d_init_iters: 50000"),
+    at="9:21",
+    good=basicsr("net_d_init_iters: 0"),
+)
+@rule(
+    "discriminator-input",
+    "training",
+    title="A discriminator for crops of another size",
+    severity="error",
+    why="VGGStyleDiscriminator ends in a layer that fits one size of image; it asserts that size at the first step.",
+    source="BasicSR and traiNNer-redux, archs/discriminator_arch.py: input_size 128 or 256",
+    when="The crop of the training set is not the `input_size` of a VGGStyleDiscriminator.",
+)
+def adversarial_parts(checked: Checked) -> Iterator[Finding]:
+    """Model, loss and discriminator, where the trainer is BasicSR or its like."""
+    model, total = checked.option("model_type"), checked.config.total_iter
+    gan = checked.table("train", "gan_opt")
+    if model in GAN_MODELS and not gan:
+        message = f"{model} needs `train.gan_opt`, and there is none: it ends at the first step."
+        yield Finding("gan-loss-missing", "error", message, "Add it.", checked.value_at(("model_type",)))
+    if model in PIXEL_MODELS and gan and checked.amount("train", "gan_opt", "loss_weight") != 0:
+        message = f"{model} reads no `gan_opt`: the adversarial loss has no effect."
+        fix = "Take ESRGANModel or RealESRGANModel, or remove it."
+        yield Finding("model-without-gan", "warning", message, fix, checked.value_at(("train", "gan_opt")))
+    waits = checked.amount("train", "net_d_init_iters")
+    if total is not None and waits is not None and waits >= total:
+        message = f"The generator is first updated after {waits:,} iterations, and the run ends at {total:,}."
+        place = checked.value_at(("train", "net_d_init_iters"))
+        yield Finding("generator-never-updated", "error", message, "Write 0.", place)
+    discriminator = checked.config.discriminator
+    if discriminator is not None and discriminator.type.lower() == "vggstylediscriminator":
+        wanted = discriminator.arguments.get("input_size", 128)
+        for section in checked.config.datasets:
+            if section.trains and section.gt_size and section.gt_size != wanted:
+                message = (
+                    f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the "
+                    "first step."
+                )
+                fix = f"Take a crop of {wanted}, or write `input_size: 256` with one of 256."
+                yield Finding("discriminator-input", "error", message, fix, section.crop_place)
+
+
+@rule(
+    "bf16-without-amp",
+    "training",
+    title="bf16 without mixed precision",
+    severity="warning",
+    why="Without use_amp the run is in fp32: slower, and with twice the memory. neosr ends instead, so that it is an "
+    "error there.",
+    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; "
+    "neosr, train.py",
+    bad=redux(top="use_amp: false\namp_bf16: true"),
+    at="4:11",
+    good=redux(top="use_amp: true\namp_bf16: true"),
+)
+def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
+    """`amp_bf16` (neosr: `bfloat16`) where `use_amp` is off."""
+    ends = checked.layout.trainer == "neosr"
+    key = "bfloat16" if ends else "amp_bf16"
+    if checked.option(key) is True and checked.option("use_amp") is not True:
+        severity: Severity = "error" if ends else "warning"
+        message = f"`{key}` has no effect without `use_amp`" + (
+            ", and neosr ends." if ends else ": the run is in fp32."
+        )
+        yield Finding("bf16-without-amp", severity, message, "Write `use_amp` true.", checked.value_at((key,)))
+
+
+AUTOMATIONS = ("train", "training_automations")
+
+
+@rule(
+    "automation-never-called",
+    "training",
+    title="Automation that nothing calls",
+    severity="warning",
+    why="The fork fetches its automations by the names of their classes and runs those that are `enabled`; under any "
+    "other name one is built and never asked, and early stopping waits for a metric that no validation gives.",
+    source='delafer/traiNNer-redux, models/base_model.py: `automations.get("IntelligentEarlyStopping")`; published '
+    "configs with snake_case names",
+    trainer="traiNNer-redux-fork",
+    bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
+    at="11:5",
+    good=redux("training_automations:\n    enabled: true\n    AdaptiveGradientClipping: {enabled: true}"),
+)
+@rule(
+    "patience-in-validations",
+    "training",
+    title="A patience of more validations than the run has",
+    severity="warning",
+    why="Patience counts validations, not iterations: the run ends long before it does.",
+    source="published configs: a patience of 10,000 with a validation every 1,000 iterations; "
+    "delafer/traiNNer-redux, utils/training_automations.py",
+    trainer="traiNNer-redux-fork",
+    bad=redux("training_automations:\n    enabled: true\n"
+              "    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
+              top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
+              "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
+    at="12:57",
+    good=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
+               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
+               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
+)  # fmt: skip
+def automations(checked: Checked) -> Iterator[Finding]:
+    """The fork's automations: whether they are called, and whether they can act within the run."""
+    table = checked.table(*AUTOMATIONS)
+    options = options_of(checked.layout.trainer)
+    if not table or options is None or "Automations" not in options.definitions:
+        return
+    wanted = {name: on for name, on in table.items() if isinstance(on, dict) and on.get("enabled") is True}
+    if wanted and table.get("enabled") is not True:
+        message = "`training_automations` is not `enabled`: nothing of it is built."
+        place = checked.key_at(AUTOMATIONS)
+        yield Finding("automation-never-called", "warning", message, "Write `enabled: true` in it.", place)
+    classes = [name for name in options.definitions["Automations"]["properties"] if name != "enabled"]
+    for name in table:
+        if name != "enabled" and name not in classes:
+            near = next((one for one in classes if _plain(one) == _plain(name)), None)
+            near = near or next((one for one in classes if _plain(name) in _plain(one)), None)
+            message = f"The trainer asks for its automations by class name: `{name}` is never called."
+            fix = f"Write `{near}`." if near else f"Known: {', '.join(classes)}."
+            yield Finding("automation-never-called", "warning", message, fix, checked.key_at((*AUTOMATIONS, name)))
+    yield from _early_stopping(checked)
+
+
+def _early_stopping(checked: Checked) -> Iterator[Finding]:
+    path = (*AUTOMATIONS, "IntelligentEarlyStopping")
+    if checked.option(*path, "enabled") is not True:
+        return
+    if checked.option("val", "val_enabled") is False or checked.option("val", "metrics_enabled") is False:
+        message = "IntelligentEarlyStopping waits for a metric, and no validation gives one."
+        yield Finding(
+            "automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path)
+        )
+    total, every = checked.config.total_iter, checked.amount("val", "val_freq")
+    for key in ("patience", "max_no_improvement"):
+        patience = checked.amount(*path, key)
+        if patience and total and every and patience * every > total:
+            message = (
+                f"A {key} of {patience:,} counts validations, one every {every:,} iterations: {patience * every:,} "
+                f"iterations in a run of {total:,}."
+            )
+            fix = f"Write at most {max(1, int(total // every // 5))}."
+            yield Finding("patience-in-validations", "warning", message, fix, checked.value_at((*path, key)))
+
+
+@rule(
+    "automation-inert",
+    "training",
+    title="adaptive_d at numbers with which it does nothing",
+    severity="warning",
+    why="The discriminator is skipped where the average of its opponent's loss rises by the threshold within one step. "
+    "An average with a decay of 0.999 rises by 2% only where the loss is 21 times the average: in the first 48 steps, "
+    "while it is still near 0, and never again.",
+    source="traiNNer-redux, models/sr_model.py, and arithmetic: (threshold - 1) / (1 - decay) + 1 times the average",
+    bad=redux(GAN, OPTIM_D, "adaptive_d: true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
+    at="12:15",
+    good=redux(
+        GAN, OPTIM_D, "adaptive_d: true", "adaptive_d_threshold: 1.0002", "adaptive_d_ema_decay: 0.999",
+        top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}",
+    ),
+)  # fmt: skip
+def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
+    """traiNNer-redux' `adaptive_d`, where its numbers keep it from ever acting."""
+    if checked.option("train", "adaptive_d") is not True:
+        return
+    decay = checked.amount("train", "adaptive_d_ema_decay")
+    threshold = checked.amount("train", "adaptive_d_threshold")
+    decay, threshold = 0.999 if decay is None else decay, 1.02 if threshold is None else threshold
+    times = 1 + (threshold - 1) / (1 - decay) if decay < 1 else float("inf")
+    if times > 5:  # a loss rarely grows fivefold within a step; chosen
+        message = (
+            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, "
+            f"decay {decay:g}): "
+            "in the first steps only."
+        )
+        fix = f"Write adaptive_d_threshold: {1 + 0.2 * (1 - decay):g}, which acts at 1.2 times the average."
+        yield Finding("automation-inert", "warning", message, fix, checked.value_at(("train", "adaptive_d")))
+
+
+@rule(
+    "block-not-calibrated",
+    "training",
+    title="A block that nothing was chosen for",
+    severity="warning",
+    why="Without `auto_calibrate` the scheduler runs at its own defaults, which fit no network in particular.",
+    source='published configs: a heading "with auto-calibration" over a block of `enabled: true` alone',
+    trainer="traiNNer-redux-fork",
+    bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
+    at="9:3",
+    good=redux("dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true"),
+)
+def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
+    """A block without `auto_calibrate` and without a parameter of one's own."""
+    block = checked.active
+    if block is None or "auto_calibrate" in block.values or set(block.values) - {"enabled"}:
+        return
+    comment = re.search(r"#[^\n]*auto[-_ ]?calibrat", checked.document.text, re.IGNORECASE)
+    why = ", though a comment speaks of auto-calibration" if comment else ""
+    message = f"The block has neither `auto_calibrate` nor a parameter{why}: the scheduler runs at its defaults."
+    yield Finding("block-not-calibrated", "warning", message, "Write `auto_calibrate: true` in it.", block.place)
+
+
+@rule(
+    "metrics-without-pairs",
+    "training",
+    title="Metrics without a validation set to reckon them on",
+    severity="error",
+    why="Metrics compare with a GT image; without a paired validation set the trainer ends before the first step.",
+    source="traiNNer-redux, train.py: `at least one validation dataset must have type PairedImageDataset or "
+    "PairedVideoDataset`",
+    when="Metrics are enabled and every validation set is of LQ images alone.",
+)
+def metrics_without_pairs(checked: Checked) -> Iterator[Finding]:
+    """traiNNer-redux: metrics enabled, and no validation set of pairs."""
+    if not checked.layout.trainer.startswith("traiNNer"):
+        return
+    val = checked.table("val")
+    if not (val.get("val_enabled") is True and val.get("metrics_enabled") is True and val.get("metrics")):
+        return
+    kinds = [
+        str(options.get("type", "")).lower()
+        for name, options in checked.table("datasets").items()
+        if name.split("_")[0] == "val" and isinstance(options, dict)
+    ]
+    if kinds and not any(kind in ("pairedimagedataset", "pairedvideodataset") for kind in kinds):
+        message = "Metrics are enabled, and no validation set has pairs: traiNNer-redux ends."
+        fix = "Name a PairedImageDataset, or write `metrics_enabled: false`."
+        yield Finding("metrics-without-pairs", "error", message, fix, checked.value_at(("val", "metrics_enabled")))
+
+
+def _active(checked: Checked) -> list[LossTerm]:
+    return [loss for loss in checked.config.losses if loss.active]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,0 +1,89 @@
+"""`autocal diagnose`: what happened in a training, and which checkpoint to keep."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autocal_cli.commands.options import JsonOption, QuietOption, refuse_together
+
+if TYPE_CHECKING:
+    from autocal_cli.diagnose.model import Diagnosis
+
+
+def diagnose(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="An experiment's folder, a log, TensorBoard events, or the config of the run.",
+            show_default=False,
+        ),
+    ],
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="OTHER", help="Another run, told side by side.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Read again and print what is new, until it ends.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", min=1.0, help="How often --follow reads.")
+    ] = 30.0,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with all curves, in one file.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
+) -> None:
+    """Say what happened in a training: is the GAN healthy, what went wrong first, which checkpoint to keep, what next.
+
+    Reads what the trainer wrote (text logs, TensorBoard events, the scheduler's own events), joined over resumes, of
+    traiNNer-redux and its fork, BasicSR, Real-ESRGAN and neosr; also while the run is going on. `autocal explain CODE`
+    explains a code. Exit code 1: an error was found; 2: no run could be read.
+    """
+    from autocal_cli.report.console import show, write
+    from autocal_cli.report.diagnose import (
+        comparison_of_runs,
+        diagnosis_json,
+        diagnosis_view,
+        unknown_view,
+        verdict_texts,
+    )
+    from autocal_cli.report.json import dump
+    from autocal_cli.workflow.diagnose import diagnose_run
+    from autocal_cli.workflow.diagnose import follow as follow_run
+    from autocal_cli.workflow.output import report_destinations
+
+    refuse_together(("--follow", follow), ("--json", as_json))
+    refuse_together(("--follow", follow), ("--compare", compare is not None))
+    page, _ = report_destinations(html, None, force)
+    if follow:
+        found = follow_run(
+            lambda: diagnose_run(path), lambda texts: write("".join(f"{text}\n" for text in texts).encode()),
+            time.sleep, every, verdict_texts,
+        )  # fmt: skip
+    else:
+        found = diagnose_run(path)
+    other = diagnose_run(compare) if compare else None
+    if as_json:
+        sides = diagnosis_json(found) if other is None else {"a": diagnosis_json(found), "b": diagnosis_json(other)}
+        write(dump(sides).encode())
+    elif other is not None and compare is not None:
+        show(comparison_of_runs(found, other, (str(path), str(compare))))
+    elif not follow:
+        show(diagnosis_view(found))
+    if page:
+        _write_page(page, found, other, force)
+    if not quiet:
+        show(*unknown_view(found), stderr=True)
+    if any(one.severity == "error" for one in found.findings):
+        raise typer.Exit(1)
+
+
+def _write_page(page: Path, found: Diagnosis, other: Diagnosis | None, force: bool) -> None:
+    from autocal_cli.report.diagnose_html import diagnosis_page
+    from autocal_cli.workflow.output import write_report
+
+    write_report(page, diagnosis_page(found, other), force)

@@ -1,0 +1,255 @@
+"""Image files as a listing holds them: packed in columns, opened as bytes, from folders or from LMDB databases."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any, overload
+
+from autocal_cli.errors import AutocalError
+
+IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
+IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in IMAGE_ENDINGS.split())
+
+
+def is_image_name(path: str) -> bool:
+    return suffix_of(path) in IMAGE_SUFFIXES
+
+
+def suffix_of(path: str) -> str:
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122
+
+
+def why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+# Files in packed columns: about sixty bytes each, so that a million of them fit in memory.
+
+
+Row = tuple[str, int, int]
+
+_POSITIVE = 2**63  # file and device numbers are kept modulo this: they only have to differ
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """An image file: where it is, its name below its root (with `/`), its size in bytes, its time in nanoseconds.
+
+    `database` is the LMDB folder whose entry it is, None for a file of its own.
+    """
+
+    path: Path
+    name: str
+    size: int
+    mtime_ns: int
+    database: str | None = None
+
+    @property
+    def source(self) -> ImageSource:
+        return self.path if self.database is None else LmdbImage(self.database, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder: its path, its path below its root (empty, or with a final `/`), and whether it is an LMDB folder."""
+
+    path: str
+    below: str = ""
+    is_lmdb: bool = False
+
+
+class FileTable(Sequence[ListedFile]):
+    """Files in the order in which they were added. `files[i]` makes the record; the table holds packed columns."""
+
+    def __init__(self) -> None:
+        self._folders: list[Folder] = []
+        self._names = bytearray()
+        self._ends = array("Q")
+        self._folder = array("I")
+        self._size, self._mtime = array("Q"), array("q")
+        self._inode, self._device = array("Q"), array("Q")
+        self._kept: Sequence[int] = range(0)
+        self._roots: list[int] = []
+
+    def add_root(self) -> None:
+        """What is added from here on lies below another root."""
+        self._roots.append(len(self._ends))
+
+    def add_folder(self, folder: Folder) -> int:
+        """The number under which files of this folder are added."""
+        self._folders.append(folder)
+        return len(self._folders) - 1
+
+    def add(self, folder: int, name: str, size: int, mtime_ns: int, inode: int, device: int) -> None:
+        """Adds a file; (inode, device) says which file it really is."""
+        self._names += os.fsencode(name)
+        self._ends.append(len(self._names))
+        self._folder.append(folder)
+        self._size.append(size)
+        self._mtime.append(mtime_ns)
+        self._inode.append(inode % _POSITIVE)
+        self._device.append(device % _POSITIVE)
+        self._kept = range(len(self._ends))
+
+    def drop_duplicates(self) -> None:
+        """Keeps the first of the files that are one and the same. Nothing can be added after this."""
+        seen: set[int] = set()
+        kept = array("Q")
+        for row, (inode, device) in enumerate(zip(self._inode, self._device, strict=True)):
+            file = device << 64 | inode
+            if file not in seen:
+                seen.add(file)
+                kept.append(row)
+        self._inode, self._device = array("Q"), array("Q")
+        if len(kept) < len(self._ends):
+            self._kept = kept
+
+    def rows_of_roots(self) -> list[Iterator[Row]]:
+        """Of each root, (name below it, size, time) of every file."""
+        bounds = [bisect_left(self._kept, start) for start in (*self._roots, len(self._ends))]
+        return [self._rows(self._kept[start:stop]) for start, stop in pairwise(bounds)]
+
+    def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
+        below = [folder.below for folder in self._folders]
+        for i in kept:
+            yield below[self._folder[i]] + self._name(i), self._size[i], self._mtime[i]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @overload
+    def __getitem__(self, index: int) -> ListedFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ListedFile]: ...
+    def __getitem__(self, index: int | slice) -> ListedFile | Sequence[ListedFile]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = self._kept[index]
+        folder, name = self._folders[self._folder[i]], self._name(i)
+        database = folder.path if folder.is_lmdb else None
+        return ListedFile(Path(folder.path, name), folder.below + name, self._size[i], self._mtime[i], database)
+
+    def _name(self, i: int) -> str:
+        return os.fsdecode(bytes(self._names[self._ends[i - 1] if i else 0 : self._ends[i]]))
+
+
+# The bytes of one image: a file's, or those of an entry of an LMDB folder.
+
+
+SPECIAL_KINDS = {
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFDIR: "folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LmdbImage:
+    """One image of an LMDB folder: the folder's path, and the key that holds the encoded image."""
+
+    folder: str
+    key: str
+
+    def __fspath__(self) -> str:
+        return os.path.join(self.folder, self.key)  # noqa: PTH118 (a path is made for each of a million images)
+
+
+ImageSource = Path | LmdbImage
+
+
+def open_image(source: ImageSource) -> IO[bytes]:
+    """The encoded image, opened for reading. Raises OSError or ValueError; what is no regular file is never opened."""
+    if isinstance(source, LmdbImage):
+        return BytesIO(read_entry(source.folder, source.key))
+    status = source.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(special_kind(status.st_mode))
+    if status.st_size == 0:
+        raise ValueError("empty file (0 bytes)")
+    return source.open("rb")
+
+
+def special_kind(mode: int) -> str:
+    """Why something that is no regular file is not read."""
+    return f"not a regular file ({SPECIAL_KINDS.get(stat.S_IFMT(mode), 'of unknown kind')})"
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """The path as text that can be written as UTF-8: bytes of a name that are no UTF-8 are shown as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+# LMDB folders as BasicSR-family trainers make them: `data.mdb` holds the images, `meta_info.txt` names them, each line
+# as `NAME.png (height,width,channels) LEVEL`; the key is the line up to its first dot.
+
+
+ENDING = ".lmdb"
+META_INFO = "meta_info.txt"
+DATA = "data.mdb"
+
+_opened: dict[str, Any] = {}  # a database may be open only once in a process
+_opening = threading.Lock()
+
+
+def is_lmdb_folder(path: Path) -> bool:
+    """Whether trainers would take the folder for an LMDB one: its name says so."""
+    return path.name.endswith(ENDING) and path.is_dir()
+
+
+def require_lmdb(folder: str) -> Any:
+    """The optional `lmdb` package. Raises AutocalError with the cure where it is not installed."""
+    try:
+        import lmdb
+    except ImportError as error:
+        message = f"{folder} is an LMDB folder, and the package that reads it is not installed."
+        raise AutocalError(message, fix="pip install 'autocal-cli[lmdb]'") from error
+    return lmdb
+
+
+def lmdb_keys(folder: Path) -> Iterator[str]:
+    """The keys in the order of `meta_info.txt`. Raises AutocalError where the folder is not as trainers make it."""
+    for needed in (DATA, META_INFO):
+        if not (folder / needed).is_file():
+            message = f"{folder} is named as an LMDB folder but holds no {needed}."
+            raise AutocalError(message, fix="Make it anew with the trainer's own script, or drop .lmdb from its name.")
+    try:
+        with (folder / META_INFO).open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    yield line.rstrip("\n").split(".")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutocalError(f"{folder / META_INFO} cannot be read: {error}.") from error
+
+
+def read_entry(folder: str, key: str) -> bytes:
+    """The encoded image of a key. Raises ValueError where the database does not hold it. Safe in threads."""
+    with _environment(folder).begin(buffers=False) as transaction:
+        value = transaction.get(key.encode("utf-8"))
+    if value is None:
+        raise ValueError(f"named in {META_INFO}, but {DATA} holds no such key")
+    if not value:
+        raise ValueError("empty entry (0 bytes)")
+    return bytes(value)
+
+
+def _environment(folder: str) -> Any:
+    path = os.path.realpath(folder)
+    with _opening:
+        if path not in _opened:
+            lmdb = require_lmdb(folder)
+            try:
+                _opened[path] = lmdb.open(path, readonly=True, lock=False, readahead=False)
+            except lmdb.Error as error:
+                raise ValueError(f"{DATA} cannot be opened: {str(error).rpartition(': ')[2]}") from error
+        return _opened[path]

@@ -1,0 +1,116 @@
+"""Work shared among threads, which decode ahead, and among the processes that torchrun starts."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 4  # items under way or waiting, a worker
+MOST_WORKERS = 16
+POLL_SECONDS = 0.5  # a wait without end cannot be interrupted on Windows
+
+
+def default_workers() -> int:
+    """One a usable core, 16 at most."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(usable or 1, MOST_WORKERS)
+
+
+@contextmanager
+def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[Iterator[R]]:
+    """`with look_ahead(f, items, 4) as results`: f of each item, in order. f must not raise TimeoutError.
+
+    Leaving the block early drops what has not begun. An exception (Ctrl-C) does not wait for what has.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="autocal")
+    try:
+        yield _in_order(pool, function, iter(items), AHEAD * workers)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterator[T], ahead: int) -> Iterator[R]:
+    waiting = deque(pool.submit(function, item) for item in islice(items, ahead))
+    while waiting:
+        result = _result(waiting.popleft())
+        waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+        yield result
+
+
+def _result(future: Future[R]) -> R:
+    while True:
+        try:
+            return future.result(timeout=POLL_SECONDS)
+        except TimeoutError:
+            continue
+
+
+# Several processes that scan one dataset together, as `torchrun` starts them. Each block of the sample is shared out,
+# then every rank gets what all made of it, in the order of the sample: so all see what one process alone sees, and stop
+# at the same image.
+
+
+_NOTHING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """One of `count` processes, `rank` from 0. Alone it takes everything and exchanges nothing."""
+
+    rank: int = 0
+    count: int = 1
+
+    def share(self, items: Iterable[T], block: int) -> Iterator[T]:
+        """The items that this rank takes: of each `block` of them every `count`-th."""
+        return (item for place, item in enumerate(items) if place % block % self.count == self.rank)
+
+    def together(self, mine: Iterator[R], items: int, block: int) -> Iterator[R]:
+        """What all ranks made of their shares of so many `items`, in the order of the items. All ranks iterate."""
+        if self.count == 1:
+            yield from mine
+            return
+        for start in range(0, items, block):
+            own = len(range(self.rank, min(block, items - start), self.count))
+            yield from self._exchanged(list(islice(mine, own)))
+
+    def _exchanged(self, mine: Sequence[R]) -> Iterator[R]:
+        from torch.distributed import all_gather_object
+
+        shares: list[Any] = [None] * self.count
+        all_gather_object(shares, mine)
+        turns = chain.from_iterable(zip_longest(*shares, fillvalue=_NOTHING))
+        return (item for item in turns if item is not _NOTHING)
+
+
+def started_by_torchrun() -> bool:
+    """Whether this process is one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextmanager
+def all_ranks() -> Iterator[Ranks]:
+    """The processes that torchrun started; alone where it did not. Objects travel by gloo, whatever the device."""
+    if not started_by_torchrun():
+        yield Ranks()
+        return
+    import torch.distributed as dist  # loads torch, which a process alone does not need
+
+    if not dist.is_available():
+        yield Ranks()
+        return
+    dist.init_process_group("gloo")
+    try:
+        yield Ranks(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()

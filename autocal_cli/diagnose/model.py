@@ -1,0 +1,232 @@
+"""What a run logged, and what is said of it: frozen records, standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from autocal_cli.errors import Severity
+
+Source = Literal["text logs", "TensorBoard event files"]
+Health = Literal["healthy", "discriminator-dominates", "discriminator-blind", "collapsed", "unknown", "no-gan"]
+Ending = Literal["finished", "stopped", "crashed", "unsaid"]
+EventKind = Literal["non-finite", "error", "scheduler"]
+
+LEARNING_RATE, STEP_TIME, DATA_TIME = "lr", "time", "data_time"  # labels of what stands in the head of a line; seconds
+TOTAL_LABEL = "l_g_total"  # traiNNer-redux and neosr log the generator's sum under this label, BasicSR logs none
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One number as it was logged: iterations rising, values beside them, losses with their weights in them."""
+
+    label: str
+    iterations: Sequence[int]
+    values: Sequence[float]
+
+    def __len__(self) -> int:
+        return len(self.iterations)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The metrics of one validation on one data set. `exact`: whether its iteration is known, or a lower bound."""
+
+    iteration: int
+    dataset: str
+    metrics: Mapping[str, float]
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One start of the trainer: taken up from iteration `start`, logged from `first` to `last` (None: nothing).
+
+    `began` and `ended` are the times of its first and last line, `2026-11-27 04:08:49`, where lines bear them.
+    """
+
+    file: str
+    start: int
+    first: int | None
+    last: int | None
+    ending: Ending
+    began: str | None = None
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """Something that the log says in words, after the iteration given."""
+
+    kind: EventKind
+    iteration: int
+    loss: str
+    cause: str
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A file of the generator's weights. `iteration` is None for the one called latest."""
+
+    iteration: int | None
+    path: str
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMean:
+    """Mean red, green and blue, 0..255, of a validation image that the trainer saved at an iteration."""
+
+    iteration: int
+    name: str
+    rgb: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """The log of one run, joined over its sessions.
+
+    `files` in the order in which they were written; `truncated` names those whose end is cut or damaged; `superseded`
+    counts the logged points that were trained again from a checkpoint before them, and left out.
+    `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:ganloss`, `rate:optim_d`, ...),
+    with `name` and `trainer`.
+    `silent_for`: seconds since a file of the log was last written to, None where nobody looked.
+    """
+
+    source: Source
+    files: tuple[str, ...]
+    tracks: Mapping[str, Track]
+    validations: tuple[Validation, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    events: tuple[LogEvent, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: tuple[Checkpoint, ...] = ()
+    images: tuple[ImageMean, ...] = ()
+    truncated: tuple[str, ...] = ()
+    superseded: int = 0
+    rows: int = 0
+    silent_for: float | None = None
+
+    @property
+    def first(self) -> int:
+        return min((track.iterations[0] for track in self.tracks.values() if len(track)), default=0)
+
+    @property
+    def last(self) -> int:
+        ends = [track.iterations[-1] for track in self.tracks.values() if len(track)]
+        return max([*ends, *(one.iteration for one in self.validations)], default=0)
+
+    @property
+    def total_iter(self) -> int | None:
+        """How long the run was meant to be, where the log says so."""
+        return self.number("total_iter")
+
+    @property
+    def interval(self) -> int:
+        """Iterations from one logged point to the next, as `print_freq` had it."""
+        return max(1, round((self.last - self.first) / max(self.rows - 1, 1)))
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether a discriminator or an adversarial loss was logged."""
+        logged = any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
+        return logged or (not self.rows and "gan_type" in self.facts)
+
+    def value(self, fact: str) -> float | None:
+        """An option that is a number, None where the log does not hold it."""
+        try:
+            return float(self.facts.get(fact, "").replace("_", "").replace(",", ""))
+        except ValueError:
+            return None
+
+    def number(self, fact: str) -> int | None:
+        """An option that is a whole number, None where the log does not hold it."""
+        value = self.value(fact)
+        return None if value is None or not abs(value) < 1e18 else int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A code of `diagnose`, with what it means; the function that finds it stands under it in `verdict.py`."""
+
+    code: str
+    severity: Severity  # the highest that it takes
+    title: str
+    rationale: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinding:
+    """What was found in a run: since which iteration (None: the whole run), which loss, what it rests on, what next."""
+
+    code: str
+    severity: Severity
+    iteration: int | None
+    loss: str | None
+    evidence: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNoise:
+    """A validation metric: which way is better, and the standard deviation of one value about its trend."""
+
+    dataset: str
+    metric: str
+    higher_is_better: bool
+    noise: float | None  # None: too few validations to tell
+    count: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset}/{self.metric}"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCheckpoint:
+    """A checkpoint with the metrics of the validation at its iteration, means of neighbours where there is noise.
+
+    `pareto`: no other is better in one metric and as good in all. `tied`: cannot be told from the one to keep.
+    """
+
+    iteration: int | None
+    path: str | None
+    exists: bool
+    metrics: Mapping[str, float]
+    pareto: bool = False
+    tied: bool = False
+    best: tuple[str, ...] = ()  # the metrics in which it is the best
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The checkpoint to keep and why; `flat_since`: nothing gained beyond the noise after that iteration."""
+
+    checkpoint: JudgedCheckpoint
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """One of the ten lines: its topic, how grave it is, and what is said."""
+
+    topic: str
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that is said of a run. `findings` in the order in which things went wrong, the gravest kind of each first."""
+
+    log: RunLog
+    health: Health
+    findings: tuple[RunFinding, ...]
+    noise: tuple[MetricNoise, ...]
+    checkpoints: tuple[JudgedCheckpoint, ...]
+    keep: Choice | None
+    lines: tuple[VerdictLine, ...]
+    unknown: tuple[str, ...] = ()  # what the logs cannot tell

@@ -1,0 +1,344 @@
+"""Lines of a trainer's text log -> a table of numbers, joined over resumes, crashes and restarts.
+
+The line of an iteration, as the message loggers of the trainers print it (date and level stand before it):
+
+[epoch:   0, iter:     100, lr:(1.000e-04)] [performance: 4.729 it/s] ... l_g_l1: 6.1181e-02 scale_g: 6.5536e+04
+[4x_SP..][epoch:  0, iter:     100, lr:(2.000e-04,)] [eta: ..., time (data): 0.501 (0.003)] l_pix: 6.1181e-02
+[epoch:   0, iter:     100, lr:(1.000e-04)] [net: span, ...] [l_g_l1: 6.118e-02, l_g_total: 7.2e-02] scale_g: ...
+[ epoch:   0 ] [ iter:    100 ] [ performance: 4.729 it/s ] [ lr: 1.00e-04 ] [ eta: ... ] [ l_g_pix: 6.1181e-02 ]
+
+traiNNer-redux, BasicSR (and Real-ESRGAN), a fork of traiNNer-redux, neosr (with colour codes). Their values are means
+since the line before in traiNNer-redux, and those of one step in the others.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from autocal_cli.diagnose.model import (
+    DATA_TIME,
+    LEARNING_RATE,
+    STEP_TIME,
+    Ending,
+    EventKind,
+    LogEvent,
+    Session,
+    Track,
+    Validation,
+)
+
+OWN_PREFIXES = ("loss_multipliers/", "autocal/")  # what `autocal run` adds to a trainer's log
+FORK_PREFIX = "dynamic_weight_"  # a fork of traiNNer-redux logs the multipliers of its own scheduler so
+_FAMILIES = ("l_", "out_d_", "grad_norm_", "scale_", *OWN_PREFIXES, FORK_PREFIX)
+
+
+def wanted(label: str) -> bool:
+    """Whether a label is of use: a loss, a discriminator's output, a gradient's norm, a loss scale, the scheduler's."""
+    return label.startswith(_FAMILIES)
+
+
+# The table in which the numbers are kept until all is read.
+
+
+@dataclass(slots=True)
+class _Block:
+    """Rows of the same labels: one flat array, so that a million iterations stay small."""
+
+    labels: tuple[str, ...]
+    iterations: array[int] = field(default_factory=lambda: array("q"))
+    rows: array[float] = field(default_factory=lambda: array("d"))
+
+    def cut(self, iteration: int) -> int:
+        """Drops the rows from an iteration on; gives their number."""
+        at = bisect_left(self.iterations, iteration)
+        dropped = len(self.iterations) - at
+        del self.iterations[at:]
+        del self.rows[at * len(self.labels) :]
+        return dropped
+
+
+@dataclass(slots=True)
+class RunTable:
+    """Points of a run as they come in. A resumed run goes back to its checkpoint: where the iteration falls, what was
+    logged from there on was trained again, and the later points stand for it."""
+
+    blocks: dict[tuple[str, ...], _Block] = field(default_factory=dict)
+    validations: list[Validation] = field(default_factory=list)
+    events: list[LogEvent] = field(default_factory=list)
+    last: int = 0
+    superseded: int = 0
+    resumed_from: int | None = None
+
+    def add(self, iteration: int, labels: tuple[str, ...], values: Iterable[float]) -> None:
+        if iteration <= self.last or self.resumed_from is not None:
+            self._cut(iteration)
+        block = self.blocks.get(labels)
+        if block is None:
+            block = self.blocks[labels] = _Block(labels)
+        block.iterations.append(iteration)
+        block.rows.extend(values)
+        self.last = iteration
+
+    def _cut(self, iteration: int) -> None:
+        start = iteration if self.resumed_from is None else min(iteration, self.resumed_from + 1)
+        self.resumed_from = None
+        if start <= self.last:
+            self.superseded += sum(block.cut(start) for block in self.blocks.values())
+            self.events = [event for event in self.events if event.iteration < start]
+        # a validation at `start` - 1 is that of the checkpoint itself
+        self.validations = [one for one in self.validations if one.iteration < start]
+
+    @property
+    def count(self) -> int:
+        return sum(len(block.iterations) for block in self.blocks.values())
+
+    def tracks(self) -> dict[str, Track]:
+        """The columns by label, in the order in which the labels first occurred."""
+        parts: dict[str, list[tuple[array[int], array[float]]]] = {}
+        for block in self.blocks.values():
+            width = len(block.labels)
+            for at, label in enumerate(block.labels):
+                if label and len(block.iterations):
+                    parts.setdefault(label, []).append((block.iterations, block.rows[at::width]))
+        return {label: _merged(label, found) for label, found in parts.items()}
+
+
+def _merged(label: str, parts: Sequence[tuple[array[int], array[float]]]) -> Track:
+    if len(parts) == 1:
+        return Track(label, *parts[0])
+    pairs = sorted((iteration, value) for part in parts for iteration, value in zip(*part, strict=True))
+    return Track(label, array("q", (i for i, _ in pairs)), array("d", (v for _, v in pairs)))
+
+
+# A text log -> the table.
+
+
+_HEAD = re.compile(r"iter:\s*(\d[\d,]{0,17})(?![\d,])")
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
+_ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
+_BLANKS = str.maketrans("[],", "   ")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_METRIC = re.compile(rf"# (\S+)\s*:\s*({_NUMBER})(?:.*?Best:\s*({_NUMBER}) @\s*([\d,]+) iter)?")
+_VALIDATION = re.compile(r"Validation (.+?)\s*$")
+_START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
+_NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
+_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
+_ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
+_TOTAL = re.compile(r"(?:[Tt]otal iters:?|iters:)\s+([\d,]+)")
+
+_KEYS = "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
+_FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
+_KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
+_OPTIMIZER = re.compile(r"""^\s*\[?['"]?(?:train\.)?(optim_[gd])\b""")
+_OPTIMIZER_RATE = re.compile(r"""^\s*['"]?lr['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
+_WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
+
+# what a line of a trainer holds and no other's does
+_TRAINERS = (
+    ("[ epoch:", "neosr"),
+    ("time (data):", "BasicSR"),
+    ("[perf:", "traiNNer-redux fork"),
+    ("[performance:", "traiNNer-redux"),
+)
+
+_MARKS: tuple[tuple[str, Ending], ...] = (
+    ("End of training", "finished"),
+    ("User interrupted", "stopped"),
+    ("Interrupted, saving", "stopped"),
+)
+
+
+class OptionReader:
+    """Options of a training, line by line: as the trainer prints them before it starts, or as its config has them."""
+
+    def __init__(self, facts: dict[str, str]) -> None:
+        self.facts = facts
+        self._kind = self._optimizer = ""
+
+    def take(self, line: str) -> None:
+        if found := _FACT.match(line):
+            self.facts[found[1]] = found[2]
+        elif found := _KIND.match(line):
+            self._kind = found[1]
+        elif found := _OPTIMIZER.match(line):
+            self._optimizer = found[1]
+        elif self._optimizer and (found := _OPTIMIZER_RATE.match(line)):
+            self.facts[f"rate:{self._optimizer}"] = found[1]
+            self._optimizer = ""
+        elif found := _WEIGHT.match(line):
+            self.facts[f"weight:{self._kind.lower()}"] = found[1]
+        elif found := _TOTAL.search(line):
+            self.facts["total_iter"] = found[1].replace(",", "")
+
+
+class TextReader:
+    """Lines of one text log into a table. The shape of a line is remembered, so that the next is read at once."""
+
+    def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
+        self.file, self.table, self.facts = file, table, facts
+        self.start = 0
+        self.first: int | None = None
+        self.last: int | None = None
+        self.ending: Ending = "unsaid"
+        self.cut = False
+        self.finished = False  # the validation after the end is that of the last iteration
+        self._began = self._newest = ""
+        self._labels: list[str] = []  # as they stand in the tail of a line, colons and all
+        self._before = ""
+        self._columns: tuple[str, ...] = ()
+        self._rate_text, self._rate = "", float("nan")
+        self.options = OptionReader(facts)
+        self._dataset: str | None = None
+        self._error = False
+
+    def read(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            at = line.find("iter:")
+            if at > 0 and "epoch:" in line[:at] and "raining from" not in line[:at]:
+                if line.endswith("\n"):
+                    self._point(line)
+                else:
+                    self.cut = True  # the last line was cut short
+            elif line:
+                self._word(line)
+
+    def session(self) -> Session:
+        began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
+        return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
+
+    def _point(self, line: str) -> None:
+        if "\x1b" in line:
+            line = _COLOUR.sub("", line)
+        head = _HEAD.search(line)
+        if head is None:
+            return
+        iteration = int(head[1].replace(",", ""))
+        labels, count = self._labels, len(self._labels)
+        tokens = line[line.rfind("]") + 1 :].split()  # all of the numbers in most trainers
+        whole = len(tokens) == 2 * count and tokens[::2] == labels
+        if not whole:
+            tokens = line[head.end() :].translate(_BLANKS).split()
+            whole = tokens[-2 * count :: 2] == labels and self._before == _token(tokens, count)
+        values: list[float] | None = None
+        if count and whole:
+            try:
+                values = [float(number) for number in tokens[1 - 2 * count :: 2]]
+            except ValueError:
+                values = None
+        if values is None:
+            values = self._learn(line, line[head.end() :], line[head.end() :].translate(_BLANKS).split())
+        if values:
+            values.extend(self._head_numbers(line, head.end()))
+            self.table.add(iteration, self._columns, values)
+            self.first = iteration if self.first is None else self.first
+            self.last, self._newest = iteration, line[:19]
+            self._began = self._began or self._newest
+
+    def _learn(self, line: str, rest: str, tokens: list[str]) -> list[float]:
+        """The numbers of a line of another shape than the one before; where they stand in its tail, that is learnt."""
+        entries = [(label, number) for label, number in _ENTRY.findall(rest) if wanted(label)]
+        count = len(entries)
+        tail = tokens[-2 * count :: 2] if count else []
+        self._labels = tail if tail == [f"{label}:" for label, _ in entries] else []
+        self._before = _token(tokens, count) if self._labels else ""
+        self._columns = (*(label for label, _ in entries), LEARNING_RATE, STEP_TIME, DATA_TIME)
+        trainer = next((name for mark, name in _TRAINERS if mark in line), None)
+        if trainer:
+            self.facts.setdefault("trainer", trainer)
+        return [float(number) for _, number in entries]
+
+    def _head_numbers(self, line: str, at: int) -> tuple[float, float, float]:
+        """Learning rate, seconds a step, and seconds of it spent waiting for data; NaN where the trainer says none."""
+        start = line.find("lr:", at)
+        end = line.find("]", start)
+        text = line[start + 3 : end].strip(" (),")
+        if text != self._rate_text:
+            self._rate_text = text
+            first = text.split(",")[0].strip()
+            self._rate = _float(first if first.count("e") < 2 else first[:8])  # neosr prints several without a blank
+        nan = float("nan")
+        if (found := line.find("time (data): ", at)) > 0:
+            spent, _, waited = line[found + 13 : line.find("]", found)].partition(" ")
+            return self._rate, _float(spent), _float(waited.strip("()"))
+        for word in ("performance: ", "perf: "):
+            if (found := line.find(word, at)) > 0:
+                start = found + len(word)
+                speed = _float(line[start : line.find(" ", start)])
+                return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
+        return self._rate, nan, nan
+
+    def _word(self, line: str) -> None:
+        """Any other line."""
+        if "\x1b" in line:
+            line = _COLOUR.sub("", line)
+        if found := _METRIC.search(line):
+            if self._dataset:
+                self._metric(found)
+            return
+        if line[:1].isdigit() and _STAMP.match(line):
+            self._newest = line[:19]
+            self._began = self._began or self._newest
+            self._error = False
+        if found := _VALIDATION.search(line):
+            self._dataset = found[1]
+        elif found := _START.search(line):
+            self.start = int(found[1].replace(",", ""))
+            self.table.resumed_from = self.start
+        elif found := _NOT_FINITE.search(line):
+            self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
+        elif found := _OWN_EVENT.search(line):
+            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3], found[4]))
+        elif "Traceback (most recent call last)" in line:
+            self.ending, self._error = "crashed", True
+        elif self._error and (found := _ERROR.match(line)):
+            self._event("error", f"{found[1]}: {found[2]}")
+        elif mark := next((ending for words, ending in _MARKS if words in line), None):
+            self.ending = mark
+            self.finished = mark == "finished"
+        elif self.first is None:
+            self.options.take(line)
+
+    def _event(self, kind: EventKind, cause: str, done: str = "") -> None:
+        self.table.events.append(LogEvent(kind, self.table.last, "*", cause, done))
+
+    def _metric(self, found: re.Match[str]) -> None:
+        name, value = found[1], float(found[2])
+        best = int(found[4].replace(",", "")) if found[3] is not None and float(found[3]) == value else None
+        iteration, exact = self._validated(best)
+        done = self.table.validations
+        same = done[-1] if done and (done[-1].iteration, done[-1].dataset) == (iteration, self._dataset) else None
+        if same is not None and name in same.metrics:
+            return  # the validation after the end repeats the one at the last iteration
+        if same is not None:
+            done[-1] = replace(same, metrics={**same.metrics, name: value})
+        else:
+            done.append(Validation(iteration, self._dataset or "", {name: value}, exact))
+
+    def _validated(self, best: int | None) -> tuple[int, bool]:
+        """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
+        before, or the one of the best value where this is it."""
+        last = self.table.last
+        if self.finished:
+            return last, True
+        every = int(_float(self.facts.get("val_freq", "").replace(",", "")) or 0) if "val_freq" in self.facts else 0
+        if every > 0:
+            return max(every, -(-last // every) * every), True
+        return (best, True) if best is not None and best >= last else (last, False)
+
+
+def _token(tokens: Sequence[str], count: int) -> str:
+    """What stands before the last `count` pairs, where it is a label: then there may be one pair more."""
+    at = len(tokens) - 2 * count - 2
+    return tokens[at] if at >= 0 and tokens[at].endswith(":") else ""
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,248 @@
+"""What happened in a training: a `RunLog` in, a `Diagnosis` out. Pure, standard library only.
+
+`diagnose` reads from top to bottom: reduce what was logged, find what is wrong, judge the checkpoints, say it all in
+ten lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from autocal_cli.diagnose.adversarial import health_of  # registers its findings
+from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
+from autocal_cli.diagnose.faults import FAULTS, FINDERS
+from autocal_cli.diagnose.model import (
+    LEARNING_RATE,
+    STEP_TIME,
+    Choice,
+    Diagnosis,
+    Health,
+    JudgedCheckpoint,
+    RunFinding,
+    RunLog,
+    VerdictLine,
+)
+from autocal_cli.diagnose.series import mean_of_ends, reduce_track
+from autocal_cli.diagnose.view import LEAST_LONG, View, read_fidelity, read_separation, running
+from autocal_cli.errors import Severity
+
+_RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+_GRAVE = ("non-finite", "collapsed", "fidelity-lost", "divergence")  # after these no checkpoint is kept
+_TOPICS = {
+    "discriminator": ("discriminator-blind", "discriminator-dominates"),
+    "fidelity": ("collapsed", "fidelity-lost", "colour-drift"),
+    "losses": ("non-finite", "divergence", "spike", "inert-loss"),
+    "time": ("slow-loader", "loss-scale-backoff"),
+    "progress": ("no-progress",),
+    "run": ("ended-early", "resumed"),
+}
+
+
+def diagnose(log: RunLog) -> Diagnosis:
+    """All that can be said of a run."""
+    view = look(log)
+    findings = sorted((one for find in FINDERS for one in find(view)), key=_order)
+    grave = [one.iteration for one in findings if one.code in _GRAVE and one.severity != "info" and one.iteration]
+    health = health_of(view, findings)
+    checkpoints, keep = judge_checkpoints(log, view.metrics, min(grave, default=None))
+    lines = verdict_lines(view, health, findings, checkpoints, keep)
+    noise = tuple(one.judged for one in view.metrics)
+    return Diagnosis(log, health, tuple(findings), noise, checkpoints, keep, lines, tuple(_unknown(view, health)))
+
+
+def look(log: RunLog) -> View:
+    """The run as the finders see it."""
+    tracks = {label: reduce_track(track) for label, track in log.tracks.items() if len(track)}
+    metrics = metric_series(log.validations)
+    return View(log, tracks, metrics, read_separation(log, tracks), read_fidelity(tracks, metrics))
+
+
+def closing_lines(log: RunLog) -> tuple[str, ...]:
+    """The verdict for the end of a trainer's own log, one line each, ready to be logged."""
+    found = diagnose(log)
+    return tuple(f"autocal: {line.topic}: {line.text}" for line in found.lines)
+
+
+def _order(finding: RunFinding) -> tuple[int, int]:
+    """What is wrong first, in the order in which it began; then what is good to know."""
+    return (0 if finding.severity != "info" else 1, -1 if finding.iteration is None else finding.iteration)
+
+
+# The ten lines.
+
+
+def verdict_lines(
+    view: View,
+    health: Health,
+    findings: Sequence[RunFinding],
+    checkpoints: Sequence[JudgedCheckpoint],
+    keep: Choice | None,
+) -> tuple[VerdictLine, ...]:
+    """Topic by topic, what was found or that nothing was; at most ten."""
+    said = {
+        "run": _run(view.log),
+        "discriminator": _discriminator(view, health),
+        "fidelity": _fidelity(view),
+        "losses": _losses(view),
+        "rate": _rate(view),
+        "time": _time(view),
+        "progress": _progress(view),
+        "checkpoint": _checkpoint(checkpoints, keep),
+        "next": _next(findings),
+    }
+    lines = []
+    for topic, plain in said.items():
+        found = [one for one in findings if one.code in _TOPICS.get(topic, ())]
+        severity: Severity = min((one.severity for one in found), key=lambda one: _RANK[one], default="info")
+        parts = [_told(one) for one in found if one.severity != "info" or topic != "losses"]
+        text = "; ".join([*([plain] if plain else []), *parts])
+        if text:
+            lines.append(VerdictLine(topic, severity, text))
+    return tuple(lines)
+
+
+def _told(finding: RunFinding) -> str:
+    since = "" if finding.iteration is None else f" since {finding.iteration:,}"
+    return f"{finding.code}{since}: {finding.evidence}"
+
+
+def _run(log: RunLog) -> str:
+    name = log.facts.get("name", "run")
+    kind = ", ".join(found for key in ("trainer", "model_type") if (found := log.facts.get(key)))
+    of = f" of {log.total_iter:,}" if log.total_iter else ""
+    ending = log.sessions[-1].ending if log.sessions else "unsaid"
+    end = "still going" if ending == "unsaid" and running(log) else {"unsaid": "no end logged"}.get(ending, ending)
+    sessions = f", {len(log.sessions)} sessions" if len(log.sessions) > 1 else ""
+    return f"{name}{f' ({kind})' if kind else ''}: {log.last:,}{of} iterations, {end}{sessions}"
+
+
+def _discriminator(view: View, health: Health) -> str:
+    if health == "no-gan":
+        return ""
+    seen = view.separation
+    if seen is None:
+        return "unknown: the log holds no losses of the discriminator that tell how well it separates"
+    level = fmean(seen.values[-5:])
+    level = max(level, -9.99)
+    since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
+    ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
+    if health == "healthy":
+        low = ", near blind: watch it" if level < seen.awake else ""
+        return f"healthy, awake since {since:,}; {ends}{low}"
+    if health == "unknown" and since is None:
+        early = view.log.last < LEAST_LONG
+        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+        return f"not yet awake; {ends}; {why}"
+    if health == "unknown":
+        return f"awake since {since:,}; {ends}, before the numbers broke"
+    return ""
+
+
+def _fidelity(view: View) -> str:
+    parts = []
+    for one in view.metrics:
+        if one.judged.metric.lower().startswith("psnr"):
+            first, best, last = one.means[0], one.means[one.best], one.means[-1]
+            fell = (
+                f", {last - best:+.2f} since {one.iterations[one.best]:,}" if best - last > max(one.step, 0.005) else ""
+            )
+            parts.append(f"PSNR ({one.judged.dataset}) {first:.2f} -> {last:.2f} dB{fell}")
+    if not parts:
+        for name, iterations, values in view.fidelity:
+            best = max(range(len(values)), key=lambda i, v=values: v[i])  # type: ignore[misc]
+            parts.append(f"{name}: {values[-1] - values[0]:+.1f} dB over the run, {values[-1] - values[best]:+.1f} since {iterations[best]:,}")  # fmt: skip  # noqa: E501
+    return "; ".join(parts)
+
+
+def _losses(view: View) -> str:
+    parts = []
+    for one in view.losses():
+        if len(one) and not one.label.startswith("l_d_"):
+            first, last = mean_of_ends(one.means)
+            parts.append(f"{one.label} {first:.2e} -> {last:.2e}")
+    multipliers = [
+        one for label, one in view.tracks.items() if label.startswith(("loss_multipliers/", "dynamic_weight_"))
+    ]
+    parts += [f"{one.label} {one.means[0]:.3g} -> {one.means[-1]:.3g}" for one in multipliers if len(one)]
+    return ", ".join(parts[:6]) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
+
+
+def _rate(view: View) -> str:
+    """The learning rate as it really was: its start and every lasting change."""
+    track = view.log.tracks.get(LEARNING_RATE)
+    if track is None or not len(track) or not math.isfinite(track.values[0]):
+        return ""
+    rate = view.tracks[LEARNING_RATE]
+    steps = [(rate.iterations[0], rate.means[0])]
+    for at, value in zip(rate.iterations, rate.means, strict=True):
+        if value != steps[-1][1]:
+            steps.append((at, value))
+    if len(steps) == 1:
+        return f"{steps[0][1]:.2g} throughout"
+    if len(steps) <= 4:
+        return ", ".join([f"{steps[0][1]:.2g}", *(f"{value:.2g} from {at:,}" for at, value in steps[1:])])
+    top_at, top = max(steps, key=lambda step: step[1])
+    middle = f", {top:.2g} at {top_at:,}" if top > max(steps[0][1], steps[-1][1]) else ""
+    return f"{steps[0][1]:.2g}{middle}, {steps[-1][1]:.2g} at the end ({len(steps) - 1} changes)"
+
+
+def _time(view: View) -> str:
+    spent = view.tracks.get(STEP_TIME)
+    return f"{fmean(spent.means):.3f} s a step" if spent and len(spent) else ""
+
+
+def _progress(view: View) -> str:
+    if not view.metrics:
+        return "no validation metric was logged; without one progress cannot be told from noise"
+    parts = []
+    for one in view.metrics[:4]:
+        noise = "too few to tell the noise" if one.judged.noise is None else f"noise {one.judged.noise:.2g}"
+        parts.append(f"{one.judged.name} best {one.means[one.best]:.4g} at {one.iterations[one.best]:,} ({noise})")
+    return "; ".join(parts)
+
+
+def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) -> str:
+    if keep is None:
+        return "no checkpoint known" if not checkpoints else "none from before the first fault"
+    one = keep.checkpoint
+    where = "the latest" if one.iteration is None else f"{one.iteration:,}"
+    tied = [f"{other.iteration:,}" for other in checkpoints if other.tied and other.iteration is not None]
+    alike = (
+        f"; not to be told from it: {', '.join(tied[:5])}{f' and {len(tied) - 5} more' if tied[5:] else ''}"
+        if tied
+        else ""
+    )
+    gone = "" if one.exists else "; no file of it was seen"
+    return f"keep {where}, {keep.reason}{alike}{gone}"
+
+
+def _next(findings: Sequence[RunFinding]) -> str:
+    """The step that the first of the gravest asks for."""
+    order = [*_GRAVE, *FAULTS]  # in which they stop a training
+    asking = (one for one in findings if one.severity != "info")
+    grave = sorted(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)))
+    return grave[0].next if grave else "nothing has to be done"
+
+
+def _unknown(view: View, health: Health) -> list[str]:
+    """What these logs cannot tell."""
+    parts = []
+    if view.log.source != "text logs":
+        parts.append("event files do not hold the learning rate, the end of the run, or its errors")
+    if not view.metrics:
+        parts.append("without validation metrics, no checkpoint can be called better")
+    elif any(one.judged.noise is None for one in view.metrics):
+        parts.append("fewer than 6 validations: their noise is not known")
+    if health == "unknown":
+        why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"
+        parts.append(
+            f"the discriminator's health: {why if view.separation else 'its losses, or their kind, are not here'}"
+        )
+    if view.log.adversarial and all(one.fidelity for one in view.metrics):
+        parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
+    return parts
+
+
+__all__ = ["FAULTS", "closing_lines", "diagnose", "look"]

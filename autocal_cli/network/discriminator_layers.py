@@ -1,0 +1,320 @@
+"""Discriminators with random weights, as trainers begin with them. Built from their descriptions and sizes.
+
+The constructors' arguments are the trainers', and their layers come in the trainers' order. The tests hold each to the
+parameters in the table of networks, and to what the trainer's own class says of an image with the same weights.
+Spectral norm comes in two kinds: the older one knows the norm after some steps only, the newer one from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.nn.utils import spectral_norm as older_norm
+from torch.nn.utils.parametrizations import spectral_norm
+
+from autocal_cli.network.munet import MUNet
+
+SLOPE = 0.2  # of every leaky ReLU
+
+
+def _activated(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, SLOPE)
+
+
+class UNetSN(nn.Module):
+    """A U-Net with spectral norm that judges every pixel (Wang et al., arXiv:2107.10833, Real-ESRGAN).
+
+    (B, num_in_ch, H, W) -> (B, 1, H, W); H and W multiples of 8.
+    """
+
+    def __init__(self, num_in_ch: int = 3, num_feat: int = 64, skip_connection: bool = True) -> None:
+        super().__init__()
+        f = num_feat
+        self.skip_connection = skip_connection
+        self.first = nn.Conv2d(num_in_ch, f, 3, padding=1)
+        widths = (f, 2 * f, 4 * f, 8 * f)
+        self.down = nn.ModuleList(
+            older_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+            for inputs, outputs in pairwise(widths)
+        )
+        self.up = nn.ModuleList(_older_normed(inputs, outputs) for inputs, outputs in pairwise(widths[::-1]))
+        self.last = nn.ModuleList((_older_normed(f, f), _older_normed(f, f)))
+        self.judge = nn.Conv2d(f, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = _activated(self.first(x))
+        levels = []
+        for down in self.down:
+            levels.append(x)
+            x = _activated(down(x))
+        for up in self.up:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = _activated(up(x))
+            x = x + levels.pop() if self.skip_connection else x
+        for conv in self.last:
+            x = _activated(conv(x))
+        judged: Tensor = self.judge(x)
+        return judged
+
+
+def _older_normed(inputs: int, outputs: int) -> nn.Module:
+    return older_norm(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
+
+
+class VGGStyle(nn.Module):
+    """Pairs of convolutions with batch norm, then two linear layers (Ledig et al., arXiv:1609.04802, SRGAN).
+
+    (B, num_in_ch, input_size, input_size) -> (B, 1); input_size 128 or 256.
+    """
+
+    def __init__(self, num_in_ch: int = 3, num_feat: int = 64, input_size: int = 128) -> None:
+        super().__init__()
+        f = num_feat
+        widths = [f, 2 * f, 4 * f, 8 * f, 8 * f] + [8 * f] * (input_size == 256)
+        layers: list[nn.Module] = [nn.Conv2d(num_in_ch, f, 3, padding=1), nn.LeakyReLU(SLOPE)]
+        for index, width in enumerate(widths):
+            if index:
+                layers += _batch_normed(nn.Conv2d(widths[index - 1], width, 3, padding=1, bias=False))
+            layers += _batch_normed(nn.Conv2d(width, width, 4, stride=2, padding=1, bias=False))
+        ends = (nn.Flatten(), nn.Linear(8 * f * 4 * 4, 100), nn.LeakyReLU(SLOPE), nn.Linear(100, 1))
+        self.layers = nn.Sequential(*layers, *ends)
+
+    def forward(self, x: Tensor) -> Tensor:
+        judged: Tensor = self.layers(x)
+        return judged
+
+
+def _batch_normed(conv: nn.Conv2d) -> list[nn.Module]:
+    return [conv, nn.BatchNorm2d(conv.out_channels), nn.LeakyReLU(SLOPE)]
+
+
+class PatchGAN(nn.Module):
+    """Judges patches (Isola et al., arXiv:1611.07004), with spectral norm. Widths double up to `widest`.
+
+    (B, input_nc, H, W) -> (B, 1, about H / 2^n_layers, W / 2^n_layers).
+    """
+
+    def __init__(
+        self,
+        input_nc: int = 3,
+        ndf: int = 64,
+        n_layers: int = 3,
+        use_sigmoid: bool = False,
+        widest: int = 512,
+    ) -> None:
+        super().__init__()
+        widths = [ndf]
+        for _ in range(n_layers):
+            widths.append(min(2 * widths[-1], widest))
+        layers: list[nn.Module] = []
+        for index, (inputs, outputs) in enumerate(pairwise([input_nc, *widths])):
+            stride = 2 if index < n_layers else 1
+            layers += [older_norm(nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1)), nn.LeakyReLU(SLOPE)]
+        layers.append(older_norm(nn.Conv2d(widths[-1], 1, 4, padding=1)))
+        self.layers = nn.Sequential(*layers, *([nn.Sigmoid()] if use_sigmoid else []))
+
+    def forward(self, x: Tensor) -> Tensor:
+        judged: Tensor = self.layers(x)
+        return judged
+
+
+class MultiscalePatchGAN(nn.Module):
+    """So many patch discriminators, each for an image half the size (Wang et al., arXiv:1711.11585). -> their mean."""
+
+    def __init__(
+        self, input_nc: int = 3, ndf: int = 64, n_layers: int = 3, use_sigmoid: bool = False, num_d: int = 3
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(PatchGAN(input_nc, ndf, n_layers, use_sigmoid) for _ in range(num_d))
+
+    def forward(self, x: Tensor) -> Tensor:
+        judged = []
+        for scale in self.scales:
+            judged.append(scale(x).mean())
+            x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+        return torch.stack(judged).mean()
+
+
+class NeosrPatchGAN(PatchGAN):
+    """PatchGAN by neosr's arguments, with spectral norm and without another."""
+
+    def __init__(
+        self,
+        num_in_ch: int = 3,
+        num_feat: int = 64,
+        num_layers: int = 3,
+        max_nf_mult: int = 8,
+        use_sigmoid: bool = False,
+    ) -> None:
+        super().__init__(num_in_ch, num_feat, num_layers, use_sigmoid, max_nf_mult * num_feat)
+
+
+class DUnet(nn.Module):
+    """A U-Net that enlarges by learned sampling, with sums across and spectral norm (umzi2).
+
+    (B, num_in_ch, H, W) -> (B, 1, H, W); H and W multiples of 8.
+    """
+
+    def __init__(self, num_in_ch: int = 3, num_feat: int = 64) -> None:
+        super().__init__()
+        f = num_feat
+        self.first = nn.Conv2d(num_in_ch, f, 3, padding=1)
+        self.down = nn.ModuleList(
+            spectral_norm(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)) for width in (f, 2 * f, 4 * f)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(LearnedSampling(width), spectral_norm(nn.Conv2d(width, width // 2, 3, padding=1)))
+            for width in (8 * f, 4 * f, 2 * f)
+        )
+        self.last = nn.ModuleList(spectral_norm(nn.Conv2d(f, f, 3, padding=1, bias=False)) for _ in range(2))
+        self.judge = nn.Conv2d(f, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        levels = []
+        for down in self.down:
+            levels.append(x)
+            x = F.mish(down(x))
+        for up in self.up:
+            x = up(x) + levels.pop()
+        for conv in self.last:
+            x = F.mish(conv(x))
+        judged: Tensor = self.judge(x)
+        return judged
+
+
+class LearnedSampling(nn.Module):
+    """DySample (Liu et al., arXiv:2308.15085): twice the size, every new pixel read where a layer says, by groups."""
+
+    GROUPS = 4
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        points = 2 * self.GROUPS * 2 * 2  # across and down, for 2 x 2 pixels
+        self.offset = nn.Conv2d(channels, points, 1)
+        self.scope = nn.Conv2d(channels, points, 1, bias=False)
+        nn.init.trunc_normal_(self.offset.weight, std=0.02)
+        nn.init.zeros_(self.scope.weight)
+        corner = torch.tensor((-0.25, 0.25))
+        row, column = torch.meshgrid(corner, corner, indexing="ij")
+        places = torch.stack((column, row)).flatten(1).repeat(1, self.GROUPS)
+        self.register_buffer("places", places.reshape(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        shift = self.places + 0.5 * self.offset(x) * self.scope(x).sigmoid()
+        shift = F.pixel_shuffle(shift, 2).view(batch, 2, self.GROUPS, 2 * height, 2 * width)
+        down = torch.arange(height, device=x.device, dtype=x.dtype).repeat_interleave(2) + 0.5
+        across = torch.arange(width, device=x.device, dtype=x.dtype).repeat_interleave(2) + 0.5
+        at_x, at_y = across + shift[:, 0], down[:, None] + shift[:, 1]
+        grid = torch.stack((2 * at_x / width - 1, 2 * at_y / height - 1), -1).flatten(0, 1)
+        groups = x.reshape(batch * self.GROUPS, channels // self.GROUPS, height, width)
+        found = F.grid_sample(groups, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return found.view(batch, channels, 2 * height, 2 * width)
+
+
+class MetaGan2(nn.Module):
+    """Four stages of gated convolution blocks, each after a reduction (umzi2; the block: arXiv:1612.08083).
+
+    (B, in_ch, H, W) -> (B, H / 32, W / 32, dims[-1]), so many judgements of each place.
+    """
+
+    def __init__(
+        self,
+        in_ch: int = 3,
+        n_class: int = 1,  # noqa: ARG002  (the trainer's does nothing with it)
+        dims: Sequence[int] = (32, 64, 128, 192),
+        blocks: Sequence[int] = (3, 3, 15, 3),
+        downs: Sequence[int] = (4, 2, 2, 2),
+    ) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        for (inputs, width), count, factor in zip(pairwise([in_ch, *dims]), blocks, downs, strict=True):
+            stages.append(_Reduction(inputs, width) if factor == 2 else _Stem(inputs, width))
+            stages += [_GatedBlock(width) for _ in range(count)]
+        self.stages = nn.Sequential(*stages)
+        last = dims[-1]
+        self.head = nn.Sequential(older_norm(nn.Linear(last, 4 * last)), nn.Mish(), nn.Linear(4 * last, last))
+
+    def forward(self, x: Tensor) -> Tensor:
+        judged: Tensor = self.head(self.stages(x))
+        return judged
+
+
+class _Stem(nn.Module):
+    """(B, C, H, W) -> (B, H / 4, W / 4, outputs)"""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.one = older_norm(nn.Conv2d(inputs, outputs // 2, 3, stride=2, padding=1))
+        self.two = older_norm(nn.Conv2d(outputs // 2, outputs, 3, stride=2, padding=1))
+        self.norm = nn.RMSNorm(outputs, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.two(F.silu(self.one(x))).permute(0, 2, 3, 1))
+        return normed
+
+
+class _Reduction(nn.Module):
+    """(B, H, W, inputs) -> (B, H / 2, W / 2, outputs)"""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(inputs)
+        self.conv = older_norm(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        reduced: Tensor = self.conv(self.norm(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return reduced
+
+
+class _GatedBlock(nn.Module):
+    """x + gamma W2(silu(g) [i, conv(c)]), with g, i, c the parts of W1 norm(x); (B, H, W, C) as it was."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        hidden = int(8 / 3 * width)
+        self.gamma = nn.Parameter(torch.full((width,), 1e-6))
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+        self.parts = [hidden, hidden - width, width]
+        self.open = nn.Linear(width, 2 * hidden)
+        branch = width // 8
+        self.split = [width - 3 * branch, branch, branch, branch]
+        self.square = nn.Conv2d(branch, branch, 3, padding=1, groups=branch)
+        self.across = nn.Conv2d(branch, branch, (1, 11), padding=(0, 5), groups=branch)
+        self.down = nn.Conv2d(branch, branch, (11, 1), padding=(5, 0), groups=branch)
+        self.close = nn.Linear(hidden, width)
+        layers: tuple[nn.Linear | nn.Conv2d, ...] = (self.open, self.square, self.across, self.down, self.close)
+        for layer in layers:
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.open, self.close = older_norm(self.open), older_norm(self.close)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, same, mixed = self.open(self.norm(x)).split(self.parts, -1)
+        kept, square, across, down = mixed.permute(0, 3, 1, 2).split(self.split, 1)
+        mixed = torch.cat((kept, self.square(square), self.across(across), self.down(down)), 1).permute(0, 2, 3, 1)
+        added: Tensor = self.close(F.silu(gate) * torch.cat((same, mixed), -1)) * self.gamma
+        return x + added
+
+
+# By registered name in lower case. BasicSR's own U-Net is registered with a suffix, too.
+CLASSES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {
+        "unetdiscriminatorsn": UNetSN,
+        "unetdiscriminatorsn_basicsr": UNetSN,
+        "unet": UNetSN,
+        "vggstylediscriminator": VGGStyle,
+        "patchgandiscriminatorsn": PatchGAN,
+        "multiscalepatchgandiscriminatorsn": MultiscalePatchGAN,
+        "patchgan": NeosrPatchGAN,
+        "dunet": DUnet,
+        "metagan2": MetaGan2,
+        "munet": MUNet,
+    }
+)

@@ -1,0 +1,223 @@
+"""The law: how the multiplier of the adversarial losses follows what they cost and what they still say.
+
+Two signals a step, host floats, either of which may be missing: the fidelity F in dB and the discriminator's
+separation S (see signals.py). No gradient, no tensor. `Controller.advance` is one step of the law.
+
+    cost      C = F* - F        F: average of the fidelity, F*: what it was before the adversarial losses took from it
+    lower     C above the budget and not already falling, or the discriminator is awake and S below BLIND
+    raise     C below a sixth of the budget and S above CLEAR, once the early phase is over
+    return    one that was lowered comes back towards 1 while C is below 0.7 of the budget, not rising, S above AWAKE
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from autocal_cli.calibration.model import Phase
+from autocal_cli.runtime.settings import SchedulerSettings
+
+BLIND = 0.3  # separation below which the discriminator no longer tells real from generated
+AWAKE = 0.35  # separation above which it has begun to tell
+CLEAR = 0.5  # separation above which a larger weight would still be understood
+CHEAP = 1.0 / 6.0  # of the budget: below it the adversarial losses cost nothing
+CALM = 0.7  # of the budget: below it a lowered multiplier comes back
+RETURN_SPEED = 0.25  # of adaptation_rate
+HARDEST = 10.0  # times adaptation_rate, far outside
+COLLAPSE = 3.0  # dB: Blau and Michaeli 2018, perfect perceptual quality costs at most 3 dB of PSNR
+UNKNOWN_LENGTH = 100_000  # steps; where total_iter is not known
+TENFOLD_DOWN, TENFOLD_UP = 0.01, 0.1  # of the run: the least time for a tenfold change
+DOWN_STEPS = 30.0  # and the least steps for a tenfold fall, in which a discriminator begins to answer
+WAKE_STEPS, WAKE_SHARE = 200, 0.01  # steps, and of the run: after that a discriminator counts as awake
+FIRST = 5  # steps of the first reference
+SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
+NOISE = 0.1  # of the budget: the standard error of the cost is kept below
+SEPARATION_NOISE = 0.07  # the standard error of the separation is kept below
+LONGEST, LONGEST_STEPS = 0.01, 50.0  # of the run, and steps: no average remembers longer for the sake of noise
+
+
+@dataclass(slots=True)
+class Average:
+    """An exponential moving average that is the plain mean until it has met `memory` values."""
+
+    value: float = 0.0
+    count: int = 0
+
+    def add(self, x: float, memory: float) -> None:
+        """value += (x - value) / min(count, memory)"""
+        self.count += 1
+        self.value += (x - self.value) / max(min(self.count, memory), 1.0)
+
+
+@dataclass(slots=True)
+class Controller:
+    """State of the law; `log_multiplier` is what it is all about. See the module's docstring."""
+
+    settings: SchedulerSettings
+    total_iter: int | None = None
+    log_multiplier: float = 0.0
+    steps: int = 0
+    now: Average = field(default_factory=Average)  # of F, memory as settled below
+    mid: Average = field(default_factory=Average)  # of F, SLOWER times that
+    slow: Average = field(default_factory=Average)  # of F, baseline_iterations or as `mid`: for the reference
+    noise: Average = field(default_factory=Average)  # variance of F from step to step
+    separation: Average = field(default_factory=Average)
+    separation_mid: Average = field(default_factory=Average)
+    separation_noise: Average = field(default_factory=Average)
+    last: float | None = None  # F of the step before
+    last_separation: float | None = None
+    reference: float | None = None
+    awake: bool = False
+    lowering_cost: bool = False
+    lowering_blind: bool = False
+    raising: bool = False
+    state: str = "measuring"
+
+    @property
+    def multiplier(self) -> float:
+        return math.exp(self.log_multiplier)
+
+    @property
+    def cost(self) -> float | None:
+        """C in dB; None before the first reference."""
+        return None if self.reference is None else self.reference - self.now.value
+
+    @property
+    def length(self) -> int:
+        return self.total_iter or UNKNOWN_LENGTH
+
+    @property
+    def seen_separation(self) -> float | None:
+        """The average of S; None before it was heard a few times."""
+        return self.separation.value if self.separation.count >= FIRST else None
+
+    def advance(self, fidelity: float | None, separation: float | None, iteration: int, *, moves: bool = True) -> float:
+        """One step; returns the multiplier from here on. Not `moves`: listens only."""
+        self.steps += 1
+        if fidelity is not None and math.isfinite(fidelity):
+            self._take_fidelity(fidelity)
+        if separation is not None and math.isfinite(separation):
+            self._take_separation(separation)
+        if moves:
+            self.log_multiplier = self._bounded(self.log_multiplier + self._move(iteration))
+        return self.multiplier
+
+    # -- the averages -----------------------------------------------------------------------------------------------
+
+    def _take_fidelity(self, x: float) -> None:
+        if self.last is not None:
+            self.noise.add((x - self.last) ** 2 / 2.0, float(self.settings.baseline_iterations))
+        self.last = x
+        memory = self._memory_for(self.noise.value, NOISE * self.settings.fidelity_budget)
+        self.now.add(x, memory)
+        self.mid.add(x, SLOWER * memory)
+        self.slow.add(x, max(float(self.settings.baseline_iterations), SLOWER * memory))
+        if self.slow.count < FIRST:
+            return
+        cost = self.cost
+        settled = self.slow.count > self.settings.baseline_iterations
+        if cost is None or (not settled and cost < 0.5 * self.settings.fidelity_budget):
+            self.reference = self.slow.value
+        else:
+            assert self.reference is not None
+            self.reference = max(self.reference, self.slow.value)
+
+    def _memory_for(self, variance: float, error: float) -> float:
+        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is `error`."""
+        wanted = variance / (2.0 * error**2)
+        return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
+
+    def _take_separation(self, x: float) -> None:
+        if self.last_separation is not None:
+            self.separation_noise.add((x - self.last_separation) ** 2 / 2.0, float(self.settings.baseline_iterations))
+        self.last_separation = x
+        memory = self._memory_for(self.separation_noise.value, SEPARATION_NOISE)
+        self.separation.add(x, memory)
+        self.separation_mid.add(x, SLOWER * memory)
+        heard = self.separation.count
+        told = heard >= FIRST and abs(self.separation.value) > AWAKE
+        if told or heard > max(WAKE_STEPS, WAKE_SHARE * self.length):
+            self.awake = True
+
+    # -- the law ----------------------------------------------------------------------------------------------------
+
+    def _move(self, iteration: int) -> float:
+        """The change of log m."""
+        cost, budget, dead = self.cost, self.settings.fidelity_budget, self.settings.adaptation_threshold
+        sees = self.seen_separation
+        falling = cost is not None and self.now.value > self.mid.value  # the cost falls: fidelity rises
+        seeing_more = self.separation.value > self.separation_mid.value
+        self.lowering_cost = cost is not None and cost > budget * (1.0 if self.lowering_cost else 1.0 + dead)
+        self.lowering_blind = (
+            self.awake and sees is not None and sees < BLIND * (1.0 if self.lowering_blind else 1.0 - dead)
+        )
+        rate = self.settings.adaptation_rate * self._phase_rate(iteration)
+        early = iteration < 0.1 * self.length
+        down = math.log(10.0) / max(TENFOLD_DOWN * self.length, DOWN_STEPS)
+        up = math.log(10.0) / (TENFOLD_UP * self.length)
+        if (self.lowering_cost and not falling) or (self.lowering_blind and not seeing_more):
+            self.raising, self.state = False, "lowering"
+            outside = 0.0
+            if self.lowering_cost and cost is not None:
+                outside = cost / budget - 1.0
+            if self.lowering_blind and sees is not None:
+                outside = max(outside, 1.0 - sees / BLIND)
+            hard = 1.0 + (HARDEST - 1.0) * min(max(outside, 0.0), 1.0)
+            if cost is not None and cost > COLLAPSE:
+                return -hard * self.settings.adaptation_rate
+            return -min(hard * rate, down)
+        if self.lowering_cost or self.lowering_blind:
+            self.raising, self.state = False, "recovering"
+            return 0.0
+        if cost is None or sees is None:
+            self.state = "measuring"
+            return 0.0
+        edge = 1.0 if self.raising else 1.0 - dead
+        self.raising = not early and cost < CHEAP * budget * edge and sees > CLEAR * (2.0 - edge)
+        if self.raising:
+            self.state = "raising"
+            return min(rate, up)
+        if self.log_multiplier < 0.0 and cost < CALM * budget and falling and sees > AWAKE:
+            self.state = "returning"
+            return min(RETURN_SPEED * rate, up, -self.log_multiplier)
+        self.state = "holding"
+        return 0.0
+
+    def health(self) -> str:
+        """Of the discriminator: unknown, healthy, dominates, blind, or collapsed for the fidelity that is lost."""
+        sees, cost = self.seen_separation, self.cost
+        if cost is not None and cost > COLLAPSE:
+            return "collapsed"
+        if sees is None:
+            return "unknown"
+        if self.awake and sees < BLIND:
+            return "blind"
+        nothing = cost is not None and cost < CHEAP * self.settings.fidelity_budget
+        return "dominates" if sees > 0.98 and nothing else "healthy"
+
+    def phase_at(self, iteration: int) -> str:
+        """The name of the phase that a step belongs to."""
+        return self._phase(iteration).name
+
+    def _phase(self, iteration: int) -> Phase:
+        done = iteration / self.total_iter if self.total_iter else 0.5
+        return next((phase for phase in self.settings.phases if done < phase.until), self.settings.phases[-1])
+
+    def _phase_rate(self, iteration: int) -> float:
+        return self._phase(iteration).rate if self.total_iter else 1.0
+
+    def _bounded(self, log_multiplier: float) -> float:
+        low, high = math.log(self.settings.min_weight), math.log(self.settings.max_weight)
+        return min(max(log_multiplier, low), high)
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        whole = asdict(self)
+        return {key: value for key, value in whole.items() if key not in ("settings", "total_iter")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, Average(**value) if isinstance(value, Mapping) else value)

@@ -1,0 +1,156 @@
+"""`autocal diagnose` as one function: find the run, read what it wrote, judge it. Files and the clock are here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from autocal_cli.config.files import parse_document, read_bytes
+from autocal_cli.config.yaml.document import read_value
+from autocal_cli.diagnose.logs import read_logs, with_events
+from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
+from autocal_cli.diagnose.verdict import closing_lines, diagnose
+from autocal_cli.errors import AutocalError, Place
+
+CONFIGS = (".yml", ".yaml", ".toml")
+EVENTS = "*.autocal.jsonl"  # the scheduler's events, beside the trainer's log
+SHOWN_IMAGES, SHOWN_STEPS = 4, 12  # validation images whose colours are read, and validations of each
+MOST_PIXELS = 20_000_000
+
+
+def diagnose_run(path: Path, now: float | None = None) -> Diagnosis:
+    """What happened in the run at a path: an experiment's folder, a log, event files, or the config it was started by.
+
+    Args:
+        path: where to look.
+        now: seconds since the epoch, to tell a run that is still going; the clock where it is None.
+
+    Raises AutocalError where there is no run, or more than one.
+    """
+    return diagnose(read_run(path, now))
+
+
+def closing(folder: Path) -> tuple[str, ...]:
+    """The verdict on a run that has just ended, line by line for the trainer's own log; nothing where it left no log.
+
+    Args:
+        folder: the experiment's folder, `path.experiments_root` of the trainer's options.
+    """
+    try:
+        return closing_lines(read_run(folder))
+    except (AutocalError, OSError):
+        return ()
+
+
+def read_run(path: Path, now: float | None = None) -> RunLog:
+    """All that a run wrote: its log, the scheduler's events, and the colours of its validation images."""
+    log = read_logs(find_run(path.expanduser()))
+    files = [Path(file) for file in log.files]
+    folder = files[-1].parent
+    written = max(file.stat().st_mtime for file in files)
+    log = replace(
+        log,
+        silent_for=max(0.0, (time.time() if now is None else now) - written),
+        images=tuple(read_images(folder / "visualization")),
+    )
+    return with_events(log, _event_lines(folder))
+
+
+def find_run(path: Path) -> Path:
+    """Where the logs are: of a config its experiment's folder, of tb_logger/NAME the experiment beside it."""
+    if path.is_file() and path.suffix.lower() in CONFIGS:
+        return _experiment_of(path)
+    if path.is_dir() and path.parent.name == "tb_logger":
+        beside = path.parent.parent / "experiments" / path.name
+        if any(beside.glob("train_*.log")):
+            return beside
+    return path
+
+
+def _experiment_of(config: Path) -> Path:
+    """The folder of the run that a config started: where its copy lies, or experiments/NAME above it or here."""
+    if any(config.parent.glob("train_*.log")):
+        return config.parent
+    document = parse_document(read_bytes(config), str(config))
+    values = read_value(document, document.root)
+    name = values.get("name") if isinstance(values, dict) else None
+    if not isinstance(name, str) or not name:
+        message = "The config has no `name`, so its experiment cannot be found."
+        raise AutocalError(message, place=Place(str(config)), fix="Name the experiment's folder.")
+    for above in (*config.resolve().parents, Path.cwd()):
+        for kind in ("experiments", "tb_logger"):
+            if (found := above / kind / name).is_dir():
+                return found
+    message = f"There is no experiments/{name} above the config or in the working directory."
+    raise AutocalError(message, place=Place(str(config)), fix="Name the experiment's folder.")
+
+
+def _event_lines(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob(EVENTS)):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue  # the last line of a run that was killed
+            if isinstance(found, dict):
+                yield found
+
+
+def read_images(folder: Path) -> Iterator[ImageMean]:
+    """Mean colours of the first few validation images, `visualization/**/NAME_ITERATION.png`, spread over the run."""
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.rglob("*.png")) if folder.is_dir() else ():
+        name, _, number = path.stem.rpartition("_")
+        if name and number.isdigit():
+            found.setdefault(name, {})[int(number)] = path
+    names = [name for name, steps in found.items() if len(steps) >= 4][:SHOWN_IMAGES]
+    for name in names:
+        steps = sorted(found[name])
+        every = max(1, len(steps) // SHOWN_STEPS)
+        for step in {*steps[::every], steps[-1]}:
+            mean = _mean_colour(found[name][step])
+            if mean:
+                yield ImageMean(step, name, mean)
+
+
+def _mean_colour(path: Path) -> tuple[float, float, float] | None:
+    from PIL import Image, ImageStat
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            red, green, blue = ImageStat.Stat(image.convert("RGB")).mean
+    except (OSError, ValueError, SyntaxError):
+        return None  # half written by a run that is going on
+    return red, green, blue
+
+
+def follow(
+    read: Callable[[], Diagnosis],
+    show: Callable[[tuple[str, ...]], None],
+    wait: Callable[[float], None],
+    every: float,
+    lines: Callable[[Diagnosis], tuple[str, ...]],
+) -> Diagnosis:
+    """Reads again and again, and shows each line that is new, until the run has ended."""
+    shown: tuple[str, ...] = ()
+    while True:
+        found = read()
+        now = lines(found)
+        show(tuple(line for line in now if line not in shown))
+        shown = now
+        if ended(found):
+            return found
+        wait(every)
+
+
+def ended(found: Diagnosis) -> bool:
+    """Whether nothing more will come: an end was logged, or the log has fallen silent."""
+    last = found.log.sessions[-1] if found.log.sessions else None
+    silent = any(one.code == "ended-early" and one.severity != "info" for one in found.findings)
+    return silent or (last is not None and last.ending != "unsaid")

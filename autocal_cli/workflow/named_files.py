@@ -1,0 +1,71 @@
+"""The folders and files that a config names: where they are, and what is wrong with them.
+
+Images are only looked at, and the packages for that only imported, where one of the folders is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from autocal_cli.check.model import Checked
+from autocal_cli.check.weights import KEYS, WeightsFile, weights_findings
+from autocal_cli.config.model import DatasetRoot
+from autocal_cli.errors import Finding, Place
+from autocal_cli.network.checkpoint import checkpoint_contents
+
+
+def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
+    """Where a dataset folder is: relative paths count from the working directory, then from the config's own folder."""
+    try:
+        named = Path(root.path).expanduser()
+        candidates = (named,) if named.is_absolute() else (named, config_folder / named)
+        return next((candidate for candidate in candidates if candidate.exists()), None)
+    except (OSError, ValueError, RuntimeError):  # a path, or a user's home, that the system cannot even look up
+        return None
+
+
+def missing_root(root: DatasetRoot, fix: str) -> Finding:
+    return Finding(
+        "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
+    )
+
+
+def all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
+    """One finding for a config that was written for another machine."""
+    if len(named) < 2:
+        yield from (missing_root(root, "Correct the path.") for root in named)
+        return
+    message = f"None of the {len(named)} folders that the config names exists, {named[0].path} the first."
+    fix = "Correct the paths; for a config of another machine, --no-dataset."
+    yield Finding("dataset-missing", "warning", message, fix, named[0].place)
+
+
+def check_weights(checked: Checked) -> Iterator[Finding]:
+    """Findings on pretrained and resume files, missing ones and what the headers of the others say."""
+    files = [file for key in KEYS if (file := _file(checked, key))]
+    if not files:
+        return
+    folder = Path(checked.config.path).parent
+    roots = [root for section in checked.config.datasets for root in (*section.gt, *section.lq)]
+    elsewhere = not any(find_root(root, folder) for root in roots) and all(file.states is None for file in files)
+    yield from weights_findings(checked, files, elsewhere)
+
+
+def _file(checked: Checked, key: tuple[str, ...]) -> WeightsFile | None:
+    path = checked.option(*key)
+    if not isinstance(path, str) or not path:
+        return None
+    place = checked.value_at(key)
+    root = DatasetRoot(".".join(key), path, place or Place(checked.config.path))
+    found = find_root(root, Path(checked.config.path).parent)
+    if found is None:
+        return WeightsFile(key, path, place, None)
+    if key[-1] == "resume_state":
+        return WeightsFile(key, path, place, {})
+    try:
+        contents = checkpoint_contents(found)
+    except (ValueError, OSError, RecursionError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return WeightsFile(key, path, place, {}, trouble=reason)
+    return WeightsFile(key, path, place, contents.states, contents.keys)

@@ -1,0 +1,188 @@
+"""Images of many kinds from real photographs, for curation.py: good ones, spoilt ones, drawn ones, and copies."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+Filters = Image.Resampling
+RESAMPLING = {
+    "nearest": Filters.NEAREST,
+    "bilinear": Filters.BILINEAR,
+    "bicubic": Filters.BICUBIC,
+    "lanczos": Filters.LANCZOS,
+}
+SHRUNK = 0.7  # of the photographs of BSDS500, which are JPEGs of quality 95: no grid is left then
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """So many images of a kind: `expected` names the reasons of which one at least should be found; none for good."""
+
+    name: str
+    expected: frozenset[str]
+    images: Sequence[Image.Image]
+
+
+def photographs(folders: Sequence[Path], count: int, seed: int) -> list[Image.Image]:
+    """Photographs without a trace: PNGs as they are, JPEGs shrunk."""
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
+    chosen = random.Random(seed).sample(paths, min(count, len(paths)))
+    return [clean(path) for path in chosen]
+
+
+def clean(path: Path) -> Image.Image:
+    image = Image.open(path).convert("RGB")
+    if path.suffix == ".png":
+        return image
+    return image.resize((round(image.width * SHRUNK), round(image.height * SHRUNK)), Filters.LANCZOS)
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    """The image as JPEG, decoded again."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def shifted_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    """The same, cut so that its grid begins elsewhere."""
+    spoilt = jpeg(image, quality)
+    return spoilt.crop((3, 5, spoilt.width, spoilt.height))
+
+
+def enlarged(image: Image.Image, times: float, how: str) -> Image.Image:
+    small = image.resize((round(image.width / times), round(image.height / times)), Filters.BOX)
+    return small.resize((round(small.width * times), round(small.height * times)), RESAMPLING[how])
+
+
+def blurred(image: Image.Image, radius: float) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(radius))
+
+
+def noisy(image: Image.Image, deviation: float, seed: int = 1) -> Image.Image:
+    values = np.asarray(image) + np.random.default_rng(seed).normal(0, deviation, (image.height, image.width, 3))
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def sharpened(image: Image.Image, percent: int, radius: float = 2) -> Image.Image:
+    return image.filter(ImageFilter.UnsharpMask(radius, percent, 0))
+
+
+def cropped(image: Image.Image, share: float) -> Image.Image:
+    width, height = image.size
+    left, top = round(width * (1 - share) / 2), round(height * (1 - share) / 2)
+    return image.crop((left, top, width - left, height - top))
+
+
+# What must not be taken for anything: drawn, framed, cut out.
+
+
+def framed_sky(seed: int) -> Image.Image:
+    """A smooth sky in a window's frame."""
+    rng = np.random.default_rng(seed)
+    down = np.linspace(0, 1, 400)[:, None, None]
+    top, bottom = rng.integers(60, 160, 3), rng.integers(150, 250, 3)
+    sky = (top + (bottom - top) * down + rng.normal(0, 0.8, (400, 480, 1))).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(np.broadcast_to(sky, (400, 480, 3))))
+    draw = ImageDraw.Draw(image)
+    for x in range(int(rng.integers(20, 60)), 480, 120):
+        draw.rectangle((x, 0, x + 9, 400), fill=(45, 40, 38))
+    draw.rectangle((0, 180, 480, 190), fill=(45, 40, 38))
+    return image
+
+
+def interface(seed: int, raster: int = 1) -> Image.Image:
+    """Windows and buttons, their edges on a raster of so many pixels."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", (480, 360), (240, 240, 240))
+    draw = ImageDraw.Draw(image)
+    for number in range(40):
+        x, y = (int(side) // raster * raster for side in rng.integers(0, 400, 2))
+        width, height = (max(raster, int(side) // raster * raster) for side in rng.integers(20, 160, 2))
+        fill = tuple(rng.integers(120, 255, 3).tolist())
+        draw.rectangle((x, y, x + width - 1, y + height - 1), fill=fill, outline=None if raster > 1 else (90, 90, 90))
+        if raster == 1:
+            draw.text((x + 3, y + 3), f"Button {number}", fill=(0, 0, 0), font=ImageFont.load_default(14))
+    return image
+
+
+def pixel_art(seed: int, size: int) -> Image.Image:
+    """Twelve colours in squares of `size` pixels."""
+    rng = np.random.default_rng(seed)
+    palette = rng.integers(0, 255, (12, 3))
+    pixels = palette[rng.integers(0, 12, (480 // size, 480 // size))]
+    return Image.fromarray(pixels.repeat(size, 0).repeat(size, 1).astype(np.uint8))
+
+
+def page_of_text(seed: int) -> Image.Image:
+    image = Image.new("RGB", (480, 480), "white")
+    draw = ImageDraw.Draw(image)
+    for line in range(26):
+        draw.text(
+            (6, 6 + 18 * line), f"The quick brown fox {seed * line} jumps over it.", "black", ImageFont.load_default(14)
+        )
+    return image
+
+
+def cut_out(photograph: Image.Image) -> Image.Image:
+    """A photograph cut out on white."""
+    mask = Image.new("L", photograph.size, 0)
+    ImageDraw.Draw(mask).ellipse((20, 20, photograph.width - 20, photograph.height - 20), fill=255)
+    white = Image.new("RGB", photograph.size, "white")
+    white.paste(photograph, mask=mask)
+    return white
+
+
+def framed_photograph(photograph: Image.Image) -> Image.Image:
+    black = Image.new("RGB", (photograph.width + 43, photograph.height + 37), "black")
+    black.paste(photograph, (21, 18))
+    return black
+
+
+Spoiling = Callable[[Image.Image], Image.Image]
+
+
+def spoilings() -> dict[str, tuple[frozenset[str], Spoiling]]:
+    """Every way of spoiling a photograph, by name, and the reasons that it should give."""
+    ways: dict[str, tuple[frozenset[str], Spoiling]] = {}
+    for quality in (5, 10, 20, 30, 50, 70, 80, 90, 95):
+        ways[f"JPEG {quality}"] = frozenset({"jpeg-blocks"}), lambda image, q=quality: jpeg(image, q)
+        ways[f"JPEG {quality}, shifted"] = frozenset({"jpeg-blocks"}), lambda image, q=quality: shifted_jpeg(image, q)
+    for how in RESAMPLING:
+        for times in (1.5, 2.0, 3.0, 4.0):
+            soft = frozenset({"enlarged", "blurred"})
+            ways[f"x{times:g} {how}"] = soft, lambda image, t=times, h=how: enlarged(image, t, h)
+    for radius in (0.7, 1.0, 1.5, 2.0, 3.0):
+        ways[f"blur {radius:g}"] = frozenset({"blurred", "enlarged"}), lambda image, r=radius: blurred(image, r)
+    for deviation in (5, 8, 12, 20):
+        ways[f"noise {deviation}"] = frozenset({"noise"}), lambda image, d=deviation: noisy(image, d)
+    for percent in (50, 100, 150, 200, 300):
+        ways[f"sharpened {percent}%"] = frozenset({"halos"}), lambda image, p=percent: sharpened(image, p)
+    return ways
+
+
+def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
+    """What must not be taken for anything."""
+    drawn = {
+        "framed sky": framed_sky,
+        "interface": interface,
+        "interface on a raster of 8": lambda seed: interface(seed, 8),
+        "pixel art of 4": lambda seed: pixel_art(seed, 4),
+        "pixel art of 8": lambda seed: pixel_art(seed, 8),
+        "pixel art of 16": lambda seed: pixel_art(seed, 16),
+        "text": page_of_text,
+    }
+    for name, draw in drawn.items():
+        yield Kind(name, frozenset(), [draw(seed) for seed in range(20)])
+    yield Kind("photograph halved by area", frozenset(), [photo.reduce(2) for photo in photos])
+    halves = [photo.resize((photo.width // 2, photo.height // 2), Filters.LANCZOS) for photo in photos]
+    yield Kind("photograph halved by Lanczos", frozenset(), halves)
+    yield Kind("cut out on white", frozenset(), [cut_out(photo) for photo in photos])
+    yield Kind("framed photograph", frozenset(), [framed_photograph(photo) for photo in photos])

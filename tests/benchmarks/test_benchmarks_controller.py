@@ -1,0 +1,67 @@
+"""The harness of the law: runs repeat themselves, are kept and found again, and tables say what is missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import controller
+import on_gpu
+import pytest
+import torch
+from controller_run import one_run
+from controller_training import Outcome, Setting
+from PIL import Image
+from small_photographs import Photographs
+
+SHORT = Setting(start="scratch", steps=4)
+
+
+@pytest.fixture(scope="module")
+def photographs() -> Photographs:
+    noise = torch.Generator().manual_seed(0)
+    images = [torch.randint(256, (3, 64, 64), generator=noise, dtype=torch.uint8) for _ in range(3)]
+    return Photographs(images, [images[0].unsqueeze(0) / 255.0])
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"losses": "msssim"}, {"gan": "relativistic"}, {"discriminator": "strong"}, {"scale": 4}]
+)
+def test_a_run_repeats_itself_and_static_weights_stay(changes, photographs, tmp_path):
+    setting = replace(SHORT, method="static", factor=10.0, **changes)
+    one, other = (one_run(setting, photographs, tmp_path) for _ in range(2))
+    assert (one.psnr, one.trace) == (other.psnr, other.trace)
+    assert one.multiplier == 1.0
+
+
+def test_a_run_is_kept_by_its_settings(tmp_path):
+    outcome = Outcome(30.0, 0.1, 1.5, 0.6, 1.0, 2.0, [[1, 0.5, 0.1, 1.0]])
+    assert controller.claimed(SHORT, tmp_path)
+    assert not controller.claimed(SHORT, tmp_path)
+    controller.keep(SHORT, outcome, tmp_path)
+    assert controller.kept(SHORT, tmp_path) == outcome
+    assert controller.kept(replace(SHORT, seed=1), tmp_path) is None
+    assert controller.claimed(SHORT, tmp_path)  # the claim went with the run
+
+
+def test_a_table_says_what_is_missed(tmp_path):
+    found = {
+        Setting(): (30.0, 0.08), Setting(factor=0.0): (30.5, 0.10), Setting(method="law"): (29.8, 0.081),
+        Setting(method="law", factor=100.0): (28.0, 0.087),
+    }  # fmt: skip
+    for setting, (psnr, lpips) in found.items():
+        controller.keep(setting, Outcome(psnr, lpips, 1.0, 0.5, 1.0, 1.0), tmp_path)
+    right, wrong = (row for row in controller.table(Setting(), list(found), tmp_path) if row.startswith("| law"))
+    assert "missed" not in right
+    assert "collapsed" not in right
+    assert "+0.0070 **missed** **collapsed**" in wrong
+
+
+def test_the_script_for_accelerators_runs_on_the_cpu(tmp_path, monkeypatch, capsys):
+    for number in range(3):
+        noise = torch.randint(256, (64, 64, 3), generator=torch.Generator().manual_seed(number), dtype=torch.uint8)
+        Image.fromarray(noise.numpy()).save(tmp_path / f"{number}.png")
+    monkeypatch.setattr("sys.argv", ["on_gpu.py", str(tmp_path), "--device", "cpu", "--tiny"])
+    on_gpu.main()
+    told = capsys.readouterr().out
+    assert told.count("| law |") == 5
+    assert "images a second" in told

@@ -1,0 +1,140 @@
+"""Mistakes that people make, put one at a time into a config that is right: each must be found, at its line.
+
+The table, `mistakes/mistakes.toml`, was written before any of the rules.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from autocal_cli.errors import Finding
+from autocal_cli.workflow.check import Candidate, CheckOptions, check_files
+
+PRESETS = Path(__file__).parents[2] / "presets"
+FOLDER = Path(__file__).parent / "mistakes"
+MISTAKES: list[dict[str, Any]] = tomllib.loads((FOLDER / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
+SHARE_FOUND = 0.95  # issue 16
+
+
+class Text(Candidate):
+    """A candidate whose bytes are at hand."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(path, named=True)
+        object.__setattr__(self, "text", text)
+
+    def read(self) -> bytes:
+        return self.text.encode()  # type: ignore[attr-defined,no-any-return]
+
+
+def _images(folder: Path, side: int, count: int = 3, first: int = 0) -> None:
+    folder.mkdir(parents=True)
+    for number in range(first, first + count):
+        image = Image.effect_noise((side, side), 40 + number).convert("RGB")
+        image.save(folder / f"{number:03}.png")
+
+
+def tensors(architecture: str, scale: int = 4) -> dict[str, list[int]]:
+    """The names of an architecture's tensors, one for each kind, with the sizes that tell its scale."""
+    data = json.loads((PRESETS / "checkpoints.json").read_text(encoding="utf-8"))
+    number, telling = data["types"][architecture]
+    found = {name.replace("#", "0"): [1] for name in data["patterns"][number].split(" ")}
+    found.update({key: sizes[str(scale)] for key, sizes in telling if sizes[str(scale)]})
+    return {key: shape for key, shape in found.items() if key not in dict(telling) or dict(telling)[key][str(scale)]}
+
+
+def checkpoint(path: Path, architecture: str, scale: int) -> None:
+    """A safetensors file with the names and sizes of an architecture."""
+    path.parent.mkdir(exist_ok=True)
+    header, offset = {}, 0
+    for name, shape in tensors(architecture, scale).items():
+        size = 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(offset))
+
+
+def torch_checkpoint(path: Path, architecture: str, keys: tuple[str, ...]) -> None:
+    """A file of torch.save with the same state dict under each of some keys."""
+    torch = pytest.importorskip("torch")
+    state = {name: torch.zeros(shape) for name, shape in tensors(architecture).items()}
+    torch.save(dict.fromkeys(keys, state), path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the base configs are at home: their images and checkpoints."""
+    home = tmp_path_factory.mktemp("mistakes")
+    for name, first in (("train", 0), ("val", 10)):
+        _images(home / "data" / name / "hr", 192, first=first)
+        _images(home / "data" / name / "lr", 48, first=first)
+    for name, first in (("x2", 0), ("x2val", 10)):
+        _images(home / "data" / name / "hr", 192, first=first)
+        _images(home / "data" / name / "lr", 96, first=first)
+    _images(home / "data" / "big", 400)
+    checkpoint(home / "models" / "x4_span.safetensors", "span", 4)
+    checkpoint(home / "models" / "x2_span.safetensors", "span", 2)
+    checkpoint(home / "models" / "x4_compact.safetensors", "compact", 4)
+    torch_checkpoint(home / "models" / "rrdb_psnr_x4.pth", "rrdbnet", ("params", "params_ema"))
+    torch_checkpoint(home / "models" / "x4_span.pth", "span", ("params",))
+    (home / "data" / "big.txt").write_text("000.png\n001.png\n002.png\n", encoding="utf-8")
+    return home
+
+
+@cache
+def base(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def findings(text: str, name: str, folder: Path) -> list[Finding]:
+    path = folder / name
+    run = check_files([Text(path, text)], CheckOptions(network=False))
+    assert run.files[0].error is None
+    return [finding for finding in run.findings if finding.severity != "info"]
+
+
+def is_found(mistake: dict[str, Any], folder: Path) -> bool:
+    """A finding of an expected code, or an error, at the line of the mistake, which the base config does not have."""
+    name = mistake["base"]
+    text = base(name).replace(mistake["was"], mistake["now"], 1)
+    known = {(finding.code, finding.message) for finding in findings(base(name), name, folder)}
+    lines = text.split("\n")
+    if mistake.get("at") == "*":
+        wanted = set(range(len(lines) + 1))
+    elif "at" in mistake:
+        wanted = {number for number, line in enumerate(lines, 1) if mistake["at"].split("\n")[0] in line}
+    else:
+        wanted = {
+            1
+            + next(
+                number
+                for number, (one, other) in enumerate(zip(lines, base(name).split("\n"), strict=False))
+                if one != other
+            )
+        }
+    for finding in findings(text, name, folder):
+        line = finding.place.line if finding.place else None
+        new = (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*")
+        if new and (finding.code in mistake["codes"] or finding.severity == "error"):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", sorted({mistake["base"] for mistake in MISTAKES}))
+def test_the_base_configs_have_nothing_above_info(name: str, folder: Path) -> None:
+    assert findings(base(name), name, folder) == []
+
+
+def test_mistakes_are_found(folder: Path) -> None:
+    missed = [mistake for mistake in MISTAKES if not is_found(mistake, folder)]
+    told = "\n".join(f"{one['base']}: {one['was']!r} -> {one['now']!r} {one['codes']}" for one in missed)
+    assert len(missed) <= (1 - SHARE_FOUND) * len(MISTAKES), told

@@ -1,0 +1,178 @@
+"""The verdicts: each reason by a row that has it and one that has not, thresholds, and what a plan costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autocal_cli.dataset.curation import FIXED, MEASURES, RHYTHM, Groups, judge, load_policy, plan
+from autocal_cli.dataset.model import Curation, FileIssue, ImageFacts, ImageRow, Traces
+from autocal_cli.errors import AutocalError
+
+GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)
+
+
+def row(path: str, traces: Traces = GOOD, size=(400, 300), **facts) -> ImageRow:
+    known = {"grey": False, "alpha": False, "deviation": 0.2, "entropy": 7.0, **facts}
+    return ImageRow(
+        ImageFacts(path, "ab", **known, perceptual_hash=0, native_sharpness=0.1, traces=traces),
+        *size,
+        (0.0,) * 3,
+        (0.5,) * 3,
+        0.5,
+    )
+
+
+def judged(*rows: ImageRow, crop=None, groups=Groups(), like=None, thresholds=(), failures=()) -> Curation:  # noqa: B008
+    return judge(rows, failures, groups, crop, load_policy(like, thresholds))
+
+
+def reasons(curation: Curation, path: str = "a") -> dict[str, str]:
+    return {reason.code: reason.severity for reason in curation.reasons.get(path, ())}
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, {}),
+        ({"blocks": 0.2}, {"jpeg-blocks": "look"}),
+        ({"blocks": 0.5}, {"jpeg-blocks": "drop"}),
+        ({"detail": 0.15}, {"blurred": "drop"}),
+        ({"detail": 0.25}, {"blurred": "look"}),
+        ({"detail": 0.25, "rhythm": RHYTHM}, {"enlarged": "drop"}),
+        ({"detail": 0.25, "rhythm": RHYTHM, "blocks": 0.5}, {"jpeg-blocks": "drop", "blurred": "look"}),
+        ({"detail": None}, {}),
+        ({"repeated": 0.5}, {"enlarged": "drop"}),
+        ({"repeated": 0.5, "detail": 0.1, "rhythm": 9.0}, {"enlarged": "drop"}),
+        ({"noise": 5.0}, {"noise": "look"}),
+        ({"noise": 9.0}, {"noise": "drop"}),
+        ({"halos": 0.01}, {"halos": "look"}),
+        ({"halos": 0.03}, {"halos": "drop"}),
+        ({"halos": 0.03, "noise": 9.0, "blocks": 1.0, "repeated": 0.9, "detail": 0.1, "drawn": True}, {}),
+    ],
+)
+def test_reasons_in_the_pixels(changed, found):
+    assert reasons(judged(row("a", replace(GOOD, **changed)))) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "crop", "found"),
+    [
+        ({"deviation": 0.01}, None, {"flat": "drop"}),
+        ({"alpha": True}, None, {"alpha": "look"}),
+        ({"grey": True}, None, {"grey": "look"}),
+        ({"size": (400, 127)}, 128, {"small": "drop"}),
+        ({"size": (400, 128)}, 128, {}),
+        ({"size": (8, 8)}, None, {}),
+    ],
+)
+def test_reasons_of_the_whole(facts, crop, found):
+    assert reasons(judged(row("a", **facts), row("b"), row("c"), crop=crop)) == found
+
+
+def test_grey_among_grey_is_no_reason():
+    assert reasons(judged(row("a", grey=True), row("b", grey=True), row("c"))) == {}
+
+
+def test_what_failed_is_dropped():
+    curation = judged(row("a"), failures=[FileIssue("x", "truncated")])
+    assert (curation.images, curation.named("drop")) == (2, ("x",))
+    assert curation.reasons["x"][0].detail == "truncated"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        ([row("b"), row("a")], "a"),
+        ([row("a", size=(200, 150)), row("b")], "b"),  # the larger one
+        ([row("a", replace(GOOD, blocks=1.0)), row("b", size=(200, 150))], "b"),  # the one without a fault
+        ([row("a", replace(GOOD, blocks=0.1)), row("b")], "b"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["exact", "near"])
+def test_of_several_that_are_the_same_the_best_is_kept(rows, kept, kind):
+    curation = judged(*rows, groups=Groups(**{kind: [[0, 1]]}))
+    (other,) = {"a", "b"} - {kept}
+    assert curation.verdict(kept) == "keep"
+    code = "duplicate" if kind == "exact" else "near-duplicate"
+    assert reasons(curation, other)[code] == "drop"
+    assert any(reason.detail == f"of {kept}" for reason in curation.reasons[other])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "found"),
+    [
+        ("noise=3", {"noise": "drop"}),
+        ("noise=20", {"noise": "look"}),
+        ("noise=look", {"noise": "look"}),
+        ("noise=drop", {"noise": "drop"}),
+        ("noise=off", {}),
+        ("small=500", {"noise": "look", "small": "drop"}),
+        ("small=off", {"noise": "look"}),
+    ],
+)
+def test_thresholds_can_be_set(threshold, found):
+    assert reasons(judged(row("a", replace(GOOD, noise=5.0)), crop=None, thresholds=[threshold])) == found
+
+
+@pytest.mark.parametrize("threshold", ["noise", "noise=", "noise=loud", "noise=nan", "glare=1", "alpha=3", "=3"])
+def test_thresholds_that_are_none_are_refused(threshold):
+    with pytest.raises(AutocalError, match="--threshold"):
+        load_policy(None, [threshold])
+
+
+@pytest.mark.parametrize(
+    ("changed", "entropy", "found"),
+    [
+        ({}, 7.0, {}),
+        ({}, 5.0, {"flat": "drop"}),
+        ({"laplacian": 79.0}, 7.0, {"blurred": "drop"}),
+        ({"laplacian": 10_001.0}, 7.0, {"noise": "drop"}),
+        ({"detail": 0.1}, 7.0, {}),  # their bound stands in place of ours
+        ({"blocks": 0.5}, 7.0, {"jpeg-blocks": "drop"}),  # where they have none that is measured here, ours stays
+    ],
+)
+def test_like_lucid_takes_its_numbers(changed, entropy, found):
+    assert reasons(judged(row("a", replace(GOOD, **changed), entropy=entropy), like="lucid")) == found
+
+
+@pytest.mark.parametrize("like", ["bhi", "lucid"])
+def test_what_is_not_measured_is_said(like):
+    assert any("IC9600" in bound for bound in load_policy(like).unmeasured)
+
+
+def test_an_unknown_community_is_refused():
+    with pytest.raises(AutocalError, match="bhi, lucid"):
+        load_policy("theirs")
+
+
+def test_every_rule_has_a_measure_a_source_and_bounds_in_order():
+    rules = [*load_policy().rules, *load_policy("lucid").rules]
+    for rule in rules:
+        assert rule.measure in MEASURES
+        assert rule.source
+        assert rule.reason not in FIXED
+        if rule.look is not None and rule.drop is not None:
+            assert (rule.look < rule.drop) == (rule.when == "above")
+
+
+def test_a_plan_counts_what_each_reason_costs():
+    rows = [
+        row("a", replace(GOOD, noise=9.0)),
+        row("b", replace(GOOD, noise=9.0, blocks=0.5)),
+        row("c"),
+        row("d", replace(GOOD, noise=5.0)),
+    ]
+    curation = judged(*rows)
+    noise, blocks = plan(curation, rows)
+    assert (noise.reason, noise.drop, noise.look, noise.alone) == ("noise", 2, 1, 1)
+    assert (blocks.reason, blocks.drop, blocks.look, blocks.alone) == ("jpeg-blocks", 1, 0, 0)
+    assert dict(noise.curve)[noise.bound] == 2
+    assert dict(noise.curve)[noise.bound / 2] == 3
+    assert all(looser >= tighter for (_, looser), (_, tighter) in zip(noise.curve, noise.curve[1:], strict=False))
+
+
+def test_reasons_are_in_order_of_what_they_drop():
+    rows = [row("a", alpha=True), row("b", alpha=True), row("c", replace(GOOD, noise=9.0)), row("d")]
+    assert list(judged(*rows).by_reason()) == ["noise", "alpha"]

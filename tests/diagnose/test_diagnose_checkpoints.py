@@ -1,0 +1,117 @@
+"""Which checkpoint is kept, which cannot be told from it, and since when nothing is gained."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from run_logs import run_log
+
+from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
+from autocal_cli.diagnose.model import Checkpoint, RunLog
+from autocal_cli.diagnose.series import noise_of
+from autocal_cli.diagnose.verdict import diagnose
+
+
+def with_files(metrics: dict[str, list[float]], adversarial: bool = False, every: int = 1_000) -> RunLog:
+    """A run of 20,000 iterations with a validation and a checkpoint every 1,000."""
+    tracks = {"l_g_pix": [0.02] * 200} | ({"l_g_gan": [0.003 + i * 1e-6 for i in range(200)]} if adversarial else {})
+    files = tuple(Checkpoint(at, f"net_g_{at}.pth") for at in range(every, 20_001, every))
+    return run_log(tracks, metrics=metrics, checkpoints=files)
+
+
+def scatter(values: list[float], noise: float, seed: int = 0) -> list[float]:
+    draw = random.Random(seed)
+    return [value + draw.gauss(0.0, noise) for value in values]
+
+
+RISING = [27.0 + i / 10 for i in range(20)]
+PEAK = [27.0 + i / 10 if i < 10 else 28.8 - i / 10 for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "adversarial", "kept", "reason"),
+    [
+        ({"psnr": RISING}, False, 20_000, "best by psnr"),
+        ({"psnr": PEAK}, False, 10_000, "best by psnr"),
+        ({"psnr": PEAK, "ssim": [value / 40 for value in PEAK]}, False, 10_000, "best by psnr, ssim"),
+        ({"lpips": [0.3 - value / 100 for value in PEAK]}, True, 10_000, "best by lpips"),
+        ({"psnr": RISING, "lpips": [0.3 - value / 100 for value in PEAK]}, True, 10_000, "best by lpips"),
+        ({"topiq": PEAK, "dists": [0.3 - value / 100 for value in PEAK]}, True, 10_000, "best by topiq, dists"),
+        ({"psnr": list(reversed(RISING))}, True, 20_000, "the newest; no perceptual metric"),
+        ({}, False, 20_000, "the newest; no validation metric"),
+    ],
+)
+def test_the_one_to_keep(metrics, adversarial, kept, reason):
+    found = diagnose(with_files(metrics, adversarial))
+    assert found.keep is not None
+    assert (found.keep.checkpoint.iteration, found.keep.reason.startswith(reason)) == (kept, True)
+
+
+def test_none_from_after_the_first_fault_is_kept():
+    log = with_files({"psnr": RISING})
+    judged, keep = judge_checkpoints(log, metric_series(log.validations), sound_until=7_500)
+    assert keep is not None
+    assert keep.checkpoint.iteration == 7_000
+    assert len(judged) == 20
+    assert judge_checkpoints(log, metric_series(log.validations), sound_until=500)[1] is None
+
+
+def test_what_the_noise_hides_is_told_as_tied():
+    level = [27.0] * 4 + [28.0] * 16
+    found = diagnose(with_files({"psnr": scatter(level, 0.05)}))
+    tied = {one.iteration for one in found.checkpoints if one.tied}
+    assert found.keep is not None
+    assert found.keep.checkpoint.iteration not in tied
+    assert tied.isdisjoint({1_000, 2_000, 3_000})
+    assert len(tied) >= 8
+
+
+def test_the_front_holds_the_checkpoints_that_none_beats():
+    a = [1.0 + i for i in range(20)]
+    b = list(reversed(a))
+    both = diagnose(with_files({"musiq": a, "clipiqa": b}))
+    assert all(one.pareto for one in both.checkpoints)
+    one = diagnose(with_files({"musiq": a, "clipiqa": a}))
+    assert [found.iteration for found in one.checkpoints if found.pareto] == [20_000]
+
+
+def test_of_files_that_are_gone_and_of_runs_without_a_folder():
+    log = run_log({"l_g_pix": [0.02] * 200}, facts={"save_checkpoint_freq": "5000"})
+    found = diagnose(log)
+    assert [(one.iteration, one.exists) for one in found.checkpoints] == [
+        (5_000, False), (10_000, False), (15_000, False), (20_000, False),
+    ]  # fmt: skip
+
+
+def test_the_file_called_latest_stands_for_the_last_iteration():
+    log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(None, "net_g_latest.pth")))
+    found = diagnose(log)
+    assert found.keep is not None
+    assert (found.keep.checkpoint.iteration, found.keep.checkpoint.path) == (5_000, "net_g_latest.pth")
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("slope", [0.0, 0.05])
+def test_the_noise_is_found_whatever_the_trend(noise, slope):
+    estimates = [noise_of(scatter([slope * noise * i for i in range(40)], noise, seed)) or 0.0 for seed in range(40)]
+    assert 0.8 * noise < sum(estimates) / len(estimates) < 1.2 * noise
+
+
+def test_too_few_validations_have_no_noise():
+    assert noise_of([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "flat", "worse"),
+    [
+        ([27.0 + i / 10 for i in range(30)], False, False),
+        ([27.0 + min(i, 10) / 10 for i in range(30)], True, False),
+        ([27.0 + (i / 10 if i < 10 else (20 - i) / 10) for i in range(30)], True, True),
+        ([28.0] * 30, True, False),
+    ],
+)
+def test_flat_and_worse(values, flat, worse):
+    (series,) = metric_series(run_log({"l_pix": [0.02] * 30}, metrics={"psnr": scatter(values, 0.02)}).validations)
+    assert (series.flat_since() is not None or worse) == flat
+    assert (series.worse_since(0.1) is not None) == worse

@@ -1,0 +1,86 @@
+"""What stands beside a log: validation images, the scheduler's events, the clock; and a run that is followed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from run_logs import write_text_log
+
+from autocal_cli.diagnose.model import Diagnosis
+from autocal_cli.workflow.diagnose import closing, diagnose_run, follow, read_run
+
+LOG = "train_demo_20240702_214117.log"
+
+
+def run(folder: Path, last: int = 2_000, end: bool = False) -> Path:
+    return write_text_log(folder / LOG, {at: {"l_g_l1": 0.02 + at * 1e-8} for at in range(100, last + 1, 100)}, end=end)
+
+
+def codes(found: Diagnosis) -> set[str]:
+    return {one.code for one in found.findings if one.severity != "info"}
+
+
+@pytest.mark.parametrize(("step", "drifts"), [(0, False), (4, True)])
+def test_the_colours_of_saved_validation_images_are_looked_at(tmp_path, step, drifts):
+    run(tmp_path, end=True)
+    for name in ("a_1", "b_1", "c"):
+        for index, at in enumerate(range(250, 2_001, 250)):
+            path = tmp_path / "visualization" / name / f"{name}_{at}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (100 + step * index, 90, 80)).save(path)
+    (tmp_path / "visualization" / "c" / "c_3000.png").write_bytes(b"half written")
+    assert len(read_run(tmp_path).images) == 24
+    assert ("colour-drift" in codes(diagnose_run(tmp_path))) == drifts
+
+
+def test_the_schedulers_events_beside_the_log_are_read_once(tmp_path):
+    path = run(tmp_path, end=True)
+    event = {"iteration": 1_200, "loss": "l_g_gan", "cause": "not finite", "done": "the step was skipped"}
+    lines = [json.dumps(event), json.dumps(event), '{"iteration": 1']
+    (tmp_path / "demo.autocal.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as log:
+        log.write(
+            "2024-07-02 21:41:18,000 WARNING: autocal: iteration 1200: l_g_gan: not finite; the step was skipped\n"
+        )
+    found = diagnose_run(tmp_path)
+    assert len(found.log.events) == 1
+    first = found.findings[0]
+    assert (first.code, first.iteration, first.loss) == ("non-finite", 1_200, "l_g_gan")
+
+
+@pytest.mark.parametrize(("age", "severity"), [(5.0, "info"), (1e6, "warning")])
+def test_the_clock_tells_a_run_that_is_going_on_from_one_that_was_killed(tmp_path, age, severity):
+    path = run(tmp_path)
+    os.utime(path, (1e9, 1e9))
+    (finding,) = [one for one in diagnose_run(tmp_path, 1e9 + age).findings if one.code == "ended-early"]
+    assert finding.severity == severity
+
+
+def test_a_run_that_is_followed_shows_each_line_once_until_it_ends(tmp_path):
+    shown: list[tuple[str, ...]] = []
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        run(tmp_path, last=2_000 + 1_000 * len(waited), end=len(waited) == 3)
+
+    run(tmp_path)
+    found = follow(
+        lambda: diagnose_run(tmp_path), shown.append, wait, 30.0, lambda one: tuple(line.text for line in one.lines)
+    )
+    assert (found.log.last, waited) == (5_000, [30.0, 30.0, 30.0])
+    assert len(shown) == 4
+    assert shown[1]
+    assert not set(shown[0]) & set(shown[1])
+
+
+def test_a_run_ends_with_its_verdict_and_one_without_a_log_in_silence(tmp_path):
+    assert closing(tmp_path) == ()
+    run(tmp_path, end=True)
+    lines = closing(tmp_path)
+    assert lines[0].startswith("autocal: run: demo")
+    assert lines[-1].startswith("autocal: next: ")
