@@ -1,23 +1,18 @@
-"""The number of parameters in a checkpoint: no tensor is read, and nothing but tensors is unpickled.
-
-A checkpoint holds buffers beside parameters; the usual ones are told by type and name and left out.
-"""
+"""What stands in a checkpoint, by name and shape: safetensors by its header, all else by torch.load, weights only."""
 
 from __future__ import annotations
 
 import json
 import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.model import NetworkFingerprint, Passed
-
-if TYPE_CHECKING:
-    import torch
 
 MOST_HEADER = 100_000_000  # bytes; safetensors' own limit
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "attn_mask", "relative_position_index")
@@ -30,24 +25,68 @@ SAFETENSORS_BYTES = {
 NESTED = ("params_ema", "params", "params-ema", "state_dict", "model", "model_state_dict", "ema")
 
 
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """`floating` tells parameters from counters; `shared` is the same for tensors that are one (tied parameters)."""
+
+    shape: tuple[int, ...]
+    floating: bool
+    shared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The state dicts of a checkpoint, each by the key under which it stands ("" where the file is one itself), as the
+    shapes of its tensors; `keys` are those of the top level."""
+
+    states: Mapping[str, Mapping[str, tuple[int, ...]]]
+    keys: tuple[str, ...]
+
+
 def checkpoint_parameters(path: Path) -> int:
     """The parameters in a .safetensors, .pth, .pt or .ckpt file; of several networks in it, the smoothed one (EMA).
+
+    A checkpoint holds buffers beside parameters; the usual ones are told by type and name and left out.
 
     Raises:
         ValueError: it is no such file, damaged, contradicts itself, or holds more than tensors and plain data.
         OSError: it cannot be read.
     """
+    states, _ = _read(path)
+    found = next((states[key] for key in (*NESTED, "") if key in states), None)
+    if found is None:
+        raise ValueError("it holds no state dict")
+    counted = {
+        tensor.shared: math.prod(tensor.shape)
+        for name, tensor in reversed(found.items())  # of tied parameters the first counts
+        if tensor.floating and not name.endswith(BUFFERS)
+    }
+    return sum(counted.values())
+
+
+def checkpoint_contents(path: Path) -> Contents:
+    """The names and shapes of a checkpoint's tensors. Raises as `checkpoint_parameters`."""
+    states, keys = _read(path)
+    shapes = {key: {name: tensor.shape for name, tensor in state.items()} for key, state in states.items()}
+    return Contents(shapes, keys)
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+    """The tensors of each state dict, by the key under which it stands, and the keys of the top level."""
+    size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(9)
         file.seek(0)
         if len(start) == 9 and start[8:9] == b"{":
-            return sum(_safetensors_sizes(file, path.stat().st_size))
+            tensors = _read_safetensors(file, size)
+            return {"": tensors}, tuple(tensors)
     if start.startswith((b"PK\x03\x04", b"\x80")):
-        return sum(_torch_sizes(path, zipped=start.startswith(b"PK")))
+        return _read_torch(path, size, zipped=start.startswith(b"PK"))
     raise ValueError("it is neither a safetensors file nor one of torch.save")
 
 
-def _safetensors_sizes(file: BinaryIO, file_size: int) -> Iterator[int]:
+def _read_safetensors(file: BinaryIO, file_size: int) -> dict[str, Tensor]:
+    """Format: eight bytes of length, then a header in JSON (the library's own documentation)."""
     length = int.from_bytes(file.read(8), "little")
     if length > min(MOST_HEADER, file_size - 8):
         raise ValueError(f"its header claims {length:,} bytes of {file_size:,}")
@@ -57,59 +96,52 @@ def _safetensors_sizes(file: BinaryIO, file_size: int) -> Iterator[int]:
         raise ValueError("its header is no JSON") from None
     if not isinstance(header, dict):
         raise ValueError("its header is no mapping")
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if not isinstance(entry, dict) or entry.get("dtype") not in SAFETENSORS_BYTES:
-            raise ValueError(f"its tensor {name!r:.60} has no type that is known")
-        size, offsets = _product(entry.get("shape"), name), entry.get("data_offsets")
-        if not isinstance(offsets, list) or len(offsets) != 2 or not all(isinstance(at, int) for at in offsets):
-            raise ValueError(f"its tensor {name!r:.60} stands nowhere")
-        begin, end = offsets
-        if begin < 0 or end > file_size - 8 - length or end - begin != size * SAFETENSORS_BYTES[entry["dtype"]]:
-            raise ValueError(f"its tensor {name!r:.60} claims {size:,} values that are not there")
-        if entry["dtype"].startswith(("F", "BF")) and not name.endswith(BUFFERS):
-            yield size
+    header.pop("__metadata__", None)
+    room, entries = file_size - 8 - length, enumerate(header.items())
+    return {name: _described(name, entry, room, number) for number, (name, entry) in entries}
 
 
-def _product(shape: Any, name: str) -> int:
+def _described(name: str, entry: Any, room: int, number: int) -> Tensor:
+    """A tensor as the header describes it. Raises ValueError where that contradicts the `room` in bytes."""
+    if not isinstance(entry, dict) or entry.get("dtype") not in SAFETENSORS_BYTES:
+        raise ValueError(f"its tensor {name!r:.60} has no type that is known")
+    shape, offsets = entry.get("shape"), entry.get("data_offsets")
     if not isinstance(shape, list) or not all(isinstance(side, int) and side >= 0 for side in shape):
         raise ValueError(f"its tensor {name!r:.60} has no shape")
-    return math.prod(shape)
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(isinstance(at, int) for at in offsets):
+        raise ValueError(f"its tensor {name!r:.60} stands nowhere")
+    begin, end = offsets
+    if begin < 0 or end > room or end - begin != math.prod(shape) * SAFETENSORS_BYTES[entry["dtype"]]:
+        raise ValueError(f"its tensor {name!r:.60} claims {math.prod(shape):,} values that are not there")
+    return Tensor(tuple(shape), entry["dtype"].startswith(("F", "BF")), number)
 
 
-def _torch_sizes(path: Path, zipped: bool) -> Iterator[int]:
-    """By `torch.load`: a zip archive is mapped, its tensors stay unread; the format before torch 1.6 is read whole."""
+def _read_torch(path: Path, size: int, zipped: bool) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+    """A zip archive is mapped into memory, and its tensors stay unread; the format before torch 1.6 is read whole."""
     import torch
 
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except pickle.UnpicklingError:
         raise ValueError("it is damaged, or holds more than tensors, which would have to be unpickled") from None
-    except Exception as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged file makes of torch's reader
         reason = next(iter(str(error).splitlines()), "").split(". ")[0]
         raise ValueError(f"torch cannot load it ({type(error).__name__}: {reason})") from None
-    seen: dict[int, torch.Tensor] = {}  # tied parameters are one
-    for name, tensor in _state_dict(saved).items():
-        if tensor.is_floating_point() and not name.endswith(BUFFERS) and tensor.data_ptr() not in seen:
-            seen[tensor.data_ptr()] = tensor
-            yield tensor.numel()
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in seen.values())
-    if claimed > path.stat().st_size:
-        raise ValueError(f"its tensors claim {claimed:,} bytes that are not there")
-
-
-def _state_dict(saved: Any) -> dict[str, torch.Tensor]:
-    """The tensors by name: of the file itself, or of the first of the usual keys that holds some."""
-    import torch
-
-    nested = [saved[key] for key in NESTED if key in saved] if isinstance(saved, dict) else []
-    for found in (*nested, saved):
-        if isinstance(found, dict):
-            tensors = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
-            if tensors:
-                return tensors
-    raise ValueError("it holds no state dict")
+    if not isinstance(saved, dict):
+        raise ValueError("it holds no mapping")
+    states: dict[str, dict[str, Tensor]] = {}
+    storages: dict[int, int] = {}
+    for key, state in {"": saved, **{str(key): value for key, value in saved.items()}}.items():
+        for name, value in state.items() if isinstance(state, dict) else ():
+            if isinstance(value, torch.Tensor):
+                storages[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+                tensor = Tensor(tuple(value.shape), value.is_floating_point(), value.data_ptr())
+                states.setdefault(key, {})[str(name)] = tensor
+    if sum(storages.values()) > size:
+        raise ValueError(f"its tensors claim {sum(storages.values()):,} bytes that are not there")
+    return states, tuple(str(key) for key in saved)
 
 
 # The builder that builds nothing: a checkpoint of the network tells its parameters, whatever its type.
@@ -147,66 +179,3 @@ class Checkpoint:
 
     def trouble(self) -> None:
         return None
-
-
-# What stands in a checkpoint by name and shape, for whoever compares it with a network.
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The state dicts of a checkpoint, each by the key under which it stands ("" where the file is one itself), as the
-    shapes of its tensors; `keys` are those of the top level."""
-
-    states: Mapping[str, Mapping[str, tuple[int, ...]]]
-    keys: tuple[str, ...]
-
-
-def checkpoint_contents(path: Path) -> Contents:
-    """The names and shapes of a checkpoint's tensors. Raises as `checkpoint_parameters`."""
-    with path.open("rb") as file:
-        start = file.read(9)
-        file.seek(0)
-        if start[:4] == b"PK\x03\x04":
-            return _pth_contents(file)
-        if len(start) == 9 and start[8:9] == b"{":
-            return _safetensors_contents(file, path.stat().st_size)
-    raise ValueError("it is neither a safetensors file nor one of torch.save since 1.6")
-
-
-def _safetensors_contents(file: BinaryIO, file_size: int) -> Contents:
-    length = int.from_bytes(file.read(8), "little")
-    if length > min(MOST_HEADER, file_size - 8):
-        raise ValueError(f"its header claims {length:,} bytes of {file_size:,}")
-    try:
-        header = json.loads(file.read(length))
-        shapes = {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
-    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
-        raise ValueError("its header is no list of tensors") from None
-    return Contents({"": shapes}, tuple(shapes))
-
-
-def _pth_contents(file: BinaryIO) -> Contents:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entry = next((entry for entry in archive.infolist() if entry.filename.endswith("/data.pkl")), None)
-            if entry is None or entry.file_size > MOST_PICKLE:
-                raise ValueError("it is a zip archive without a data.pkl that could be read")
-            saved = read_pickle(archive.read(entry))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ValueError(f"it is a damaged zip archive ({error})") from None
-    if not isinstance(saved, dict):
-        raise ValueError("it holds no mapping")
-    nested = {str(key): value for key, value in saved.items() if isinstance(value, dict)}
-    states = {key: shapes for key, value in {"": saved, **nested}.items() if (shapes := _shapes(value))}
-    return Contents(states, tuple(str(key) for key in saved))
-
-
-def _shapes(saved: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
-    shapes = {}
-    for name, tensor in saved.items():
-        inner = tensor
-        while _is_tensor(inner) and inner.function.name.endswith("_rebuild_parameter"):
-            inner = inner.arguments[0]
-        if _is_tensor(inner) and len(inner.arguments) > 2 and isinstance(inner.arguments[2], tuple):
-            shapes[str(name)] = inner.arguments[2]
-    return shapes
