@@ -34,7 +34,9 @@ from autocal_cli.config.yaml.document import (
     ScalarNode,
     SequenceNode,
     child,
+    is_null,
     lookup,
+    node_at,
     pairs_of,
     quoted,
     read_scalar,
@@ -72,9 +74,7 @@ def read_training_config(
         message = "There is no `train` mapping, so this is not a training config."
         raise AutocalError(message, place=Place(document.path))
     target = document.follow(train.value)
-    if not isinstance(target, MappingNode) and not (
-        isinstance(target, ScalarNode) and read_scalar(document, target) is None
-    ):
+    if not isinstance(target, MappingNode) and not is_null(document, target):
         raise AutocalError("`train` should be a mapping.", place=document.place(train.key.start))
     return TrainingConfig(
         path=document.path,
@@ -173,27 +173,24 @@ def _batch_size(document: ConfigDocument, layout: TrainerLayout) -> int | None:
     per_gpu = _count(document, layout.batch_per_gpu)
     if per_gpu is None:
         return None
-    gpus = lookup(document, layout.gpus)
-    node = document.follow(gpus.value) if gpus else None
+    node = node_at(document, layout.gpus)
     stated = read_scalar(document, node) if isinstance(node, ScalarNode) else None
     number = stated if isinstance(stated, int) and not isinstance(stated, bool) and stated > 0 else 1
     return per_gpu * (_count(document, layout.accumulation) or 1) * number
 
 
 def _losses(document: ConfigDocument, layout: TrainerLayout, tolerate: Tolerate | None) -> list[LossTerm]:
-    pair = lookup(document, layout.losses)
-    node = document.follow(pair.value) if pair else None
+    node = node_at(document, layout.losses)
     if isinstance(node, SequenceNode):
         terms = (
             _part(tolerate, "losses-malformed", lambda item=item: _listed_loss(document, layout, item), None)  # type: ignore[misc]
             for item in node.items
         )
         return [term for term in terms if term]
-    if node is not None and not (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
+    if node is not None and not is_null(document, node):
         message = f"`{'.'.join(layout.losses)}` should be a list of losses."
         raise AutocalError(message, place=document.place(node.start))
-    train = lookup(document, layout.losses[:-1])
-    owner = document.follow(train.value) if train else None
+    owner = node_at(document, layout.losses[:-1])
     items = [
         (key, document.follow(entry.value))
         for key, entry in (pairs_of(document, owner) if isinstance(owner, MappingNode) else {}).items()
@@ -230,15 +227,13 @@ def _number_at(document: ConfigDocument, mapping: MappingNode, key: str) -> floa
 
 
 def _scalar_at(document: ConfigDocument, mapping: MappingNode, key: str) -> Scalar:
-    pair = child(document, mapping, key)
-    node = document.follow(pair.value) if pair else None
-    return read_scalar(document, node) if isinstance(node, ScalarNode) else None
+    return _scalar(document, mapping, key)[0]
 
 
 def _network(document: ConfigDocument, path: KeyPath) -> NetworkOptions | None:
     pair = lookup(document, path)
     node = document.follow(pair.value) if pair else None
-    if pair is None or node is None or (isinstance(node, ScalarNode) and read_scalar(document, node) is None):
+    if pair is None or node is None or is_null(document, node):
         return None
     if not isinstance(node, MappingNode):
         message = f"`{'.'.join(path)}` should be a mapping with a `type`."
@@ -278,7 +273,7 @@ def read_block(
         return None
     node = document.follow(pair.value)
     place = document.place(pair.key.start)
-    if isinstance(node, ScalarNode) and read_scalar(document, node) is None:
+    if is_null(document, node):
         return SchedulingBlock({}, {}, place)
     if not isinstance(node, MappingNode):
         found = "a list" if isinstance(node, SequenceNode) else "a single value"
@@ -323,8 +318,7 @@ META_INFO_KEYS = ("meta_info", "meta_info_file")  # traiNNer-redux and Real-ESRG
 
 def read_sections(document: ConfigDocument, layout: TrainerLayout, scale: int | None) -> tuple[DatasetSection, ...]:
     """Every mapping below `datasets`. What is not understood is left out: it is the trainer's to complain of."""
-    pair = lookup(document, layout.datasets)
-    owner = document.follow(pair.value) if pair else None
+    owner = node_at(document, layout.datasets)
     entries = pairs_of(document, owner) if isinstance(owner, MappingNode) else {}
     nodes = {name: document.follow(entry.value) for name, entry in entries.items()}
     return tuple(

@@ -260,6 +260,16 @@ def lookup(document: ConfigDocument, path: KeyPath) -> Pair | None:
     return pair
 
 
+def node_at(document: ConfigDocument, path: KeyPath) -> Node | None:
+    """What stands at a path of keys, an alias followed."""
+    pair = lookup(document, path)
+    return document.follow(pair.value) if pair else None
+
+
+def is_null(document: ConfigDocument, node: Node) -> bool:
+    return isinstance(node, ScalarNode) and read_scalar(document, node) is None
+
+
 def _compose(document: ConfigDocument, top: MappingNode, mapping: MappingNode, level: int) -> Composed:
     """Composes a mapping, `level` merges below `top`, with its own. Raises AutocalError where they are too much."""
     known = document.composed.get(mapping)
