@@ -159,9 +159,7 @@ def _native(calibration: Calibration) -> Calibration:
 
 def _digest(document: ConfigDocument, layout: TrainerLayout) -> str:
     """The digest of the text without the record, whether that is a key or stands in autocal's comments."""
-    path = (*layout.block, RECORD_KEY)
-    text = document.text if lookup(document, path) is None else text_without(document, path)
-    return text_digest(without_comment_lines(text))
+    return text_digest(without_comment_lines(text_without(document, (*layout.block, RECORD_KEY))))
 
 
 def _patched(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value]) -> ConfigDocument:
