@@ -20,11 +20,11 @@ import yaml
 
 from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.files import parse_document
-from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.files import open_config, parse_document
 from autocal_cli.config.yaml.parsing import parse_events
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.workflow.calibrate import resolve
+from autocal_cli.workflow.config_file import BlockFile
 
 SIZES = {"10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
 SAMPLE = Path(__file__).parents[1] / "sample_configs" / "automatic.yml"
@@ -44,8 +44,8 @@ def grown(text: str, size: int) -> str:
 
 
 def edit(text: str, presets: Presets) -> str:
-    document = parse_document(text.encode(), "train.yml")
-    return resolve(document, read_training_config(document), NANO, None, presets, {})[0].text
+    file = open_config(Path("train.yml"), text.encode())
+    return resolve(BlockFile(file, file, "block"), file.training, NANO, None, presets, {})[0].text
 
 
 def timed(action: Callable[[], object], runs: int) -> list[float]:
