@@ -86,6 +86,7 @@ READINGS = [
     ("inf", "inf", "inf"),
     ("nan", "nan", "nan"),
     ("2.0.0", "2.0.0", "2.0.0"),
+    (".0E0", ".0E0", 0.0),  # a float by the core schema; ruamel.yaml leaves it as text
     ("x2", "x2", "x2"),
 ]
 
@@ -100,13 +101,16 @@ def test_plain_text_reads_as_each_version_has_it(text, in_1_1, in_1_2):
 @settings(deadline=None, max_examples=300)
 @given(st.text(NUMBER_LIKE, min_size=1, max_size=12))
 def test_the_core_schema_is_read_as_ruamel_reads_it(text):
-    """Where ruamel.yaml reads more numbers than the core schema has, nothing is written so."""
+    """Two readers never make two different values of a text: at most one of them leaves it as it stands.
+
+    ruamel.yaml reads some texts as numbers that the core schema has not, and leaves `.0E0`, which it has.
+    """
     try:
         expected = YAML(typ="safe", pure=True).load(f"- {text}\n")
     except (YAMLError, ValueError):
         return
     if isinstance(expected, list) and len(expected) == 1:
-        assert same(read_core(text), expected[0]) or isinstance(read_core(text), str)
+        assert same(read_core(text), expected[0]) or text in (read_core(text), expected[0])
 
 
 @pytest.mark.parametrize("text", ["0x_", "0b_", "9" * 5000, "1" + ":1" * 200 + ".", "2024-01-31", "=", "<<"])
