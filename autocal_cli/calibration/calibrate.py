@@ -47,7 +47,7 @@ def calibrate(
     placement, first_steps, place_findings = place(network, presets)
     first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     scores_by_hand = _scores_by_hand(overrides)
-    signals = read_signals(config, dataset, scores_by_hand, total_iter, network)
+    signals = read_signals(config, dataset, scores_by_hand, total_iter)
     parameters: dict[str, Parameter] = {}
     for name in PARAMETERS:
         trail = _ruled(name, first_steps[name], signals, presets)

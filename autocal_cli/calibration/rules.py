@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from autocal_cli.calibration.model import WHOLE_NUMBERS, DatasetScores, Number, Rule, Step
 from autocal_cli.config.model import TrainingConfig
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE
-from autocal_cli.network.model import NetworkFingerprint
 
 
 def apply_rule(rule: Rule, value: Number, signal: Signal) -> Step | None:
-    """The step that a rule adds to a value's trail; None where a switch is off, or where there is nothing to listen to.
+    """The step that a rule adds to a value's trail; None where a switch is off.
 
     An unknown signal changes nothing.
     """
-    if signal.absent or (rule.form == "switch" and not signal.value):
+    if rule.form == "switch" and not signal.value:
         return None
     if signal.value is None:
         return Step(rule.code, rule.source, value, value, f"{signal.told}: this stays as it is.")
@@ -97,16 +96,12 @@ COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_densit
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval.
-
-    `absent`: the run has nothing of the kind, and a rule has nothing to say.
-    """
+    """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval."""
 
     name: str
     value: float | None
     told: str
     interval: tuple[float, float] | None = None
-    absent: bool = False
     short: str = ""
 
 
@@ -130,7 +125,6 @@ def read_signals(
     dataset: DatasetScores | None,
     by_hand: Mapping[str, float],
     total_iter: int | None,
-    network: NetworkFingerprint,
 ) -> dict[str, Signal]:
     """Every signal that a rule may name."""
     return {
@@ -140,7 +134,6 @@ def read_signals(
             "batch_size", config.batch_size, "images a step", "The config does not say the batch size"
         ),
         "adversarial": _adversarial(config),
-        "discriminator_ratio": _discriminator_ratio(config, network),
     }
 
 
@@ -160,19 +153,6 @@ def _adversarial(config: TrainingConfig) -> Signal:
     names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
     told = f"{' and '.join(names) or 'No loss'} is adversarial"
     return Signal("adversarial", float(config.adversarial), told, short="adversarial loss")
-
-
-def _discriminator_ratio(config: TrainingConfig, network: NetworkFingerprint) -> Signal:
-    """The discriminator's parameters over the generator's. Absent where no adversarial loss or no discriminator is."""
-    name, discriminator = "discriminator_ratio", network.discriminator
-    if discriminator is None or not config.adversarial:
-        return Signal(name, None, "No discriminator takes part", absent=True)
-    if discriminator.parameters is None or not network.parameters:
-        whose = "network" if discriminator.parameters is not None else f"discriminator {discriminator.type}"
-        return Signal(name, None, f"The size of the {whose} is not known")
-    ratio = discriminator.parameters / network.parameters
-    told = f"The discriminator {discriminator.type} has {ratio:.3g} times the generator's parameters"
-    return Signal(name, ratio, f"{told} (10^{math.log10(ratio):.2f})", short=f"discriminator x{ratio:.3g}")
 
 
 def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:

@@ -118,6 +118,10 @@ def test_a_longer_run_goes_in_smaller_steps_from_a_longer_baseline(
     assert by_length[0] < by_length[4] < by_length[-1]
 
 
+def test_no_rule_rests_on_nothing_but_a_choice(presets: Presets) -> None:
+    assert [rule.code for rule in presets.rules if rule.source == "chosen, untested"] == []
+
+
 # (time constant 1 / (1 - momentum) of nano is 6.67 steps; x1.25 for the most complex data: 8.33)
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
