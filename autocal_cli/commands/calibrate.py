@@ -21,7 +21,6 @@ from autocal_cli.commands.options import (
     ProbeOption,
     QuietOption,
     SeedOption,
-    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
@@ -95,7 +94,6 @@ def calibrate(
     network: OwnNetworkOption = None,
     weights: WeightsOption = None,
     probe: ProbeOption = None,
-    suggest_weights: SuggestOption = None,
 ) -> None:
     """Choose the loss schedule for CONFIG and write it, fully resolved, where its trainer takes it.
 
@@ -109,13 +107,11 @@ def calibrate(
     from autocal_cli.report.json import calibration_json, dump
     from autocal_cli.workflow.calibrate import calibrate_file, parse_settings
     from autocal_cli.workflow.output import check_config_outputs, write_config_outputs
-    from autocal_cli.workflow.probe import parse_shares, suggest
 
     refuse_together(("--in-place", in_place), ("-o", out is not None))
     refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
     place = Path(out) if out not in (None, "-") else None
     by_hand = parse_settings(settings or [])
-    shares = parse_shares(suggest_weights) if suggest_weights else None
     if place:
         check_config_outputs(config, place, force)
     with calibration_progress(quiet) as (on_scan, on_probe):
@@ -123,16 +119,15 @@ def calibrate(
         probing = probe_options(probe, options, on_probe)
         sources = network_sources(trainer, network, weights)
         run = calibrate_file(config, by_hand, options, trainer_kind, write.value if write else None, sources, probing)
-    suggested = suggest(run.probe, shares)
     unsure = not run.known and not force
     outputs = run.outputs(place) if (place or in_place) and not unsure else ()
     write_config_outputs(outputs, force)
     if not quiet:
         about_unknown = () if run.known else (unknown_view(run.calibration, force),)
-        show(*about_unknown, calibration_view(run.calibration, run.probe, suggested), stderr=True)
+        show(*about_unknown, calibration_view(run.calibration, run.probe), stderr=True)
         show(*findings_view(run.findings), stderr=True)
     if as_json:
-        put(dump(calibration_json(run.calibration, run.findings, run.probe, suggested=suggested)).encode())
+        put(dump(calibration_json(run.calibration, run.findings, run.probe)).encode())
     elif diff:
         put(unified_diff(run.before, run.after, str(run.target.file.path), str(place or config)).encode())
     elif not (place or in_place or unsure):

@@ -18,7 +18,6 @@ from autocal_cli.commands.options import (
     ProbeOption,
     QuietOption,
     SeedOption,
-    SuggestOption,
     TrainerKindOption,
     TrainerOption,
     WeightsOption,
@@ -67,7 +66,6 @@ def explain(
     network: OwnNetworkOption = None,
     weights: WeightsOption = None,
     probe: ProbeOption = None,
-    suggest_weights: SuggestOption = None,
 ) -> None:
     """Explain the values of CONFIG: each with its preset and the steps that changed it; or one PARAMETER in full.
 
@@ -78,7 +76,6 @@ def explain(
     from autocal_cli.report.console import calibration_progress, show, write
     from autocal_cli.report.json import calibration_json, dump
     from autocal_cli.workflow.explain import explain_file
-    from autocal_cli.workflow.probe import parse_shares, suggest
 
     if presets:
         _explain_presets(what, as_json)
@@ -89,19 +86,17 @@ def explain(
         _explain_code(what, as_json)
         return
     check_parameter(parameter)
-    shares = parse_shares(suggest_weights) if suggest_weights else None
     sources = network_sources(trainer, network, weights)
     with calibration_progress(quiet) as (on_scan, on_probe):
         options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
         probing = probe_options(probe, options, on_probe)
         told = explain_file(Path(what), options, trainer_kind, sources, probing)
-    suggested = suggest(told.probe, shares)
     if as_json:
-        write(dump(calibration_json(told.calibration, told.findings, told.probe, parameter, suggested)).encode())
+        write(dump(calibration_json(told.calibration, told.findings, told.probe, parameter)).encode())
     elif parameter is not None:
         show(trail_view(told.calibration, parameter))
     else:
-        show(explanation_view(told.calibration, told.probe, suggested))
+        show(explanation_view(told.calibration, told.probe))
     if not quiet:
         show(*findings_view(told.findings), stderr=True)
     exit_with(told.findings)

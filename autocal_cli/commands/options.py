@@ -73,16 +73,6 @@ ProbeOption = Annotated[
         rich_help_panel=LOSSES,
     ),
 ]
-SuggestOption = Annotated[
-    str | None,
-    typer.Option(
-        "--suggest-weights",
-        metavar="SHARES",
-        help="After a probe, print the weights that would give the losses these shares of the pull, e.g. "
-        "l1=0.6,gan=0.1.",
-        rich_help_panel=LOSSES,
-    ),
-]
 SeedOption = Annotated[
     int,
     typer.Option("--seed", help="Seed of the order of the images that are sampled or probed.", rich_help_panel=IMAGES),

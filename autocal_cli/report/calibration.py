@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from autocal_cli.calibration.model import Calibration, DatasetScores, Number, Pa
 from autocal_cli.calibration.resolved import reasons
 from autocal_cli.errors import Finding
 from autocal_cli.probing.model import ProbeFingerprint
-from autocal_cli.probing.shares import kept_loss
 from autocal_cli.report.console import one_line, shows_blocks
 
 if TYPE_CHECKING:
@@ -30,19 +29,15 @@ METRIC_LABELS = {
 }
 
 
-def calibration_view(
-    calibration: Calibration, probe: ProbeFingerprint | None = None, suggested: Mapping[str, float] | None = None
-) -> RenderableType:
+def calibration_view(calibration: Calibration, probe: ProbeFingerprint | None = None) -> RenderableType:
     """The summary of `calibrate`: network, dataset, losses, and every parameter with its short reason."""
-    return Group(*heading(calibration), *_losses(probe, suggested), *_parameters(calibration))
+    return Group(*heading(calibration), *([probe_view(probe)] if probe else []), *_parameters(calibration))
 
 
-def explanation_view(
-    calibration: Calibration, probe: ProbeFingerprint | None = None, suggested: Mapping[str, float] | None = None
-) -> RenderableType:
+def explanation_view(calibration: Calibration, probe: ProbeFingerprint | None = None) -> RenderableType:
     """The page of `explain`: as the summary, and how to ask for one value's whole trail."""
     more = "autocal explain CONFIG PARAMETER tells every step and its source."
-    return Group(calibration_view(calibration, probe, suggested), Text(), Text(more, style="dim"))
+    return Group(calibration_view(calibration, probe), Text(), Text(more, style="dim"))
 
 
 def _parameters(calibration: Calibration) -> list[RenderableType]:
@@ -125,13 +120,6 @@ def _rival(calibration: Calibration) -> list[RenderableType]:
         told = f"{rival.parameters:,} parameters"
         told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
     return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
-
-
-def _losses(probe: ProbeFingerprint | None, suggested: Mapping[str, float] | None) -> list[RenderableType]:
-    """What a probe measured, where there was one, and the weights that would give the shares asked for."""
-    if probe is None:
-        return []
-    return [probe_view(probe), *([suggestion_view(probe, suggested)] if suggested else [])]
 
 
 def _seen(calibration: Calibration) -> str:
@@ -282,17 +270,6 @@ def _remarks(probe: ProbeFingerprint) -> Iterator[Text]:
     for loss in probe.losses:
         if loss.note:
             yield Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim")
-
-
-def suggestion_view(probe: ProbeFingerprint, weights: Mapping[str, float]) -> RenderableType:
-    """The weights that would give the shares asked for, beside the configured ones."""
-    table = _table("loss", "weight", "suggested")
-    for loss in probe.losses:
-        table.add_row(one_line(loss.label), f"{loss.weight:g}", f"{weights[loss.label]:g}")
-    kept = one_line(kept_loss(probe.losses).label)
-    among = ", among the losses measured" if probe.unmeasured else ""
-    told = f"suggested{among}; {kept} keeps its own, and the config is left as it is"
-    return Group(Text.assemble(("weights  ", "bold"), told), Padding(table, (0, 0, 0, 9)))
 
 
 def _told(probe: ProbeFingerprint) -> str:

@@ -78,15 +78,11 @@ def calibration_json(
     findings: Iterable[Finding],
     probe: ProbeFingerprint | None = None,
     only: str | None = None,
-    suggested: Mapping[str, float] | None = None,
 ) -> dict[str, Value]:
-    """A calibration with the trail of every parameter (or of the one named).
-
-    `suggested` are the weights by loss that would give the shares asked for.
-    """
+    """A calibration with the trail of every parameter (or of the one named)."""
     told = _fields(calibration)
     parameters = {name: one for name, one in calibration.parameters.items() if only in (None, name)}
-    more = {"probe": plain(probe), "suggested_weights": plain(suggested)} if probe else {}
+    more = {"probe": plain(probe)} if probe else {}
     return {**told, "parameters": plain(parameters), **more, "findings": plain(findings)}
 
 
