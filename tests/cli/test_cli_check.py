@@ -61,6 +61,24 @@ def test_a_resolved_config_has_no_mistake_in_its_block(name: str, autocal, tmp_p
     assert found == ({"value-unsupported"} if name == "manual_mode" else set())
 
 
+SAMPLES = Path(__file__).parents[2] / "sample_configs"
+# What the comments of the samples call wrong on purpose.
+ON_PURPOSE = {
+    "automatic.yml": set(),
+    "by_hand.yml": {"value-unsupported"},
+    "complete.yml": {"network-argument-unknown", "gan-without-pretrain"},
+    "manual_mode.yml": {"value-unsupported"},
+    "override.yml": set(),
+}
+
+
+def test_a_sample_config_has_no_mistake_but_those_on_purpose(autocal) -> None:
+    files = json.loads(autocal("check", SAMPLES, "--json").out)["files"]
+    found = {Path(file["path"]).name: [one for one in file["findings"] if one["severity"] != "info"] for file in files}
+    assert {name: {one["code"] for one in told} for name, told in found.items()} == ON_PURPOSE
+    assert not [one for told in found.values() for one in told if one["severity"] == "error"]
+
+
 CLEAN = (CASES / "clean" / "train.yml").read_text("utf-8")
 WRONG = CLEAN.replace("0.1}", "1e-1}")
 
