@@ -19,6 +19,7 @@ from autocal_cli.calibration.placement import place
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.calibration.rules import factor, significant
 from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import nano, rule
 from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.config.yaml.document import MappingNode, SequenceNode
 from autocal_cli.config.yaml.scalars import write_scalar
@@ -26,6 +27,28 @@ from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
 
 
+@rule(
+    "block-misplaced",
+    "block",
+    title="The block stands where nothing reads it",
+    severity="error",
+    why="The scheduler is configured below `train`. Anywhere else a strict trainer refuses the config, and "
+    "another trains unscheduled without a word.",
+    source="traiNNer-redux, redux_options.py: `forbid_unknown_fields=True`; its fork declares the block below `train`",
+    bad="""
+scale: 2
+network_g: {type: paragonsr2_nano}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+dynamic_loss_scheduling:
+  auto_calibrate: true
+""",
+    at="8:1",
+    good=nano("enabled: true", "auto_calibrate: true"),
+)
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
     """A block anywhere else than where the trainer looks for it."""
     right = checked.document.follow(checked.document.root)
@@ -47,6 +70,37 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
                 waiting.append(((*path, str(key)), pair.value))
 
 
+@rule(
+    "block-rejected",
+    "block",
+    title="The trainer refuses the block",
+    severity="info",
+    why="An unmodified traiNNer-redux reads its config into structures that take no unknown key, so it ends "
+    "before the first step. `autocal run` keeps the block from its parser.",
+    source="traiNNer-redux: `Object contains unknown field 'dynamic_loss_scheduling' - at '$.train'`",
+    trainer="traiNNer-redux",
+    bad=nano("enabled: true", "auto_calibrate: true"),
+    at="8:3",
+    good=nano(),
+)
+@rule(
+    "block-ignored",
+    "block",
+    title="The trainer takes no notice of the block",
+    severity="info",
+    why="The block does no harm, and nothing either, until the scheduler is attached.",
+    source="autocal itself",
+    when="A config of BasicSR, Real-ESRGAN or neosr is calibrated.",
+)
+@rule(
+    "block-not-native",
+    "block",
+    title="The fork's own scheduler cannot take the block",
+    severity="info",
+    why="It knows flat keys alone, and trains unscheduled with any other.",
+    source="autocal itself",
+    when="A config of the fork is calibrated whose block holds more.",
+)
 def block_received(checked: Checked) -> Iterator[Finding]:
     """What the unmodified trainer makes of a config with a block in it, and what starts it all the same."""
     if checked.block is None or len(checked.layout.block) == 1:  # a sidecar is autocal's own
@@ -70,12 +124,36 @@ def about_block(checked: Checked) -> Iterator[Finding]:
     yield from block_received(checked)
 
 
+@rule(
+    "block-disabled",
+    "block",
+    title="The block is switched off",
+    severity="info",
+    why="With `enabled: false` the block is checked and calibrated like any other, but the losses keep the "
+    "weights that you gave them.",
+    source="the block's schema",
+    bad=nano("enabled: false"),
+    at="9:14",
+    good=nano("enabled: true", "auto_calibrate: true"),
+)
 def block_disabled(checked: Checked) -> Iterator[Finding]:
     if checked.block is not None and checked.active is None:
         message = "The block says `enabled: false`: it stays switched off."
         yield Finding("block-disabled", "info", message, "Write `enabled: true`.", checked.at("enabled"))
 
 
+@rule(
+    "record-unusable",
+    "block",
+    title="The record of a calibration cannot be used",
+    severity="error",
+    why="`calibration` is where autocal keeps what it wrote and why. A key of one's own there would be "
+    "overwritten, and a damaged or newer record would be misread.",
+    source="the record's own format",
+    bad=nano("auto_calibrate: true", "calibration: mine"),
+    at="10:18",
+    good=nano("enabled: true", "auto_calibrate: true"),
+)
 def record_unusable(checked: Checked) -> Iterator[Finding]:
     """A `calibration` that is no record, is of a later version, or was damaged."""
     if checked.block is None:
@@ -87,6 +165,29 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
         yield Finding("record-unusable", "error", error.message, error.fix, error.place)
 
 
+@rule(
+    "misspelt-key",
+    "block",
+    title="A key of the block is misspelt",
+    severity="warning",
+    why="A key that nobody knows is kept and ignored, so the value that was meant never takes effect.",
+    source="the block's schema; likeness by difflib, 0.75: chosen, untested",
+    fixable=True,
+    bad=nano("auto_calibrate: true", "momentun: 0.85"),
+    at="10:5",
+    good=nano("auto_calibrate: true", "momentum: 0.85"),
+)
+@rule(
+    "unknown-key",
+    "block",
+    title="A key of the block is not known",
+    severity="info",
+    why="Keys of one's own are allowed and kept; autocal does nothing with them, and some schedulers refuse them.",
+    source="guide: `custom_param` beside `auto_calibrate: true`",
+    bad=nano("auto_calibrate: true", "custom_param: 123"),
+    at="10:5",
+    good=nano("enabled: true", "auto_calibrate: true"),
+)
 def unknown_keys(checked: Checked) -> Iterator[Finding]:
     for path, value in checked.leaves:
         if path not in checked.schema and not _wrong_shape(checked, path, value):
@@ -96,6 +197,30 @@ def unknown_keys(checked: Checked) -> Iterator[Finding]:
             yield unknown_key(path, checked.schema, place)
 
 
+@rule(
+    "value-invalid",
+    "block",
+    title="A value that the scheduler cannot take",
+    severity="error",
+    why="The scheduler is not defined for it: a momentum of 1 never forgets, a score beyond 1 is no "
+    "percentile, a list is no number.",
+    source="the block's schema (autocal_cli/calibration/block.py)",
+    bad=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: 1.7}"),
+    at="11:40",
+    good=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: 0.7}"),
+)
+@rule(
+    "phases-out-of-order",
+    "block",
+    title="A phase would never come",
+    severity="error",
+    why="Phases end at rising shares of the run; one that ends no later than the phase before it has no step "
+    "of its own.",
+    source="presets/phases.toml",
+    bad=nano("auto_calibrate: true", "phases:", "  early: {until: 0.9}"),
+    at="11:22",
+    good=nano("auto_calibrate: true", "phases:", "  early: {until: 0.2}"),
+)
 def invalid_values(checked: Checked) -> Iterator[Finding]:
     """Every value that the scheduler does not accept."""
     for path, value in checked.leaves:
@@ -114,6 +239,27 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         yield Finding("phases-out-of-order", "error", error.message, error.fix, error.place)
 
 
+@rule(
+    "nothing-to-calibrate",
+    "block",
+    title="Every parameter is set by hand beside `auto_calibrate: true`",
+    severity="warning",
+    why="What is written by hand always wins, so calibration has nothing left to choose; most often the "
+    "values were meant to go.",
+    source="guide: manual overrides",
+    bad=nano(
+        "auto_calibrate: true",
+        "momentum: 0.85",
+        "adaptation_rate: 0.015",
+        "adaptation_threshold: 0.04",
+        "min_weight: 1.0e-06",
+        "max_weight: 5.0",
+        "baseline_iterations: 50",
+        "fidelity_budget: 1.0",
+    ),
+    at="9:21",
+    good=nano("auto_calibrate: true", "momentum: 0.85"),
+)
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:
     """`auto_calibrate: true` beside a value for everything that it could choose."""
     if checked.values.get(("auto_calibrate",)) is True and all((name,) in checked.by_hand for name in PARAMETERS):
@@ -131,6 +277,18 @@ def _wrong_shape(checked: Checked, path: tuple[str, ...], value: object) -> bool
 # The numbers of the block: each by itself acceptable, and still not what the network, the run or the others allow.
 
 
+@rule(
+    "value-unsupported",
+    "values",
+    title="A value outside of what the network's preset supports",
+    severity="warning",
+    why="Small networks learn fast and need a quick, tightly bounded schedule; the values of a large one make "
+    "them degrade. Supported is what calibration itself could write, and a quarter beyond.",
+    source="guide: its wrong block for nano; the range: presets/rules.toml, margin chosen, untested",
+    bad=nano("enabled: true", "momentum: 0.95"),
+    at="10:15",
+    good=nano("enabled: true", "momentum: 0.85"),
+)
 def unsupported_values(checked: Checked) -> Iterator[Finding]:
     """Hand-written values outside of what the network's preset supports; both numbers are said."""
     for name in GUIDE_PARAMETERS:
@@ -148,6 +306,17 @@ def crossed(checked: Checked) -> bool:
     return isinstance(low, int | float) and isinstance(high, int | float) and low > high
 
 
+@rule(
+    "weights-crossed",
+    "values",
+    title="min_weight is above max_weight",
+    severity="error",
+    why="A multiplier would have to be above the one and below the other at once.",
+    source="the scheduler's own rule",
+    bad=nano("auto_calibrate: true", "min_weight: 50.0", "max_weight: 5.0"),
+    at="10:17",
+    good=nano("auto_calibrate: true", "min_weight: 1.0e-06", "max_weight: 5.0"),
+)
 def weights_crossed(checked: Checked) -> Iterator[Finding]:
     if crossed(checked):
         low, high = (dict(checked.leaves)[(name,)] for name in ("min_weight", "max_weight"))
@@ -156,6 +325,29 @@ def weights_crossed(checked: Checked) -> Iterator[Finding]:
         yield Finding("weights-crossed", "error", message, fix, checked.at("min_weight"))
 
 
+@rule(
+    "baseline-past-run",
+    "values",
+    title="The baseline is as long as the run",
+    severity="error",
+    why="The reference of fidelity averages over the baseline, so here it never settles.",
+    source="the scheduler's own rule",
+    bad=nano("auto_calibrate: true", "baseline_iterations: 100", total_iter=100),
+    at="10:26",
+    good=nano("auto_calibrate: true", "baseline_iterations: 5", total_iter=100),
+)
+@rule(
+    "baseline-past-early",
+    "values",
+    title="The baseline is longer than the early phase",
+    severity="warning",
+    why="The reference of fidelity averages over the baseline. One longer than the early phase still moves "
+    "when the law should have settled.",
+    source="guide: early phase of 10%; calibrated baselines take at most 5% of the run: chosen, untested",
+    bad=nano("auto_calibrate: true", "baseline_iterations: 100", total_iter=900),
+    at="10:26",
+    good=nano("auto_calibrate: true", "baseline_iterations: 45", total_iter=900),
+)
 def baseline_too_long(checked: Checked) -> Iterator[Finding]:
     """A baseline that ends after the early phase, or never."""
     baseline, run = checked.number("baseline_iterations"), checked.config.total_iter
@@ -175,6 +367,18 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
         yield Finding("baseline-past-early", "warning", message, fix, place)
 
 
+@rule(
+    "parameter-idle",
+    "values",
+    title="A parameter that cannot take effect",
+    severity="warning",
+    why="With max_weight 1 no loss is ever raised, with min_weight 1 none is ever lowered, and a rate of 0 in "
+    "all phases stands still.",
+    source="the law, autocal_cli/runtime/controller.py",
+    bad=nano("auto_calibrate: false", "max_weight: 1.0"),
+    at="10:17",
+    good=nano("auto_calibrate: false", "max_weight: 5.0"),
+)
 def idle_parameters(checked: Checked) -> Iterator[Finding]:
     """Values that keep others, or themselves, from ever taking effect."""
     high, low = (checked.number(name) for name in ("max_weight", "min_weight"))
@@ -253,9 +457,9 @@ def supported(
 
 def _reach(parameter: str, value: float, total_iter: int | None, presets: Presets) -> tuple[float, float]:
     low = high = _to_space(parameter, value)
-    for rule in presets.rules:
-        if rule.parameter == parameter:
-            factors = list(_extremes(rule))
+    for one in presets.rules:
+        if one.parameter == parameter:
+            factors = list(_extremes(one))
             low, high = low * min(factors), high * max(factors)
     bound = presets.bounds[parameter]
     ends = _to_space(parameter, bound.low), _to_space(parameter, bound.high)
@@ -265,15 +469,15 @@ def _reach(parameter: str, value: float, total_iter: int | None, presets: Preset
     return _from_space(parameter, low / MARGIN), _from_space(parameter, high * MARGIN)
 
 
-def _extremes(rule: Rule) -> Iterable[float]:
+def _extremes(of: Rule) -> Iterable[float]:
     """The factors of a rule at the ends of its signal."""
-    match rule.form:
+    match of.form:
         case "exponential":
-            return factor(rule, 0.0), factor(rule, 1.0)
+            return factor(of, 0.0), factor(of, 1.0)
         case "power":
-            return rule.numbers["low"], rule.numbers["high"]
+            return of.numbers["low"], of.numbers["high"]
         case "switch":
-            return 1.0, factor(rule, 1.0)
+            return 1.0, factor(of, 1.0)
 
 
 def _to_space(parameter: str, value: float) -> float:

@@ -111,6 +111,7 @@ SPEAKS_FOR = {
     "number-as-text": {"option-type", "option-range", "count-invalid"},
     "network-argument-unknown": {"option-unknown"},
     "network-argument-type": {"option-type"},
+    "network-argument-missing": {"option-missing"},
     "network-rejected": {"option-unknown", "option-type", "option-missing"},
     "losses-malformed": {"option-type", "option-missing"},
     "network-malformed": {"option-type", "option-missing"},

@@ -15,6 +15,7 @@ from typing import Any
 
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import nano, rule
 from autocal_cli.config.model import KeyPath, Scalar
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import (
@@ -51,6 +52,20 @@ NUMERIC = WHOLE | {
 }  # fmt: skip
 
 
+@rule(
+    "number-as-text",
+    "numbers",
+    title="A number that the trainer reads as text",
+    severity="warning",
+    why="By YAML 1.1, as trainers read it, a float has a dot in its mantissa and a sign in its exponent: "
+    "1e-4, 2e-4 and 4e4 are text, and the optimiser or the option parser ends on it. Text in quotes is "
+    "text to every reader.",
+    source="PyYAML's resolver of floats; traiNNer-redux decodes with it, and optimisers refuse text",
+    fixable=True,
+    bad=nano("auto_calibrate: true", "min_weight: 1e-6"),
+    at="10:17",
+    good=nano("auto_calibrate: true", "min_weight: 1.0e-06"),
+)
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     """Every scalar, wherever it stands, that is a number to its writer and text to the trainer."""
     for place, text in text_numbers(checked).items():
@@ -208,6 +223,27 @@ def _key(pair: Pair) -> str:
 # The length of the run and its scale: whether the config says them, and the length once only.
 
 
+@rule(
+    "length-unknown",
+    "run",
+    title="The length of the run is not said",
+    severity="warning",
+    why="Phases, and the rules on the length of a run, count in shares of total_iter; without it they stay silent.",
+    source="traiNNer-redux, redux_options.py: `total_iter: int`, without a default",
+    when="A config without total_iter is calibrated, or checked where the trainer's options are not known here.",
+)
+@rule(
+    "length-mismatch",
+    "run",
+    title="Two lengths of the run",
+    severity="warning",
+    why="The trainer stops at its own total_iter. Phases that count by another length begin too early, or never.",
+    source="guide: `training_config.total_iterations` may stand in the block; the trainer stops at its own",
+    fixable=True,
+    bad=nano("auto_calibrate: true", "training_config:", "  total_iterations: 400000"),
+    at="11:25",
+    good=nano("auto_calibrate: true", "training_config:", "  total_iterations: 40000"),
+)
 def length_findings(checked: Checked) -> Iterator[Finding]:
     config, layout = checked.config, checked.layout
     stated = checked.number(*TOTAL_ITERATIONS)
@@ -232,6 +268,39 @@ def trainer_facts() -> dict[str, Any]:
     return tomllib.loads(preset_text("trainers.toml"))
 
 
+@rule(
+    "fp16-overflow",
+    "trainer",
+    title="fp16 with a network that overflows in it",
+    severity="warning",
+    why="Attention and normalisation of some networks pass 65,504, the largest number of fp16; bf16 has the "
+    "range of fp32. traiNNer-redux declines fp16 for them by itself, and trains without AMP where the GPU "
+    "lacks bf16.",
+    source="presets/trainers.toml: ARCHS_WITHOUT_FP16 of traiNNer-redux",
+    bad="""
+scale: 2
+use_amp: true
+amp_bf16: false
+network_g: {type: swinir_m}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+    at="3:11",
+    good="""
+scale: 2
+use_amp: true
+amp_bf16: true
+network_g: {type: swinir_m}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+)
 def half_precision(checked: Checked) -> Iterator[Finding]:
     """fp16 with a network that overflows in it."""
     network, neosr = checked.config.network, checked.layout.trainer == "neosr"

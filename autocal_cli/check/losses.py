@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import nano, rule
 from autocal_cli.check.training import GAN_MODELS
 from autocal_cli.config.losses import UNKNOWN, loss_label
 from autocal_cli.config.model import LossTerm
@@ -15,6 +16,34 @@ from autocal_cli.errors import Finding, Place
 ADVERSARIAL = "adversarial"
 
 
+@rule(
+    "losses-none",
+    "losses",
+    title="There is no loss to train with",
+    severity="error",
+    why="The trainer needs at least one loss of a weight other than 0.",
+    source="traiNNer-redux, sr_model.py: `At least one loss must be defined.`",
+    bad=nano(losses=("{type: l1loss, loss_weight: 0}",)),
+    at="5:3",
+    good=nano(),
+)
+@rule(
+    "losses-off",
+    "losses",
+    title="Losses of weight 0",
+    severity="info",
+    why="Templates list losses with weight 0 to be switched on by whoever wants them. The trainer skips them, "
+    "and so does the scheduler.",
+    source="traiNNer-redux, sr_model.py: losses of weight 0 are not built",
+    bad=nano(
+        losses=(
+            "{type: l1loss, loss_weight: 1.0}",
+            "{type: ffloss, loss_weight: 0}",
+        )
+    ),
+    at="7:7",
+    good=nano(),
+)
 def active_losses(checked: Checked) -> Iterator[Finding]:
     """A run needs a loss; those of weight 0 are skipped, as templates mean it."""
     losses = checked.config.losses
@@ -32,6 +61,24 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
         yield Finding("losses-off", "info", message, None, off[0].place)
 
 
+@rule(
+    "loss-negative",
+    "losses",
+    title="A loss of negative weight",
+    severity="warning",
+    why="It is no penalty any more: traiNNer-redux compares with the enlarged input instead of the target, "
+    "BasicSR drives the loss up.",
+    source="the sources of traiNNer-redux (sr_model.py; older versions skip such a loss) and BasicSR (losses "
+    "multiply by their weight)",
+    bad=nano(
+        losses=(
+            "{type: l1loss, loss_weight: 1.0}",
+            "{type: mssimloss, loss_weight: -0.5}",
+        )
+    ),
+    at="7:7",
+    good=nano(),
+)
 def negative_losses(checked: Checked) -> Iterator[Finding]:
     for loss in checked.config.losses:
         if loss.weight < 0:
@@ -46,6 +93,23 @@ def negative_losses(checked: Checked) -> Iterator[Finding]:
             )
 
 
+@rule(
+    "loss-twice",
+    "losses",
+    title="Two losses of one type",
+    severity="warning",
+    why="traiNNer-redux keeps losses by a label made of their type, so the second overwrites the first, which "
+    "is never trained with.",
+    source="traiNNer-redux, sr_model.py: `self.losses[label] = build_loss(loss)`",
+    bad=nano(
+        losses=(
+            "{type: l1loss, loss_weight: 1.0}",
+            "{type: L1Loss, loss_weight: 0.5}",
+        )
+    ),
+    at="7:7",
+    good=nano(),
+)
 def duplicate_losses(checked: Checked) -> Iterator[Finding]:
     """Of two listed losses of one type the trainer keeps only the last: they share a label."""
     seen: dict[str, LossTerm] = {}
@@ -62,6 +126,16 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
         seen[label] = loss
 
 
+@rule(
+    "nothing-to-move",
+    "losses",
+    title="No adversarial loss",
+    severity="info",
+    why="The scheduler moves the weights of adversarial losses alone, by what they cost in fidelity and by "
+    "what the discriminator still tells. Without one it keeps watch and moves nothing.",
+    source="the scheduler's own rule",
+    when="A config without an adversarial loss is calibrated.",
+)
 def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     """The scheduler moves adversarial losses alone; it watches all."""
     if checked.active is not None and _active(checked) and not checked.config.adversarial:
@@ -69,6 +143,40 @@ def nothing_to_move(checked: Checked) -> Iterator[Finding]:
         yield Finding("nothing-to-move", "info", message, None, checked.active.place)
 
 
+@rule(
+    "discriminator-missing",
+    "losses",
+    title="An adversarial loss without a discriminator",
+    severity="error",
+    why="An adversarial loss asks a discriminator, which needs a network and an optimiser of its own. Without "
+    "either the trainer ends before the first step.",
+    source="traiNNer-redux, sr_model.py: `GAN loss requires discriminator network (network_d)`, `... optimizer "
+    "(optim_d)`",
+    bad="""
+scale: 2
+network_g: {type: paragonsr2_nano}
+path: {pretrain_network_g: x2_nano.pth}
+train:
+  total_iter: 40000
+  optim_d: {type: AdamW, lr: 1.0e-04}
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ganloss, loss_weight: 0.1}
+""",
+    at="9:7",
+    good="""
+scale: 2
+network_d: {type: dunet}
+network_g: {type: paragonsr2_nano}
+path: {pretrain_network_g: x2_nano.pth}
+train:
+  total_iter: 40000
+  optim_d: {type: AdamW, lr: 1.0e-04}
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ganloss, loss_weight: 0.1}
+""",
+)
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     """An adversarial loss without `network_d` or its optimiser: trainers end before the first step."""
     adversarial = next((loss for loss in _active(checked) if loss.kind == ADVERSARIAL), None)
@@ -84,6 +192,37 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
             yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
 
 
+@rule(
+    "discriminator-unused",
+    "losses",
+    title="A discriminator without an adversarial loss",
+    severity="warning",
+    why="The discriminator is not even built, and the training is another one than the config makes believe.",
+    source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`",
+    bad="""
+scale: 2
+network_d: {type: dunet}
+network_g: {type: paragonsr2_nano}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+    at="2:1",
+    good="""
+scale: 2
+network_d: {type: dunet}
+network_g: {type: paragonsr2_nano}
+path: {pretrain_network_g: x2_nano.pth}
+train:
+  total_iter: 40000
+  optim_d: {type: AdamW, lr: 1.0e-04}
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ganloss, loss_weight: 0.1}
+""",
+)
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""
     if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):

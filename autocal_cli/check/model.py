@@ -16,6 +16,7 @@ from autocal_cli.calibration.block import (
     written_by_autocal,
 )
 from autocal_cli.calibration.model import Presets
+from autocal_cli.check.rule import nano, rule
 from autocal_cli.config.files import ConfigFile
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
@@ -208,6 +209,128 @@ class CheckRun:
 _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
 
 
+@rule(
+    "block-malformed",
+    "block",
+    title="The block is no mapping",
+    severity="error",
+    why="A list or a single value in the place of the block says nothing that a scheduler could read.",
+    source="the block's schema",
+    bad="""
+scale: 2
+network_g: {type: paragonsr2_nano}
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+  dynamic_loss_scheduling: true
+""",
+    at="8:3",
+    good=nano("enabled: true", "auto_calibrate: true"),
+)
+@rule(
+    "key-twice",
+    "block",
+    title="A key stands twice",
+    severity="error",
+    why="YAML readers keep the last of two equal keys, so what the first says is lost without a word.",
+    source="PyYAML, tried",
+    bad=nano("auto_calibrate: true", "momentum: 0.85", "momentum: 0.87"),
+    at="11:5",
+    good=nano("auto_calibrate: true", "momentum: 0.85"),
+)
+@rule(
+    "losses-malformed",
+    "losses",
+    title="A loss that cannot be read",
+    severity="error",
+    why="The trainer wants a list of mappings, each with a `type`.",
+    source="traiNNer-redux, sr_model.py: `all losses must define type`",
+    bad=nano(
+        losses=(
+            "{loss_weight: 1.0}",
+            "{type: l1loss, loss_weight: 1.0}",
+        )
+    ),
+    at="6:7",
+    good=nano(),
+)
+@rule(
+    "network-malformed",
+    "network",
+    title="network_g cannot be read",
+    severity="error",
+    why="The trainer wants a mapping with a `type` that names a registered network.",
+    source="traiNNer-redux, redux_options.py: `network_g: dict`",
+    bad="""
+scale: 2
+network_g: paragonsr2_nano
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+    at="2:12",
+    good=nano(),
+)
+@rule(
+    "datasets-malformed",
+    "dataset",
+    title="The datasets cannot be read",
+    severity="error",
+    why="A value there has a tag that it does not fit.",
+    source="YAML",
+    bad="""
+scale: 2
+network_g: {type: paragonsr2_nano}
+datasets:
+  train:
+    name: Train
+    type: pairedimagedataset
+    dataroot_gt: images
+    dataroot_lq: small
+    lq_size: !!int many
+    batch_size_per_gpu: 8
+    num_worker_per_gpu: 2
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+    at="9:14",
+    good="""
+scale: 2
+network_g: {type: paragonsr2_nano}
+datasets:
+  train:
+    name: Train
+    type: pairedimagedataset
+    dataroot_gt: images
+    dataroot_lq: small
+    lq_size: 16
+    batch_size_per_gpu: 8
+    num_worker_per_gpu: 2
+train:
+  total_iter: 40000
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: mssimloss, loss_weight: 0.5}
+""",
+)
+@rule(
+    "count-invalid",
+    "run",
+    title="A count that is no whole number of at least 1",
+    severity="error",
+    why="Iterations, images and the scale are counted; the trainer ends on anything else.",
+    source="traiNNer-redux, redux_options.py: `total_iter: int`",
+    bad=nano(total_iter="forty thousand"),
+    at="4:15",
+    good=nano(),
+)
 def read_checked(file: ConfigFile, presets: Presets) -> Checked:
     """Reads a config leniently. Raises AutocalError where it is no training config at all."""
     config, problems = file.reading

@@ -534,7 +534,9 @@ class _Walk:
         if opened and registry == "networks":  # a function that hands its arguments on: told by whoever builds it
             return
         schema = {**known, "properties": arguments, "additionalProperties": opened}
-        self.mapping(node, schema, path, at or self.place(node), registry)
+        # Whoever builds a network points to its type, and speaks for what is told here of the same place.
+        home = self.place(pair.value) if registry == "networks" else at or self.place(node)
+        self.mapping(node, schema, path, home, registry)
 
     def name(self, node: Node, registry: str) -> Schema | None:
         """The entry of a registry that a scalar names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -101,3 +101,14 @@ def basicsr(*lines: str, top: str = "", model: str = "SRModel") -> str:
     train |= {line.partition(":")[0]: line for line in lines}
     head = f"model_type: {model}\nscale: 2\nnetwork_g: {{type: MSRResNet, num_in_ch: 3, num_out_ch: 3, upscale: 2}}\n"
     return head + (top and top + "\n") + "train:\n" + "".join(f"  {line}\n" for line in train.values())
+
+
+def nano(
+    *block: str,
+    losses: Sequence[str] = ("{type: l1loss, loss_weight: 1.0}", "{type: mssimloss, loss_weight: 0.5}"),
+    total_iter: int | str = 40000,
+) -> str:
+    """An example config of ParagonSR2 nano, with these lines in its block; without one, without a block."""
+    head = f"scale: 2\nnetwork_g: {{type: paragonsr2_nano}}\ntrain:\n  total_iter: {total_iter}\n  losses:\n"
+    section = ["  dynamic_loss_scheduling:\n", *(f"    {line}\n" for line in block)] if block else []
+    return head + "".join([*(f"    - {loss}\n" for loss in losses), *section])
