@@ -1,9 +1,9 @@
 """What each trainer reads from a config, by hand; `trainer_options.py` holds it against the code.
 
-One line a key: `key: TYPES`, where TYPES is words divided by `|`: int, float, bool, str, null, list, map, `"choice"`,
-`[int]` for a list of them (`[float 2]` with its length), `@section`, `@registry/NAME` for a mapping with a `type` of
-that registry. `!` after the key: the trainer ends without it. `=VALUE` at the end: the default. `<` and `>` bounds:
-`>=0`, `>0`, `<=1`, `<1`.
+One line a key: `key: TYPES`, where TYPES is words divided by `|`: int, float, bool, str, null, list, map, kernel,
+`"choice"`, `[int]` for a list of them (`[float 2]` with its length; bounds hold for its items), `@section`,
+`@registry/NAME` for a mapping with a `type` of that registry. `!` after the key: the trainer ends without it.
+`=VALUE` at the end: the default. `<` and `>` bounds: `>=0`, `>0`, `<=1`, `<1`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 KINDS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string", "null": "null", "map": "object"}
+# data/degradations.py of all of them: any other name gives no kernel at all
+KERNEL = {"enum": ["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso"]}
 BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
 LINE = re.compile(
     r"(?P<key>[\w.*$^()|\\+?]+)(?P<needed>!?): (?P<types>[^=<>]+?)"
@@ -38,7 +40,7 @@ def section(text: str) -> Schema:
         key = found["key"]
         made = _types(found["types"].strip())
         for sign, number in re.findall(r"([<>]=?)([-\d.]+)", found["bounds"] or ""):
-            made[BOUNDS[sign]] = json.loads(number)
+            made.get("items", made)[BOUNDS[sign]] = json.loads(number)
         if found["default"] is not None:
             made["default"] = json.loads(found["default"])
         if key.startswith("^"):
@@ -59,10 +61,13 @@ def section(text: str) -> Schema:
 
 
 def _rule(line: str) -> Schema:
-    """`if KEY A B: c d e`: where KEY is A or B, the trainer ends without c, d and e."""
+    """`if KEY A B and OTHER true: c d e`: where KEY is A or B, and OTHER, if it is there at all, is true, the trainer
+    ends without c, d and e."""
     head, _, needed = line.removeprefix("if ").partition(":")
-    key, *values = head.split()
-    return {"if": {"properties": {key: {"enum": values}}, "required": [key]}, "then": {"required": needed.split()}}
+    first, *others = (clause.split() for clause in head.split(" and "))
+    conditions = {key: {"enum": values} for key, *values in [first]}
+    conditions |= {key: {"enum": [json.loads(value) for value in values]} for key, *values in others}
+    return {"if": {"properties": conditions, "required": [first[0]]}, "then": {"required": needed.split()}}
 
 
 def _types(text: str) -> Schema:
@@ -89,6 +94,8 @@ def _types(text: str) -> Schema:
                 made["minItems"] = made["maxItems"] = int(inner[1])
         elif word == "list":
             kinds.append("array")
+        elif word == "kernel":
+            made.update(KERNEL)
         else:
             kinds.append(KINDS[word])
     if choices and kinds:
@@ -109,32 +116,32 @@ type!: "disk" | "lmdb" | "memcached"
 ^.*$: str | list | bool | int | null
 """
 _DEGRADATION_ROOT = """
-resize_prob: [float 3]
+resize_prob: [float 3] >=0
 resize_range: [float 2]
 gaussian_noise_prob: float >=0 <=1
 noise_range: [float 2]
 poisson_scale_range: [float 2]
 gray_noise_prob: float >=0 <=1
-jpeg_range: [float 2]
+jpeg_range: [float 2] >0 <=100
 second_blur_prob: float >=0 <=1
-resize_prob2: [float 3]
+resize_prob2: [float 3] >=0
 resize_range2: [float 2]
 gaussian_noise_prob2: float >=0 <=1
 noise_range2: [float 2]
 poisson_scale_range2: [float 2]
 gray_noise_prob2: float >=0 <=1
-jpeg_range2: [float 2]
+jpeg_range2: [float 2] >0 <=100
 """
 _KERNELS = """
 blur_kernel_size: int >=1
-kernel_list: [str]
+kernel_list: [kernel]
 kernel_prob: [float]
 sinc_prob: float >=0 <=1
 blur_sigma: [float 2]
 betag_range: [float 2]
 betap_range: [float 2]
 blur_kernel_size2: int >=1
-kernel_list2: [str]
+kernel_list2: [kernel]
 kernel_prob2: [float]
 sinc_prob2: float >=0 <=1
 blur_sigma2: [float 2]
@@ -177,8 +184,9 @@ gt_usm: bool
 ^network_\\w+$: map
 """
 _BASICSR_RULES = (
-    f"if model_type RealESRGANModel: scale gt_size l1_gt_usm percep_gt_usm gan_gt_usm network_d {_SYNTHESIS}\n"
-    f"if model_type RealESRNetModel: scale gt_size gt_usm {_SYNTHESIS}\n"
+    "if model_type RealESRGANModel: l1_gt_usm percep_gt_usm gan_gt_usm network_d\n"
+    "if model_type RealESRNetModel: gt_usm\n"
+    f"if model_type RealESRGANModel RealESRNetModel and high_order_degradation true: scale gt_size {_SYNTHESIS}\n"
     "if model_type SRGANModel ESRGANModel VideoRecurrentGANModel HiFaceGANModel StyleGAN2Model: network_d\n"
 )
 _BASICSR = {
@@ -640,6 +648,7 @@ for _name in ("AdamW_SF", "adamw_sf", "Adan_SF", "adan_sf", "soap_sf"):  # model
 # --- traiNNer-redux ---------------------------------------------------------------------------------------------------
 
 _UNIT = {"minimum": 0, "maximum": 1}
+_QUALITY = {"exclusiveMinimum": 0, "maximum": 100}  # of JPEG
 _GAN_TYPES = ["vanilla", "lsgan", "wgan", "wgan_softplus", "hinge"]  # losses/gan_loss.py
 _REDUX_OPTIMIZERS = "adam adamw nadam stableadamw soap adopt adan adamwschedulefree adanschedulefree"
 TRAINERS["traiNNer-redux"] = {
@@ -705,7 +714,7 @@ TRAINERS["traiNNer-redux"] = {
                 "thicklines_prob": _UNIT,
                 "dataroot_lq_prob": _UNIT,
                 **{f"resize_prob{end}": {"minItems": 3, "maxItems": 3} for end in ("", "2")},
-                "jpeg_range2": {"minItems": 2, "maxItems": 2},
+                **{f"jpeg_range{end}": {"minItems": 2, "maxItems": 2, "items": _QUALITY} for end in ("", "2")},
                 "queue_size": {"minimum": 1},
             },
         },
@@ -731,22 +740,30 @@ TRAINERS["traiNNer-redux"] = {
                 "sinc_prob": _UNIT,
                 "sinc_prob2": _UNIT,
                 "final_sinc_prob": _UNIT,
+                **{f"kernel_list{end}": {"items": {"$replace": True, **KERNEL}} for end in ("", "2")},
             },
             "allOf": [
                 {
                     "if": {
                         "properties": {
                             "type": {"enum": ["pairedimagedataset", "pairedvideodataset", "realesrganpaireddataset"]}
-                        }
+                        },
+                        "required": ["type"],
                     },
                     "then": {"required": ["dataroot_gt", "dataroot_lq"]},
                 },
                 {
-                    "if": {"properties": {"type": {"enum": ["realesrgandataset", "singlegtdataset"]}}},
+                    "if": {
+                        "properties": {"type": {"enum": ["realesrgandataset", "singlegtdataset"]}},
+                        "required": ["type"],
+                    },
                     "then": {"required": ["dataroot_gt"]},
                 },
                 {
-                    "if": {"properties": {"type": {"enum": ["singleimagedataset", "singlevideodataset"]}}},
+                    "if": {
+                        "properties": {"type": {"enum": ["singleimagedataset", "singlevideodataset"]}},
+                        "required": ["type"],
+                    },
                     "then": {"required": ["dataroot_lq"]},
                 },
             ],

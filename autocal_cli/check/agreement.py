@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from autocal_cli.check.model import Checked
-from autocal_cli.check.rule import redux, rule
+from autocal_cli.check.rule import redux, rule, training_set
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.errors import Finding
 
@@ -27,15 +27,6 @@ MANY_WORKERS = 32  # below that a number of workers is nobody's mistake, whateve
 WORKERS_A_CORE = 4  # chosen
 
 
-def _train(lines: str, top: str = "") -> str:
-    """An example with these lines in the training set."""
-    head = "datasets:\n  train:\n    name: Train\n    type: pairedimagedataset\n    dataroot_gt: images\n"
-    rest = "    dataroot_lq: small\n    num_worker_per_gpu: 2\n"
-    return redux(
-        top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n") + (top and "\n" + top)
-    )
-
-
 @rule(
     "crop-conflict",
     "training",
@@ -43,9 +34,9 @@ def _train(lines: str, top: str = "") -> str:
     severity="error",
     why="The one follows from the other by the scale; traiNNer-redux takes exactly one of them and ends at two.",
     source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
-    bad=_train("batch_size_per_gpu: 4\nlq_size: 16\ngt_size: 32"),
+    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\ngt_size: 32"),
     at="12:5",
-    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+    good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
 )
 @rule(
     "crop-missing",
@@ -54,9 +45,9 @@ def _train(lines: str, top: str = "") -> str:
     severity="error",
     why="traiNNer-redux takes exactly one of gt_size and lq_size, and ends at none.",
     source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
-    bad=_train("batch_size_per_gpu: 4"),
+    bad=training_set("batch_size_per_gpu: 4"),
     at="4:3",
-    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+    good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
 )
 @rule(
     "crop-not-a-multiple",
@@ -66,9 +57,9 @@ def _train(lines: str, top: str = "") -> str:
     why="The crop of the LQ image would not be a whole number of pixels, and the two crops show different parts.",
     source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and "
     "GT then differ",
-    bad=_train("batch_size_per_gpu: 4\ngt_size: 33"),
+    bad=training_set("batch_size_per_gpu: 4\ngt_size: 33"),
     at="11:14",
-    good=_train("batch_size_per_gpu: 4\ngt_size: 32"),
+    good=training_set("batch_size_per_gpu: 4\ngt_size: 32"),
 )
 def crops(checked: Checked) -> Iterator[Finding]:
     """The side of the training crop."""
@@ -111,11 +102,11 @@ def crops(checked: Checked) -> Iterator[Finding]:
     why="They mix the images of a batch with each other.",
     source="traiNNer-redux and neosr: `Augmentations need batch >1 to "
     "work.`",
-    bad=_train("batch_size_per_gpu: 1\nlq_size: 16").replace(
+    bad=training_set("batch_size_per_gpu: 1\nlq_size: 16").replace(
         "  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"
     ),
     at="10:25",
-    good=_train("batch_size_per_gpu: 4\nlq_size: 16"),
+    good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
 )  # fmt: skip
 def augmentations(checked: Checked) -> Iterator[Finding]:
     """Mixture of augmentations: as many probabilities, and more than one image."""

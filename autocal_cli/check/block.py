@@ -35,17 +35,7 @@ from autocal_cli.network.model import NetworkFingerprint
     why="The scheduler is configured below `train`. Anywhere else a strict trainer refuses the config, and "
     "another trains unscheduled without a word.",
     source="traiNNer-redux, redux_options.py: `forbid_unknown_fields=True`; its fork declares the block below `train`",
-    bad="""
-scale: 2
-network_g: {type: paragonsr2_nano}
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-dynamic_loss_scheduling:
-  auto_calibrate: true
-""",
+    bad=nano() + "dynamic_loss_scheduling:\n  auto_calibrate: true\n",
     at="8:1",
     good=nano("enabled: true", "auto_calibrate: true"),
 )

@@ -277,29 +277,9 @@ def trainer_facts() -> dict[str, Any]:
     "range of fp32. traiNNer-redux declines fp16 for them by itself, and trains without AMP where the GPU "
     "lacks bf16.",
     source="presets/trainers.toml: ARCHS_WITHOUT_FP16 of traiNNer-redux",
-    bad="""
-scale: 2
-use_amp: true
-amp_bf16: false
-network_g: {type: swinir_m}
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
+    bad=nano(top="use_amp: true\namp_bf16: false\nnetwork_g: {type: swinir_m}"),
     at="3:11",
-    good="""
-scale: 2
-use_amp: true
-amp_bf16: true
-network_g: {type: swinir_m}
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
+    good=nano(top="use_amp: true\namp_bf16: true\nnetwork_g: {type: swinir_m}"),
 )
 def half_precision(checked: Checked) -> Iterator[Finding]:
     """fp16 with a network that overflows in it."""

@@ -14,6 +14,19 @@ from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
 from autocal_cli.errors import Finding, Place
 
 ADVERSARIAL = "adversarial"
+# An example of adversarial training, for the rules below.
+GAN = """
+scale: 2
+network_d: {type: dunet}
+network_g: {type: paragonsr2_nano}
+path: {pretrain_network_g: x2_nano.pth}
+train:
+  total_iter: 40000
+  optim_d: {type: AdamW, lr: 1.0e-04}
+  losses:
+    - {type: l1loss, loss_weight: 1.0}
+    - {type: ganloss, loss_weight: 0.1}
+"""
 
 
 @rule(
@@ -23,7 +36,7 @@ ADVERSARIAL = "adversarial"
     severity="error",
     why="The trainer needs at least one loss of a weight other than 0.",
     source="traiNNer-redux, sr_model.py: `At least one loss must be defined.`",
-    bad=nano(losses=("{type: l1loss, loss_weight: 0}",)),
+    bad=nano(losses={"l1loss": 0}),
     at="5:3",
     good=nano(),
 )
@@ -35,12 +48,7 @@ ADVERSARIAL = "adversarial"
     why="Templates list losses with weight 0 to be switched on by whoever wants them. The trainer skips them, "
     "and so does the scheduler.",
     source="traiNNer-redux, sr_model.py: losses of weight 0 are not built",
-    bad=nano(
-        losses=(
-            "{type: l1loss, loss_weight: 1.0}",
-            "{type: ffloss, loss_weight: 0}",
-        )
-    ),
+    bad=nano(losses={"l1loss": 1.0, "ffloss": 0}),
     at="7:7",
     good=nano(),
 )
@@ -70,12 +78,7 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
     "BasicSR drives the loss up.",
     source="the sources of traiNNer-redux (sr_model.py; older versions skip such a loss) and BasicSR (losses "
     "multiply by their weight)",
-    bad=nano(
-        losses=(
-            "{type: l1loss, loss_weight: 1.0}",
-            "{type: mssimloss, loss_weight: -0.5}",
-        )
-    ),
+    bad=nano(losses={"l1loss": 1.0, "mssimloss": -0.5}),
     at="7:7",
     good=nano(),
 )
@@ -101,12 +104,7 @@ def negative_losses(checked: Checked) -> Iterator[Finding]:
     why="traiNNer-redux keeps losses by a label made of their type, so the second overwrites the first, which "
     "is never trained with.",
     source="traiNNer-redux, sr_model.py: `self.losses[label] = build_loss(loss)`",
-    bad=nano(
-        losses=(
-            "{type: l1loss, loss_weight: 1.0}",
-            "{type: L1Loss, loss_weight: 0.5}",
-        )
-    ),
+    bad=nano(losses={"l1loss": 1.0, "L1Loss": 0.5}),
     at="7:7",
     good=nano(),
 )
@@ -134,7 +132,9 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
     why="The scheduler moves the weights of adversarial losses alone, by what they cost in fidelity and by "
     "what the discriminator still tells. Without one it keeps watch and moves nothing.",
     source="the scheduler's own rule",
-    when="A config without an adversarial loss is calibrated.",
+    bad=nano("auto_calibrate: true"),
+    at="8:3",
+    good=GAN + "  dynamic_loss_scheduling: {auto_calibrate: true}\n",
 )
 def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     """The scheduler moves adversarial losses alone; it watches all."""
@@ -152,30 +152,9 @@ def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     "either the trainer ends before the first step.",
     source="traiNNer-redux, sr_model.py: `GAN loss requires discriminator network (network_d)`, `... optimizer "
     "(optim_d)`",
-    bad="""
-scale: 2
-network_g: {type: paragonsr2_nano}
-path: {pretrain_network_g: x2_nano.pth}
-train:
-  total_iter: 40000
-  optim_d: {type: AdamW, lr: 1.0e-04}
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: ganloss, loss_weight: 0.1}
-""",
+    bad=GAN.replace("network_d: {type: dunet}\n", ""),
     at="9:7",
-    good="""
-scale: 2
-network_d: {type: dunet}
-network_g: {type: paragonsr2_nano}
-path: {pretrain_network_g: x2_nano.pth}
-train:
-  total_iter: 40000
-  optim_d: {type: AdamW, lr: 1.0e-04}
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: ganloss, loss_weight: 0.1}
-""",
+    good=GAN,
 )
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     """An adversarial loss without `network_d` or its optimiser: trainers end before the first step."""
@@ -210,18 +189,7 @@ train:
     - {type: mssimloss, loss_weight: 0.5}
 """,
     at="2:1",
-    good="""
-scale: 2
-network_d: {type: dunet}
-network_g: {type: paragonsr2_nano}
-path: {pretrain_network_g: x2_nano.pth}
-train:
-  total_iter: 40000
-  optim_d: {type: AdamW, lr: 1.0e-04}
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: ganloss, loss_weight: 0.1}
-""",
+    good=GAN,
 )
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""

@@ -16,7 +16,7 @@ from autocal_cli.calibration.block import (
     written_by_autocal,
 )
 from autocal_cli.calibration.model import Presets
-from autocal_cli.check.rule import nano, rule
+from autocal_cli.check.rule import nano, rule, training_set
 from autocal_cli.config.files import ConfigFile
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
@@ -153,7 +153,7 @@ class CheckedFile:
 # What says how autocal is installed, and nothing of the config: one line for all files (`CheckRun.unbuilt`).
 OF_INSTALLATION = frozenset({"network-unknown", "network-macs-unknown", "network-nearest", "discriminator-unknown"})
 # What is usual and harmless.
-VERBOSE = frozenset({"losses-off", "nothing-to-move", "option-ignored", "network-macs-side", "network-takes-clips"})
+VERBOSE = frozenset({"losses-off", "option-ignored", "network-macs-side", "network-takes-clips"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +216,7 @@ _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid"
     severity="error",
     why="A list or a single value in the place of the block says nothing that a scheduler could read.",
     source="the block's schema",
-    bad="""
-scale: 2
-network_g: {type: paragonsr2_nano}
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-  dynamic_loss_scheduling: true
-""",
+    bad=nano() + "  dynamic_loss_scheduling: true\n",
     at="8:3",
     good=nano("enabled: true", "auto_calibrate: true"),
 )
@@ -247,12 +238,7 @@ train:
     severity="error",
     why="The trainer wants a list of mappings, each with a `type`.",
     source="traiNNer-redux, sr_model.py: `all losses must define type`",
-    bad=nano(
-        losses=(
-            "{loss_weight: 1.0}",
-            "{type: l1loss, loss_weight: 1.0}",
-        )
-    ),
+    bad=nano(losses={"none": 1.0, "l1loss": 1.0}).replace("type: none, ", ""),
     at="6:7",
     good=nano(),
 )
@@ -263,15 +249,7 @@ train:
     severity="error",
     why="The trainer wants a mapping with a `type` that names a registered network.",
     source="traiNNer-redux, redux_options.py: `network_g: dict`",
-    bad="""
-scale: 2
-network_g: paragonsr2_nano
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
+    bad=nano(top="network_g: paragonsr2_nano"),
     at="2:12",
     good=nano(),
 )
@@ -282,43 +260,9 @@ train:
     severity="error",
     why="A value there has a tag that it does not fit.",
     source="YAML",
-    bad="""
-scale: 2
-network_g: {type: paragonsr2_nano}
-datasets:
-  train:
-    name: Train
-    type: pairedimagedataset
-    dataroot_gt: images
-    dataroot_lq: small
-    lq_size: !!int many
-    batch_size_per_gpu: 8
-    num_worker_per_gpu: 2
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
-    at="9:14",
-    good="""
-scale: 2
-network_g: {type: paragonsr2_nano}
-datasets:
-  train:
-    name: Train
-    type: pairedimagedataset
-    dataroot_gt: images
-    dataroot_lq: small
-    lq_size: 16
-    batch_size_per_gpu: 8
-    num_worker_per_gpu: 2
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
+    bad=training_set("lq_size: !!int many\nbatch_size_per_gpu: 8"),
+    at="10:14",
+    good=training_set("lq_size: 16\nbatch_size_per_gpu: 8"),
 )
 @rule(
     "count-invalid",

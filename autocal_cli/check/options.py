@@ -275,12 +275,15 @@ class _Walk:
         """What a mapping must have, by itself and by what stands in it."""
         needed = list(schema.get("required", ()))
         for one in schema.get("allOf", ()):
-            conditions = one["if"]["properties"]
-            if all(self.has(pairs, key, condition["enum"]) for key, condition in conditions.items()):
+            conditions, certain = one["if"]["properties"], one["if"]["required"]
+            if all(
+                self.has(pairs, key, condition["enum"]) if key in pairs else key not in certain
+                for key, condition in conditions.items()
+            ):
                 needed += one["then"]["required"]
         return list(dict.fromkeys(needed))
 
-    def has(self, pairs: Mapping[str, object], key: str, values: Sequence[str]) -> bool:
+    def has(self, pairs: Mapping[str, object], key: str, values: Sequence[object]) -> bool:
         value = self.scalar(getattr(pairs.get(key), "value", None))
         text = value if self.options.case else value.lower() if isinstance(value, str) else value
         return text in values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -90,6 +90,13 @@ def redux(*lines: str, top: str = "") -> str:
     return head + "train:\n" + "".join(f"  {line}\n" for line in train.values() if not line.endswith(": -"))
 
 
+def training_set(lines: str) -> str:
+    """An example config of traiNNer-redux with these lines in its training set."""
+    head = "datasets:\n  train:\n    name: Train\n    type: pairedimagedataset\n    dataroot_gt: images\n"
+    rest = "    dataroot_lq: small\n    num_worker_per_gpu: 2\n"
+    return redux(top=head + rest + "".join(f"    {line}\n" for line in lines.split("\n")).rstrip("\n"))
+
+
 def basicsr(*lines: str, top: str = "", model: str = "SRModel") -> str:
     """The like for BasicSR."""
     train = {
@@ -103,12 +110,16 @@ def basicsr(*lines: str, top: str = "", model: str = "SRModel") -> str:
     return head + (top and top + "\n") + "train:\n" + "".join(f"  {line}\n" for line in train.values())
 
 
+L1_AND_MSSIM = {"l1loss": 1.0, "mssimloss": 0.5}
+
+
 def nano(
     *block: str,
-    losses: Sequence[str] = ("{type: l1loss, loss_weight: 1.0}", "{type: mssimloss, loss_weight: 0.5}"),
+    losses: Mapping[str, float] = L1_AND_MSSIM,
     total_iter: int | str = 40000,
+    top: str = "network_g: {type: paragonsr2_nano}",
 ) -> str:
     """An example config of ParagonSR2 nano, with these lines in its block; without one, without a block."""
-    head = f"scale: 2\nnetwork_g: {{type: paragonsr2_nano}}\ntrain:\n  total_iter: {total_iter}\n  losses:\n"
+    listed = [f"    - {{type: {kind}, loss_weight: {weight}}}\n" for kind, weight in losses.items()]
     section = ["  dynamic_loss_scheduling:\n", *(f"    {line}\n" for line in block)] if block else []
-    return head + "".join([*(f"    - {loss}\n" for loss in losses), *section])
+    return f"scale: 2\n{top}\ntrain:\n  total_iter: {total_iter}\n  losses:\n" + "".join([*listed, *section])

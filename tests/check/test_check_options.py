@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from autocal_cli.calibration.json_schema import json_schema
 from autocal_cli.calibration.presets import load_presets
@@ -37,14 +41,112 @@ def test_every_trainer_has_options_that_refer_to_what_is_there(name: str) -> Non
     assert options.root["required"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_schema_for_editors_is_whole(name: str) -> None:
+@cache
+def schema_of(name: str) -> dict[str, Any]:
     options = options_of(name)
     assert options is not None
-    schema = config_schema(options, json_schema(load_presets()))
-    assert references(schema) <= set(schema["$defs"])
-    assert "typed" not in str(schema["$defs"].get("train", {}))
-    assert "dynamic_loss_scheduling" in str(schema)
+    return config_schema(options, json_schema(load_presets()))
+
+
+def complaints(text: str, name: str) -> list[str]:
+    """What the schema of a trainer says of a config, as its reader reads it."""
+    config = tomllib.loads(text) if name == "neosr" else yaml.safe_load(text)
+    return [error.message for error in Draft202012Validator(schema_of(name)).iter_errors(config)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_schema_for_editors_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(schema_of(name))
+    assert references(schema_of(name)) <= set(schema_of(name)["$defs"])
+    assert "dynamic_loss_scheduling" in str(schema_of(name))
+
+
+BASES = {
+    "redux.yml": "traiNNer-redux",
+    "redux_gan.yml": "traiNNer-redux",
+    "redux_otf.yml": "traiNNer-redux",
+    "fork.yml": "traiNNer-redux-fork",
+    "basicsr.yml": "BasicSR",
+    "basicsr_gan.yml": "BasicSR",
+    "realesrgan.yml": "Real-ESRGAN",
+    "neosr.toml": "neosr",
+    "neosr_otf.toml": "neosr",
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_schema_takes_what_is_right(base: str) -> None:
+    assert complaints((FOLDER / base).read_text("utf-8"), BASES[base]) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "right", "wrong"),
+    [
+        ("redux.yml", "use_amp: true", "use_amb: true"),
+        ("redux.yml", "scale: 4", "scale: 4x"),
+        ("redux.yml", "    lq_size: 16", "    lq_size: []"),
+        ("redux.yml", "type: MultiStepLR", "type: MultiStepLR\n    step: 3"),
+        ("redux_gan.yml", "gan_type: vanilla", "gan_type: relativistic"),
+        ("redux_otf.yml", "kernel_list: [iso, aniso]", "kernel_list: [iso, anisotropic]"),
+        ("redux_otf.yml", "jpeg_range: [60, 95]", "jpeg_range: [60, 195]"),
+        ("fork.yml", "    enabled: true\n    auto_calibrate: true", "    enabled: true\n    momentum: 2.0"),
+        ("basicsr.yml", "    use_hflip: true\n", ""),
+        ("basicsr.yml", "type: L1Loss", "type: L3Loss"),
+        ("realesrgan.yml", "jpeg_range: [40, 95]\n", ""),
+        ("neosr.toml", "patch_size = 16", "gt_size = 64"),
+    ],
+)
+def test_the_schema_refuses_mistakes(base: str, right: str, wrong: str) -> None:
+    text = (FOLDER / base).read_text("utf-8")
+    assert right in text
+    assert complaints(text.replace(right, wrong, 1), BASES[base])
+
+
+def test_degradations_are_asked_for_where_they_are_made_alone() -> None:
+    text = (FOLDER / "realesrgan.yml").read_text("utf-8").replace("jpeg_range: [40, 95]\n", "")
+    assert complaints(text, "Real-ESRGAN")
+    assert complaints(f"high_order_degradation: false\n{text}", "Real-ESRGAN") == []
+
+
+WRONG_TEMPLATES = {  # by the trainers' own code; the others of the corpus are right
+    "train_EDVR_L_x4_SR_REDS_woTSA.yml",  # ema_decay below network_g
+    "train_hifacegan.yml",  # a loss that BasicSR does not have
+    "2xParagonSR2_Nano_AUTO_CALIBRATED.yml",  # a fork's, written for no trainer's options
+    "2xParagonSR2_Nano_Minimal_0_Config.yml",
+    "2xParagonSR2_Nano_PSISR_D.yml",  # min_weight: 1e-6 is text
+    "2xParagonSR2_Nano_Perceptual_DynamicGAN.yml",
+}
+FOLDERS = {
+    "trainner-redux": "traiNNer-redux",
+    "trainner-redux-fork": "traiNNer-redux-fork",
+    "basicsr": "BasicSR",
+    "real-esrgan": "Real-ESRGAN",
+}
+
+
+@pytest.mark.corpus
+def test_the_schema_takes_the_trainers_own_templates(corpus: Path) -> None:
+    configs = {
+        path: name for folder, name in FOLDERS.items() for path in sorted((corpus / "configs" / folder).glob("*.yml"))
+    }
+    texts = {path: path.read_text("utf-8") for path in configs}
+    training = [path for path, text in texts.items() if "\ntrain:" in text]
+    assert len(training) >= 65
+    assert {path.name for path in training if complaints(texts[path], configs[path])} == WRONG_TEMPLATES
+
+
+@pytest.mark.parametrize(
+    "loss", ["{type: contrastiveloss, loss_weight: 0.1}", "{type: laplacianpyramidloss, loss_weight: 1.0}"]
+)
+def test_a_loss_of_the_fork_marks_its_config(loss: str, checked) -> None:
+    text = (
+        (FOLDER / "redux.yml")
+        .read_text("utf-8")
+        .replace("    - type: mssimloss\n      loss_weight: 0.5", f"    - {loss}")
+    )
+    assert loss in text
+    assert [one for one in checked(text, network=False) if one.code == "type-unknown"] == []
+    assert [one.severity for one in checked(text, "traiNNer-redux", network=False) if one.code == "type-unknown"]
 
 
 def test_a_trainer_without_options_is_not_judged(checked) -> None:
