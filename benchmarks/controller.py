@@ -39,6 +39,15 @@ CELLS = {
     "scratch": Setting(start="scratch", steps=1500),
     "vgg-scratch": Setting(losses="vgg", start="scratch", steps=1500),
     "long": Setting(steps=20_000, rate=1e-4),
+    "vgg-x4": Setting(losses="vgg", scale=4, steps=600),
+}
+RECIPES = {  # published ones, which should be left alone
+    "real-esrgan": Setting(losses="real-esrgan", discriminator="unet", scale=4, steps=2000, rate=1e-4),
+    "esrgan": Setting(
+        losses="esrgan", discriminator="vgg-style", gan="relativistic", scale=4, steps=2000, rate=1e-4
+    ),
+    "srgan": Setting(losses="srgan", discriminator="vgg-style", scale=4, steps=2000, rate=1e-4),
+    "redux": Setting(losses="redux", discriminator="unet", scale=4, steps=2000, rate=2e-4),
 }
 FRESH = Setting(generator="residual", photographs="fresh")
 STATIC, LAW = (1.0, 100.0, 0.0, 0.1, 10.0), (1.0, 100.0, 10.0, 0.1)

@@ -4,6 +4,14 @@ or from scratch, with losses as users combine them. Everything is seeded and on 
     random    L1 1, L1 between features of a fixed random network 0.1, adversarial 0.005
     vgg       L1 1, VGG16 perceptual 1 (conv1_2 to conv3_3 before the ReLU), adversarial 0.1 (Real-ESRGAN)
     msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1            (traiNNer-redux's GAN template, no perceptual)
+
+and four published recipes with their weights, layers of features, kind of discriminator and rate. What is smaller than
+in them: the generator, crops (64), batch (4), width of the discriminator (16); VGG16 stands in for VGG19.
+
+    real-esrgan    Real-ESRGAN, options/train_realesrgan_x4plus.yml
+    esrgan         BasicSR, options/train/ESRGAN/train_ESRGAN_x4.yml; relativistic
+    srgan          BasicSR, options/train/SRResNet_SRGAN/train_MSRGAN_x4.yml
+    redux          traiNNer-redux, options/_templates/train/*/*_gan.yml, the losses that are on
 """
 
 from __future__ import annotations
@@ -26,15 +34,31 @@ from lpips_weights import lpips, lpips_weights
 from recipe_losses import hsluv_loss, perceptual
 from recipe_vgg import Vgg, load_vgg
 from small_networks import Features, seeded
-from small_photographs import Crops, Photographs, shrink
+from small_photographs import CROP, Crops, Photographs, shrink
 from torch import Tensor, nn
+
+from autocal_cli.config.model import NetworkOptions
+from autocal_cli.errors import Place
+from autocal_cli.network.discriminators import build_discriminator
 
 WEIGHTS: Mapping[str, Mapping[str, float]] = {
     "random": {"l1": 1.0, "feature": 0.1, "gan": 0.005},
     "vgg": {"l1": 1.0, "perceptual": 1.0, "gan": 0.1},
     "msssim": {"msssim": 0.5, "hsluv": 1.0, "gan": 0.1},
+    "real-esrgan": {"l1": 1.0, "perceptual": 1.0, "gan": 0.1},
+    "esrgan": {"l1": 0.01, "perceptual": 1.0, "gan": 0.005},
+    "srgan": {"l1": 0.01, "perceptual": 1.0, "gan": 0.005},
+    "redux": {"msssim": 0.5, "perceptual": 0.01, "hsluv": 1.0, "gan": 0.1},
 }
-VGG_LAYERS = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_3": 1.0}
+FIVE_LAYERS = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
+LAYERS: Mapping[str, Mapping[str, float]] = {  # of VGG, by set of losses
+    "vgg": {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_3": 1.0},
+    "real-esrgan": FIVE_LAYERS,
+    "esrgan": {"conv5_4": 1.0},
+    "srgan": {"conv5_4": 1.0},
+    "redux": FIVE_LAYERS,
+}
+RECIPE_CROP = 64  # VGG's fifth block has 4 x 4 places there
 PRETRAINING = 2500  # steps of L1 alone
 HELD_OUT = 12  # photographs
 AVERAGED = 0.1  # of the run
@@ -50,7 +74,7 @@ class Setting:
     factor: float = 1.0
     start: str = "pretrained"  # or scratch
     scale: int = 2
-    discriminator: str = "small"  # or strong
+    discriminator: str = "small"  # or strong, unet, vgg-style
     gan: str = "vanilla"  # hinge, ls, relativistic
     generator: str = "plain"  # or residual
     steps: int = 800
@@ -96,7 +120,15 @@ class Generator(nn.Module):
 
 
 def discriminator(kind: str) -> nn.Module:
-    """Patch logits (B, 1, H / 8, W / 8); strong: 32 to 64 channels, from full resolution."""
+    """Patch logits (B, 1, H / 8, W / 8); strong: 32 to 64 channels, from full resolution. Of the recipes: unet, with
+    spectral norm and a logit a pixel (B, 1, H, W); vgg-style, with batch norm and one logit an image (B, 1)."""
+    if kind == "unet":
+        place = Place("network_d")
+        made = build_discriminator(NetworkOptions("UNetDiscriminatorSN", {"num_feat": 16}, place, {}))
+        assert made is not None
+        return made
+    if kind == "vgg-style":
+        return vgg_style()
     widths, first = (
         ((16, 32, 32), []) if kind == "small" else ((32, 64, 64), [nn.Conv2d(3, 32, 3, 1, 1), nn.LeakyReLU(0.2)])
     )
@@ -106,6 +138,20 @@ def discriminator(kind: str) -> nn.Module:
         layers += [nn.Conv2d(before, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         before = width
     return nn.Sequential(*layers, nn.Conv2d(before, 1, 3, 1, 1))
+
+
+def vgg_style(width: int = 16) -> nn.Module:
+    """Four times two convolutions, halving each time, then two linear layers; for crops of RECIPE_CROP."""
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 1, 1), nn.LeakyReLU(0.2)]
+    before = width
+    for channels in (width, 2 * width, 4 * width, 8 * width):
+        layers += [nn.Conv2d(before, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(channels, channels, 4, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
+        before = channels
+    places = (RECIPE_CROP // 16) ** 2
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(before * places, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
+    )
 
 
 def generator_loss(kind: str, real: Tensor, fake: Tensor) -> Tensor:
@@ -177,7 +223,8 @@ class Training:
         for name in ("feature", "perceptual"):
             if name in self.weights:
                 self.weights[name] *= setting.perceptual_factor
-        self.batch = 4 if setting.losses == "vgg" else 8
+        self.batch = 4 if setting.losses in LAYERS else 8
+        crop = RECIPE_CROP if setting.discriminator in ("unet", "vgg-style") else CROP
         self.network = seeded(lambda: Generator(setting.scale, setting.generator == "residual"), setting.seed)
         self.judge = seeded(lambda: discriminator(setting.discriminator), setting.seed)
         self.features = seeded(Features, 0).requires_grad_(False)
@@ -187,7 +234,7 @@ class Training:
         self.optimizer = torch.optim.Adam(self.network.parameters(), setting.rate, betas=(0.9, 0.99))
         judge_rate = setting.rate * (2.5 if setting.discriminator == "strong" else 1.0)
         self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), judge_rate, betas=(0.9, 0.99))
-        self.crops = Crops(photographs.training, setting.seed + 1000, batch=self.batch)
+        self.crops = Crops(photographs.training, setting.seed + 1000, crop, self.batch)
         self.average = copy.deepcopy(self.network)  # of the weights, as users keep one; it is what is judged
 
     @torch.no_grad()
@@ -204,7 +251,7 @@ class Training:
             elif name == "feature":
                 raw[name] = F.l1_loss(self.features(output), self.features(high))
             elif name == "perceptual":
-                raw[name] = perceptual(vgg(), output, high, VGG_LAYERS)
+                raw[name] = perceptual(vgg(), output, high, LAYERS[self.setting.losses])
             elif name == "msssim":
                 raw[name] = msssim_loss(output, high)
             elif name == "hsluv":

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from controller_training import VGG_LAYERS, discriminator, vgg
+from controller_training import LAYERS, discriminator, vgg
 from lpips_weights import lpips, lpips_weights
 from recipe_losses import perceptual
 from small_photographs import Crops, Photographs, load_photographs, shrink
@@ -110,7 +110,7 @@ class Run:
             output = self.net(low)
             raw = {"l1": F.l1_loss(output, high), "gan": F.softplus(-self.judge(output)).mean()}
             if self.vgg is not None:
-                raw["perceptual"] = perceptual(self.vgg, output, high, VGG_LAYERS)
+                raw["perceptual"] = perceptual(self.vgg, output, high, LAYERS["vgg"])
         self.optimizer.zero_grad()
         self.scaler.scale(self.scheduler.total(raw, number, output, high, low)).backward()
         self.scaler.step(self.optimizer)
