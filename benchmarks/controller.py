@@ -41,13 +41,12 @@ CELLS = {
     "long": Setting(steps=20_000, rate=1e-4),
     "vgg-x4": Setting(losses="vgg", scale=4, steps=600),
 }
-RECIPES = {  # published ones, which should be left alone
-    "real-esrgan": Setting(losses="real-esrgan", discriminator="unet", scale=4, steps=2000, rate=1e-4),
-    "esrgan": Setting(
-        losses="esrgan", discriminator="vgg-style", gan="relativistic", scale=4, steps=2000, rate=1e-4
-    ),
-    "srgan": Setting(losses="srgan", discriminator="vgg-style", scale=4, steps=2000, rate=1e-4),
-    "redux": Setting(losses="redux", discriminator="unet", scale=4, steps=2000, rate=2e-4),
+_RECIPE = Setting(scale=4, steps=2000, rate=1e-4, numbers=(("total_iterations", 400_000.0),))
+RECIPES = {  # the first steps of published ones, which should be left alone
+    "real-esrgan": replace(_RECIPE, losses="real-esrgan", discriminator="unet"),
+    "esrgan": replace(_RECIPE, losses="esrgan", discriminator="vgg-style", gan="relativistic"),
+    "srgan": replace(_RECIPE, losses="srgan", discriminator="vgg-style"),
+    "redux": replace(_RECIPE, losses="redux", discriminator="unet", rate=2e-4),
 }
 FRESH = Setting(generator="residual", photographs="fresh")
 STATIC, LAW = (1.0, 100.0, 0.0, 0.1, 10.0), (1.0, 100.0, 10.0, 0.1)

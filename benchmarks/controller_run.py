@@ -50,6 +50,7 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
 
 def scheduler_for(setting: Setting, training: Training) -> DynamicLossScheduler:
     block = {**NUMBERS, "fidelity_budget": BUDGETS[setting.scale], **dict(setting.numbers), "auto_calibrate": False}
+    length = int(block.pop("total_iterations", setting.steps))  # of the run, of which only the first steps are made
     if setting.method == "static":
         block["enabled"] = False
     described = {
@@ -60,6 +61,4 @@ def scheduler_for(setting: Setting, training: Training) -> DynamicLossScheduler:
     }
     types = {"l1": "L1Loss", "gan": "GANLoss", **described}
     losses = {name: {"type": types[name], "loss_weight": weight} for name, weight in training.weights.items()}
-    return DynamicLossScheduler.from_config(
-        block, losses, setting.steps, optimizer=training.optimizer, scale=setting.scale
-    )
+    return DynamicLossScheduler.from_config(block, losses, length, optimizer=training.optimizer, scale=setting.scale)

@@ -149,9 +149,7 @@ def vgg_style(width: int = 16) -> nn.Module:
         layers += [nn.Conv2d(channels, channels, 4, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
         before = channels
     places = (RECIPE_CROP // 16) ** 2
-    return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(before * places, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
-    )
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * places, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1))
 
 
 def generator_loss(kind: str, real: Tensor, fake: Tensor) -> Tensor:

@@ -3,6 +3,9 @@
 A loss's call brings what the law listens to: one that compares images brings output and target, an adversarial one
 called for the discriminator brings its logits, and the network's call brings the input. What losses return stays as it
 is, logs included: the multiplier acts on the gradient of an adversarial loss, and on nothing while it is 1.
+
+create_dynamic_loss_scheduler: the call shape of traiNNer-redux's fork, which multiplies by the multipliers itself, so
+that there the same hooks only listen.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, reaches, untraced, unwrapped
+from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, untraced, unwrapped
 from autocal_cli.runtime.scheduler import DynamicLossScheduler, unwrapped_optimizer
 from autocal_cli.runtime.signals import maps, separation_of_calls
 
@@ -56,6 +59,44 @@ def attach(
     return Attachment(losses, scheduler, network, optimizer)
 
 
+def create_dynamic_loss_scheduler(losses: Mapping[str, Any], config: Mapping[str, Any]) -> ForkScheduler | None:
+    """A scheduler for `scheduler(raw_losses, current_iter) -> {label: multiplier}`; None where `enabled` is false.
+
+    Swapping the fork's import for this one suffices: images and logits are caught on their way into the losses.
+
+    Args:
+        losses: the generator's loss modules by label, with `loss_weight`; the trainer multiplies by it.
+        config: the `dynamic_loss_scheduling` block; `training_config.total_iterations` is the length of the run.
+
+    Raises AutocalError for values that cannot be used, as `attach` does.
+    """
+    if config.get("enabled") is False:
+        return None
+    scheduler = ForkScheduler.from_config(config, losses)
+    scheduler.attachment = Attachment(losses, scheduler, None, None, scales=False)
+    return scheduler
+
+
+class ForkScheduler(DynamicLossScheduler):
+    """One multiplier a label, for the fork's call site, once a forward pass."""
+
+    attachment: Attachment | None = None  # a copy has none
+
+    def __call__(self, raw_losses: Mapping[str, Any], current_iter: int) -> dict[str, float]:
+        """The multipliers of this pass. The losses were met already, as part of the step that the last call named."""
+        if self.attachment is not None:
+            self.attachment.iteration = current_iter + 1
+        return {label: self.multiplier(label) for label in raw_losses}
+
+    def get_monitoring_stats(self) -> dict[str, Any]:
+        """As the scheduler's, with the keys that the fork reads."""
+        stats = super().get_monitoring_stats()
+        return {"enabled": True, "current_weights": stats["multipliers"], **stats}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "attachment": None}
+
+
 class Hook:
     """A hook that copies and pickles of its module leave behind: those are watched by nobody."""
 
@@ -87,20 +128,24 @@ class Attachment:
     """A scheduler that is attached to losses. `scheduler` has the multipliers, statistics and events."""
 
     def __init__(
-        self, losses: Mapping[str, Any], scheduler: DynamicLossScheduler, network: nn.Module | None, optimizer: Any
+        self,
+        losses: Mapping[str, Any],
+        scheduler: DynamicLossScheduler,
+        network: nn.Module | None,
+        optimizer: Any,
+        *,
+        scales: bool = True,
     ) -> None:
         self.scheduler = scheduler
+        self._scales = scales and scheduler.settings.mode == "act"
         self._iteration = 1
-        self._told = False  # whether the iteration is set from outside
-        self._counts_calls = optimizer is None
-        self._optimizer_steps = 0
-        self._passes = 0
+        self._counts = "calls" if optimizer is None else "steps"  # what the iteration counts; or it is "told"
+        self._passes: int | None = 0  # without a step of the optimiser; None once it has stepped
         self._called: set[str] = set()  # losses of this pass
         self._depth = 0  # attached losses in whose forward we are: a loss within a loss is part of it
         self._input: Tensor | None = None
-        self._goals: set[Any] = set()  # graph nodes of the network's outputs in this pass
         self._images_of: str | None = None  # the loss that brought this pass's images
-        self._pairs = LogitPairs()
+        self._real: list[Any] = []  # logits of real images that wait for those of generated ones
         self._undo: list[Callable[[], None]] = []
         if not scheduler.settings.enabled:
             return
@@ -123,7 +168,7 @@ class Attachment:
 
     @iteration.setter
     def iteration(self, number: int) -> None:
-        self._iteration, self._told, self._counts_calls = number, True, False
+        self._iteration, self._counts = number, "told"
 
     def detach(self) -> None:
         """Takes the hooks away and puts functions back: the losses are as they were. Detaching twice does nothing."""
@@ -195,32 +240,25 @@ class Attachment:
     # -- what the hooks see -------------------------------------------------------------------------------------------
 
     def _network_called(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if not torch.is_grad_enabled():
-            return
-        self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
-        tensors = [x for x in _tensors(output) if x.grad_fn is not None]
-        self._goals = {x.grad_fn for x in tensors}
-        for x in tensors:
-            self.scheduler.on_device(x)
-            self.scheduler.know_output(x)
+        if torch.is_grad_enabled():
+            self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
+            self.scheduler.know_outputs(_tensors(output))
 
     def _returned(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> Any:
         """What the trainer gets for a loss."""
         if not torch.is_grad_enabled():
             return value
         again = torch._C._current_graph_task_id() != -1  # a checkpoint that is run again, within a backward pass
-        adversarial = call.label in self.scheduler.adversarial
         given = call.arguments(args, kwargs)
-        tensors = [part for _, part in parts(call.label, value)]
-        if adversarial and not self._for_generator(call, given, tensors):
-            found = None if again else self._pairs.take(given)
-            if found is not None:
-                self.scheduler.observe_separation(found)
+        tensors = list(parts(call.label, value))
+        if call.label in self.scheduler.adversarial and not self._for_generator(call, given, tensors):
+            if not again:
+                self._observe_logits(given)
             return value
         if not again and tensors:
             self._observe(call.label, given, tensors)
         multiplier = self.scheduler.multiplier(call.label)
-        if multiplier == 1.0 or self.scheduler.settings.mode == "observe":
+        if multiplier == 1.0 or not self._scales:
             return value
 
         def scaled(part: Tensor) -> Any:
@@ -232,21 +270,17 @@ class Attachment:
         """Whether an adversarial loss is called for the generator: by `is_disc`, else by where its graph leads."""
         if "is_disc" in given:
             return not given["is_disc"]
-        return any(reaches(part, self._goals) for part in tensors) if self._goals else "is_disc" in call.names
+        leads = self.scheduler.leads_to_network(tensors)
+        return "is_disc" in call.names if leads is None else leads
 
     def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
-        again = label in self._called and self._counts_calls
-        if again:
-            self._iteration += 1
         if label in self._called:
-            self._passes += 1
+            if self._counts == "calls":
+                self._iteration += 1
             self._called, self._images_of = set(), None
-            if self._passes > PASSES_WITHOUT_STEP and not (self._counts_calls or self._told or self._optimizer_steps):
-                message = f"The optimizer has not stepped in {self._passes} forward passes: it is not the generator's."
-                raise AutocalError(message, fix="Give the optimizer of the network that these losses train.")
+            self._count_pass()
         self._called.add(label)
         scheduler = self.scheduler
-        scheduler.on_device(tensors[0])
         scheduler.begin(self._iteration)
         scheduler.observe_loss(label, tensors)
         loss = scheduler.losses[label]
@@ -254,42 +288,37 @@ class Attachment:
             images = output_and_target(given)
             if images is not None:
                 self._images_of = label
-                if not self._goals and images[0].grad_fn is not None:
-                    self.scheduler.know_output(images[0])
                 scheduler.observe_images(*images, self._input)
 
-    def _stepped(self, *_: Any) -> None:
-        self._optimizer_steps += 1
-        self._called, self._images_of = set(), None
-        if not self._told:
-            self._iteration += 1
-
-
-class LogitPairs:
-    """Pairs the logits of real and of generated images, which an adversarial loss meets in calls of their own."""
-
-    def __init__(self) -> None:
-        self._real: list[Any] = []  # waiting
-
-    def take(self, given: Mapping[str, Any]) -> Tensor | None:
-        """Takes the arguments of a call for the discriminator; the separation once a pair is complete, 0-dim."""
+    def _observe_logits(self, given: Mapping[str, Any]) -> None:
+        """Pairs the logits of real and of generated images, which come in calls of their own, by their shape."""
         logits = next((x for x in given.values() if maps(x)), None)
         real = given.get("target_is_real", next((x for x in given.values() if isinstance(x, bool)), None))
         if logits is None or not isinstance(real, bool):
-            return None
+            return
         if real:
-            self._real = [*self._real, _detached(logits)][-MOST_WAITING:]
-            return None
+            self._real = [*self._real, logits.detach() if isinstance(logits, Tensor) else maps(logits)][-MOST_WAITING:]
+            return
         for at, waiting in enumerate(self._real):
             found = separation_of_calls(waiting, logits)
             if found is not None:
                 del self._real[at]
-                return found
-        return None
+                self.scheduler.observe_separation(found)
+                return
 
+    def _count_pass(self) -> None:
+        if self._counts != "steps" or self._passes is None:
+            return
+        self._passes += 1
+        if self._passes > PASSES_WITHOUT_STEP:
+            message = f"The optimizer has not stepped in {self._passes} forward passes: it is not the generator's."
+            raise AutocalError(message, fix="Give the optimizer of the network that these losses train.")
 
-def _detached(logits: Any) -> Any:
-    return logits.detach() if isinstance(logits, Tensor) else maps(logits)
+    def _stepped(self, *_: Any) -> None:
+        self._passes = None
+        self._called, self._images_of = set(), None
+        if self._counts == "steps":
+            self._iteration += 1
 
 
 class Call:

@@ -58,7 +58,6 @@ class Controller:
     settings: SchedulerSettings
     total_iter: int | None = None
     log_multiplier: float = 0.0
-    steps: int = 0
     now: Average = field(default_factory=Average)  # of F, memory as settled below
     mid: Average = field(default_factory=Average)  # of F, SLOWER times that
     slow: Average = field(default_factory=Average)  # of F, baseline_iterations or as `mid`: for the reference
@@ -95,7 +94,6 @@ class Controller:
 
     def advance(self, fidelity: float | None, separation: float | None, iteration: int, *, moves: bool = True) -> float:
         """One step; returns the multiplier from here on. Not `moves`: listens only."""
-        self.steps += 1
         if fidelity is not None and math.isfinite(fidelity):
             self._take_fidelity(fidelity)
         if separation is not None and math.isfinite(separation):
@@ -153,7 +151,7 @@ class Controller:
         self.lowering_blind = (
             self.awake and sees is not None and sees < BLIND * (1.0 if self.lowering_blind else 1.0 - dead)
         )
-        rate = self.settings.adaptation_rate * self._phase_rate(iteration)
+        rate = self.settings.adaptation_rate * self.phase_at(iteration).rate
         early = iteration < 0.1 * self.length
         down = math.log(10.0) / max(TENFOLD_DOWN * self.length, DOWN_STEPS)
         up = math.log(10.0) / (TENFOLD_UP * self.length)
@@ -197,16 +195,10 @@ class Controller:
         nothing = cost is not None and cost < CHEAP * self.settings.fidelity_budget
         return "dominates" if sees > 0.98 and nothing else "healthy"
 
-    def phase_at(self, iteration: int) -> str:
-        """The name of the phase that a step belongs to."""
-        return self._phase(iteration).name
-
-    def _phase(self, iteration: int) -> Phase:
+    def phase_at(self, iteration: int) -> Phase:
+        """The phase that a step belongs to; the middle one where the length of the run is not known."""
         done = iteration / self.total_iter if self.total_iter else 0.5
         return next((phase for phase in self.settings.phases if done < phase.until), self.settings.phases[-1])
-
-    def _phase_rate(self, iteration: int) -> float:
-        return self._phase(iteration).rate if self.total_iter else 1.0
 
     def _bounded(self, log_multiplier: float) -> float:
         low, high = math.log(self.settings.min_weight), math.log(self.settings.max_weight)

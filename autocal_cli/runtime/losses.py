@@ -17,7 +17,6 @@ ADVERSARIAL = "adversarial"
 # Kinds whose loss is called with the network's output and the target.
 COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")
 SQUARED = frozenset({"mse", "l2"})  # whose value is a square of the pixels' distance
-SEPARATOR = "/"
 
 Function = TypeVar("Function")
 
@@ -41,22 +40,18 @@ class LossDescription:
         return self.kind == ADVERSARIAL
 
 
-def describe_losses(losses: Mapping[str, Any]) -> dict[str, LossDescription]:
-    """Descriptions by label.
+def describe_loss(label: str, loss: Any) -> LossDescription:
+    """What is known of a loss.
 
-    A loss is a module (its class name and `loss_weight` are read; wrappers with a `loss_module`, and those of
-    torch.compile and DDP, are looked through), a mapping with `type` and `loss_weight`, or a bare weight, whose label
-    has to say the kind. Raises AutocalError for a weight that is no number.
+    It is a module (its class name and `loss_weight` are read; wrappers with a `loss_module`, and those of torch.compile
+    and DDP, are looked through), a mapping with `type` and `loss_weight`, or a bare weight, whose label has to say the
+    kind (`l_g_gan`). Raises AutocalError for a weight that is no number.
     """
-    return {label: describe_loss(label, loss) for label, loss in losses.items()}
-
-
-def describe_loss(label: str, loss: Any = None) -> LossDescription:
-    """One description; without a loss the label has to say the kind (`l_g_gan`)."""
+    name = label.removeprefix("l_g_")
     if isinstance(loss, Mapping):
         type_name, weight = str(loss.get("type", label)), loss.get("loss_weight", 1.0)
-    elif loss is None or isinstance(loss, int | float):
-        type_name, weight = label.removeprefix("l_g_"), 1.0 if loss is None else loss
+    elif isinstance(loss, int | float):
+        type_name, weight = name, loss
     else:
         inner = unwrapped(loss)
         type_name = getattr(inner, "__name__", None) or type(inner).__name__
@@ -65,7 +60,7 @@ def describe_loss(label: str, loss: Any = None) -> LossDescription:
         raise AutocalError(f"The weight of the loss {label} should be a number. Found {weight!r}.")
     kind = loss_kind(type_name)
     if kind == UNKNOWN:
-        kind = loss_kind(label.removeprefix("l_g_"))
+        kind = loss_kind(name)
     return LossDescription(label, kind, float(weight), type_name.lower().removesuffix("loss") in SQUARED)
 
 
@@ -79,21 +74,18 @@ def unwrapped(loss: Any) -> Any:
     return loss
 
 
-def parts(label: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of one loss with their names: `label`, or `label/key` for a part of a mapping, tuple or list.
+def parts(label: str, value: Any) -> Iterator[Tensor]:
+    """The tensors of one loss, which may be a mapping, tuple or list of them. None and bare numbers are no parts.
 
-    None and bare numbers are no parts. Raises TypeError for a tensor of several elements and for anything else.
+    Raises TypeError for a tensor of several elements and for anything else.
     """
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(value.shape)}.")
-        yield label, value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from parts(f"{label}{SEPARATOR}{key}", part)
-    elif isinstance(value, tuple | list):
-        for index, part in enumerate(value):
-            yield from parts(f"{label}{SEPARATOR}{index}", part)
+        yield value if value.dim() == 0 else value.reshape(())
+    elif isinstance(value, Mapping | tuple | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from parts(label, part)
     elif value is not None and not isinstance(value, int | float):
         raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(value).__name__}.")
 

@@ -11,13 +11,16 @@ from torch import Tensor
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.controller import Controller
-from autocal_cli.runtime.distributed import Arrivals, several_ranks, summed_over_ranks
-from autocal_cli.runtime.losses import LossDescription, describe_losses, parts, reaches, untraced
+from autocal_cli.runtime.losses import LossDescription, describe_loss, parts, reaches, untraced
 from autocal_cli.runtime.settings import SchedulerSettings, run_length
 from autocal_cli.runtime.signals import errors, fidelity_of, separation
+from autocal_cli.runtime.step import Means, StepNumbers, several_ranks
 from autocal_cli.runtime.watch import Event, Watch, log
 
-STATE_VERSION = 2
+STATE_VERSION = 3
+# What a step adds up beside its losses: mean squared errors of the trivial upscaling and of the output, S, loss scale.
+TRIVIAL, OUTPUT, SEPARATION, LOSS_SCALE = ".trivial", ".output", ".separation", ".scale"
+SIGNALS = {OUTPUT: "images", "input": "input", SEPARATION: "discriminator"}  # as the log calls them
 HALF = (torch.float16, torch.bfloat16)
 LIVENESS_STEPS = 3  # first steps in which the graph of each loss is looked at
 SIGNALS_BY = 10  # steps by which every signal should have arrived
@@ -63,10 +66,9 @@ class DynamicLossScheduler:
     ) -> None:
         self.settings, self.total_iter, self.scale = settings, total_iter, scale or 2
         self.grad_scaler = grad_scaler
-        self.losses: dict[str, LossDescription] = describe_losses(losses)
+        self.losses: dict[str, LossDescription] = {label: describe_loss(label, loss) for label, loss in losses.items()}
         self.adversarial = frozenset(label for label, loss in self.losses.items() if loss.adversarial)
-        self._handle: Any = None
-        self._skips = False
+        self._handle: Any = None  # of the hook on the optimiser, which skips steps
         self.reset()
         if optimizer is not None:
             self.follow(optimizer)
@@ -87,20 +89,11 @@ class DynamicLossScheduler:
         """Back to the first step: multiplier 1, nothing remembered."""
         self.controller = Controller(self.settings, self.total_iter)
         self.watch = Watch(self.settings, self.controller.length)
-        self._arrivals = Arrivals()
+        self._numbers = StepNumbers([TRIVIAL, OUTPUT, SEPARATION, LOSS_SCALE, *self.losses])
         self._iteration: int | None = None
         self._steps = 0  # steps closed
-        self._device = torch.device("cpu")
-        self._seen = {"images": False, "input": False, "discriminator": False}
-        self._met: set[str] = set()  # labels
-        self._goals: set[Any] = set()  # graph nodes of the network's output, in the first steps
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: dict[str, Any] = {}  # of this step: a float or tensor by label
-        self._counts: dict[str, int] = {}
-        self._errors: list[Any] = [0.0, 0.0, 0]  # of the trivial upscaling, of the output, passes
-        self._separations: list[Any] = [0.0, 0]  # sum, count
+        self._seen: set[str] = set()  # signals and labels
+        self._goals: set[Any] = set()  # graph nodes of the network's output in this pass
 
     # -- a step, for who has all losses at hand ---------------------------------------------------------------------
 
@@ -158,19 +151,6 @@ class DynamicLossScheduler:
         return total.detach()
 
     @untraced
-    def __call__(
-        self,
-        raw_losses: RawLosses,
-        current_iter: int,
-        output: Tensor | None = None,
-        target: Tensor | None = None,
-        input: Tensor | None = None,
-    ) -> dict[str, float]:
-        """The multiplier of each loss, for who adds up himself. Arguments as in `total`."""
-        self._observe(raw_losses, current_iter, output, target, input)
-        return {label: self.multiplier(label) for label in raw_losses}
-
-    @untraced
     def observe_discriminator(self, real: Any, generated: Any) -> None:
         """Takes the discriminator's logits of real and of generated images: tensors, maps, or lists of them.
 
@@ -180,9 +160,7 @@ class DynamicLossScheduler:
             self.observe_separation(separation(real, generated))
 
     def observe_separation(self, value: Tensor) -> None:
-        self._seen["discriminator"] = True
-        total, count = self._separations
-        self._separations = [_added(total, self._number(value)), count + 1]
+        self._numbers.add(SEPARATION, value)
 
     # -- a step in its parts, for hooks, which see the losses one by one (attach.py) ----------------------------------
 
@@ -192,54 +170,45 @@ class DynamicLossScheduler:
             self.close()
             self._iteration = iteration
 
+    def know_outputs(self, outputs: list[Tensor]) -> None:
+        """The network's outputs in this pass, to which the graph of every loss should lead."""
+        self._goals = {output.grad_fn for output in outputs if output.grad_fn is not None}
+
+    def leads_to_network(self, tensors: list[Tensor]) -> bool | None:
+        """Whether the graph of one of them leads to this pass's output; None where no output is known."""
+        return any(reaches(part, self._goals) for part in tensors) if self._goals else None
+
+    def observe_loss(self, label: str, tensors: list[Tensor]) -> None:
+        """The raw values of one loss in a forward pass, 0-dim; they are added up."""
+        if self._steps < LIVENESS_STEPS:
+            self._look_alive(label, tensors)
+        whole = tensors[0] if len(tensors) == 1 else torch.stack([part.detach().float() for part in tensors]).sum()
+        self._numbers.add(label, whole)
+
     def observe_images(self, output: Tensor, target: Tensor, input: Tensor | None) -> None:
         """The output and target of a forward pass, and the network's input where it is seen."""
         found = errors(output, target, input, self.scale)
         if found is None:
             return
-        self._seen["images"] = True
-        self._seen["input"] = self._seen["input"] or input is not None
-        theirs, ours, passes = self._errors
-        self._errors = [_added(theirs, self._number(found[0])), _added(ours, self._number(found[1])), passes + 1]
-        self.guard(output)
-
-    def observe_loss(self, label: str, tensors: list[Tensor]) -> None:
-        """The raw values of one loss in a forward pass."""
-        if self._steps < LIVENESS_STEPS:
-            self._look_alive(label, tensors)
-        value = self._number(tensors[0])
-        for part in tensors[1:]:
-            value = value + self._number(part)
-        self._sums[label] = value + self._sums[label] if label in self._sums else value
-        self._counts[label] = self._counts.get(label, 0) + 1
-
-    def know_output(self, output: Tensor) -> None:
-        """The network's output, to which the graph of every loss should lead."""
-        if self._steps < LIVENESS_STEPS and output.grad_fn is not None:
-            self._goals = {output.grad_fn}
-
-    def guard(self, output: Tensor) -> None:
-        """On an accelerator: a step that is not finite sends no gradient into the network. Nothing waits for it."""
-        if self._device.type != "cpu" and output.requires_grad:
+        if input is not None:
+            self._seen.add("input")
+        for name, value in zip((TRIVIAL, OUTPUT), found, strict=True):
+            self._numbers.add(name, value)
+        if self._numbers.device.type != "cpu" and output.requires_grad:
             output.register_hook(self._finite_gradient)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Ends the step: its numbers go on their way, those that are due are taken up, and the multiplier moves."""
-        if not self._sums:
+        numbers = self._numbers
+        if not any(label in numbers.sums for label in self.losses):
             return
-        sums, met = self._sums.get, self._counts.get
-        scale = self._loss_scale() if self.grad_scaler is not None else 0.0
-        values = [*self._errors[:2], self._separations[0], scale, *[sums(label, 0.0) for label in self.losses]]
-        counts = [self._errors[2], self._separations[1], *[met(label, 0) for label in self.losses]]
-        several = several_ranks()
-        if several:
-            values += map(float, counts)
-        self._met |= self._sums.keys()
-        row = summed_over_ranks(values, self._device, several)
+        scale = getattr(self.grad_scaler, "_scale", None)
+        if scale is not None:
+            numbers.add(LOSS_SCALE, scale)
         self._steps += 1
-        self._clear()
-        for due, (iteration, known) in self._arrivals.send(row, [self._iteration or self._steps, counts]):
-            self._take(due, iteration, known)
+        self._seen |= numbers.sums.keys()
+        for iteration, means in numbers.close(self._iteration or self._steps):
+            self._take(iteration, means)
         if self._steps == SIGNALS_BY:
             self._say_missing()
 
@@ -254,13 +223,12 @@ class DynamicLossScheduler:
         """
         plain = unwrapped_optimizer(optimizer)
         self._handle = plain.register_step_pre_hook(self._before_step)
-        self._skips = True
 
     def unfollow(self) -> None:
         """Takes the hook off the optimiser again."""
         if self._handle is not None:
             self._handle.remove()
-        self._handle, self._skips = None, False
+        self._handle = None
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -268,21 +236,16 @@ class DynamicLossScheduler:
         self, raw: RawLosses, iteration: int, output: Tensor | None, target: Tensor | None, low: Tensor | None
     ) -> dict[str, list[Tensor]]:
         named: dict[str, list[Tensor]] = {}
-        first: Tensor | None = None
         for label, value in raw.items():
             if label not in self.losses:
                 configured = ", ".join(self.losses)
                 raise AutocalError(f"The loss {label} is not configured.", fix=f"Configured are: {configured}.")
-            single = isinstance(value, Tensor) and value.dim() == 0
-            named[label] = [value] if single else [part.reshape(()) for _, part in parts(label, value)]
-            if first is None and named[label]:
-                first = named[label][0]
-        if not self.settings.enabled or first is None or not torch.is_grad_enabled():
+            named[label] = list(parts(label, value))
+        if not self.settings.enabled or not any(named.values()) or not torch.is_grad_enabled():
             return named
-        self._device = first.device
         self.begin(iteration)
         if output is not None:
-            self.know_output(output)
+            self.know_outputs([output])
         for label, tensors in named.items():
             if tensors:
                 self.observe_loss(label, tensors)
@@ -290,46 +253,26 @@ class DynamicLossScheduler:
             self.observe_images(output, target, low)
         return named
 
-    def on_device(self, tensor: Tensor) -> None:
-        """Where the losses are."""
-        self._device = tensor.device
-
-    def _number(self, value: Tensor) -> Any:
-        """A value to add up: a float on the CPU, else a detached float32 tensor, of which nothing is read."""
-        return value.item() if self._device.type == "cpu" else value.detach().reshape(()).float()
-
-    def _loss_scale(self) -> Any:
-        scale = getattr(self.grad_scaler, "_scale", None)
-        return 0.0 if scale is None else self._number(scale)
-
-    def _take(self, row: list[float], iteration: int, counts: list[int]) -> None:
+    def _take(self, iteration: int, means: Means) -> None:
         """The numbers of one step, as host floats."""
-        labels = list(self.losses)
-        values = row[4 : 4 + len(labels)]
-        ranks = 1.0
-        if len(row) > 4 + len(labels):
-            counts = [round(count) for count in row[4 + len(labels) :]]
-            ranks = float(torch.distributed.get_world_size()) if several_ranks() else 1.0
-        images, separations = counts[0], counts[1]
-        means = {label: value / count for label, value, count in zip(labels, values, counts[2:], strict=True) if count}
-        if not all(map(math.isfinite, means.values())):
-            broken = [label for label, value in means.items() if not math.isfinite(value)]
+        values = {label: means[label] for label in self.losses if label in means}
+        broken = [label for label, value in values.items() if not math.isfinite(value)]
+        if broken:
             self.watch.not_finite(iteration, broken, self._what_is_done())
             return
-        if row[3]:
-            self.watch.take_scale(iteration, row[3] / ranks)
-        self.watch.take(iteration, means, self.adversarial)
-        f = fidelity_of(row[0] / images, row[1] / images) if images else self._fidelity_by_losses(means)
-        s = row[2] / separations if separations else None
+        if LOSS_SCALE in means:
+            self.watch.take_scale(iteration, means[LOSS_SCALE])
+        self.watch.take(iteration, values, self.adversarial)
+        f = fidelity_of(means[TRIVIAL], means[OUTPUT]) if OUTPUT in means else self._fidelity_by_losses(values)
         before = self.controller.multiplier
         moves = bool(self.adversarial) and self.settings.mode == "act"
-        self.controller.advance(f, s, iteration, moves=moves)
+        self.controller.advance(f, means.get(SEPARATION), iteration, moves=moves)
         self.watch.judge(iteration, self.controller.health())
         self._say_bounds(iteration, before)
 
     def _fidelity_by_losses(self, means: Mapping[str, float]) -> float | None:
         """-20 log10 of the summed pixel losses, half of that for squared ones; None once images were seen."""
-        if self._seen["images"]:
+        if OUTPUT in self._seen:
             return None
         for squared, factor in ((False, -20.0), (True, -10.0)):
             pixel = [
@@ -342,31 +285,31 @@ class DynamicLossScheduler:
         return None
 
     def _what_is_done(self) -> str:
-        if self._device.type != "cpu":
-            return "no gradient was sent into the network" if self._seen["images"] else NOT_SKIPPED
-        return SKIPPED if self._skips or not several_ranks() else NOT_SKIPPED
+        if self._numbers.device.type != "cpu":
+            return "no gradient was sent into the network" if OUTPUT in self._seen else NOT_SKIPPED
+        return SKIPPED if self._handle is not None or not several_ranks() else NOT_SKIPPED
 
     def _before_step(self, optimizer: Any, *_: Any) -> None:
         """The optimiser's hook: closes the step; where it is not finite no parameter has a gradient, so none moves."""
         before = self.watch.broken
         self.close()
-        if self.watch.broken > before and self._device.type == "cpu":
+        if self.watch.broken > before and self._numbers.device.type == "cpu":
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     parameter.grad = None
 
     def _drops(self) -> bool:
         """Whether this pass is dropped here: on the CPU, with one rank, where no optimiser or GradScaler can do it."""
-        if self._skips or self.grad_scaler is not None or self._device.type != "cpu":
+        if self._handle is not None or self.grad_scaler is not None or self._numbers.device.type != "cpu":
             return False
-        whole = all(map(math.isfinite, self._sums.values()))
+        sums = self._numbers.sums
+        whole = all(math.isfinite(sums[label]) for label in self.losses if label in sums)
         return not whole and torch.is_grad_enabled() and not several_ranks()
 
     def _finite_gradient(self, gradient: Tensor) -> Tensor:
-        whole = [value for value in self._sums.values() if isinstance(value, Tensor)]
-        if not whole:
-            return gradient
-        return torch.where(torch.stack(whole).sum().isfinite(), gradient, 0.0)
+        sums = self._numbers.sums
+        values = [sums[label] for label in self.losses if isinstance(sums.get(label), Tensor)]
+        return torch.where(torch.stack(values).sum().isfinite(), gradient, 0.0) if values else gradient
 
     def _look_alive(self, label: str, tensors: list[Tensor]) -> None:
         """Names a loss that is in the sum and trains nothing."""
@@ -376,7 +319,7 @@ class DynamicLossScheduler:
                 continue  # a placeholder: a loss that has not begun
             if not part.requires_grad:
                 cause = "has no gradient path, so it trains nothing"
-            elif self._goals and not reaches(part, self._goals):
+            elif self.leads_to_network([part]) is False:
                 cause = "does not depend on the network's output, so it does not train the network"
             else:
                 continue
@@ -386,19 +329,19 @@ class DynamicLossScheduler:
         """Says, after the first steps, what did not arrive and what that switches off."""
         at = self._iteration or self._steps
         kinds = ", ".join(f"{label} ({loss.kind})" for label, loss in self.losses.items())
-        seen = ", ".join(name for name, here in self._seen.items() if here) or "nothing but loss values"
+        seen = ", ".join(name for key, name in SIGNALS.items() if key in self._seen) or "nothing but loss values"
         log.info("autocal: losses: %s; seen: %s", kinds, seen)
         if not self.adversarial:
             self.watch.say_once("kinds", at, "*", "no adversarial loss", "no weight is moved; the watch is kept")
             return
-        for label in sorted(self.adversarial - self._met):
+        for label in sorted(self.adversarial - self._seen):
             cause = "was not called for the network in the first steps"
             self.watch.say_once(f"unmet {label}", at, label, cause, "it trains nothing, or does not yet")
-        if not self._seen["images"]:
+        if OUTPUT not in self._seen:
             pixel = any(loss.kind == "pixel" for loss in self.losses.values())
             instead = "pixel losses stand in" if pixel else "the fidelity budget is without effect"
             self.watch.say_once("images", at, "*", "output and target were not seen", instead)
-        if not self._seen["discriminator"]:
+        if SEPARATION not in self._seen:
             off = "a blind discriminator is not noticed, and no weight is raised"
             self.watch.say_once("discriminator", at, "*", "no logits of a discriminator were seen", off)
 
@@ -414,25 +357,15 @@ class DynamicLossScheduler:
 
     # -- for logs -----------------------------------------------------------------------------------------------------
 
-    def describe_losses(self) -> list[LossDescription]:
-        """What is known of every configured loss."""
-        return list(self.losses.values())
-
-    def get_current_weights(self) -> dict[str, float]:
-        """The multipliers by label."""
-        return {label: self.multiplier(label) for label in self.losses}
-
     def get_monitoring_stats(self) -> dict[str, Any]:
         """Numbers for a log, host values of the last step taken up: nothing waits for them.
 
         `cost` in dB and `separation` are None until they are known; `state` says what the law does.
         """
-        weights = self.get_current_weights()
         return {
             "iteration": self._iteration,
-            "phase": self.controller.phase_at(self._iteration or 0),
-            "current_weights": weights,
-            "multipliers": weights,
+            "phase": self.controller.phase_at(self._iteration or 0).name,
+            "multipliers": {label: self.multiplier(label) for label in self.losses},
             "cost": self.controller.cost,
             "separation": self.controller.seen_separation,
             "state": self.controller.state,
@@ -453,17 +386,10 @@ class DynamicLossScheduler:
             "labels": list(self.losses),
             "iteration": self._iteration,
             "steps": self._steps,
-            "seen": dict(self._seen),
-            "met": sorted(self._met),
+            "seen": sorted(self._seen),
             "controller": self.controller.state_dict(),
             "watch": self.watch.state_dict(),
-            "arrivals": self._arrivals.state(),
-            "open": {
-                "sums": {label: float(value) for label, value in self._sums.items()},
-                "counts": dict(self._counts),
-                "errors": [float(value) for value in self._errors[:2]] + [self._errors[2]],
-                "separations": [float(self._separations[0]), self._separations[1]],
-            },
+            "numbers": self._numbers.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -479,19 +405,12 @@ class DynamicLossScheduler:
             )
         try:
             controller, watch = Controller(self.settings, self.total_iter), Watch(self.settings, self.controller.length)
-            arrivals = Arrivals()
+            numbers = StepNumbers(self._numbers.names)
             controller.load_state_dict(state["controller"])
             watch.load_state_dict(state["watch"])
-            arrivals.load(state["arrivals"])
-            opened, seen, labels = state["open"], dict(state["seen"]), list(state["labels"])
-            met = set(state["met"])
-            now = (state["iteration"], int(state["steps"]))
-            parts_of = (
-                dict(opened["sums"]),
-                dict(opened["counts"]),
-                list(opened["errors"]),
-                list(opened["separations"]),
-            )
+            numbers.load_state_dict(state["numbers"])
+            labels, seen = list(state["labels"]), set(state["seen"])
+            iteration, steps = state["iteration"], int(state["steps"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = f"The scheduler's state is damaged ({type(error).__name__}: {error})."
             raise AutocalError(message, fix="Leave it out: the scheduler then starts anew.") from None
@@ -500,27 +419,13 @@ class DynamicLossScheduler:
                 f"The scheduler's state is of the losses {', '.join(labels)}; this run has {', '.join(self.losses)}."
             )
             log.warning("autocal: %s Multiplier and averages are taken up all the same.", message)
-            parts_of = ({}, {}, [0.0, 0.0, 0], [0.0, 0])
-            arrivals = Arrivals()
-        self.controller, self.watch, self._arrivals = controller, watch, arrivals
-        self._met = met
-        self._seen, (self._iteration, self._steps) = seen, now
-        self._sums, self._counts, self._errors, self._separations = parts_of
+            numbers = StepNumbers(self._numbers.names)
+        self.controller, self.watch, self._numbers = controller, watch, numbers
+        self._seen, self._iteration, self._steps = seen, iteration, steps
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and deepcopy: without hooks, which stay with the original, and without graph nodes."""
-        state = {**self.__dict__, "_handle": None, "_skips": False, "_goals": set(), "grad_scaler": None}
-        saved = self.state_dict()["open"]
-        state |= {f"_{name}": saved[name] for name in ("sums", "counts", "errors", "separations")}
-        arrivals = Arrivals()
-        arrivals.load(self._arrivals.state())
-        state["_arrivals"] = arrivals
-        return state
-
-
-def _added(total: Any, value: Any) -> Any:
-    """total + value; nothing is launched for the first value of a step."""
-    return value if isinstance(total, float) and total == 0.0 else total + value
+        return {**self.__dict__, "_handle": None, "_goals": set(), "grad_scaler": None}
 
 
 def logged(scheduler: DynamicLossScheduler) -> dict[str, float]:

@@ -41,21 +41,17 @@ class SchedulerSettings:
 
     @classmethod
     def from_block(
-        cls, block: Mapping[str, Any], total_iter: int | None = None, scale: int | None = None
+        cls, block: Mapping[str, Any] | SchedulingBlock, total_iter: int | None = None, scale: int | None = None
     ) -> SchedulerSettings:
         """Reads a resolved block; one that says `auto_calibrate: true` is calibrated here, with neutral dataset values.
 
-        What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept.
+        What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept,
+        with its place in the file where the block knows that (SchedulingBlock).
         """
-        place = Place("dynamic_loss_scheduling")
-        return cls.from_scheduling_block(SchedulingBlock(block, {}, place), total_iter, scale)
-
-    @classmethod
-    def from_scheduling_block(
-        cls, given: SchedulingBlock, total_iter: int | None = None, scale: int | None = None
-    ) -> SchedulerSettings:
-        """As `from_block`, of a block that knows its places in a file, which errors then tell."""
-        block = given.values
+        if isinstance(block, SchedulingBlock):
+            given, block = block, block.values
+        else:
+            given = SchedulingBlock(block, {}, Place("dynamic_loss_scheduling"))
         if block.get("auto_calibrate") is True and not isinstance(block.get(RECORD_KEY), Mapping):
             message = (
                 "the block is not resolved: it is calibrated here from the presets, without a look at network or data; "

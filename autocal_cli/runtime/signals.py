@@ -45,9 +45,11 @@ def fidelity_of(trivial: float, output: float) -> float:
 
         F = 10 log10((mse(trivial, target) + q) / (mse(output, target) + q))
 
-    The same batch's difficulty is taken out, so that an average over tens of steps is sharp to a tenth of a dB.
+    The same batch's difficulty is taken out, so that an average over tens of steps is sharp to a tenth of a dB. Not
+    finite where an error is not.
     """
-    return 10.0 * math.log10((trivial + QUANTISATION) / (output + QUANTISATION))
+    ratio = (trivial + QUANTISATION) / (output + QUANTISATION)
+    return 10.0 * math.log10(ratio) if ratio > 0.0 else -math.inf
 
 
 @torch.no_grad()

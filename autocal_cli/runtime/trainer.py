@@ -130,7 +130,7 @@ class ScheduledModel:
             setattr(model, name, partial(getattr(self, name), getattr(model, name)))
         if not any(isinstance(handler, _Forwarding) for handler in logging.getLogger("autocal").handlers):
             logging.getLogger("autocal").addHandler(_Forwarding(self.log))
-        described = self.attachment.scheduler.describe_losses()
+        described = self.attachment.scheduler.losses.values()
         self.log.info("autocal: watching %s.", ", ".join(f"{loss.label} ({loss.kind})" for loss in described))
 
     def optimize_parameters(self, inner: Callable[..., Any], current_iter: int, *rest: Any, **named: Any) -> Any:

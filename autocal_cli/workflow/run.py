@@ -101,7 +101,7 @@ def read_source(path: Path) -> Source:
     found = find_block(file)
     block = found.block
     if block is not None:
-        SchedulerSettings.from_scheduling_block(block, config.total_iter)
+        SchedulerSettings.from_block(block, config.total_iter)
     values = block.values if block else None
     return Source(path, found.file.path, values, config.total_iter, _without_block(file.document))
 

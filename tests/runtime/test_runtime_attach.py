@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime import DynamicLossScheduler, attach
+from autocal_cli.runtime.scheduler import OUTPUT, SEPARATION, TRIVIAL
 
 
 def attached(run, block=BLOCK, total_iter=100, **options):
@@ -24,6 +25,15 @@ def attached(run, block=BLOCK, total_iter=100, **options):
 def hold(attachment, multiplier):
     attachment.scheduler.controller.log_multiplier = math.log(multiplier)
     return attachment
+
+
+def sums(attachment):
+    """By name, of the open step."""
+    return attachment.state_dict()["scheduler"]["numbers"]["sums"]
+
+
+def counts(attachment):
+    return attachment.state_dict()["scheduler"]["numbers"]["counts"]
 
 
 def gradient(losses, logits, weight=1.0):
@@ -53,7 +63,7 @@ def test_an_overweight_adversarial_loss_is_lowered_and_everything_is_seen():
     assert stats["multipliers"]["l_g_gan"] < 0.1
     assert None not in (stats["cost"], stats["separation"])
     assert attachment.iteration == 61
-    assert attachment.scheduler._seen == {"images": True, "input": True, "discriminator": True}
+    assert {OUTPUT, SEPARATION, "input"} < set(attachment.scheduler.state_dict()["seen"])
 
 
 def test_by_hooks_and_by_call_the_signals_are_the_same():
@@ -122,7 +132,7 @@ def test_keyword_calls_bring_images_and_logits():
     total.backward()
     gan(input=run.judge(high), target_is_real=True, is_disc=True)
     gan(is_disc=True, input=run.judge(output.detach()), target_is_real=False)
-    assert attachment.scheduler._seen == {"images": True, "input": True, "discriminator": True}
+    assert counts(attachment) == {"l_g_l1": 1, TRIVIAL: 1, OUTPUT: 1, "l_g_gan": 1, SEPARATION: 1}
 
 
 class Several(nn.Module):
@@ -146,7 +156,7 @@ def test_losses_that_return_several_parts(shape):
     assert type(value).__name__ == shape
     parts = [part for part in (value.values() if shape == "dict" else value) if part is not None]
     sum(parts).backward()
-    assert attachment.scheduler._sums["l_g_percep"] == pytest.approx(sum(part.item() for part in parts))
+    assert sums(attachment)["l_g_percep"] == pytest.approx(sum(part.item() for part in parts))
 
 
 def test_a_discriminators_loss_without_is_disc_is_never_scaled():
@@ -209,7 +219,7 @@ def test_without_an_optimizer_only_calls_for_the_generator_are_steps_and_checkpo
         run.losses["l_g_gan"](run.judge(high), True, is_disc=True)
         run.losses["l_g_gan"](run.judge(output.detach()), False, is_disc=True)
         assert attachment.iteration == number
-        assert attachment.scheduler._counts == {"l_g_l1": 1, "l_g_gan": 1}
+        assert counts(attachment)["l_g_l1"] == counts(attachment)["l_g_gan"] == 1
 
 
 def test_accumulated_passes_are_one_step():
@@ -220,7 +230,7 @@ def test_accumulated_passes_are_one_step():
             output = run.net(F.avg_pool2d(images(number), 2))
             (run.losses["l_g_l1"](output, images(number)) + run.losses["l_g_gan"](run.judge(output), True)).backward()
         run.optimizer.step()
-    assert attachment.scheduler._steps == 3
+    assert attachment.scheduler.state_dict()["steps"] == 3
     assert attachment.iteration == 4
 
 
@@ -241,7 +251,7 @@ def test_a_list_of_scales_is_weighted_once_and_its_logits_are_heard():
     maps = [torch.randn(2, 1, 4, 4), torch.randn(2, 1, 2, 2)]
     gan([part + 1.0 for part in maps], True, is_disc=True)
     gan([part - 1.0 for part in maps], False, is_disc=True)
-    assert attachment.scheduler._separations == [1.0, 1]
+    assert (sums(attachment), counts(attachment)) == ({SEPARATION: 1.0}, {SEPARATION: 1})
     plain = gradient({"l_g_gan": GANLoss()}, LOGITS)
     hold(attachment, 0.25)
     logits = LOGITS.clone().requires_grad_()
@@ -257,7 +267,7 @@ def test_scales_in_calls_of_their_own_are_paired_by_shape():
         gan(torch.ones(2, 1, size, size), True, is_disc=True)
     for size in (4, 2):
         gan(torch.zeros(2, 1, size, size), False, is_disc=True)
-    assert attachment.scheduler._separations == [2.0, 2]
+    assert (sums(attachment), counts(attachment)) == ({SEPARATION: 2.0}, {SEPARATION: 2})
 
 
 def test_a_loss_without_gradient_path_is_named_at_once():
@@ -366,7 +376,7 @@ def test_functions_are_watched_and_put_back():
     losses = {"l1": l1, "l_g_gan": GANLoss()}
     attachment = attach(losses, BLOCK, 100)
     losses["l1"](images(1).requires_grad_(), images(2))
-    assert attachment.scheduler._counts == {"l1": 1}
+    assert counts(attachment)["l1"] == 1
     attachment.detach()
     assert losses["l1"] is l1
 

@@ -43,5 +43,5 @@ def test_a_nan_on_one_rank_is_named_on_all_and_no_rank_steps(told):
 
 
 def test_one_small_message_a_step(told):
-    """Two errors, separation and loss scale, two losses, and how often each was met."""
-    assert told[0]["messages"] == [10] * STEPS
+    """Two errors, separation, loss scale and two losses, and how often each was met."""
+    assert told[0]["messages"] == [12] * STEPS
