@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from autocal_cli.calibration.model import Phase
@@ -36,6 +36,7 @@ SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
 NOISE = 0.1  # of the budget: the standard error of the cost is kept below
 SEPARATION_NOISE = 0.07  # the standard error of the separation is kept below
 LONGEST, LONGEST_STEPS = 0.01, 50.0  # of the run, and steps: no average remembers longer for the sake of noise
+GIVEN = ("settings", "total_iter")  # what is no state
 
 
 @dataclass(slots=True)
@@ -207,9 +208,10 @@ class Controller:
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        whole = asdict(self)
-        return {key: value for key, value in whole.items() if key not in ("settings", "total_iter")}
+        return {name: value for name, value in asdict(self).items() if name not in GIVEN}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        for key, value in state.items():
-            setattr(self, key, Average(**value) if isinstance(value, Mapping) else value)
+        """Raises KeyError or TypeError for a state that is not whole."""
+        for name in (each.name for each in fields(self) if each.name not in GIVEN):
+            value = state[name]
+            setattr(self, name, Average(**value) if isinstance(value, Mapping) else value)

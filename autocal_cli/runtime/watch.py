@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from autocal_cli.runtime.settings import SchedulerSettings
@@ -26,9 +26,7 @@ MEMORY = 0.01  # of the averages, a step
 WARM = 100  # values before a loss is judged
 WINSOR = 3.0  # deviations: what one value may add to the averages
 NAMED_SINGLY = 10
-NUMBERS = (
-    "total_events", "broken", "health", "health_since", "scale", "candidate", "candidate_since", "candidate_steps",
-)  # fmt: skip
+GIVEN = ("settings", "length")  # what is no state
 LASTING, LONG = 20, 0.02  # steps after which a change of health counts; part of the run for one that dominates
 
 
@@ -89,9 +87,8 @@ class Watch:
     events: list[Event] = field(default_factory=list)
     total_events: int = 0
     broken: int = 0  # steps that were not finite, in a row
-    said: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
     health: str = "unknown"
-    health_since: int = 0
     scale: float | None = None
     candidate: str = "unknown"  # a health that has not lasted yet
     candidate_since: int = 0
@@ -106,7 +103,7 @@ class Watch:
 
     def say_once(self, key: str, iteration: int, loss: str, cause: str, done: str) -> None:
         if key not in self.said:
-            self.said.add(key)
+            self.said.append(key)
             self.say(iteration, loss, cause, done)
 
     def not_finite(self, iteration: int, losses: list[str], done: str) -> None:
@@ -141,21 +138,17 @@ class Watch:
         lasting = max(LASTING, LONG * self.length if health == "dominates" else 0.0)
         if health == self.health or self.candidate_steps < lasting:
             return
-        before, self.health, self.health_since = self.health, health, self.candidate_since
+        before, self.health = self.health, health
         if health != "healthy" or before not in ("unknown", "healthy"):
             self.say(self.candidate_since, "*", f"discriminator {health}", f"was {before}")
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "tracks": {name: asdict(track) for name, track in self.tracks.items()},
-            "events": [asdict(event) for event in self.events],
-            "said": sorted(self.said),
-            **{name: getattr(self, name) for name in NUMBERS},
-        }
+        return {name: value for name, value in asdict(self).items() if name not in GIVEN}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises KeyError or TypeError for a state that is not whole."""
+        for name in (each.name for each in fields(self) if each.name not in GIVEN):
+            setattr(self, name, state[name])
         self.tracks = {name: Track(**track) for name, track in state["tracks"].items()}
         self.events = [Event(**event) for event in state["events"]]
-        self.said = set(state["said"])
-        for name in NUMBERS:
-            setattr(self, name, state[name])
+        self.said = list(state["said"])

@@ -345,8 +345,11 @@ def test_every_part_of_a_state_is_missed():
     attachment = attached(run)
     run.steps(3)
     state = attachment.state_dict()
-    for key in state["scheduler"]:
-        less = {**state, "scheduler": {name: value for name, value in state["scheduler"].items() if name != key}}
+    whole = state["scheduler"]
+    paths = [(key,) for key in whole] + [(key, of) for key in ("controller", "watch", "numbers") for of in whole[key]]
+    for *outer, last in paths:
+        less = copy.deepcopy(state)
+        del (less["scheduler"][outer[0]] if outer else less["scheduler"])[last]
         with pytest.raises(AutocalError):
             attachment.load_state_dict(less)
     assert attachment.state_dict() == state
