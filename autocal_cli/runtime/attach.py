@@ -11,7 +11,7 @@ that there the same hooks only listen.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -40,8 +40,7 @@ def attach(
     """Has the adversarial losses scaled and everything watched, until `detach()`.
 
     Args:
-        losses: the generator's losses by label. A plain function is exchanged in the mapping for one that is watched,
-            so the mapping must be mutable then.
+        losses: the generator's losses by label, each an nn.Module.
         block: a `dynamic_loss_scheduling` block. One that says `enabled: false` attaches nothing.
         total_iter: length of the run in optimiser steps.
         network: the generator; its calls bring the input, and its output tells the generator's losses from the
@@ -51,7 +50,7 @@ def attach(
         grad_scaler, scale: see DynamicLossScheduler.
 
     Raises AutocalError for a block or weight that is unusable, for losses that are attached already, for an adversarial
-    loss of which nothing would say for whom it is called, and for a function in a mapping that cannot change.
+    loss of which nothing would say for whom it is called, and for a function, which has no hooks.
     """
     scheduler = DynamicLossScheduler.from_config(
         block, losses, total_iter, optimizer=optimizer, grad_scaler=grad_scaler, scale=scale
@@ -150,11 +149,8 @@ class Attachment:
         if not scheduler.settings.enabled:
             return
         self._check(losses, network)
-        for label, loss in list(losses.items()):
-            if isinstance(loss, nn.Module):
-                self._hook(label, loss)
-            elif callable(loss):
-                self._exchange(label, loss, losses)
+        for label, loss in losses.items():
+            self._hook(label, loss)
         if network is not None:
             hook = network.register_forward_hook(Hook(self._network_called), with_kwargs=True)
             self._undo.append(hook.remove)
@@ -194,8 +190,9 @@ class Attachment:
             if getattr(loss, MARK, False):
                 message = f"The loss {label} is attached to a scheduler already, and would be scaled twice."
                 raise AutocalError(message, fix="detach() the first one.")
-            if not callable(loss):
-                raise AutocalError(f"The loss {label} should be a module or a function. Found {type(loss).__name__}.")
+            if not isinstance(loss, nn.Module):
+                message = f"The loss {label} should be an nn.Module, which has hooks. Found {type(loss).__name__}."
+                raise AutocalError(message, fix="Make it a module, or call the scheduler yourself.")
             if self.scheduler.losses[label].adversarial and network is None and "is_disc" not in _parameters(loss):
                 message = f"The loss {label} has no parameter `is_disc`, so nothing says for whom it is called."
                 raise AutocalError(message, fix="Give `network=`, the network that is trained.")
@@ -216,26 +213,6 @@ class Attachment:
             lambda: loss.__dict__.pop(MARK, None),
         ]
         loss.__dict__[MARK] = True
-
-    def _exchange(self, label: str, loss: Callable[..., Any], losses: Mapping[str, Any]) -> None:
-        if not isinstance(losses, MutableMapping):
-            message = f"The loss {label} is a function, and a function has no hooks."
-            raise AutocalError(message, fix="Give the losses as a dict, or make it an nn.Module.")
-        call = Call(label, loss)
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            self._depth += 1
-            try:
-                value = loss(*args, **kwargs)
-            finally:
-                self._depth -= 1
-            return value if self._depth else self._returned(call, args, kwargs, value)
-
-        for name, value in vars(loss).items() if hasattr(loss, "__dict__") else ():
-            setattr(watched, name, value)  # trainers read `loss_weight` from it
-        setattr(watched, MARK, True)
-        losses[label] = watched
-        self._undo.append(lambda: losses.__setitem__(label, loss))
 
     # -- what the hooks see -------------------------------------------------------------------------------------------
 

@@ -372,16 +372,9 @@ def test_a_step_that_is_not_finite_is_named_and_skipped():
     assert torch.isfinite(run.weights()).all()
 
 
-def test_functions_are_watched_and_put_back():
-    def l1(pred, target):
-        return (pred - target).abs().mean()
-
-    losses = {"l1": l1, "l_g_gan": GANLoss()}
-    attachment = attach(losses, BLOCK, 100)
-    losses["l1"](images(1).requires_grad_(), images(2))
-    assert counts(attachment)["l1"] == 1
-    attachment.detach()
-    assert losses["l1"] is l1
+def test_a_function_has_no_hooks_and_is_refused():
+    with pytest.raises(AutocalError, match=r"l_g_l1 should be an nn\.Module"):
+        attach({"l_g_l1": F.l1_loss, "l_g_gan": GANLoss()}, BLOCK, 100)
 
 
 @pytest.mark.parametrize("what", ["losses", "step"])
