@@ -4,6 +4,7 @@
     python benchmarks/controller.py FOLDER --quick      one cell, short runs: minutes
     python benchmarks/controller.py FOLDER --vary momentum adaptation_rate      the block's numbers, one by one
     python benchmarks/controller.py FOLDER --fresh OTHER      the cell "fresh" too: other photographs and generator
+    python benchmarks/controller.py FOLDER --recipes    published recipes at their own weights; an hour
     python benchmarks/controller.py FOLDER --table      the tables of what is there, without a run
 
 FOLDER holds photographs, in any depth; every 25th is held out. A cell is a set of losses, a start, a scale, a
@@ -24,6 +25,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from controller_methods import METHODS
 from controller_run import one_run
 from controller_training import Outcome, Setting
 from small_photographs import Photographs, load_photographs
@@ -41,13 +43,14 @@ CELLS = {
     "long": Setting(steps=20_000, rate=1e-4),
     "vgg-x4": Setting(losses="vgg", scale=4, steps=600),
 }
-_RECIPE = Setting(scale=4, steps=2000, rate=1e-4, numbers=(("total_iterations", 400_000.0),))
-RECIPES = {  # the first steps of published ones, which should be left alone
-    "real-esrgan": replace(_RECIPE, losses="real-esrgan", discriminator="unet"),
-    "esrgan": replace(_RECIPE, losses="esrgan", discriminator="vgg-style", gan="relativistic"),
-    "srgan": replace(_RECIPE, losses="srgan", discriminator="vgg-style"),
-    "redux": replace(_RECIPE, losses="redux", discriminator="unet", rate=2e-4),
-}
+_RECIPE = Setting(scale=4, steps=2000, rate=1e-4)
+RECIPES = (  # published ones
+    replace(_RECIPE, losses="real-esrgan", discriminator="unet"),
+    replace(_RECIPE, losses="redux", discriminator="unet", rate=2e-4),
+    replace(_RECIPE, losses="srgan", discriminator="vgg-style"),
+    replace(_RECIPE, losses="esrgan", discriminator="vgg-style", gan="relativistic"),
+)
+FIRST_STEPS = (("total_iterations", 400_000.0),)  # of a run as long as the recipes' own; without it 2,000 are the run
 FRESH = Setting(generator="residual", photographs="fresh")
 STATIC, LAW = (1.0, 100.0, 0.0, 0.1, 10.0), (1.0, 100.0, 10.0, 0.1)
 WIDE = (("max_weight", 1000.0),)  # for x0.01, which nano's max_weight of 5 does not reach
@@ -88,6 +91,9 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--static", nargs="+", type=float, default=STATIC, metavar="X", help="factors")
     parser.add_argument("--law", nargs="+", type=float, default=LAW, metavar="X", help="factors")
+    parser.add_argument(
+        "--others", nargs="+", type=float, default=(), metavar="X", help="factors, for MTAdam and the ceiling"
+    )
     parser.add_argument("--quick", action="store_true", help="one cell, 150 steps")
     parser.add_argument("--vary", nargs="+", choices=list(VARIED), default=())
     parser.add_argument("--table", action="store_true", help="run nothing")
@@ -98,7 +104,10 @@ def parsed_arguments() -> argparse.Namespace:
 def planned(arguments: argparse.Namespace) -> list[Setting]:
     cells = {**CELLS, **({"fresh": FRESH} if arguments.fresh else {})}
     if arguments.quick:
-        return list(settings_of(replace(CELLS["random"], steps=150), (1.0, 100.0), (1.0, 100.0), 1))
+        return list(settings_of(replace(CELLS["random"], steps=150), (1.0, 100.0), (1.0, 100.0), (), 1))
+    if arguments.recipes:
+        methods = ({}, {"method": "law", "numbers": FIRST_STEPS}, {"method": "law"})
+        return [replace(recipe, **changes) for recipe in RECIPES for changes in methods]
     if arguments.vary:
         cell = cells[(arguments.cells or ["random"])[0]]
         changed = [((name, value),) for name in arguments.vary for value in VARIED[name]]
@@ -109,15 +118,20 @@ def planned(arguments: argparse.Namespace) -> list[Setting]:
             for factor in (100.0, 0.1)
         ]
     wanted = arguments.cells or [name for name in cells if name not in ("long", "vgg-scratch")]
-    return [s for name in wanted for s in settings_of(cells[name], arguments.static, arguments.law, arguments.seeds)]
+    factors = (arguments.static, arguments.law, arguments.others)
+    return [s for name in wanted for s in settings_of(cells[name], *factors, arguments.seeds)]
 
 
-def settings_of(cell: Setting, static: Sequence[float], law: Sequence[float], seeds: int) -> Iterator[Setting]:
+def settings_of(
+    cell: Setting, static: Sequence[float], law: Sequence[float], others: Sequence[float], seeds: int
+) -> Iterator[Setting]:
     for seed in range(seeds):
         for factor in static:
             yield replace(cell, factor=factor, seed=seed)
         for factor in law:
             yield replace(cell, factor=factor, seed=seed, method="law", numbers=WIDE if factor < 0.05 else ())
+        for factor in others:
+            yield from (replace(cell, factor=factor, seed=seed, method=method) for method in METHODS)
 
 
 # -- what is kept ---------------------------------------------------------------------------------------------------
@@ -193,11 +207,13 @@ def table(cell: Setting, plan: Sequence[Setting], out: Path) -> list[str]:
         if without and method == "law" and psnr < statistics.mean(each.psnr for each in without) - budget - SLACK:
             mark += " **collapsed**"
         changed = "".join(f", {name} {value:g}" for name, value in numbers)
+        moved = any(multiplier != 1.0 for each in found for *_, multiplier in each.trace)
         multiplier = statistics.geometric_mean(max(each.multiplier, 1e-9) for each in found)
+        told = f"{multiplier:.3g}" if moved else "1 throughout"
         rows.append(
             f"| {method} x{factor:g}{changed} | {psnr:.2f} | {lpips:.4f} | {beside:+.4f}{mark} "
             f"| {statistics.mean(each.fidelity for each in found):.2f} "
-            f"| {statistics.mean(each.separation for each in found):.2f} | {multiplier:.3g} | {len(found)} |"
+            f"| {statistics.mean(each.separation for each in found):.2f} | {told} | {len(found)} |"
         )
     return rows
 

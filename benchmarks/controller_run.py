@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from controller_methods import METHODS
 from controller_training import Outcome, Setting, Training
 from small_photographs import Photographs, shrink
 
@@ -23,6 +24,7 @@ LATE = 0.8  # of the run: from there on F and S are averaged
 def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome:
     training = Training(setting, photographs, folder)
     scheduler = scheduler_for(setting, training)
+    other = METHODS[setting.method](training) if setting.method in METHODS else None
     late: list[tuple[float, float]] = []
     trace: list[list[float]] = []
     started = time.perf_counter()
@@ -31,9 +33,12 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
         low = shrink(high, setting.scale)
         output = training.network(low)
         raw = training.raw_losses(output, high)
-        training.optimizer.zero_grad()
-        scheduler.total(raw, step, output, high, low).backward()
-        training.optimizer.step()
+        if other is not None:
+            other(raw, output)
+        else:
+            training.optimizer.zero_grad()
+            scheduler.total(raw, step, output, high, low).backward()
+            training.optimizer.step()
         training.follow(step)
         real, fake = training.train_judge(output, high)
         scheduler.observe_discriminator(real, fake)
@@ -51,7 +56,7 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
 def scheduler_for(setting: Setting, training: Training) -> DynamicLossScheduler:
     block = {**NUMBERS, "fidelity_budget": BUDGETS[setting.scale], **dict(setting.numbers), "auto_calibrate": False}
     length = int(block.pop("total_iterations", setting.steps))  # of the run, of which only the first steps are made
-    if setting.method == "static":
+    if setting.method != "law":
         block["enabled"] = False
     described = {
         "msssim": "MSSSIMLoss",

@@ -6,7 +6,7 @@ or from scratch, with losses as users combine them. Everything is seeded and on 
     msssim    MS-SSIM 0.5, HSLuv colour 1, adversarial 0.1            (traiNNer-redux's GAN template, no perceptual)
 
 and four published recipes with their weights, layers of features, kind of discriminator and rate. What is smaller than
-in them: the generator, crops (64), batch (4), width of the discriminator (16); VGG16 stands in for VGG19.
+in them: the generator, crops (48), batch (4), width of the discriminator (16); VGG16 stands in for VGG19.
 
     real-esrgan    Real-ESRGAN, options/train_realesrgan_x4plus.yml
     esrgan         BasicSR, options/train/ESRGAN/train_ESRGAN_x4.yml; relativistic
@@ -58,7 +58,6 @@ LAYERS: Mapping[str, Mapping[str, float]] = {  # of VGG, by set of losses
     "srgan": {"conv5_4": 1.0},
     "redux": FIVE_LAYERS,
 }
-RECIPE_CROP = 64  # VGG's fifth block has 4 x 4 places there
 PRETRAINING = 2500  # steps of L1 alone
 HELD_OUT = 12  # photographs
 AVERAGED = 0.1  # of the run
@@ -141,14 +140,14 @@ def discriminator(kind: str) -> nn.Module:
 
 
 def vgg_style(width: int = 16) -> nn.Module:
-    """Four times two convolutions, halving each time, then two linear layers; for crops of RECIPE_CROP."""
+    """Four times two convolutions, halving each time, then two linear layers; for crops of CROP."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 1, 1), nn.LeakyReLU(0.2)]
     before = width
     for channels in (width, 2 * width, 4 * width, 8 * width):
         layers += [nn.Conv2d(before, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
         layers += [nn.Conv2d(channels, channels, 4, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2)]
         before = channels
-    places = (RECIPE_CROP // 16) ** 2
+    places = (CROP // 16) ** 2
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(before * places, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1))
 
 
@@ -222,7 +221,6 @@ class Training:
             if name in self.weights:
                 self.weights[name] *= setting.perceptual_factor
         self.batch = 4 if setting.losses in LAYERS else 8
-        crop = RECIPE_CROP if setting.discriminator in ("unet", "vgg-style") else CROP
         self.network = seeded(lambda: Generator(setting.scale, setting.generator == "residual"), setting.seed)
         self.judge = seeded(lambda: discriminator(setting.discriminator), setting.seed)
         self.features = seeded(Features, 0).requires_grad_(False)
@@ -232,7 +230,7 @@ class Training:
         self.optimizer = torch.optim.Adam(self.network.parameters(), setting.rate, betas=(0.9, 0.99))
         judge_rate = setting.rate * (2.5 if setting.discriminator == "strong" else 1.0)
         self.judge_optimizer = torch.optim.Adam(self.judge.parameters(), judge_rate, betas=(0.9, 0.99))
-        self.crops = Crops(photographs.training, setting.seed + 1000, crop, self.batch)
+        self.crops = Crops(photographs.training, setting.seed + 1000, batch=self.batch)
         self.average = copy.deepcopy(self.network)  # of the weights, as users keep one; it is what is judged
 
     @torch.no_grad()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import controller
 import on_gpu
 import pytest
 import torch
+from controller_methods import METHODS
 from controller_run import one_run
 from controller_training import Outcome, Setting
 from PIL import Image
 from small_photographs import Photographs
+from torch.nn import functional as F  # noqa: N812
 
 SHORT = Setting(start="scratch", steps=4)
 
@@ -31,6 +34,25 @@ def test_a_run_repeats_itself_and_static_weights_stay(changes, photographs, tmp_
     one, other = (one_run(setting, photographs, tmp_path) for _ in range(2))
     assert (one.psnr, one.trace) == (other.psnr, other.trace)
     assert one.multiplier == 1.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_make_one_training_of_two_wrong_weights(method, photographs, tmp_path):
+    """Both scale the adversarial loss by the size of its gradient: what it was before does not matter."""
+    one, other = (one_run(replace(SHORT, method=method, factor=factor), photographs, tmp_path) for factor in (1e3, 1e5))
+    static = one_run(replace(SHORT, factor=1e3), photographs, tmp_path)
+    assert one.psnr == pytest.approx(other.psnr, abs=1e-3)
+    assert one.psnr != pytest.approx(static.psnr, abs=1e-3)
+
+
+@pytest.mark.parametrize("recipe", controller.RECIPES, ids=lambda recipe: recipe.losses)
+def test_a_recipe_trains(recipe, photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr("controller_training.perceptual", lambda *images: F.l1_loss(images[1], images[2]))
+    monkeypatch.setattr("controller_training.vgg", lambda: None)
+    found = one_run(replace(recipe, start="scratch", steps=3, method="law"), photographs, tmp_path)
+    assert found.multiplier == 1.0
+    assert -1.0 <= found.separation <= 1.0
+    assert math.isfinite(found.psnr)
 
 
 def test_a_run_is_kept_by_its_settings(tmp_path):
