@@ -7,10 +7,11 @@ that it returns. What is relied on is written down in `TrainerShape`, and missed
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from torch import nn
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.attach import Attachment, attach
 from autocal_cli.runtime.scheduler import logged
+from autocal_cli.runtime.watch import EVENTS_KEPT, Event
 
 # The fix where a trainer has another shape.
 UNSCHEDULED = "`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler."
 
 METHODS = ("optimize_parameters", "save_training_state", "resume_training", "get_current_log")
 STATE_SUFFIX = ".autocal"  # beside `<iteration>.state`; the trainers read every file that ends in `.state`
+EVENTS_FILE = "events.autocal.jsonl"  # in the experiment's folder; `autocal diagnose` reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,19 @@ class ScheduledModel:
         )
         for name in METHODS:
             setattr(model, name, partial(getattr(self, name), getattr(model, name)))
-        if not any(isinstance(handler, _Forwarding) for handler in logging.getLogger("autocal").handlers):
-            logging.getLogger("autocal").addHandler(_Forwarding(self.log))
+        self._listen()
         described = self.attachment.scheduler.losses.values()
         self.log.info("autocal: watching %s.", ", ".join(f"{loss.label} ({loss.kind})" for loss in described))
+
+    def _listen(self) -> None:
+        """What autocal logs goes to the trainer's logger, its events to a file too, on the first process."""
+        own, folder = logging.getLogger("autocal"), _option(self.model.opt, "path", "experiments_root")
+        for handler in own.handlers[:]:
+            if isinstance(handler, _Forwarding | _EventLines):  # of a model before this one
+                own.removeHandler(handler)
+        own.addHandler(_Forwarding(self.log))
+        if folder and not _rank():
+            own.addHandler(_EventLines(Path(folder).absolute() / EVENTS_FILE))
 
     def optimize_parameters(self, inner: Callable[..., Any], current_iter: int, *rest: Any, **named: Any) -> Any:
         """traiNNer-redux raises `current_iter` with the last of several accumulated passes: the others belong to it."""
@@ -157,17 +169,17 @@ class ScheduledModel:
         found = next(
             (path for path in (state.with_suffix(_suffix()), state.with_suffix(STATE_SUFFIX)) if path.exists()), None
         )
-        if found is None:
-            self.log.warning("autocal: %s has no scheduler state beside it: the scheduler starts anew.", state)
-            return result
-        try:
-            self.attachment.load_state_dict(torch.load(found, map_location="cpu", weights_only=True))
-        except (AutocalError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0]
-            self.log.warning("autocal: %s cannot be read (%s): the scheduler starts anew.", found, reason)
-            return result
-        self.log.info("autocal: the scheduler goes on from %s.", found)
+        done = self._load(found) if found else f"the scheduler starts anew: {state} has no state of it beside it"
+        logging.getLogger("autocal").warning("autocal: %s", Event(resume_state["iter"], "*", "resumed", done))
         return result
+
+    def _load(self, path: Path) -> str:
+        """Takes the scheduler's state from a file; what was done is told in words."""
+        try:
+            self.attachment.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        except (AutocalError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            return f"the scheduler starts anew: {path} cannot be read ({str(error).splitlines()[0]})"
+        return f"the scheduler goes on from {path}"
 
     def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
         """The trainer's log, whose values stay what they were, with multiplier, cost and separation."""
@@ -185,6 +197,27 @@ class _Forwarding(logging.Handler):
         self._to.handle(record)
 
 
+class _EventLines(logging.Handler):
+    """Appends each event as a line of JSON to a file; what cannot be written yet waits for the next event."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        if not isinstance(event, Event):
+            return
+        self._waiting.append(json.dumps(asdict(event)) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write("".join(self._waiting))
+            self._waiting.clear()
+        except OSError:
+            del self._waiting[:-EVENTS_KEPT]  # the folder is not there, or the disk is full
+
+
 def _option(options: Any, *keys: str) -> Any:
     """A value of a trainer's options, which are dicts or structs."""
     for key in keys:
@@ -192,6 +225,9 @@ def _option(options: Any, *keys: str) -> Any:
     return options
 
 
+def _rank() -> int:
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 def _suffix() -> str:
-    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-    return f".rank{rank}{STATE_SUFFIX}" if rank else STATE_SUFFIX
+    return f".rank{_rank()}{STATE_SUFFIX}" if _rank() else STATE_SUFFIX

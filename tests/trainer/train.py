@@ -12,7 +12,7 @@ import torch
 import yaml
 from traiNNer.models import build_model
 
-KNOWN = {"name", "model_type", "accum_iter", "train", "fails_at"}
+KNOWN = {"name", "model_type", "accum_iter", "train", "fails_at", "breaks_at"}
 KNOWN_IN_TRAIN = {"total_iter", "losses"}
 
 
@@ -29,7 +29,9 @@ def main():
     states.mkdir(parents=True, exist_ok=True)
     shutil.copy(args.opt, root)
     opt["path"] = {"experiments_root": str(root), "training_states": str(states), "resume_state": None}
-    logging.basicConfig(filename=root / "train.log", level=logging.INFO, format="%(message)s", encoding="utf-8")
+    log = logging.getLogger("traiNNer")  # as the real ones set it up
+    log.handlers, log.propagate = [logging.FileHandler(root / "train.log", encoding="utf-8")], False
+    log.setLevel(logging.INFO)
     newest = max((int(path.stem) for path in states.glob("*.state")), default=0) if args.auto_resume else 0
     if newest:
         opt["path"]["resume_state"] = str(states / f"{newest}.state")
