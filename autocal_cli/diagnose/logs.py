@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from autocal_cli.diagnose.events import read_event_file
-from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source, Validation
+from autocal_cli.diagnose.model import RESUMED, Checkpoint, LogEvent, RunLog, Session, Source, Validation
 from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.errors import AutocalError, Place
 
@@ -192,16 +192,18 @@ def _sort_tag(step: int, tag: str, value: float, row: dict[str, float], table: R
 
 
 def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
-    """The log with events of the scheduler that stand in a file of their own (JSON lines)."""
+    """The log with events of the scheduler that stand in a file of their own (JSON lines), in the order of the file.
+
+    A run that was taken up again trains again what came after its checkpoint: those events do not count twice.
+    """
     said = {(event.iteration, event.loss, event.cause) for event in log.events}
-    found = []
+    found: list[LogEvent] = []
     for line in lines:
-        iteration = line.get("iteration")
-        event = LogEvent(
-            "scheduler",
-            iteration if isinstance(iteration, int) else 0,
-            *(str(line.get(key, "")) for key in ("loss", "cause", "done")),
-        )
-        if (event.iteration, event.loss, event.cause) not in said:
+        at = line.get("iteration")
+        event = LogEvent("scheduler", at if isinstance(at, int) else 0,
+                         *(str(line.get(key, "")) for key in ("loss", "cause", "done")))  # fmt: skip
+        if event.cause == RESUMED:
+            found = [one for one in found if one.iteration <= event.iteration]
+        elif (event.iteration, event.loss, event.cause) not in said:
             found.append(event)
     return replace(log, events=tuple(sorted([*log.events, *found], key=lambda event: event.iteration)))

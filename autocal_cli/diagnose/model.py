@@ -14,6 +14,7 @@ Ending = Literal["finished", "stopped", "crashed", "unsaid"]
 EventKind = Literal["non-finite", "error", "scheduler"]
 
 LEARNING_RATE, STEP_TIME, DATA_TIME = "lr", "time", "data_time"  # labels of what stands in the head of a line; seconds
+RESUMED = "resumed"  # cause of the scheduler's event with which a run is taken up again
 TOTAL_LABEL = "l_g_total"  # traiNNer-redux and neosr log the generator's sum under this label, BasicSR logs none
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from autocal_cli.diagnose.model import (
     DATA_TIME,
     LEARNING_RATE,
+    RESUMED,
     STEP_TIME,
     Ending,
     EventKind,
@@ -128,6 +129,7 @@ _VALIDATION = re.compile(r"Validation (.+?)\s*$")
 _START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
 _NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
 _OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
+_OWN_END = re.compile(r"autocal: the training broke off: (.+?)\s*$")  # what `autocal run` says of an error
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:[Tt]otal iters:?|iters:)\s+([\d,]+)")
 
@@ -284,15 +286,15 @@ class TextReader:
             self._newest = line[:19]
             self._began = self._began or self._newest
             self._error = False
-        if found := _VALIDATION.search(line):
+        if "autocal: " in line:
+            self._own_word(line)
+        elif found := _VALIDATION.search(line):
             self._dataset = found[1]
         elif found := _START.search(line):
             self.start = int(found[1].replace(",", ""))
             self.table.resumed_from = self.start
         elif found := _NOT_FINITE.search(line):
             self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
-        elif found := _OWN_EVENT.search(line):
-            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3], found[4]))
         elif "Traceback (most recent call last)" in line:
             self.ending, self._error = "crashed", True
         elif self._error and (found := _ERROR.match(line)):
@@ -302,6 +304,15 @@ class TextReader:
             self.finished = mark == "finished"
         elif self.first is None:
             self.options.take(line)
+
+    def _own_word(self, line: str) -> None:
+        """What `autocal run` says: the scheduler's events, and what ended the training; not its verdict at the end."""
+        if (found := _OWN_EVENT.search(line)) and found[3] != RESUMED:
+            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3], found[4]))
+        elif found := _OWN_END.search(line):
+            self.ending = "stopped" if found[1].startswith("KeyboardInterrupt") else "crashed"
+            if self.ending == "crashed":
+                self._event("error", found[1])
 
     def _event(self, kind: EventKind, cause: str, done: str = "") -> None:
         self.table.events.append(LogEvent(kind, self.table.last, "*", cause, done))

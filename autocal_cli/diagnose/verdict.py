@@ -59,12 +59,6 @@ def look(log: RunLog) -> View:
     return View(log, tracks, metrics, read_separation(log, tracks), read_fidelity(tracks, metrics))
 
 
-def closing_lines(log: RunLog) -> tuple[str, ...]:
-    """The verdict for the end of a trainer's own log, one line each, ready to be logged."""
-    found = diagnose(log)
-    return tuple(f"autocal: {line.topic}: {line.text}" for line in found.lines)
-
-
 def _order(finding: RunFinding) -> tuple[int, int]:
     """What is wrong first, in the order in which it began; then what is good to know."""
     return (0 if finding.severity != "info" else 1, -1 if finding.iteration is None else finding.iteration)
@@ -245,4 +239,4 @@ def _unknown(view: View, health: Health) -> list[str]:
     return parts
 
 
-__all__ = ["FAULTS", "closing_lines", "diagnose", "look"]
+__all__ = ["FAULTS", "diagnose", "look"]

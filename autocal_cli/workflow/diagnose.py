@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.yaml.document import read_value
 from autocal_cli.diagnose.logs import read_logs, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
-from autocal_cli.diagnose.verdict import closing_lines, diagnose
+from autocal_cli.diagnose.verdict import diagnose
 from autocal_cli.errors import AutocalError, Place
 
 CONFIGS = (".yml", ".yaml", ".toml")
@@ -35,15 +36,16 @@ def diagnose_run(path: Path, now: float | None = None) -> Diagnosis:
 
 
 def closing(folder: Path) -> tuple[str, ...]:
-    """The verdict on a run that has just ended, line by line for the trainer's own log; nothing where it left no log.
+    """The verdict on a run that has just ended, `topic: text` each; nothing where it left no log.
 
     Args:
         folder: the experiment's folder, `path.experiments_root` of the trainer's options.
     """
     try:
-        return closing_lines(read_run(folder))
+        found = diagnose_run(folder, math.inf)  # nothing is still going on
     except (AutocalError, OSError):
         return ()
+    return tuple(f"{line.topic}: {line.text}" for line in found.lines)
 
 
 def read_run(path: Path, now: float | None = None) -> RunLog:

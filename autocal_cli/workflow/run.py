@@ -26,6 +26,8 @@ from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, sch
 from autocal_cli.workflow.config_file import find_block, sidecar_of
 from autocal_cli.workflow.diagnose import closing
 
+_log = logging.getLogger("autocal")  # whose lines the trainer's own logger gets
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -180,14 +182,22 @@ def _keep_original(model: Any, source: Source) -> None:
 
 
 def _tell_verdict(built: Sequence[Any]) -> None:
-    """Ends the trainer's own log with what `autocal diagnose` says of the run, however that ended."""
-    folder = next((_experiment(model) for model in built if model is not None), None)
-    if folder is None:
-        return
-    log = logging.getLogger("autocal")  # whose lines the trainer's own logger gets
-    log.setLevel(logging.INFO)
-    for line in closing(folder):
-        log.info("autocal: %s", line)
+    """Ends the trainer's own log with what `autocal diagnose` says of the run, however that ended.
+
+    Nothing that goes wrong here is worth the exit code of a training that has ended well: it is one line instead.
+    """
+    _log.setLevel(logging.INFO)
+    try:
+        folder = next((_experiment(model) for model in built if model is not None), None)
+        for line in closing(folder) if folder else ():
+            _log.info("autocal: %s", line)
+    except Exception as error:
+        _log.warning("autocal: no verdict could be told: %s: %s", type(error).__name__, " ".join(str(error).split()))
+
+
+def _broke_off(kind: str, message: str) -> None:
+    """Says in the trainer's log what it was that ended the training: most trainers let it go to the terminal alone."""
+    _log.error("autocal: the training broke off: %s: %s", kind, " ".join(message.split()))
 
 
 def _experiment(model: Any) -> Path | None:
@@ -206,7 +216,9 @@ def _start(script: Path, arguments: Sequence[str]) -> None:
     except (AutocalError, SystemExit):
         raise
     except KeyboardInterrupt:
+        _broke_off("KeyboardInterrupt", "by hand")
         sys.exit(130)
     except BaseException as error:
+        _broke_off(type(error).__name__, str(error))
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)

@@ -176,3 +176,22 @@ def test_what_the_trainer_printed_before_it_started_is_known():
 def test_the_end_and_what_is_said_in_words(lines, ending, causes):
     table, _, reader = read([redux_line(100, VALUES), *lines])
     assert (reader.session().ending, [event.cause for event in table.events]) == (ending, causes)
+
+
+@pytest.mark.parametrize(
+    ("said", "ending", "causes"),
+    [
+        ("RuntimeError: the trainer's own trouble", "crashed", ["RuntimeError: the trainer's own trouble"]),
+        ("KeyboardInterrupt: by hand", "stopped", []),
+    ],
+)
+def test_what_autocal_run_says_of_the_end_is_read(said, ending, causes):
+    line = f"2024-07-02 21:41:17,816 ERROR: autocal: the training broke off: {said}\n"
+    table, _, reader = read([redux_line(100, {"l_g_l1": 1.0}), line])
+    assert (reader.ending, [event.cause for event in table.events]) == (ending, causes)
+
+
+def test_the_verdict_at_the_end_of_a_log_is_no_line_of_the_trainer():
+    said = "autocal: progress: Validation val: End of training, NaN/Inf in loss (count: 3) User interrupted\n"
+    table, _, reader = read([redux_line(100, {"l_g_l1": 1.0}), f"2024-07-02 21:41:17,816 INFO: {said}"])
+    assert (reader.ending, table.events) == ("unsaid", [])

@@ -52,6 +52,14 @@ def test_the_schedulers_events_beside_the_log_are_read_once(tmp_path):
     assert (first.code, first.iteration, first.loss) == ("non-finite", 1_200, "l_g_gan")
 
 
+def test_events_that_were_trained_again_after_a_resume_count_once(tmp_path):
+    run(tmp_path, end=True)
+    rows = [(900, "spike (value 1)"), (1_500, "spike (value 2)"), (1_000, "resumed"), (1_400, "spike (value 3)")]
+    lines = [json.dumps({"iteration": at, "loss": "l_g_l1", "cause": cause, "done": ""}) for at, cause in rows]
+    (tmp_path / "events.autocal.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert [event.iteration for event in read_run(tmp_path).events] == [900, 1_400]
+
+
 @pytest.mark.parametrize(("age", "severity"), [(5.0, "info"), (1e6, "warning")])
 def test_the_clock_tells_a_run_that_is_going_on_from_one_that_was_killed(tmp_path, age, severity):
     path = run(tmp_path)
@@ -82,5 +90,5 @@ def test_a_run_ends_with_its_verdict_and_one_without_a_log_in_silence(tmp_path):
     assert closing(tmp_path) == ()
     run(tmp_path, end=True)
     lines = closing(tmp_path)
-    assert lines[0].startswith("autocal: run: demo")
-    assert lines[-1].startswith("autocal: next: ")
+    assert lines[0].startswith("run: demo")
+    assert lines[-1].startswith("next: ")

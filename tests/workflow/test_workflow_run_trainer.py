@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+import types
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,11 @@ import yaml
 
 from autocal_cli.cli import main
 from autocal_cli.errors import AutocalError
+from autocal_cli.runtime.trainer import _EventLines as EventLines
+from autocal_cli.runtime.trainer import _Forwarding as Forwarding
+from autocal_cli.runtime.watch import Event
+from autocal_cli.workflow.diagnose import diagnose_run
+from autocal_cli.workflow.run import _tell_verdict as tell_verdict
 from autocal_cli.workflow.run import config_argument, read_source, run_trainer
 
 once = pytest.mark.xdist_group("whole run")  # one worker, so that it is made once
@@ -60,22 +68,19 @@ def run(tmp_path, monkeypatch):
 
 def started(folder, monkeypatch, *arguments):
     out, err = io.StringIO(), io.StringIO()
-    log = logging.getLogger()
-    handlers, modules = log.handlers[:], set(sys.modules)
+    modules = set(sys.modules)
     with monkeypatch.context() as patch, warnings.catch_warnings():
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["autocal", *map(str, arguments)])
         patch.setattr(sys, "path", [*sys.path])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
-        log.handlers = []  # pytest's own: the trainer's basicConfig would find the log set up
         try:
             with pytest.raises(SystemExit) as stopped:
                 main()
         finally:
-            for handler in log.handlers:
+            for handler in logging.getLogger("traiNNer").handlers:
                 handler.close()
-            log.handlers = handlers
             for name in set(sys.modules) - modules:
                 if name.partition(".")[0] == "traiNNer":
                     del sys.modules[name]
@@ -253,12 +258,14 @@ def test_a_trainer_that_builds_no_model_is_told_of(run, tmp_path):
     assert ran.stderr == "autocal: The script ended without building a model; nothing was scheduled.\n"
 
 
-def test_the_trainer_exits_as_it_would_alone(run):
+def test_the_trainer_exits_as_it_would_alone(run, tmp_path):
     assert run(config_with(BLOCK, name="seven")).returncode == 7
     ran = run(config_with(BLOCK, fails_at=3))
     assert ran.returncode == 1
     assert "Traceback" in ran.stderr
     assert ran.stderr.rstrip().endswith("RuntimeError: the trainer's own trouble")
+    text = (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
+    assert "autocal: the training broke off: RuntimeError: the trainer's own trouble" in text
 
 
 @pytest.mark.parametrize(
@@ -278,6 +285,98 @@ def test_an_unusable_block_stops_before_the_trainer_starts(tmp_path, monkeypatch
         run_trainer(TRAINER / "train.py", ["-opt", "train.yml"], False, say=print)
     assert str(raised.value).startswith(said)
     assert not (tmp_path / "experiments").exists()
+
+
+def event_lines(folder):
+    path = folder / "experiments" / "run" / "events.autocal.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_the_schedulers_events_stand_in_a_file_beside_the_log_and_go_on_over_a_resume(run, tmp_path):
+    assert run(config_with(BLOCK, breaks_at=7)).returncode == 0
+    before = event_lines(tmp_path)
+    assert [(one["iteration"], one["cause"]) for one in before] == [(7, "not finite")]
+    assert all(set(line) == {"iteration", "loss", "cause", "done"} for line in before)
+    text = (tmp_path / "experiments/run/train.log").read_text("utf-8")
+    for one in before:
+        assert f"iteration {one['iteration']}: {one['loss']}: {one['cause']}; {one['done']}" in text
+    for iteration in (15, 20):
+        for path in (tmp_path / "experiments" / "run" / "training_states").glob(f"{iteration}.*"):
+            path.unlink()
+    assert run(config_with(BLOCK), "--auto_resume").returncode == 0
+    after = event_lines(tmp_path)
+    assert after[: len(before)] == before
+    resumed = after[len(before)]
+    assert (resumed["iteration"], resumed["cause"]) == (10, "resumed")
+    assert "10.autocal" in resumed["done"]
+
+
+def test_events_wait_for_a_folder_that_is_not_there_yet(tmp_path):
+    folder = tmp_path / "experiments" / "later"
+    events, log = EventLines(folder / "events.autocal.jsonl"), logging.getLogger("of events alone")
+    log.propagate = False
+    log.addHandler(events)
+    log.warning("autocal: %s", Event(3, "l_g_gan", "spike", "nothing was changed"))
+    log.warning("autocal: %s", "no event")
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    log.warning("autocal: %s", Event(7, "*", "not finite", "the step was skipped"))
+    folder.rename(folder.with_name("moved"))
+    log.warning("autocal: %s", Event(8, "*", "not finite", "the step was skipped"))
+    lines = (tmp_path / "experiments" / "moved" / "events.autocal.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["iteration"] for line in lines] == [3, 7]
+    folder.mkdir()
+    log.warning("autocal: %s", Event(9, "*", "not finite", "the step was skipped"))
+    lines = (folder / "events.autocal.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["iteration"] for line in lines] == [8, 9]
+
+
+CASES = Path(__file__).parents[1] / "cases_diagnose"
+
+
+def model_of(folder):
+    return types.SimpleNamespace(opt={"path": {"experiments_root": str(folder)}})
+
+
+@pytest.fixture
+def trainers_log():
+    """What reaches the trainer's own logger of the lines that autocal logs."""
+    lines = []
+    trainer, own = logging.getLogger("basicsr"), logging.getLogger("autocal")
+    keeping, forwarding = logging.Handler(), Forwarding(trainer)
+    keeping.emit = lambda record: lines.append(record.getMessage())
+    before = own.handlers[:]
+    own.handlers = [forwarding]
+    trainer.addHandler(keeping)
+    yield lines
+    own.handlers = before
+    trainer.removeHandler(keeping)
+
+
+@pytest.mark.parametrize("case", ["b_gan_right", "b_gan_x100"])
+def test_the_trainers_log_ends_with_the_verdict(trainers_log, tmp_path, case):
+    folder = shutil.copytree(CASES / case, tmp_path / case)
+    tell_verdict([None, model_of(folder)])
+    expected = diagnose_run(folder, math.inf)
+    assert trainers_log == [f"autocal: {line.topic}: {line.text}" for line in expected.lines]
+
+
+def broken_log(_folder):
+    raise RecursionError("too deep\nfor this")
+
+
+@pytest.mark.parametrize(
+    ("model", "closing"),
+    [(types.SimpleNamespace(), None), (model_of(CASES / "b_gan_right"), broken_log)],
+    ids=["no options", "an error of our own"],
+)
+def test_what_goes_wrong_with_the_verdict_is_one_line_and_no_exit_code(trainers_log, monkeypatch, model, closing):
+    if closing:
+        monkeypatch.setattr("autocal_cli.workflow.run.closing", closing)
+    tell_verdict([model])
+    assert len(trainers_log) == 1
+    assert trainers_log[0].startswith("autocal: no verdict could be told: ")
+    assert "\n" not in trainers_log[0]
 
 
 @pytest.mark.parametrize(
