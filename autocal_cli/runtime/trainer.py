@@ -10,6 +10,7 @@ import importlib
 import json
 import logging
 import pickle
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -85,7 +86,9 @@ def schedule_models(
             unscheduled(reason)
         return model
 
-    models.build_model = build_model
+    for name, module in list(sys.modules.items()):  # `from basicsr.models import build_model` may have been run already
+        if name.partition(".")[0] == shape.package and getattr(module, "build_model", None) is build:
+            module.build_model = build_model  # type: ignore[attr-defined]
 
 
 def _models_of(shape: TrainerShape) -> Any:

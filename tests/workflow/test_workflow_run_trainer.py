@@ -258,6 +258,16 @@ def test_a_trainer_that_builds_no_model_is_told_of(run, tmp_path):
     assert ran.stderr == "autocal: The script ended without building a model; nothing was scheduled.\n"
 
 
+def test_a_trainer_whose_package_binds_build_model_when_it_is_imported_is_scheduled_too(run, tmp_path):
+    """As `basicsr/__init__.py` imports its own `train`, which Real-ESRGAN starts."""
+    shutil.copytree(TRAINER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "train.py").rename(tmp_path / "traiNNer" / "train.py")
+    (tmp_path / "traiNNer" / "__init__.py").write_text("from traiNNer.train import main\n", "utf-8")
+    (tmp_path / "start.py").write_text("from traiNNer.train import main\n\nmain()\n", "utf-8")
+    assert run(config_with(BLOCK), script=tmp_path / "start.py").returncode == 0
+    assert logged(tmp_path, "loss_multipliers/l_g_gan")[-1] < 0.9
+
+
 def test_the_trainer_exits_as_it_would_alone(run, tmp_path):
     assert run(config_with(BLOCK, name="seven")).returncode == 7
     ran = run(config_with(BLOCK, fails_at=3))
