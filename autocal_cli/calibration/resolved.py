@@ -29,15 +29,13 @@ _SHORT_METRICS = {"texture": "texture_variance", "edges": "edge_density", "colou
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a block's record says: who wrote it, with which presets, for which trainer, and what was measured.
+    """What a block's record says: the presets that it rests on, and what was measured.
 
     `text` is the digest of the file without the record, `config` that of the config whose sidecar the file is (empty in
     a config).
     """
 
-    autocal: str
     presets: str
-    trainer: str
     text: str
     config: str
     network: NetworkFingerprint
@@ -125,10 +123,6 @@ def record_of(calibration: Calibration, trainer: str, text: str, config: str = "
     return record
 
 
-def has_record(block: SchedulingBlock | None) -> bool:
-    return record_in(block) is not None
-
-
 def read_record(block: SchedulingBlock | None) -> Record | None:
     """The record in a block, or None. Raises AutocalError, with the place, where it is damaged."""
     entry = record_in(block)
@@ -138,9 +132,7 @@ def read_record(block: SchedulingBlock | None) -> Record | None:
         made, network = entry["made"], dict(_mapping(entry["network"]))
         rival = _network(_mapping(entry["discriminator"])) if "discriminator" in entry else None
         return Record(
-            autocal=_text(made["autocal"]),
             presets=_text(made["presets"]),
-            trainer=_text(made["trainer"]),
             text=_text(made["text"]),
             config=_text(made.get("config", "")),
             network=_network(network, rival),

@@ -98,7 +98,6 @@ COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_densit
 class Signal:
     """`value` is None where nothing is known (the rule then changes nothing); `interval` is its 95% interval."""
 
-    name: str
     value: float | None
     told: str
     interval: tuple[float, float] | None = None
@@ -129,10 +128,8 @@ def read_signals(
     """Every signal that a rule may name."""
     return {
         "overall_complexity": _complexity(dataset, by_hand),
-        "total_iter": _counted("total_iter", total_iter, "iterations", "The config does not say how long the run is"),
-        "batch_size": _counted(
-            "batch_size", config.batch_size, "images a step", "The config does not say the batch size"
-        ),
+        "total_iter": _counted(total_iter, "iterations", "The config does not say how long the run is"),
+        "batch_size": _counted(config.batch_size, "images a step", "The config does not say the batch size"),
         "adversarial": _adversarial(config),
     }
 
@@ -142,19 +139,19 @@ def _complexity(dataset: DatasetScores | None, by_hand: Mapping[str, float]) -> 
     if by_hand:
         whole = "overall_complexity" in by_hand or all(name in by_hand for name in METRIC_NAMES)
         told = f"Complexity {value:.2f}, {'' if whole else 'partly '}given by hand"
-        return Signal("overall_complexity", value, told, short=f"complexity {value:.2f}")
+        return Signal(value, told, short=f"complexity {value:.2f}")
     if dataset is None:
-        return Signal("overall_complexity", value, f"The dataset was not measured and counts as neutral, {value}")
+        return Signal(value, f"The dataset was not measured and counts as neutral, {value}")
     told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
-    return Signal("overall_complexity", value, told, dataset.overall_ci95, short=f"complexity {value:.2f}")
+    return Signal(value, told, dataset.overall_ci95, short=f"complexity {value:.2f}")
 
 
 def _adversarial(config: TrainingConfig) -> Signal:
     names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
     told = f"{' and '.join(names) or 'No loss'} is adversarial"
-    return Signal("adversarial", float(config.adversarial), told, short="adversarial loss")
+    return Signal(float(config.adversarial), told, short="adversarial loss")
 
 
-def _counted(name: str, value: int | None, unit: str, unknown: str) -> Signal:
+def _counted(value: int | None, unit: str, unknown: str) -> Signal:
     told = f"{value:,} {unit}" if value is not None else unknown
-    return Signal(name, value, told, short=told)
+    return Signal(value, told, short=told)

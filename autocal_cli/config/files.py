@@ -56,11 +56,6 @@ class ConfigFile:
         return read_block(self.document, self.layout)
 
     @property
-    def record(self) -> dict[str, Value] | None:
-        """The record that autocal left in the block, or None. Raises AutocalError as `block` does."""
-        return self.block.record if self.block else None
-
-    @property
     def training(self) -> TrainingConfig:
         """The facts of the training. Raises AutocalError for the first part that cannot be read."""
         config, problems = self.reading

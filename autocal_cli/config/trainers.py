@@ -16,8 +16,8 @@ class TrainerLayout:
 
     `on_block` is what the unmodified trainer does with a scheduling block in its config. `crop` are the keys of a
     dataset that give the side of the training crop, and whether that is in LQ pixels (to be multiplied by the scale);
-    `training_crop`, where the trainer has it, is the key at the top level that overrides
-    them for training sets. `needs_scale`: the trainer ends where the config has no scale.
+    `training_crop`, where the trainer has it, is the key at the top level that overrides them
+    for training sets.
     """
 
     trainer: str
@@ -31,7 +31,6 @@ class TrainerLayout:
     accumulation: tuple[KeyPath, ...] = (("datasets", "train", "accum_iter"), ("train", "accum_iter"))
     gpus: KeyPath = ("num_gpu",)
     scale: KeyPath = ("scale",)
-    needs_scale: bool = False
     losses: KeyPath = ("train", "losses")
     network: KeyPath = ("network_g",)
     weights: KeyPath = ("path", "pretrain_network_g")
@@ -42,15 +41,10 @@ class TrainerLayout:
     training_crop: str | None = None
     block: KeyPath = ("train", BLOCK_KEY)
 
-    @property
-    def accepts_block(self) -> bool:
-        """Whether the unmodified trainer gets past a config with the scheduling block in it."""
-        return self.on_block != "rejects"
-
 
 # msgspec refuses keys that its structs do not declare (traiNNer/utils/redux_options.py).
-REDUX = TrainerLayout("traiNNer-redux", "rejects", needs_scale=True)  # redux_options.py: `scale`, without a default
-FORK = TrainerLayout("traiNNer-redux-fork", "carries out", needs_scale=True)
+REDUX = TrainerLayout("traiNNer-redux", "rejects")
+FORK = TrainerLayout("traiNNer-redux-fork", "carries out")
 # These take options out of dictionaries, so that a key they do not ask for goes unnoticed.
 BASICSR = TrainerLayout("BasicSR", "ignores")
 REAL_ESRGAN = TrainerLayout("Real-ESRGAN", "ignores", training_crop="gt_size")  # of the model, after degradation
@@ -58,7 +52,6 @@ NEOSR = TrainerLayout(
     "neosr",
     "ignores",
     language="toml",
-    needs_scale=True,  # neosr/models/image.py: `self.opt["scale"]`
     total_iter=(("logger", "total_iter"),),  # optimiser steps: multiplied by `accumulate` for the loop (train.py)
     batch_per_gpu=(("datasets", "train", "batch_size"),),
     accumulation=(("datasets", "train", "accumulate"),),

@@ -24,23 +24,13 @@ if TYPE_CHECKING:
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
 
-def fingerprint_network(
-    network: NetworkOptions | None, scale: int | None, sources: NetworkSources | None = None
-) -> NetworkFingerprint:
-    """Build what `network_g` names at the config's `scale`, and measure it.
+def measured_by(builders: Sequence[Builder], network: NetworkOptions | None, scale: int | None) -> NetworkFingerprint:
+    """Asks the builders for what `network_g` names at the config's `scale`.
 
     A type that nobody here can build, or no network at all, is a fingerprint without numbers and with a finding.
-
-    Raises:
-        AutocalError: an argument or the scale that the network cannot take: where, what was found, what is accepted;
-            or a source in `sources` that is not what it should be.
+    Raises AutocalError for an argument or a scale that the network cannot take: where, what was found, what is
+    accepted.
     """
-    with builders_for(sources or NetworkSources(), scale) as builders:
-        return measured_by(builders, network, scale)
-
-
-def measured_by(builders: Sequence[Builder], network: NetworkOptions | None, scale: int | None) -> NetworkFingerprint:
-    """As `fingerprint_network`, by builders that are at hand already."""
     if network is None:
         return NetworkFingerprint(type=None, scale=scale, findings=(_missing(),))
     return ask(builders, network, scale)

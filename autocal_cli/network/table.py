@@ -43,12 +43,11 @@ SCALE_ARGUMENTS = ("scale", "upscale")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The repository whose constructors were measured; `trainer` is autocal's name of it, `measured` a date."""
+    """The repository whose constructors were measured; `trainer` is autocal's name of it."""
 
     trainer: str
     repository: str
     commit: str
-    measured: str
 
     def __str__(self) -> str:
         return f"{self.repository} at {self.commit[:7]}"
@@ -74,8 +73,6 @@ class Argument:
 class Signature:
     """What a constructor takes. `ignores`: an argument that it doesn't have goes unnoticed; else it is refused."""
 
-    type: str
-    role: Role
     arguments: Mapping[str, Argument]
     ignores: bool
     origin: Origin
@@ -139,12 +136,6 @@ def signature_of(trainer: str | None, type: str, role: Role = "generator") -> Si
     return line.signature if line else None
 
 
-def types_of(trainer: str, role: Role = "generator") -> tuple[str, ...]:
-    """What a trainer registers, sorted."""
-    named = {type for name in OWN.get(trainer, ()) for type in _types_in(name, role)}
-    return tuple(sorted(named))
-
-
 def all_types(role: Role = "generator") -> tuple[str, ...]:
     """What any of the trainers registers and could be measured, sorted; one of several spellings."""
     named = {type.lower(): type for name in reversed(FILES) for type in _types_in(name, role, measured=True)}
@@ -196,9 +187,9 @@ def _raw_line(name: str, type: str, role: Role) -> Mapping[str, Any] | None:
 
 
 def _line(raw: Mapping[str, Any], head: Mapping[str, Any]) -> Line:
-    origin = Origin(head["trainer"], head["repository"], head["commit"], head["measured"])
+    origin = Origin(head["trainer"], head["repository"], head["commit"])
     arguments = {name: _argument(facts) for name, facts in raw.get("arguments", {}).items()}
-    signature = Signature(raw["type"], raw["role"], arguments, bool(raw.get("ignores")), origin)
+    signature = Signature(arguments, bool(raw.get("ignores")), origin)
     sizes = tuple(_entry(size) for size in raw.get("sizes", ()))
     return Line(signature, sizes, any(size.scale is not None for size in sizes), head["hands_scale"])
 

@@ -10,7 +10,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import in_words
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.subprocess.client import argument_findings, count_findings
-from autocal_cli.network.table import Found, Signature, all_types, look_up, signature_of
+from autocal_cli.network.table import Found, Signature, all_types, look_up
 
 NAME = "packaged table"
 
@@ -119,10 +119,3 @@ def check_arguments(network: NetworkOptions, signature: Signature) -> Iterator[F
         if argument.required and name not in network.arguments and name != "scale":
             message = f"the network {network.type} needs the argument {name!r}, and the trainer ends without it."
             yield Finding("network-argument-missing", "error", message, f"Write {name} in its section.", network.place)
-
-
-def signature_findings(trainer: str, network: NetworkOptions, role: Any = "generator") -> Iterator[Finding]:
-    """As `check_arguments`, of the constructor that the config's own trainer registers; nothing where it has none."""
-    signature = signature_of(trainer, network.type, role)
-    if signature is not None and signature.origin.trainer == trainer:
-        yield from check_arguments(network, signature)

@@ -75,12 +75,6 @@ class ProbeFingerprint:
         """Whether a discriminator with random weights judged: its loss then has the share of the first steps alone."""
         return any(loss.kind == "adversarial" for loss in self.losses)
 
-    @property
-    def names(self) -> tuple[tuple[str, str], ...]:
-        """Label and type of every loss, measured or not."""
-        measured = [(loss.label, loss.type) for loss in self.losses]
-        return tuple(sorted([*measured, *((loss.label, loss.type) for loss in self.unmeasured)]))
-
 
 def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
     """The losses that take part, by label: the name of their table, else their type; a second one of a name gets `_2`.
@@ -102,11 +96,6 @@ def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
 def _labels(own: str) -> Iterator[str]:
     yield own
     yield from (f"{own}_{number}" for number in count(2))
-
-
-def names_of(config: TrainingConfig) -> tuple[tuple[str, str], ...]:
-    """What `ProbeFingerprint.names` is for a probe of this config."""
-    return tuple(sorted((label, term.type) for label, term in labelled(config).items()))
 
 
 def weighed(losses: Sequence[LossProbe], weights: Mapping[str, float]) -> tuple[LossProbe, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from measured import fingerprint_network
 
 from autocal_cli.calibration.model import PARAMETERS, PRESET_PARAMETERS, Presets
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Place
-from autocal_cli.network.fingerprint import fingerprint_network
 
 # The guide's table; adaptation_threshold and min_weight: the implementation that it describes.
 TABLE = {

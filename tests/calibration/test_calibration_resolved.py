@@ -94,7 +94,7 @@ def test_the_calibration_follows_again_from_what_is_written(
     there = block({**values, **written(made)})
     record = read_record(there)
     assert record is not None
-    assert (record.trainer, record.text, record.presets) == ("BasicSR", "abcdefghijkl", presets.version)
+    assert (record.text, record.presets) == ("abcdefghijkl", presets.version)
     assert (record.network, record.dataset) == (network, dataset)
     again = calibrate(with_block(config, there), record.network, record.dataset, presets)
     # A value by hand stays by hand; `enabled: true` begins a resolved block; a phase is the user's as a whole.

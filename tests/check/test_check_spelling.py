@@ -8,7 +8,6 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.model import read_checked
 from autocal_cli.config.files import ConfigFile, parse_document
-from autocal_cli.config.losses import nearest_type
 from autocal_cli.config.trainers import recognise_trainer
 
 CONFIG = """\
@@ -105,18 +104,6 @@ def test_a_misspelt_loss_is_told_with_or_without_a_block(written: str, meant: st
         assert [(one.fix, one.place.line) for one in found if one.code == "type-unknown"] == [
             (f"Did you mean `{meant}`?", 10)
         ]
-
-
-@pytest.mark.parametrize(
-    "type_name",
-    [
-        "l1loss", "MSELoss", "mssim_loss", "myownloss", "TVLoss", "kl_loss", "WeightedTVLoss", "HFENLoss",
-        "DINOPerceptualLoss", "ConvNeXtPerceptualLoss", "MultiScaleR3GANLoss", "LineDistillerLoss",
-        "ModelAsLoss", "loss", "", "l3loss",
-    ],
-)  # fmt: skip
-def test_losses_that_are_no_slip_of_another(type_name: str) -> None:
-    assert nearest_type(type_name) is None
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", ["option-missing"]), ("scale = 4\n", [])])

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from measured import fingerprint_network
 from torch import nn
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.checkpoint import Checkpoint, checkpoint_parameters
-from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.model import Passed
 from autocal_cli.network.paragonsr2.first import build_variant
 from autocal_cli.network.sources import NetworkSources

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from measured import fingerprint_network
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.spectral_norm import SpectralNorm
@@ -23,7 +24,6 @@ from autocal_cli.network.discriminators import (
     build_discriminator,
     fingerprint_discriminator,
 )
-from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.measure import count_parameters
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.table import OWN, look_up

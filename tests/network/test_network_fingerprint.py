@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from measured import fingerprint_network
 
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.paragonsr2.first import VARIANTS
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from measured import fingerprint_network
 from torch.nn import functional as F  # noqa: N812
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Place
-from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.measure import count_parameters, structure_hash
 from autocal_cli.network.paragonsr2.first import (
     VARIANTS,

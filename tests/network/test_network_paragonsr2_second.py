@@ -6,10 +6,10 @@ import inspect
 
 import pytest
 import torch
+from measured import fingerprint_network
 
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.fingerprint import fingerprint_network
 from autocal_cli.network.measure import Count, count_macs, count_parameters
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.paragonsr2.options import ACCEPTED, SECOND_ARGUMENTS, SECOND_VARIANTS

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from measured import fingerprint_network
 
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.fingerprint import BuiltIn, ask, fingerprint_network
+from autocal_cli.network.fingerprint import BuiltIn, ask
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.subprocess import client as foreign
 from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, spandrel
