@@ -95,7 +95,7 @@ def judge_checkpoints(
     """Every checkpoint with its metrics, and the one to keep.
 
     Args:
-        log: the run; where none of its files is known, its saves are taken from save_checkpoint_freq.
+        log: the run.
         series: its metrics.
         sound_until: the iteration at which the first grave fault began, None for none: none from after it is kept.
     """
@@ -128,17 +128,10 @@ def judge_checkpoints(
 
 def _dated(log: RunLog) -> list[Checkpoint]:
     """The checkpoints by iteration; the one called latest stands for the last iteration, unless that has its own."""
-    found = list(log.checkpoints) or _by_frequency(log)
+    found = log.checkpoints
     known = {one.iteration for one in found}
     latest = [replace(one, iteration=log.last) for one in found if one.iteration is None and log.last not in known]
     return [one for one in found if one.iteration is not None] + latest
-
-
-def _by_frequency(log: RunLog) -> list[Checkpoint]:
-    every = log.number("save_checkpoint_freq")
-    if not every or log.last // every > 10_000:
-        return []
-    return [Checkpoint(iteration, "", exists=False) for iteration in range(every, log.last + 1, every)]
 
 
 def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> JudgedCheckpoint:

@@ -390,15 +390,26 @@ def find_early_end(view: View) -> Iterator[RunFinding]:
     errors = [event for event in log.events if event.kind == "error"]
     total = log.total_iter
     of = f" of {total:,}" if total else ""
-    if last is None or last.ending == "finished" or log.source != "text logs":
+    if last is None or log.source != "text logs":
+        return
+    if last.ending == "finished":
+        if total and log.last < total - 2 * log.interval:
+            yield RunFinding(
+                "ended-early", "warning", log.last, None,
+                f"the trainer ended at {log.last:,}{of} as if that were the end: it counts epochs, and those are fewer "
+                "iterations where the batch or the data set grew since they were counted",
+                "Resume it with auto_resume if the metrics still rise; the epochs are counted anew then.",
+            )  # fmt: skip
         return
     if errors or last.ending == "crashed":
         said = errors[-1].cause if errors else "a traceback stands in the log"
         yield RunFinding("ended-early", "error", log.last, None, f"ended at {log.last:,}{of}: {said}",
                          "Mend what it names, and resume (auto_resume).")  # fmt: skip
     elif last.ending == "stopped":
-        yield RunFinding("ended-early", "info", log.last, None, f"stopped by hand at {log.last:,}{of}",
-                         "Resume it with auto_resume.")  # fmt: skip
+        by = log.facts.get("stopped by", "")
+        who = "the trainer itself" if by else "hand"
+        evidence = f"stopped by {who} at {log.last:,}{of}{by and f': {by}'}"
+        yield RunFinding("ended-early", "info", log.last, None, evidence, "Resume it with auto_resume.")
     elif running(log):
         yield RunFinding("ended-early", "info", log.last, None, f"still going, at {log.last:,}{of}", "Wait.")
     elif total is None or log.last < total:

@@ -18,7 +18,8 @@ MAX_DEPTH = 4  # folders below the one named: a trainer's own folder lies above 
 MAX_ENTRIES = 100_000  # a folder of images named by mistake must not be walked for minutes
 
 _EVENT_FILE = re.compile(r"events\.out\.tfevents\.(?P<stamp>\d+)")
-_TEXT_LOG = re.compile(r"train_(?P<run>.*?)(?:_(?P<stamp>\d{8}_\d{6}))?\.log")  # train_NAME_20240702_214117.log
+# train_NAME_20240702_214117.log; people who publish one call it train.log
+_TEXT_LOG = re.compile(r"train(?:_(?P<run>.*?)(?:_(?P<stamp>\d{8}_\d{6}))?)?\.log")
 _WEIGHTS = re.compile(r"net_g(?:_ema)?_(\d+|latest)\.(?:pth|safetensors)")
 
 
@@ -52,7 +53,7 @@ def read_logs(path: Path) -> RunLog:
         _refuse_several(path, chosen)
         log = read(chosen) if chosen else None
         if log is not None and (log.rows or log.events):
-            return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent))
+            return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
     message = "The logs hold no iteration with a loss."
     raise AutocalError(message, place=Place(str(path)), fix="Was the run stopped before its first print_freq steps?")
 
@@ -89,7 +90,8 @@ def _log_file(path: Path) -> LogFile | None:
     if found := _EVENT_FILE.match(path.name):
         return LogFile(path, "TensorBoard event files", folder, found["stamp"].zfill(20))
     if found := _TEXT_LOG.fullmatch(path.name):
-        return LogFile(path, "text logs", os.path.join(folder, found["run"]), found["stamp"] or "")  # noqa: PTH118
+        run = str(path.parent / (found["run"] or path.name))
+        return LogFile(path, "text logs", run, found["stamp"] or "")
     return None
 
 
@@ -107,7 +109,9 @@ def _options_beside(folder: Path) -> dict[str, str]:
 def _name_of(file: LogFile) -> str:
     """The run's name: from `train_NAME_STAMP.log`, of event files their folder's."""
     found = _TEXT_LOG.fullmatch(file.path.name)
-    return found["run"] if found else file.path.stem if file.source == "text logs" else file.path.parent.name
+    if found or file.source != "text logs":
+        return (found and found["run"]) or file.path.parent.name
+    return file.path.stem
 
 
 def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
@@ -139,6 +143,7 @@ def _read_text_logs(files: Sequence[LogFile]) -> RunLog:
         tuple(reader.session() for reader in readers),
         tuple(table.events),
         facts,
+        tuple(Checkpoint(at, "", exists=False) for at in sorted({*table.saved})),
         truncated=tuple(reader.file for reader in readers if reader.cut),
         superseded=table.superseded,
         rows=table.count,

@@ -80,12 +80,14 @@ def noise_of(values: Sequence[float]) -> float | None:
     """Standard deviation of single values about a smooth trend; None below 6 values.
 
     From second differences x[i-1] - 2 x[i] + x[i+1], which a straight trend leaves at zero and whose variance is six
-    times that of independent noise; by their median absolute value, so that a jump counts little.
+    times that of independent noise; by their median absolute value, so that a jump counts little. At least that of
+    the rounding, 1/sqrt(12) of the last decimal: SSIM is logged to .0001, and stands still for long.
     """
     if len(values) < 6:
         return None
     bends = [abs(a - 2.0 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
-    return 1.4826 * median(bends) / math.sqrt(6.0)
+    decimals = max(len(repr(value).partition(".")[2]) for value in values)
+    return max(1.4826 * median(bends) / math.sqrt(6.0), 10.0**-decimals / math.sqrt(12.0))
 
 
 def last_stretch(values: Sequence[float], holds: Callable[[float], bool]) -> int | None:

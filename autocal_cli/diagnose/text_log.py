@@ -13,6 +13,7 @@ since the line before in traiNNer-redux, and those of one step in the others.
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from bisect import bisect_left
@@ -70,6 +71,7 @@ class RunTable:
     blocks: dict[tuple[str, ...], _Block] = field(default_factory=dict)
     validations: list[Validation] = field(default_factory=list)
     events: list[LogEvent] = field(default_factory=list)
+    saved: list[int] = field(default_factory=list)  # iterations of checkpoints
     last: int = 0
     superseded: int = 0
     resumed_from: int | None = None
@@ -90,6 +92,7 @@ class RunTable:
         if start <= self.last:
             self.superseded += sum(block.cut(start) for block in self.blocks.values())
             self.events = [event for event in self.events if event.iteration < start]
+            self.saved = [at for at in self.saved if at < start]
         # a validation at `start` - 1 is that of the checkpoint itself
         self.validations = [one for one in self.validations if one.iteration < start]
 
@@ -127,6 +130,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _METRIC = re.compile(rf"# (\S+)\s*:\s*({_NUMBER})(?:.*?Best:\s*({_NUMBER}) @\s*([\d,]+) iter)?")
 _VALIDATION = re.compile(r"Validation (.+?)\s*$")
 _START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
+_SAVED = re.compile(r"Saving models and training states(?: to .*, iter: ([\d,]+))?")
 _NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
 _OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+); (.+?)\s*$")
 _OWN_END = re.compile(r"autocal: the training broke off: (.+?)\s*$")  # what `autocal run` says of an error
@@ -152,6 +156,7 @@ _MARKS: tuple[tuple[str, Ending], ...] = (
     ("End of training", "finished"),
     ("User interrupted", "stopped"),
     ("Interrupted, saving", "stopped"),
+    ("Training stopped by automation", "stopped"),  # a fork of traiNNer-redux that stops early by itself
 )
 
 
@@ -201,24 +206,24 @@ class TextReader:
     def read(self, lines: Iterable[str]) -> None:
         for line in lines:
             at = line.find("iter:")
-            if at > 0 and "epoch:" in line[:at] and "raining from" not in line[:at]:
-                if line.endswith("\n"):
-                    self._point(line)
-                else:
-                    self.cut = True  # the last line was cut short
-            elif line:
+            if at < 0 or "epoch:" not in line[:at]:
+                self._word(line)
+            elif not line.endswith("\n"):
+                self.cut = True  # the last line was cut short
+            elif not self._point(line):
                 self._word(line)
 
     def session(self) -> Session:
         began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
         return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
 
-    def _point(self, line: str) -> None:
+    def _point(self, line: str) -> bool:
+        """Takes the numbers of an iteration; False where the line holds none, as that of a start or a checkpoint."""
         if "\x1b" in line:
             line = _COLOUR.sub("", line)
         head = _HEAD.search(line)
         if head is None:
-            return
+            return False
         iteration = int(head[1].replace(",", ""))
         labels, count = self._labels, len(self._labels)
         tokens = line[line.rfind("]") + 1 :].split()  # all of the numbers in most trainers
@@ -240,6 +245,7 @@ class TextReader:
             self.first = iteration if self.first is None else self.first
             self.last, self._newest = iteration, line[:19]
             self._began = self._began or self._newest
+        return bool(values)
 
     def _learn(self, line: str, rest: str, tokens: list[str]) -> list[float]:
         """The numbers of a line of another shape than the one before; where they stand in its tail, that is learnt."""
@@ -293,6 +299,8 @@ class TextReader:
         elif found := _START.search(line):
             self.start = int(found[1].replace(",", ""))
             self.table.resumed_from = self.start
+        elif found := _SAVED.search(line):
+            self.table.saved.append(self._saved_at(found[1]))
         elif found := _NOT_FINITE.search(line):
             self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
         elif "Traceback (most recent call last)" in line:
@@ -302,6 +310,7 @@ class TextReader:
         elif mark := next((ending for words, ending in _MARKS if words in line), None):
             self.ending = mark
             self.finished = mark == "finished"
+            self.facts["stopped by"] = line.partition("by automation: ")[2].strip()
         elif self.first is None:
             self.options.take(line)
 
@@ -330,13 +339,25 @@ class TextReader:
         else:
             done.append(Validation(iteration, self._dataset or "", {name: value}, exact))
 
+    def _saved_at(self, said: str | None) -> int:
+        """The iteration of a checkpoint: as the trainer says it, else the multiple of save_checkpoint_freq at or after
+        the line before."""
+        every = self._every("save_checkpoint_freq")
+        last = self.table.last
+        return int(said.replace(",", "")) if said else -(-last // every) * every if every else last
+
+    def _every(self, fact: str) -> int:
+        """An option that is a number of iterations, 0 where it is not known."""
+        number = _float(self.facts.get(fact, "0").replace(",", "").replace("_", ""))
+        return int(number) if math.isfinite(number) else 0
+
     def _validated(self, best: int | None) -> tuple[int, bool]:
         """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
         before, or the one of the best value where this is it."""
         last = self.table.last
         if self.finished:
             return last, True
-        every = int(_float(self.facts.get("val_freq", "").replace(",", "")) or 0) if "val_freq" in self.facts else 0
+        every = self._every("val_freq")
         if every > 0:
             return max(every, -(-last // every) * every), True
         return (best, True) if best is not None and best >= last else (last, False)

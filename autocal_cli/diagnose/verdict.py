@@ -25,7 +25,7 @@ from autocal_cli.diagnose.model import (
     VerdictLine,
 )
 from autocal_cli.diagnose.series import mean_of_ends, reduce_track
-from autocal_cli.diagnose.view import LEAST_LONG, View, read_fidelity, read_separation, running
+from autocal_cli.diagnose.view import FEWEST_POINTS, LEAST_LONG, View, read_fidelity, read_separation, running
 from autocal_cli.errors import Severity
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
@@ -44,7 +44,8 @@ def diagnose(log: RunLog) -> Diagnosis:
     """All that can be said of a run."""
     view = look(log)
     findings = sorted((one for find in FINDERS for one in find(view)), key=_order)
-    grave = [one.iteration for one in findings if one.code in _GRAVE and one.severity != "info" and one.iteration]
+    named = [one for one in findings if one.code in _GRAVE and one.severity != "info"]
+    grave = [one.iteration for one in named if one.iteration is not None]
     health = health_of(view, findings)
     checkpoints, keep = judge_checkpoints(log, view.metrics, min(grave, default=None))
     lines = verdict_lines(view, health, findings, checkpoints, keep)
@@ -117,7 +118,9 @@ def _discriminator(view: View, health: Health) -> str:
         return ""
     seen = view.separation
     if seen is None:
-        return "unknown: the log holds no losses of the discriminator that tell how well it separates"
+        few = "l_d_real" in view.tracks and len(view.tracks["l_d_real"]) < FEWEST_POINTS
+        why = f"fewer than {FEWEST_POINTS} lines" if few else "the log holds none of its losses that tells"
+        return f"unknown how well it separates: {why}"
     level = fmean(seen.values[-5:])
     level = max(level, -9.99)
     since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)

@@ -59,6 +59,9 @@ BLIND_LEVELS = {"vanilla": 2 * math.log(2), "bce": 2 * math.log(2), "wgan_softpl
           "lsgan": 0.5, "mse": 0.5}  # fmt: skip
 
 
+WORST = -1.0  # what one line may say: a relativistic discriminator that errs on a single batch logs -14 (BasicSR #269)
+
+
 def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | None:
     """The discriminator's separation, or None where nothing that tells it was logged."""
     own = tracks.get("autocal/separation")
@@ -74,7 +77,8 @@ def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | Non
     if log.facts.get("model_type") in ("ESRGANModel", "RealESRGANRelativisticModel"):
         blind /= 2.0  # BasicSR's ESRGANModel halves both parts
     width = max(5, len(sums) // 12)
-    values = tuple(smooth([1.0 - value / blind for value in sums], width))
+    lines = [max(1.0 - value / blind, WORST) for value in sums]
+    values = tuple(smooth(lines, width))
     return Separation("advantage", "l_g_gan", real.iterations, values, 0.03, 0.05, 0.95)
 
 

@@ -34,6 +34,12 @@ def test_text_logs_are_found_from_every_folder_above_and_by_name(tmp_path, place
     assert (list(points(log)), log.source, log.facts["name"]) == ([100, 200], "text logs", "demo")
 
 
+def test_a_published_log_is_often_called_train_log(tmp_path):
+    text_log(tmp_path / "demo" / "train.log", [100, 200])
+    log = read_logs(tmp_path / "demo")
+    assert (list(points(log)), log.facts["name"]) == ([100, 200], "demo")
+
+
 def test_text_logs_come_first_and_event_files_serve_where_they_hold_nothing(tmp_path):
     folder = tmp_path / "tb_logger" / "demo"
     folder.mkdir(parents=True)

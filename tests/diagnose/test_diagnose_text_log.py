@@ -195,3 +195,31 @@ def test_the_verdict_at_the_end_of_a_log_is_no_line_of_the_trainer():
     said = "autocal: progress: Validation val: End of training, NaN/Inf in loss (count: 3) User interrupted\n"
     table, _, reader = read([redux_line(100, {"l_g_l1": 1.0}), f"2024-07-02 21:41:17,816 INFO: {said}"])
     assert (reader.ending, table.events) == ("unsaid", [])
+
+
+@pytest.mark.parametrize(
+    ("said", "facts", "at"),
+    [
+        ("Saving models and training states to experiments folder for epoch: 3, iter: 1,234.", [], 1_234),
+        ("Saving models and training states.", ["  save_checkpoint_freq: !!float 5e3\n"], 5_000),
+        ("Saving models and training states.", [], 4_900),
+    ],
+)
+def test_checkpoints_are_known_from_what_the_trainer_says(said, facts, at):
+    lines = [*facts, basicsr_line(4_900, {"l_pix": 1.0}), f"2024-07-02 21:41:17,816 INFO: {said}\n"]
+    assert read(lines)[0].saved == [at]
+
+
+def test_checkpoints_of_a_session_that_was_trained_again_are_forgotten():
+    saved = "2024-07-02 21:41:17,816 INFO: Saving models and training states to x for epoch: 0, iter: {}.\n"
+    again = "2024-07-02 21:41:17,816 INFO: Start training from epoch: 0, iter: 100\n"
+    lines = [redux_line(100, {"l_g_l1": 1.0}), saved.format(100), redux_line(300, {"l_g_l1": 1.0}), saved.format(300)]
+    assert read([*lines, again, redux_line(200, {"l_g_l1": 1.0})])[0].saved == [100]
+
+
+def test_a_trainer_that_stops_by_itself_says_why():
+    said = "Training stopped by automation: val/psnr genuinely plateauing (flat trend, no recent gains)"
+    _, facts, reader = read([redux_line(100, {"l_g_l1": 1.0}), f"2025-12-18 02:03:28,661 INFO: {said}\n"])
+    assert (reader.ending, facts["stopped by"]) == (
+        "stopped", "val/psnr genuinely plateauing (flat trend, no recent gains)",
+    )  # fmt: skip

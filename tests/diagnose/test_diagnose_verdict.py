@@ -14,7 +14,7 @@ from run_logs import run_log
 from autocal_cli.diagnose import adversarial, faults
 from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import ImageMean, LogEvent, RunLog, Session
-from autocal_cli.diagnose.verdict import closing_lines, diagnose
+from autocal_cli.diagnose.verdict import diagnose
 
 POINTS = 120
 BLIND = math.log(2)
@@ -245,8 +245,19 @@ def test_ten_lines_at_most_one_of_them_what_next(log):
     lines = diagnose(log).lines
     assert len(lines) <= 10
     assert [line.topic for line in lines][-1] == "next"
-    assert len(closing_lines(log)) == len(lines)
-    assert not any("\n" in line for line in closing_lines(log))
+    assert not any("\n" in line.text for line in lines)
+
+
+def test_a_discriminator_that_errs_on_single_batches_is_not_blind():
+    """Single lines of a relativistic discriminator, as in BasicSR #269: nearly always right, once -14."""
+    assert diagnose(gan([0.99, 0.92, 0.99, 0.71, -13.7] * 30)).health == "healthy"
+
+
+@pytest.mark.parametrize(("last", "severity"), [(20_000, None), (4_000, "warning")])
+def test_a_trainer_that_runs_out_of_epochs_before_total_iter_is_told(last, severity):
+    """A fork of traiNNer-redux ended at 44,360 of 200,000 after its batch had grown; Real-ESRGAN #745 has another."""
+    log = run_log({"l_g_l1": [0.02] * (last // 100)}, facts={"total_iter": "20000"})
+    assert [one.severity for one in diagnose(log).findings if one.code == "ended-early"] == [severity] * bool(severity)
 
 
 def test_a_run_gone_wrong_twice_says_first_what_began_first():
