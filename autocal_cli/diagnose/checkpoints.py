@@ -12,7 +12,7 @@ the newest checkpoint from before the first fault is kept.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +23,7 @@ LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "
 FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")
 TELLING = 2.0  # standard errors of a difference: about 95%
 FEWEST = 6  # validations below which nothing is said of noise
+NEAR = 0.1  # of the pause between validations: a file saved so soon after one has its metrics; chosen
 SHARE_FLAT = 0.2  # of the validations after which a standstill is named; chosen, untested
 
 
@@ -137,8 +138,9 @@ def _dated(log: RunLog) -> list[Checkpoint]:
 def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> JudgedCheckpoint:
     metrics = {}
     for found in series:
-        at = bisect_left(found.iterations, one.iteration or 0)
-        if at < len(found.iterations) and found.iterations[at] == one.iteration:
+        wanted, steps = one.iteration or 0, found.iterations
+        at = bisect_right(steps, wanted) - 1
+        if at >= 0 and wanted - steps[at] <= NEAR * (steps[-1] - steps[0]) / max(len(steps) - 1, 1):
             metrics[found.judged.name] = found.means[at]
     return JudgedCheckpoint(one.iteration, one.path or None, one.exists, metrics)
 

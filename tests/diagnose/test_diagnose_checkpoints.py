@@ -82,6 +82,15 @@ def test_the_noise_is_at_least_that_of_the_last_decimal(values):
     assert (noise_of(values) or 0.0) >= 10.0**-decimals / 12**0.5 * 0.999
 
 
+def test_a_file_that_is_saved_when_a_run_is_stopped_has_the_metrics_of_the_validation_just_before():
+    files = tuple(Checkpoint(at, f"{at}.pth") for at in (1_000, 19_000, 20_059, 20_500))
+    log = run_log({"l_pix": [0.02] * 200}, metrics={"psnr": [27.0 + i for i in range(20)]}, checkpoints=files)
+    found = diagnose(log)
+    assert [bool(one.metrics) for one in found.checkpoints] == [True, True, True, False]
+    assert found.keep is not None
+    assert found.keep.checkpoint.iteration == 20_059
+
+
 def test_the_file_called_latest_stands_for_the_last_iteration():
     log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(None, "net_g_latest.pth")))
     found = diagnose(log)
