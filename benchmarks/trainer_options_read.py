@@ -386,12 +386,8 @@ _RESTART = {
         "eta_min": {"type": "number", "$replace": True},
     }
 }
-_STEPS = {
-    "properties": {
-        "milestones": {"type": "array", "items": {"type": "integer"}},
-        "gamma": {"type": "number", "$replace": True},
-    }
-}
+_FALLING = {"properties": {"gamma": {"type": "number", "$replace": True, "exclusiveMinimum": 0, "maximum": 1}}}
+_STEPS = {"properties": {"milestones": {"type": "array", "items": {"type": "integer"}}, **_FALLING["properties"]}}
 
 TRAINERS: dict[str, Schema] = {
     "BasicSR": {
@@ -683,6 +679,8 @@ TRAINERS["traiNNer-redux"] = {
         "schedulers": {
             "cosineannealingrestartlr": _RESTART,
             "multisteplr": _STEPS,
+            "steplr": _FALLING,
+            "exponentiallr": _FALLING,
             # base_model.py gives these two itself
             "kneelr": {"$replace": True, "properties": {"explore_ratio": {"type": "number", **_UNIT, "default": 0.5}}},
         },

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule, training_set
+from autocal_cli.check.trainer_options import options_of
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.errors import Finding
 
@@ -138,6 +139,44 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
+    "heads-differ",
+    "training",
+    title="Attention heads that do not fit the network",
+    severity="error",
+    why="Each group of blocks takes its number of heads from the list, and each head an equal part of the width: the "
+    "trainer ends where it builds the network, or at the first step.",
+    source="the constructors and forward passes of SwinIR, HAT, DAT, SRFormer, RGT, DRCT, HiT-SR, Swin2SR, CRAFT, FDAT "
+    "and EMT, tried; it holds for the defaults of all networks in presets/options",
+    bad=redux(top="network_d: ~").replace("{type: compact}", "{type: swinir_s, num_heads: [6, 6]}"),
+    at="2:40",
+    good=redux(top="network_d: ~").replace("{type: compact}", "{type: swinir_s, num_heads: [6, 6, 6, 6]}"),
+)
+def heads(checked: Checked) -> Iterator[Finding]:
+    """Attention heads against the depth and the width of a network, where the config says one of them."""
+    network, options = checked.config.network, options_of(checked.layout.trainer)
+    entry = options.entry("networks", network.type) if network and options else None
+    if entry is None or network is None or "num_heads" not in entry.get("properties", {}):
+        return
+    arguments = {name: one["default"] for name, one in entry["properties"].items() if "default" in one}
+    arguments |= network.arguments
+    said = [name for name in ("num_heads", "depths", "depth", "embed_dim", "dim") if name in network.arguments]
+    place = next((place for name in said if (place := checked.value_at(("network_g", name)))), None)
+    number = arguments["num_heads"]
+    groups, width = (
+        arguments.get(one, arguments.get(other)) for one, other in (("depths", "depth"), ("embed_dim", "dim"))
+    )
+    if isinstance(number, list) and isinstance(groups, list) and len(number) < len(groups) and said:
+        message = (
+            f"`num_heads` has {len(number)} entries and the network {len(groups)} groups of blocks: it cannot be built."
+        )
+        yield Finding("heads-differ", "error", message, f"Write {len(groups)}.", place)
+    for one in dict.fromkeys(number if isinstance(number, list) else [number]):
+        if said and isinstance(width, int) and isinstance(one, int) and one > 0 and width % one:
+            message = f"{one} heads do not share a width of {width} evenly: the trainer ends at the first step."
+            yield Finding("heads-differ", "error", message, f"Take a multiple of {one} for the width.", place)
+
+
+@rule(
     "probabilities-differ",
     "training",
     title="A list and its probabilities that are not as many",
@@ -159,6 +198,18 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
     at="3:13",
     good=redux(top="jpeg_range: [40, 95]"),
 )
+@rule(
+    "kernel-even",
+    "training",
+    title="Kernels of an even size",
+    severity="error",
+    why="The sizes go up by two from the first of the range, and a blur kernel has a middle: the trainer ends where it "
+    "draws the first.",
+    source="traiNNer-redux, data/realesrgan_dataset.py and data/degradations.py: `Kernel size must be an odd number.`",
+    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: [6, 18]"),
+    at="12:19",
+    good=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: [5, 17]"),
+)
 def degradations(checked: Checked) -> Iterator[Finding]:
     """Lists with probabilities and ranges, wherever a trainer keeps its degradations."""
     for section in SECTIONS:
@@ -178,6 +229,11 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                 place = checked.value_at((*section, key))
                 yield Finding("probabilities-differ", "error", message, "Write three.", place)
         for key, value in table.items():
+            first = value[0] if "kernel_range" in key and isinstance(value, list) and value else None
+            if isinstance(first, int) and first % 2 == 0:
+                message = f"`{key}` begins at {first}, and kernels of an even size have no middle: the trainer ends."
+                place = checked.value_at((*section, key))
+                yield Finding("kernel-even", "error", message, f"Begin at {first + 1}.", place)
             if key.endswith(RANGES) and _reversed(value):
                 message = f"`{key}` runs from high to low."
                 yield Finding("range-reversed", "warning", message, "Swap the two.", checked.value_at((*section, key)))
@@ -212,7 +268,7 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     model = str(checked.option("model_type") or "")
     on_the_fly, made = _synthesis(checked, model)
     place = checked.value_at(("datasets", "train", "type"))
-    if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset"):
+    if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset", "realesrganpaireddataset"):
         message = (
             "The LQ images are to be made from kernels, which "
             f"{checked.option('datasets', 'train', 'type')} does not draw."

@@ -18,10 +18,11 @@ from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets, Ru
 from autocal_cli.calibration.placement import place
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.calibration.rules import factor, significant
+from autocal_cli.check.keys import walk
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import nano, rule
 from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.config.yaml.document import MappingNode, SequenceNode
+from autocal_cli.config.yaml.document import MappingNode
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
@@ -41,23 +42,13 @@ from autocal_cli.network.model import NetworkFingerprint
 )
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
     """A block anywhere else than where the trainer looks for it."""
-    right = checked.document.follow(checked.document.root)
     home = ".".join(checked.layout.block)
-    waiting: list[tuple[tuple[str, ...], object]] = [((), right)]
-    while waiting:
-        path, node = waiting.pop()
-        if isinstance(node, SequenceNode):
-            waiting += [(path, item) for item in node.items]
-        if not isinstance(node, MappingNode):
-            continue
-        for pair in node.pairs:
-            key = getattr(pair.key, "value", None)
-            if key == BLOCK_KEY and (*path, key) != checked.layout.block:
+    for path, node in walk(checked.document.root):
+        for pair in node.all_pairs(BLOCK_KEY) if isinstance(node, MappingNode) else ():
+            if (*path, BLOCK_KEY) != checked.layout.block and BLOCK_KEY not in path:
                 message = f"`{BLOCK_KEY}` stands under `{'.'.join(path) or 'the top level'}`, where nothing reads it."
                 place = checked.document.place(pair.key.start)
                 yield Finding("block-misplaced", "error", message, f"Move it to `{home}`.", place)
-            elif key != BLOCK_KEY:
-                waiting.append(((*path, str(key)), pair.value))
 
 
 @rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autocal_cli.check.agreement import augmentations, crops, degradations, loading, model_and_data
+from autocal_cli.check.agreement import augmentations, crops, degradations, heads, loading, model_and_data
 from autocal_cli.check.block import (
     baseline_too_long,
     block_disabled,
@@ -20,6 +20,7 @@ from autocal_cli.check.block import (
 )
 from autocal_cli.check.keys import (
     half_precision,
+    keys_twice,
     length_findings,
     network_findings,
     numbers_as_text,
@@ -50,6 +51,7 @@ from autocal_cli.errors import Finding
 
 CHECKS: tuple[Check, ...] = (
     numbers_as_text,
+    keys_twice,
     block_misplaced,
     block_received,
     block_disabled,
@@ -90,6 +92,7 @@ OF_KNOWN_TRAINERS: tuple[Check, ...] = (
     crops,
     augmentations,
     degradations,
+    heads,
     model_and_data,
     loading,
 )

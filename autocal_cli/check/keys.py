@@ -93,8 +93,8 @@ def text_numbers(checked: Checked) -> dict[Place, TextNumber]:
     """All of them in a document, by their places."""
     return {
         checked.document.place(node.start): TextNumber(path[-1], node, number)
-        for path, node in scalars(checked.document.root)
-        if (number := _meant(checked, path, node)) is not None
+        for path, node in walk(checked.document.root)
+        if isinstance(node, ScalarNode) and (number := _meant(checked, path, node)) is not None
     }
 
 
@@ -129,18 +129,15 @@ def spelling(number: int | float, text: str) -> str:
     return f"{whole if whole.strip('+-') else whole + '0'}.{part or '0'}e{sign}{exponent.lstrip('+-'):0>2}"
 
 
-def scalars(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, ScalarNode]]:
-    """Every scalar value of a tree, with the keys that lead to it; items of a list have the list's."""
-    match node:
-        case ScalarNode():
-            yield path, node
-        case SequenceNode():
-            for item in node.items:
-                yield from scalars(item, path)
-        case MappingNode():
-            for pair in node.pairs:
-                key = pair.key.value if isinstance(pair.key, ScalarNode) else ""
-                yield from scalars(pair.value, (*path, key))
+def walk(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
+    """Every value of a tree, with the keys that lead to it; items of a list have the list's."""
+    yield path, node
+    if isinstance(node, SequenceNode):
+        for item in node.items:
+            yield from walk(item, path)
+    elif isinstance(node, MappingNode):
+        for pair in node.pairs:
+            yield from walk(pair.value, (*path, _key(pair)))
 
 
 def _is_text(checked: Checked, node: ScalarNode) -> bool:
@@ -148,6 +145,21 @@ def _is_text(checked: Checked, node: ScalarNode) -> bool:
         return isinstance(read_scalar(checked.document, node), str)
     except AutocalError:
         return False
+
+
+def keys_twice(checked: Checked) -> Iterator[Finding]:
+    """A key that stands twice in one mapping; of those on the way to the block the reader of the config tells."""
+    told = {problem.place for problem in checked.problems}
+    for path, node in walk(checked.document.root):
+        first: dict[str, Place] = {}
+        for pair in node.pairs if isinstance(node, MappingNode) else ():
+            key, place = _key(pair), checked.document.place(pair.key.start)
+            if key in first and key != "<<" and place not in told:
+                message = (
+                    f"`{'.'.join((*path, key))}` stands twice (first in line {first[key].line}); the trainer reads "
+                )
+                yield Finding("key-twice", "error", f"{message}the last alone.", "Remove one.", place)
+            first.setdefault(key, place)
 
 
 # Keys of the config itself that are missing and stand there misspelt: `total_itr` for `total_iter`.

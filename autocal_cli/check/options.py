@@ -27,12 +27,15 @@ from autocal_cli.config.yaml.document import (
 )
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.network.table import BUILT_IN, Role, find_line
+from autocal_cli.network.table_builder import NAME as TABLE
 
 NEAR = 0.75  # of difflib, for a suggestion; chosen
 MOST_GUESSES = 100  # unknown keys of a file for which a right one is looked for; more are no slips
 FEW = 3  # misplaced keys of one mapping that are told one by one; chosen
+SLIP_OF_MODEL = 0.9  # chosen
 SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 EXCERPT = 3  # sections of the top level that a text lacks: from here on it is an excerpt, no config; chosen
+ROLES: tuple[Role, ...] = ("generator", "discriminator")
 # What a value is, as JSON Schema, msgspec and people call it.
 KINDS = {
     "integer": ("int", "a whole number"),
@@ -202,10 +205,15 @@ def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
     for path in OTHER_TRAINERS:
         if lookup(document, path) is not None:
             return checked.key_at(path), f"`{'.'.join(path)}`"
-    options = options_of(checked.layout.trainer)
+    # Many trainers were made out of BasicSR, each with models of its own: RealHATGANModel is no slip.
+    options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
     model = _text(checked, ("model_type",))
     models = options.registries.get("models") if options else None
-    if models and model and model not in models and not _nearest(model, models, SURE):
+    if (
+        models
+        and model not in ("", *models, *(one.removesuffix("Model") for one in models))
+        and not _nearest(model, models, SLIP_OF_MODEL)
+    ):
         return checked.value_at(("model_type",)), f"`model_type: {model}`"
     return None
 
@@ -265,11 +273,15 @@ class _Walk:
                 told |= self.unknown_key(pair.key, pair.value, schema, path, [*pairs], missing, typed)
         self.names(schema, pairs)
         missing = [key for key in missing if key not in told]
-        if not path and len(missing) >= EXCERPT:
-            missing = [key for key in missing if key == "scale"]
-        for key in missing:
-            alike = next((pairs[one] for names in SAME_OPTION if key in names for one in names if one in pairs), None)
-            self.missing(key, path, self.place(alike.key) if alike else at or self.checked.config.place, typed)
+        always = [key for key in missing if key in schema.get("required", ())]
+        by_kind = [key for key in missing if key not in always]  # a data set's, a model's
+        if not path and len(always) >= EXCERPT:
+            always = [key for key in always if key == "scale"]
+        for keys in [*([key] for key in always), *([by_kind] if len(by_kind) > FEW else ([key] for key in by_kind))]:
+            alike = next(
+                (pairs[one] for names in SAME_OPTION if keys[0] in names for one in names if one in pairs), None
+            )
+            self.missing(keys, path, self.place(alike.key) if alike else at or self.checked.config.place, typed)
 
     def required(self, schema: Schema, pairs: Mapping[str, object]) -> list[str]:
         """What a mapping must have, by itself and by what stands in it."""
@@ -394,15 +406,18 @@ class _Walk:
             return f"It belongs {'under `' + homes[0] + '`' if homes[0] else 'at the top level'}."
         return f"It is an option of {owner}; remove it." if owner else "Remove it."
 
-    def missing(self, key: str, path: str, at: Place | None, typed: str | None) -> None:
-        name = _at(path, key)
+    def missing(self, keys: Sequence[str], path: str, at: Place | None, typed: str | None) -> None:
+        """Notes a key that is needed and not there; of several the trainer ends at the first."""
+        key, name = keys[0], _at(path, keys[0])
+        more = f" So it is with {len(keys) - 1} more: {_listed(keys[1:])}." if len(keys) > 1 else ""
         if typed:
             message = f"`{path}` lacks `{key}`, which this {WHAT_IS_NAMED[typed]} needs: {self.options.trainer} ends."
         elif self.options.refuses:
             message = f"There is no `{name}`. {self.says(f'Object missing required field `{key}`', path)}"
         else:
             message = f"There is no `{name}`. {self.says(f'KeyError {key!r}', path)}"
-        self.note("option-missing", "error", message, f"Add `{name}`.", at)
+        fix = f"Add {'them' if more else f'`{name}`'}."
+        self.note("option-missing", "error", message + more, fix, at)
 
     # --- values ---
 
@@ -524,7 +539,7 @@ class _Walk:
         pairs = pairs_of(self.document, node)
         pair = pairs.get("type")
         if pair is None or self.left_out(pair.value):
-            self.missing("type", path, at, registry)
+            self.missing(["type"], path, at, registry)
             return
         name = self.scalar(pair.value)
         known = self.name(pair.value, registry)
@@ -555,8 +570,8 @@ class _Walk:
         what = WHAT_IS_NAMED[registry]
         near = _nearest(name, entries, NEAR)
         other = None if near else self.of_another(registry, name)
-        if registry == "networks" and (near is None or self.built_elsewhere(name)):
-            return None  # told by whoever tries to build it
+        if registry == "networks" and self.built(name):
+            return None  # told by whoever builds it
         deed = f"There is no {what} `{name}` in {self.options.trainer}"
         ends = (
             "The first validation ends with a KeyError." if registry == "metrics" else f"{self.options.trainer} ends."
@@ -572,12 +587,11 @@ class _Walk:
             self.note("type-unknown", "warning", message, f"Known: {_listed(entries)}.", self.place(node))
         return None
 
-    def built_elsewhere(self, name: str) -> bool:
-        """Whether autocal itself, or another trainer, has an architecture of that name."""
-        if self.checked.network is not None or self.of_another("networks", name):
-            return True
-        roles: tuple[Role, ...] = ("generator", "discriminator")
-        return any(find_line(home, name, role) for home in (None, BUILT_IN) for role in roles)
+    def built(self, name: str) -> bool:
+        """Whether autocal itself has an architecture of that name, or a builder (a checkout) made it just now."""
+        network = self.checked.network
+        made = network is not None and network.type == name and not str(network.builder or TABLE).startswith(TABLE)
+        return made or any(find_line(BUILT_IN, name, role) for role in ROLES)
 
     def of_another(self, registry: str, name: str) -> str | None:
         for layout in TRAINERS:
@@ -622,12 +636,16 @@ def _at(path: str, key: str) -> str:
 
 
 def _nearest(name: str, known: Mapping[str, object] | Sequence[str], cutoff: float) -> str | None:
-    """The one name that another resembles most, whatever its case; None where it resembles none, or two alike."""
+    """The one name that another resembles most, or is the beginning of, whatever its case; None where it resembles
+    none, or two alike."""
     lower = {one.lower(): one for one in known}
     if name.lower() in lower:
         return lower[name.lower()]
     near = difflib.get_close_matches(name.lower(), [*lower], n=2, cutoff=cutoff)
     ratios = [difflib.SequenceMatcher(None, one, name.lower()).ratio() for one in near]
+    begun = [one for one in lower if one.startswith(name.lower())] if not near and cutoff < SURE else []
+    if len(begun) == 1:
+        return lower[begun[0]]
     return lower[near[0]] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from autocal_cli.calibration.rules import significant
+from autocal_cli.check.keys import text_numbers
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import options_of
@@ -87,6 +89,20 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
     good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: x2_compact.pth}"),
 )
 @rule(
+    "gan-weight-high",
+    "training",
+    title="An adversarial loss that outweighs all others",
+    severity="warning",
+    why="What the discriminator asks for then drowns fidelity: colours drift, textures are invented, and the run "
+    "collapses or ends in NaN.",
+    source="706 option files of traiNNer-redux, its forks, BasicSR, Real-ESRGAN and neosr: at most 0.1 of the weights "
+    "of the other losses together; ten times that is told, a factor that is chosen. neosr #83: a maintainer names "
+    "the weight as a cause of NaN",
+    bad=redux(GAN.replace("0.1", "5"), OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
+    at="10:7",
+    good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
+)
+@rule(
     "adversarial-inert",
     "training",
     title="An adversarial loss without a gradient",
@@ -107,6 +123,11 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         fix = "Take that line out of models/image.py, or do without the loss."
         yield Finding("adversarial-inert", "warning", message, fix, loss.place)
         return
+    others = sum(abs(one.weight) for one in _active(checked) if one.kind != ADVERSARIAL)
+    readable = all(text.key != "loss_weight" for text in text_numbers(checked).values())
+    if readable and others and loss.weight >= others:
+        message = f"{loss.type} has a weight of {loss.weight:g}, and all other losses together {others:g}."
+        yield Finding("gan-weight-high", "warning", message, f"Begin with {significant(others / 20, 1):g}.", loss.place)
     started = [checked.option("path", key) for key in ("pretrain_network_g", "pretrain_network_g_path", "resume_state")]
     if any(started) or checked.option("model_type") in FROM_SCRATCH:
         return

@@ -21,7 +21,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
-from autocal_cli.workflow.named_files import all_missing, check_weights, find_root
+from autocal_cli.workflow.named_files import all_missing, check_weights, find_root, scales_of_names
 
 OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
@@ -79,6 +79,7 @@ def check_named_files(checked: Checked) -> Iterator[Finding]:
         yield from check_roots(config)
     elif named:
         yield from all_missing(named)
+        yield from scales_of_names(config)
     yield from check_weights(checked)
 
 

@@ -5,12 +5,13 @@ Images are only looked at, and the packages for that only imported, where one of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autocal_cli.check.model import Checked
 from autocal_cli.check.weights import KEYS, WeightsFile, weights_findings
-from autocal_cli.config.model import DatasetRoot
+from autocal_cli.config.model import DatasetRoot, TrainingConfig
 from autocal_cli.errors import Finding, Place
 from autocal_cli.network.checkpoint import checkpoint_contents
 
@@ -29,6 +30,21 @@ def missing_root(root: DatasetRoot, fix: str) -> Finding:
     return Finding(
         "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
     )
+
+
+# A scale in the name of a folder: X4, LRbicx2, lr_x2_bicubic, sr4x.
+_SCALE = re.compile(
+    r"(?:(?<![a-z])|(?<=lr)|(?<=lq)|(?<=bic)|(?<=bi)|(?<=bd))x([2-8])(?![0-9])|(?<![0-9])([2-8])x(?![a-z0-9])", re.I
+)
+
+
+def scales_of_names(config: TrainingConfig) -> Iterator[Finding]:
+    """Folders of LQ images whose names say another scale than the config; the images themselves are not here."""
+    for root in (root for section in config.datasets for root in section.lq):
+        found = {int(one or other) for one, other in _SCALE.findall(root.path)}
+        if len(found) == 1 and (config.scale or 1) > 1 and config.scale not in found:
+            message = f"The folder {root.path} is for x{found.pop()} by its name, and the config for x{config.scale}."
+            yield Finding("pairs-scale-named", "warning", message, "Name the folder for this scale.", root.place)
 
 
 def all_missing(named: Sequence[DatasetRoot]) -> Iterator[Finding]:
