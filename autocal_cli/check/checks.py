@@ -34,8 +34,9 @@ from autocal_cli.check.losses import (
     nothing_to_move,
 )
 from autocal_cli.check.model import Check, Checked
-from autocal_cli.check.options import option_findings, trainer_unknown, written_for_another
+from autocal_cli.check.options import option_findings
 from autocal_cli.check.schedules import intervals, rates, schedule
+from autocal_cli.check.trainer_options import trainer_unknown, written_for_another
 from autocal_cli.check.training import (
     adaptive_discriminator,
     adversarial_parts,
@@ -124,8 +125,12 @@ SPEAKS_FOR = {
 }
 
 
+# What is missing because its key is misspelt, which is told at that key.
+MISSED = {"losses-none": "losses", "length-unknown": "total_iter"}
+
+
 def _once(findings: list[Finding]) -> list[Finding]:
-    """Without what another finding at the same place says better."""
+    """Without what another finding says better: at the same place, or of the same key."""
     codes: dict[object, set[str]] = {}
     for finding in findings:
         codes.setdefault(finding.place, set()).add(finding.code)
@@ -135,8 +140,10 @@ def _once(findings: list[Finding]) -> list[Finding]:
     # Whoever builds the network says more of its arguments, at the value where the options point to the key.
     built = {_line(finding) for finding in findings if finding.code.startswith(("network-arg", "discriminator-arg"))}
     mistyped = {finding.place for finding in findings if finding.code == "option-type"}
-    told = {finding.message.split("`")[1] for finding in findings if finding.code == "option-missing"}
-    lengths = {"train.total_iter"} & told
+    told = {
+        finding.message.split("`")[1].rpartition(".")[2] for finding in findings if finding.code == "option-missing"
+    }
+    told |= {str(one.fix).split("`")[1] for one in findings if _is_slip(one)}
     return [
         replace(finding, severity="error")
         if finding.code == "number-as-text" and finding.place in mistyped
@@ -144,8 +151,12 @@ def _once(findings: list[Finding]) -> list[Finding]:
         for finding in findings
         if (finding.place, finding.code) not in silent
         and not (finding.code in ("option-unknown", "option-type") and finding.place and _line(finding) in built)
-        and not (finding.code == "length-unknown" and lengths)
+        and MISSED.get(finding.code) not in told
     ]
+
+
+def _is_slip(finding: Finding) -> bool:
+    return finding.code == "option-unknown" and finding.severity == "error" and str(finding.fix).startswith("Did you")
 
 
 def _line(finding: Finding) -> tuple[str, int | None] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -16,8 +16,7 @@ from typing import Any
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import nano, rule
-from autocal_cli.config.model import KeyPath, Scalar
-from autocal_cli.config.trainers import TrainerLayout
+from autocal_cli.config.model import KeyPath
 from autocal_cli.config.yaml.document import (
     MappingNode,
     Node,
@@ -25,7 +24,6 @@ from autocal_cli.config.yaml.document import (
     ScalarNode,
     SequenceNode,
     lookup,
-    pairs_of,
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import write_scalar
@@ -162,70 +160,30 @@ def keys_twice(checked: Checked) -> Iterator[Finding]:
             first.setdefault(key, place)
 
 
-# Keys of the config itself that are missing and stand there misspelt: `total_itr` for `total_iter`.
+# Names that are nearly right.
 
 
-RESEMBLANCE = 0.8  # of difflib; chosen: over some 1,400 option files of trainers no right key comes so near to another
-NUMBERED = ("network_", "optim_")  # one a network: what follows is a name of its own, as in `network_ae`, no slip
-OLDER = frozenset({"network_G", "network_D"})  # right in older trainers
+NEAR = 0.75  # of difflib, for a suggestion; chosen
+SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 
 
-def did_you_mean(checked: Checked, path: KeyPath) -> str | None:
-    """The cure where the missing key at `path` stands there misspelt."""
-    pair = written_as(checked, path)
-    if pair is None:
-        return None
-    line = checked.document.place(pair.key.start).line
-    return f"Did you mean `{path[-1]}`? It is written `{_key(pair)}` at line {line}."
+def nearest(name: str, known: Mapping[str, object] | Sequence[str], cutoff: float) -> str | None:
+    """The one name that another resembles most, or is the beginning of, whatever its case; None where it resembles
+    none, or two alike. `cutoff` is the least ratio of difflib that counts; from SURE on no beginning does."""
+    lower = {one.lower(): one for one in known}
+    if name.lower() in lower:
+        return lower[name.lower()]
+    near = difflib.get_close_matches(name.lower(), [*lower], n=2, cutoff=cutoff)
+    ratios = [difflib.SequenceMatcher(None, one, name.lower()).ratio() for one in near]
+    begun = [one for one in lower if one.startswith(name.lower())] if not near and cutoff < SURE else []
+    if len(begun) == 1:
+        return lower[begun[0]]
+    return lower[near[0]] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
 
 
-def expected(layout: TrainerLayout) -> tuple[KeyPath, ...]:
-    """The keys that are looked for, whether the trainer requires them or not."""
-    train = layout.losses[:-1]
-    return (
-        layout.scale,
-        layout.network,
-        layout.discriminator,
-        layout.datasets,
-        layout.total_iter[0],
-        layout.losses,
-        (*train, "optim_g"),
-        (*train, "optim_d"),
-        layout.block,
-    )
-
-
-def written_as(checked: Checked, path: KeyPath) -> Pair | None:
-    """The pair beside a missing key that resembles it more than any other key that is missing there."""
-    layout, document = checked.layout, checked.document
-    others = [one for one in expected(layout) if one[:-1] == path[:-1] and lookup(document, one) is None]
-    same = layout.total_iter if path in layout.total_iter else (path,)
-    if path not in others or any(lookup(document, one) for one in same):
-        return None
-    wanted = [one[-1] for one in others]
-    known = {one[-1] for one in expected(layout)} | OLDER
-    for name, pair in _siblings(checked, path).items():
-        if name not in known and _resembled(name, wanted) == path[-1]:
-            return pair
-    return None
-
-
-def _resembled(name: str, wanted: list[str]) -> str | None:
-    """The one key that a name resembles most; None where it resembles none, or two alike."""
-    lower = name.lower()
-    if lower.startswith(NUMBERED):
-        return lower if lower in wanted else None
-    near = difflib.get_close_matches(lower, wanted, n=2, cutoff=RESEMBLANCE)
-    ratios = [difflib.SequenceMatcher(None, key, lower).ratio() for key in near]
-    return near[0] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
-
-
-def _siblings(checked: Checked, path: KeyPath) -> dict[str, Pair]:
-    parent = lookup(checked.document, path[:-1]) if len(path) > 1 else None
-    node = checked.document.follow(parent.value if parent else checked.document.root)
-    if not isinstance(node, MappingNode) or (len(path) > 1 and parent is None):
-        return {}
-    return dict(pairs_of(checked.document, node))
+def listed(names: Mapping[str, object] | Sequence[object], most: int = 12) -> str:
+    shown = [str(one) for one in names]
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
 
 def _key(pair: Pair) -> str:
@@ -263,8 +221,7 @@ def length_findings(checked: Checked) -> Iterator[Finding]:
         if not any(lookup(checked.document, path) for path in layout.total_iter):
             name = ".".join(layout.total_iter[0])
             message = f"The config does not say how long the run is ({name})."
-            fix = did_you_mean(checked, layout.total_iter[0]) or f"Add {name}."
-            yield Finding("length-unknown", "warning", message, fix, config.place)
+            yield Finding("length-unknown", "warning", message, f"Add {name}.", config.place)
     elif stated is not None and stated != config.total_iter:
         message = f"training_config.total_iterations is {stated:,}, but the trainer stops at {config.total_iter:,}."
         place = checked.at(*TOTAL_ITERATIONS)
@@ -297,7 +254,7 @@ def half_precision(checked: Checked) -> Iterator[Finding]:
     """fp16 with a network that overflows in it."""
     network, neosr = checked.config.network, checked.layout.trainer == "neosr"
     key = "bfloat16" if neosr else "amp_bf16"
-    if network is None or _flag(checked, ("use_amp",)) is not True or _flag(checked, (key,)) is True:
+    if network is None or checked.option("use_amp") is not True or checked.option(key) is True:
         return
     if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
         message = f"use_amp without {key} is fp16, in which {network.type} overflows"
@@ -305,12 +262,6 @@ def half_precision(checked: Checked) -> Iterator[Finding]:
             message += "; traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
         place = checked.value_at((key,)) or checked.value_at(("use_amp",))
         yield Finding("fp16-overflow", "warning", f"{message}.", f"Set `{key}` to true.", place)
-
-
-def _flag(checked: Checked, path: KeyPath) -> Scalar:
-    pair = lookup(checked.document, path)
-    node = checked.document.follow(pair.value) if pair else None
-    return read_scalar(checked.document, node) if isinstance(node, ScalarNode) else None
 
 
 # What came of building the network that the config names.

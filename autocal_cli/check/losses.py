@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autocal_cli.check.keys import did_you_mean
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import nano, rule
 from autocal_cli.check.training import GAN_MODELS
@@ -61,8 +60,7 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
             return
         what = f"of {len(losses)} losses none has a weight other than 0" if losses else "there is no loss"
         message = f"Nothing is trained: {what}."
-        fix = did_you_mean(checked, checked.layout.losses) or "Give at least one a weight above 0."
-        yield Finding("losses-none", "error", message, fix, _home(checked))
+        yield Finding("losses-none", "error", message, "Give at least one a weight above 0.", _home(checked))
     elif off:
         names = ", ".join(loss.type for loss in off)
         message = f"{len(off)} of {len(losses)} losses have weight 0 and are skipped: {names}."
@@ -167,7 +165,7 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     ):
         if not _present(checked, path):
             message = f"{adversarial.type} needs {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
-            fix = did_you_mean(checked, path) or f"Add `{'.'.join(path)}`, or set the weight to 0."
+            fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
             yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
 
 

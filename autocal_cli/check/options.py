@@ -5,22 +5,21 @@ The facts stand in presets/options/ (`trainer_options`). What the trainer does a
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from autocal_cli.check.keys import NEAR, SURE, listed, nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
-from autocal_cli.check.trainer_options import SAME_OPTION, Schema, TrainerOptions, options_of
-from autocal_cli.config.model import BLOCK_KEY, KeyPath, Scalar
-from autocal_cli.config.trainers import FORK, REDUX, TRAINERS, TrainerLayout
+from autocal_cli.check.trainer_options import SAME_OPTION, Schema, TrainerOptions, options_of, written_for_another
+from autocal_cli.config.model import BLOCK_KEY, Scalar
+from autocal_cli.config.trainers import TRAINERS
 from autocal_cli.config.yaml.document import (
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
-    lookup,
     pairs_of,
     quoted,
     read_scalar,
@@ -29,11 +28,8 @@ from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.network.table import BUILT_IN, Role, find_line
 from autocal_cli.network.table_builder import NAME as TABLE
 
-NEAR = 0.75  # of difflib, for a suggestion; chosen
 MOST_GUESSES = 100  # unknown keys of a file for which a right one is looked for; more are no slips
 FEW = 3  # misplaced keys of one mapping that are told one by one; chosen
-SLIP_OF_MODEL = 0.9  # chosen
-SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 EXCERPT = 3  # sections of the top level that a text lacks: from here on it is an excerpt, no config; chosen
 ROLES: tuple[Role, ...] = ("generator", "discriminator")
 # What a value is, as JSON Schema, msgspec and people call it.
@@ -165,70 +161,6 @@ def option_problems(checked: Checked) -> list[Problem]:
     return _gathered(walk.problems)
 
 
-# Keys of trainers that are none of these: ESRGAN's and traiNNer's of 2019 to 2022, and what was made of them.
-OTHER_TRAINERS: tuple[KeyPath, ...] = (
-    ("network_G",),
-    ("network_D",),
-    ("path", "pretrain_model_G"),
-    ("train", "niter"),
-    ("train", "lr_steps"),
-    ("train", "lr_G"),
-    ("datasets", "train", "HR_size"),
-    ("datasets", "train", "dataroot_HR"),
-)
-
-
-@rule(
-    "trainer-unknown",
-    "options",
-    title="The config of a trainer that autocal does not know",
-    severity="info",
-    why="Only what all trainers share is checked: to judge the keys of one trainer by those of another would be wrong.",
-    source="the option files of ESRGAN, victorca25/traiNNer and what was made of them; BasicSR's registry of models",
-    bad="network_G: {type: RRDBNet}\nscale: 4\ntrain:\n  niter: 40000\n  lr_G: 0.0001\n"
-    "  losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: mssimloss, loss_weight: 0.5}\n",
-    at="1:1",
-    good=redux(),
-)
-def trainer_unknown(checked: Checked) -> Iterator[Finding]:
-    """A config of an older trainer, or of one that was made out of BasicSR and has a model of its own."""
-    why = written_for_another(checked)
-    if why:
-        place, what = why
-        message = f"This is written for a trainer that autocal does not know ({what}): its keys were not checked."
-        yield Finding("trainer-unknown", "info", message, "--trainer-kind names one that is.", place)
-
-
-def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
-    """Where a config says that it is for none of the known trainers, and by what; None where it does not."""
-    document = checked.document
-    for path in OTHER_TRAINERS:
-        if lookup(document, path) is not None:
-            return checked.key_at(path), f"`{'.'.join(path)}`"
-    # Many trainers were made out of BasicSR, each with models of its own: RealHATGANModel is no slip.
-    options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
-    model = _text(checked, ("model_type",))
-    models = options.registries.get("models") if options else None
-    if (
-        models
-        and model not in ("", *models, *(one.removesuffix("Model") for one in models))
-        and not _nearest(model, models, SLIP_OF_MODEL)
-    ):
-        return checked.value_at(("model_type",)), f"`model_type: {model}`"
-    return None
-
-
-def trainer_of_types(checked: Checked) -> TrainerLayout | None:
-    """The fork's layout, for a config that is taken for traiNNer-redux' and names what the fork alone has."""
-    own, fork = options_of(REDUX.trainer), options_of(FORK.trainer)
-    if checked.layout != REDUX or own is None or fork is None:
-        return None
-    networks = [one.type for one in (checked.config.network, checked.config.discriminator) if one]
-    named = [("losses", loss.type) for loss in checked.config.losses] + [("networks", name) for name in networks]
-    alone = any(own.entry(kind, name) is None and fork.entry(kind, name) is not None for kind, name in named)
-    return FORK if alone else None
-
-
 class _Walk:
     """Goes through a config beside the schema of its trainer and notes what does not fit."""
 
@@ -267,9 +199,9 @@ class _Walk:
             if key == BLOCK_KEY:  # told by the checks of the block
                 continue
             known = properties[key] if key in properties else self.by_pattern(schema, key)
-            if known is not None and (key != BLOCK_KEY or isinstance(self.document.follow(pair.value), MappingNode)):
+            if known is not None:
                 self.value(pair.value, known, f"{path}.{key}".strip("."), self.place(pair.key))
-            elif self.unknown(key, schema, typed) and isinstance(pair.key, ScalarNode):
+            elif (typed or schema.get("additionalProperties") is False) and isinstance(pair.key, ScalarNode):
                 told |= self.unknown_key(pair.key, pair.value, schema, path, [*pairs], missing, typed)
         self.names(schema, pairs)
         missing = [key for key in missing if key not in told]
@@ -315,21 +247,14 @@ class _Walk:
         more = schema.get("additionalProperties")
         return more if isinstance(more, dict) else None
 
-    def unknown(self, key: str, schema: Schema, typed: str | None) -> bool:
-        if key == "<<":
-            return False
-        if typed:
-            return True
-        return schema.get("additionalProperties") is False
-
     def names(self, schema: Schema, pairs: Mapping[str, object]) -> None:
         """Keys that are names of something, of which there are a few (the layers of a network)."""
         choices = schema.get("propertyNames", {}).get("enum")
         for key, pair in pairs.items():
             if choices and key not in choices:
                 place = self.place(pair.key)  # type: ignore[attr-defined]
-                near = _nearest(key, choices, NEAR)
-                fix = f"Did you mean `{near}`?" if near else f"Known: {_listed(choices)}."
+                near = nearest(key, choices, NEAR)
+                fix = f"Did you mean `{near}`?" if near else f"Known: {listed(choices)}."
                 self.note("option-choice", "error", f"`{key}` is none of the names known here.", fix, place)
 
     def unknown_key(
@@ -381,14 +306,10 @@ class _Walk:
             same = [one for one in free if one in names and name in names]
             if same:
                 return next((one for one in same if one in missing), same[0]), False
-        if not typed and (self.homes(name) or self.owner(name)):
+        if not typed and (name in self.options.sections_of or self.owner(name)):
             return None, False
-        near = _nearest(name, free, SURE)
-        return (near, True) if near else (_nearest(name, free, NEAR), False)
-
-    def homes(self, name: str) -> tuple[str, ...]:
-        """The sections in which the trainer does know a key."""
-        return self.options.sections_of.get(name, ())
+        near = nearest(name, free, SURE)
+        return (near, True) if near else (nearest(name, free, NEAR), False)
 
     def owner(self, name: str) -> str | None:
         """Another trainer that knows a key."""
@@ -401,7 +322,7 @@ class _Walk:
         """Where a key that does not belong here does."""
         if typed:
             return "Remove it."
-        homes, owner = self.homes(name), self.owner(name)
+        homes, owner = self.options.sections_of.get(name), self.owner(name)
         if homes:
             return f"It belongs {'under `' + homes[0] + '`' if homes[0] else 'at the top level'}."
         return f"It is an option of {owner}; remove it." if owner else "Remove it."
@@ -409,7 +330,7 @@ class _Walk:
     def missing(self, keys: Sequence[str], path: str, at: Place | None, typed: str | None) -> None:
         """Notes a key that is needed and not there; of several the trainer ends at the first."""
         key, name = keys[0], _at(path, keys[0])
-        more = f" So it is with {len(keys) - 1} more: {_listed(keys[1:])}." if len(keys) > 1 else ""
+        more = f" So it is with {len(keys) - 1} more: {listed(keys[1:])}." if len(keys) > 1 else ""
         if typed:
             message = f"`{path}` lacks `{key}`, which this {WHAT_IS_NAMED[typed]} needs: {self.options.trainer} ends."
         elif self.options.refuses:
@@ -486,11 +407,11 @@ class _Walk:
         value = self.scalar(node)
         shown = _shown(node, value)
         if choices and (not kinds or isinstance(value, str)):
-            near = _nearest(str(value), [str(one) for one in choices], 0.6)
+            near = nearest(str(value), [str(one) for one in choices], 0.6)
             deed = self.says(
                 f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path
             )
-            fix = f"Did you mean `{near}`? Known: {_listed(choices)}." if near else f"Known: {_listed(choices)}."
+            fix = f"Did you mean `{near}`? Known: {listed(choices)}." if near else f"Known: {listed(choices)}."
             self.note("option-choice", "error", f"`{path}` is {shown}. {deed}", fix, self.place(node))
             return
         wanted = " or ".join(dict.fromkeys(KINDS[kind][1] for kind in kinds if kind != "null"))
@@ -568,7 +489,7 @@ class _Walk:
         if known is not None:
             return known
         what = WHAT_IS_NAMED[registry]
-        near = _nearest(name, entries, NEAR)
+        near = nearest(name, entries, NEAR)
         other = None if near else self.of_another(registry, name)
         if registry == "networks" and self.built(name):
             return None  # told by whoever builds it
@@ -579,12 +500,12 @@ class _Walk:
         if near:
             self.note("type-unknown", "error", f"{deed}. {ends}", f"Did you mean `{near}`?", self.place(node))
         elif other:
-            fix = f"Known: {_listed(entries)}."
+            fix = f"Known: {listed(entries)}."
             message = f"{deed}; {other} has one. {ends}"
             self.note("type-unknown", "error", message, fix, self.place(node))
         else:
             message = f"{deed} (as of commit {self.options.commit[:8]}). Unless you added it: {ends}"
-            self.note("type-unknown", "warning", message, f"Known: {_listed(entries)}.", self.place(node))
+            self.note("type-unknown", "warning", message, f"Known: {listed(entries)}.", self.place(node))
         return None
 
     def built(self, name: str) -> bool:
@@ -626,32 +547,13 @@ def _gathered(problems: list[Problem]) -> list[Problem]:
 def _together(group: list[Problem]) -> list[Problem]:
     first = group[0].finding
     others = [problem.finding.message.split("`")[1].rpartition(".")[2] for problem in group[1:]]
-    message = f"{first.message} So it is with {len(others)} more: {_listed(others)}."
+    message = f"{first.message} So it is with {len(others)} more: {listed(others)}."
     fix = str(first.fix).replace("It belongs", "They belong").replace("It is an option", "They are options")
     return [Problem(replace(first, message=message, fix=fix.replace("remove it", "remove them")))]
 
 
 def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _nearest(name: str, known: Mapping[str, object] | Sequence[str], cutoff: float) -> str | None:
-    """The one name that another resembles most, or is the beginning of, whatever its case; None where it resembles
-    none, or two alike."""
-    lower = {one.lower(): one for one in known}
-    if name.lower() in lower:
-        return lower[name.lower()]
-    near = difflib.get_close_matches(name.lower(), [*lower], n=2, cutoff=cutoff)
-    ratios = [difflib.SequenceMatcher(None, one, name.lower()).ratio() for one in near]
-    begun = [one for one in lower if one.startswith(name.lower())] if not near and cutoff < SURE else []
-    if len(begun) == 1:
-        return lower[begun[0]]
-    return lower[near[0]] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
-
-
-def _listed(names: Mapping[str, object] | Sequence[object], most: int = 12) -> str:
-    shown = [str(one) for one in names]
-    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
 
 def _shown(node: Node, value: Scalar) -> str:
@@ -666,9 +568,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _text(checked: Checked, path: tuple[str, ...]) -> str:
-    pair = lookup(checked.document, path)
-    node = checked.document.follow(pair.value) if pair else None
-    return node.value if isinstance(node, ScalarNode) else ""

@@ -8,12 +8,18 @@ that entry; `named: REGISTRY` is such a name alone.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from autocal_cli.config.model import BLOCK_KEY
-from autocal_cli.errors import AutocalError
+from autocal_cli.check.keys import nearest
+from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import redux, rule
+from autocal_cli.config.model import BLOCK_KEY, KeyPath
+from autocal_cli.config.trainers import FORK, REDUX, TrainerLayout
+from autocal_cli.config.yaml.document import lookup
+from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.packaged import preset_text
 
 Schema = dict[str, Any]
@@ -193,3 +199,71 @@ def _any_case(name: str) -> str:
     '^[Ll]1$'
     """
     return "^" + "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else one for one in name) + "$"
+
+
+# Which trainer a config is of, by more than its shape.
+
+
+SLIP_OF_MODEL = 0.9  # chosen
+# Keys of trainers that are none of these: ESRGAN's and traiNNer's of 2019 to 2022, and what was made of them.
+OTHER_TRAINERS: tuple[KeyPath, ...] = (
+    ("network_G",),
+    ("network_D",),
+    ("path", "pretrain_model_G"),
+    ("train", "niter"),
+    ("train", "lr_steps"),
+    ("train", "lr_G"),
+    ("datasets", "train", "HR_size"),
+    ("datasets", "train", "dataroot_HR"),
+)
+
+
+@rule(
+    "trainer-unknown",
+    "options",
+    title="The config of a trainer that autocal does not know",
+    severity="info",
+    why="Only what all trainers share is checked: to judge the keys of one trainer by those of another would be wrong.",
+    source="the option files of ESRGAN, victorca25/traiNNer and what was made of them; BasicSR's registry of models",
+    bad="network_G: {type: RRDBNet}\nscale: 4\ntrain:\n  niter: 40000\n  lr_G: 0.0001\n"
+    "  losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: mssimloss, loss_weight: 0.5}\n",
+    at="1:1",
+    good=redux(),
+)
+def trainer_unknown(checked: Checked) -> Iterator[Finding]:
+    """A config of an older trainer, or of one that was made out of BasicSR and has a model of its own."""
+    why = written_for_another(checked)
+    if why:
+        place, what = why
+        message = f"This is written for a trainer that autocal does not know ({what}): its keys were not checked."
+        yield Finding("trainer-unknown", "info", message, "--trainer-kind names one that is.", place)
+
+
+def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
+    """Where a config says that it is for none of the known trainers, and by what; None where it does not."""
+    document = checked.document
+    for path in OTHER_TRAINERS:
+        if lookup(document, path) is not None:
+            return checked.key_at(path), f"`{'.'.join(path)}`"
+    # Many trainers were made out of BasicSR, each with models of its own: RealHATGANModel is no slip.
+    options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
+    model = str(checked.option("model_type") or "")
+    models = options.registries.get("models") if options else None
+    if (
+        models
+        and model not in ("", *models, *(one.removesuffix("Model") for one in models))
+        and not nearest(model, models, SLIP_OF_MODEL)
+    ):
+        return checked.value_at(("model_type",)), f"`model_type: {model}`"
+    return None
+
+
+def trainer_of_types(checked: Checked) -> TrainerLayout | None:
+    """The fork's layout, for a config that is taken for traiNNer-redux' and names what the fork alone has."""
+    own, fork = options_of(REDUX.trainer), options_of(FORK.trainer)
+    if checked.layout != REDUX or own is None or fork is None:
+        return None
+    networks = [one.type for one in (checked.config.network, checked.config.discriminator) if one]
+    named = [("losses", loss.type) for loss in checked.config.losses] + [("networks", name) for name in networks]
+    alone = any(own.entry(kind, name) is None and fork.entry(kind, name) is not None for kind, name in named)
+    return FORK if alone else None

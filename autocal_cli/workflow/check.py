@@ -14,7 +14,7 @@ from autocal_cli.check.catalogue import chosen
 from autocal_cli.check.checks import check, in_order
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked
-from autocal_cli.check.options import trainer_of_types
+from autocal_cli.check.trainer_options import trainer_of_types
 from autocal_cli.config.files import ConfigFile, open_config, parse_document, read_bytes
 from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
