@@ -16,12 +16,11 @@ from autocal_cli.calibration.model import Calibration, DatasetScores, Number, Pa
 from autocal_cli.calibration.resolved import reasons
 from autocal_cli.errors import Finding
 from autocal_cli.probing.model import ProbeFingerprint
-from autocal_cli.report.console import one_line, shows_blocks
+from autocal_cli.report.console import SEVERITY_STYLE, one_line, shows_blocks
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetFingerprint
 
-SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 METRIC_LABELS = {
     "texture_variance": "texture variance",
     "edge_density": "edge density",

@@ -13,8 +13,7 @@ from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.check.rule import FAMILIES, Rule
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.report.calibration import SEVERITY_STYLE
-from autocal_cli.report.console import one_line
+from autocal_cli.report.console import SEVERITY_STYLE, one_line
 
 MAX_LINE = 150  # columns of the offending line that are shown
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from autocal_cli.errors import AutocalError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from autocal_cli.dataset.scan import ScanProgress
 
 
+SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 PLAIN_WIDTH = 110  # columns where the output is no terminal
 
 
@@ -67,7 +67,7 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-# Progress bars for scans, on standard error, that leave no trace when these have ended.
+# Progress bars for scans, on standard error, that leave no trace when these have ended (slow to import).
 
 
 @contextmanager
@@ -86,6 +86,8 @@ def calibration_progress(
     if quiet or not target.is_terminal:
         yield None, None
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
     task = bar.add_task("scanning", total=None, sure="")
@@ -126,6 +128,8 @@ def _counting(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | N
     if quiet or not target.is_terminal:
         yield None
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=target, transient=True) as bar:
         task = bar.add_task(what)

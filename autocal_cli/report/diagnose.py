@@ -12,8 +12,7 @@ from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
 from autocal_cli.diagnose.verdict import FAULTS
-from autocal_cli.report.calibration import SEVERITY_STYLE
-from autocal_cli.report.console import one_line
+from autocal_cli.report.console import SEVERITY_STYLE, one_line
 
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 

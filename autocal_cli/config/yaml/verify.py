@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.config.yaml.document import (
     AliasNode,
@@ -94,6 +91,9 @@ def read_1_2(document: ConfigDocument, pair: Pair, flow: bool) -> Any:
     The pair has to stand by itself: no alias, no anchor from elsewhere. What is refused has the error as its value,
     which is the same as nothing.
     """
+    from ruamel.yaml import YAML  # slow to import, and only wanted where something is written
+    from ruamel.yaml.error import YAMLError
+
     column = pair.key.start - document.line_start(pair.key.start)
     text = document.text[pair.key.start : last_token_end(document, pair)]
     text = f"{{{text}\n}}" if flow else " " * column + text + "\n"

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,10 @@ class Absent:
     name: str
     reason: str
     cure: str
-    would_know: Container[str]
+    would_know: Callable[[], Container[str]]
 
     def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
-        if network.type.lower() not in self.would_know:
+        if network.type.lower() not in self.would_know():
             return Passed(self.name, f"has no {network.type}")
         return Passed(self.name, self.reason, cure=f"{self.cure} ({self.name} has {network.type}).")
 
@@ -182,7 +182,7 @@ def _in_its_environment(folder: Path) -> str:
 def spandrel() -> Foreign | Absent:
     """spandrel, if it is installed."""
     if not spandrel_installed():
-        return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types())
+        return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types)
     process, known = ForeignProcess({"source": "spandrel"}), tuple(spandrel_types())
     return Foreign("spandrel", process, strict=False, known=known, cure=NAME_ANOTHER)
 
