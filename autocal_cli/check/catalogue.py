@@ -53,7 +53,7 @@ def expand(patterns: Sequence[str]) -> frozenset[str]:
 
     Raises AutocalError, with the nearest known code or family, for a pattern that stands for none.
     """
-    rules = load_catalogue()
+    rules = load_catalogue() if patterns else {}
     codes: set[str] = set()
     for pattern in (part.strip() for given in patterns for part in given.split(",")):
         found = {code for code, rule in rules.items() if _matches(pattern, code, rule.family)}

@@ -149,10 +149,13 @@ def keys_twice(checked: Checked) -> Iterator[Finding]:
     """A key that stands twice in one mapping; of those on the way to the block the reader of the config tells."""
     told = {problem.place for problem in checked.problems}
     for path, node in walk(checked.document.root):
+        pairs = [pair for pair in node.pairs if _key(pair) != "<<"] if isinstance(node, MappingNode) else []
+        if len({_key(pair) for pair in pairs}) == len(pairs):
+            continue
         first: dict[str, Place] = {}
-        for pair in node.pairs if isinstance(node, MappingNode) else ():
+        for pair in pairs:
             key, place = _key(pair), checked.document.place(pair.key.start)
-            if key in first and key != "<<" and place not in told:
+            if key in first and place not in told:
                 message = (
                     f"`{'.'.join((*path, key))}` stands twice (first in line {first[key].line}); the trainer reads "
                 )

@@ -170,6 +170,7 @@ class _Walk:
         self.options = options
         self.problems: list[Problem] = []
         self.guesses = 0
+        self.scalars: dict[Node, Scalar] = {}  # each is asked for several times, and read once
 
     # --- notes ---
 
@@ -234,7 +235,9 @@ class _Walk:
 
     def scalar(self, node: Node | None) -> Scalar:
         target = self.document.follow(node) if node is not None else None
-        return read_scalar(self.document, target) if isinstance(target, ScalarNode) else None
+        if isinstance(target, ScalarNode) and target not in self.scalars:
+            self.scalars[target] = read_scalar(self.document, target)
+        return self.scalars[target] if isinstance(target, ScalarNode) else None
 
     def left_out(self, node: Node) -> bool:
         target = self.document.follow(node)
@@ -347,7 +350,7 @@ class _Walk:
         target = self.document.follow(node)
         if isinstance(target, ScalarNode):
             try:
-                read_scalar(self.document, target)
+                self.scalar(target)
             except AutocalError:  # a tag that does not fit its text is told where the config is read
                 return
         if self.left_out(target) and not self.options.refuses:
