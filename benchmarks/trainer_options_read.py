@@ -117,18 +117,18 @@ type!: "disk" | "lmdb" | "memcached"
 """
 _DEGRADATION_ROOT = """
 resize_prob: [float 3] >=0
-resize_range: [float 2]
+resize_range: [float 2] >0
 gaussian_noise_prob: float >=0 <=1
-noise_range: [float 2]
-poisson_scale_range: [float 2]
+noise_range: [float 2] >=0
+poisson_scale_range: [float 2] >=0
 gray_noise_prob: float >=0 <=1
 jpeg_range: [float 2] >0 <=100
 second_blur_prob: float >=0 <=1
 resize_prob2: [float 3] >=0
-resize_range2: [float 2]
+resize_range2: [float 2] >0
 gaussian_noise_prob2: float >=0 <=1
-noise_range2: [float 2]
-poisson_scale_range2: [float 2]
+noise_range2: [float 2] >=0
+poisson_scale_range2: [float 2] >=0
 gray_noise_prob2: float >=0 <=1
 jpeg_range2: [float 2] >0 <=100
 """
@@ -137,14 +137,14 @@ blur_kernel_size: int >=1
 kernel_list: [kernel]
 kernel_prob: [float]
 sinc_prob: float >=0 <=1
-blur_sigma: [float 2]
+blur_sigma: [float 2] >=0
 betag_range: [float 2]
 betap_range: [float 2]
 blur_kernel_size2: int >=1
 kernel_list2: [kernel]
 kernel_prob2: [float]
 sinc_prob2: float >=0 <=1
-blur_sigma2: [float 2]
+blur_sigma2: [float 2] >=0
 betag_range2: [float 2]
 betap_range2: [float 2]
 final_sinc_prob: float >=0 <=1
@@ -343,6 +343,7 @@ _VGG = {"enum": ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vg
 _LAYERS_OF_VGG19 = [2, 2, 4, 4, 4]
 _VGG_LAYERS = {  # archs/vgg_arch.py, NAMES; those of VGG19, with batch norm or without
     "type": "object",
+    "additionalProperties": {"type": "number"},
     "propertyNames": {
         "enum": [
             *(
@@ -712,6 +713,11 @@ TRAINERS["traiNNer-redux"] = {
                 "thicklines_prob": _UNIT,
                 "dataroot_lq_prob": _UNIT,
                 **{f"resize_prob{end}": {"minItems": 3, "maxItems": 3} for end in ("", "2")},
+                **{
+                    f"{name}_range{end}": {"items": {"minimum": 0}}
+                    for name in ("noise", "poisson_scale", "resize")
+                    for end in ("", "2")
+                },
                 **{f"jpeg_range{end}": {"minItems": 2, "maxItems": 2, "items": _QUALITY} for end in ("", "2")},
                 "queue_size": {"minimum": 1},
             },

@@ -157,8 +157,13 @@ def heads(checked: Checked) -> Iterator[Finding]:
     entry = options.entry("networks", network.type) if network and options else None
     if entry is None or network is None or "num_heads" not in entry.get("properties", {}):
         return
-    arguments = {name: one["default"] for name, one in entry["properties"].items() if "default" in one}
-    arguments |= network.arguments
+    usual = {name: one["default"] for name, one in entry["properties"].items() if "default" in one}
+    for name in ("num_heads", "depths", "depth"):
+        if isinstance(usual.get(name), list) and not isinstance(network.arguments.get(name, []), list):
+            message = f"`{name}` should be a list, one number for each group of blocks: the network cannot be built."
+            fix = f"Write a list, e.g. {usual[name]}."
+            yield Finding("heads-differ", "error", message, fix, checked.value_at(("network_g", name)))
+    arguments = {**usual, **network.arguments}
     said = [name for name in ("num_heads", "depths", "depth", "embed_dim", "dim") if name in network.arguments]
     place = next((place for name in said if (place := checked.value_at(("network_g", name)))), None)
     number = arguments["num_heads"]
