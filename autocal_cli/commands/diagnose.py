@@ -43,6 +43,7 @@ def diagnose(
     traiNNer-redux and its fork, BasicSR, Real-ESRGAN and neosr; also while the run is going on. `autocal explain CODE`
     explains a code. Exit code 1: an error was found; 2: no run could be read.
     """
+    from autocal_cli.diagnose.logs import LogReader
     from autocal_cli.report.console import show, write
     from autocal_cli.report.diagnose import (
         comparison_of_runs,
@@ -60,10 +61,12 @@ def diagnose(
     refuse_together(("--follow", follow), ("--compare", compare is not None))
     page, _ = report_destinations(html, None, force)
     if follow:
-        found = follow_run(
-            lambda: diagnose_run(path), lambda texts: write("".join(f"{text}\n" for text in texts).encode()),
-            time.sleep, every, verdict_texts,
-        )  # fmt: skip
+        reader = LogReader()
+
+        def show_new(texts: tuple[str, ...]) -> None:
+            write("".join(f"{text}\n" for text in texts).encode())
+
+        found = follow_run(lambda: diagnose_run(path, reader=reader), show_new, time.sleep, every, verdict_texts)
     else:
         found = diagnose_run(path)
     other = diagnose_run(compare) if compare else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from autocal_cli.diagnose.model import RESUMED, Checkpoint, LogEvent, RunLog, Se
 from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.errors import AutocalError, Place
 
+CHUNK = 1 << 20  # bytes that are read at once
 MAX_DEPTH = 4  # folders below the one named: a trainer's own folder lies above experiments/NAME and tb_logger/NAME
 MAX_ENTRIES = 100_000  # a folder of images named by mistake must not be walked for minutes
 
@@ -34,28 +35,96 @@ class LogFile:
 
 
 def read_logs(path: Path) -> RunLog:
-    """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
+    """The log of the run in a folder (or one file), read once; see `LogReader`."""
+    return LogReader().read(path)
 
-    Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
-    Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
-    """
-    path = path.expanduser()
-    files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
-    if not files:
-        fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
-        raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
-    readers: tuple[tuple[Source, Callable[[Sequence[LogFile]], RunLog]], ...] = (
-        ("text logs", _read_text_logs),
-        ("TensorBoard event files", _read_event_files),
-    )
-    for source, read in readers:
-        chosen = [file for file in files if file.source == source]
-        _refuse_several(path, chosen)
-        log = read(chosen) if chosen else None
-        if log is not None and (log.rows or log.events):
-            return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
-    message = "The logs hold no iteration with a loss."
-    raise AutocalError(message, place=Place(str(path)), fix="Was the run stopped before its first print_freq steps?")
+
+class LogReader:
+    """Reads the log of one run, again and again where it is still written to: of text logs, only what is new."""
+
+    def __init__(self) -> None:
+        self._texts = TextLogs()
+
+    def read(self, path: Path) -> RunLog:
+        """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
+
+        Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
+        Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
+        """
+        path = path.expanduser()
+        files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
+        if not files:
+            fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
+            raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
+        readers: tuple[tuple[Source, Callable[[Sequence[LogFile]], RunLog]], ...] = (
+            ("text logs", self._read_text_logs),
+            ("TensorBoard event files", _read_event_files),
+        )
+        for source, read in readers:
+            chosen = [file for file in files if file.source == source]
+            _refuse_several(path, chosen)
+            log = read(chosen) if chosen else None
+            if log is not None and (log.rows or log.events):
+                return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
+        message, fix = (
+            "The logs hold no iteration with a loss.",
+            "Was the run stopped before its first print_freq steps?",
+        )
+        raise AutocalError(message, place=Place(str(path)), fix=fix)
+
+    def _read_text_logs(self, files: Sequence[LogFile]) -> RunLog:
+        if not self._texts.goes_on(files):
+            self._texts = TextLogs()
+        return self._texts.read(files)
+
+
+@dataclass(slots=True)
+class TextLogs:
+    """What was read of the text logs of a run, and up to which byte of each."""
+
+    table: RunTable = field(default_factory=RunTable)
+    facts: dict[str, str] = field(default_factory=dict)
+    readers: dict[Path, TextReader] = field(default_factory=dict)
+    ends: dict[Path, int] = field(default_factory=dict)
+    cut: set[Path] = field(default_factory=set)  # files whose last line is not whole
+
+    def goes_on(self, files: Sequence[LogFile]) -> bool:
+        """Whether these are the files that were read, grown, and perhaps one more."""
+        paths = [file.path for file in files]
+        known = list(self.ends)
+        return known == paths[: len(known)] and all(path.stat().st_size >= end for path, end in self.ends.items())
+
+    def read(self, files: Sequence[LogFile]) -> RunLog:
+        """Takes what the files hold beyond what was read, and gives all of it."""
+        if not self.facts:
+            self.facts |= {**_options_beside(files[-1].path.parent), "name": _name_of(files[-1])}
+        for file in files:
+            reader = self.readers.setdefault(file.path, TextReader(str(file.path), self.table, self.facts))
+            self._read_on(file.path, reader)
+        return RunLog(
+            "text logs",
+            tuple(str(file.path) for file in files),
+            self.table.tracks(),
+            tuple(self.table.validations),
+            tuple(reader.session() for reader in self.readers.values()),
+            tuple(self.table.events),
+            dict(self.facts),
+            tuple(Checkpoint(at, "", exists=False) for at in sorted({*self.table.saved})),
+            truncated=tuple(str(path) for path in self.readers if path in self.cut),
+            superseded=self.table.superseded,
+            rows=self.table.count,
+        )
+
+    def _read_on(self, path: Path, reader: TextReader) -> None:
+        """Whole lines alone: the rest of the last one is read when it is there."""
+        rest = b""
+        with path.open("rb") as file:
+            file.seek(self.ends.get(path, 0))
+            while chunk := file.read(CHUNK):
+                whole, end, rest = (rest + chunk).rpartition(b"\n")
+                reader.read(whole.decode("utf-8", "replace").split("\n") if end else ())
+            self.ends[path] = file.tell() - len(rest)
+        self.cut = self.cut | {path} if rest.strip() else self.cut - {path}
 
 
 def _refuse_several(path: Path, files: Sequence[LogFile]) -> None:
@@ -125,29 +194,6 @@ def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
                 found[iteration] = path
     order = sorted(found, key=lambda iteration: (iteration is None, iteration or 0))
     return tuple(Checkpoint(iteration, str(found[iteration])) for iteration in order)
-
-
-def _read_text_logs(files: Sequence[LogFile]) -> RunLog:
-    table, facts = RunTable(), {**_options_beside(files[-1].path.parent), "name": _name_of(files[-1])}
-    readers = []
-    for file in files:
-        reader = TextReader(str(file.path), table, facts)
-        readers.append(reader)
-        with file.path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-            reader.read(lines)
-    return RunLog(
-        "text logs",
-        tuple(str(file.path) for file in files),
-        table.tracks(),
-        tuple(table.validations),
-        tuple(reader.session() for reader in readers),
-        tuple(table.events),
-        facts,
-        tuple(Checkpoint(at, "", exists=False) for at in sorted({*table.saved})),
-        truncated=tuple(reader.file for reader in readers if reader.cut),
-        superseded=table.superseded,
-        rows=table.count,
-    )
 
 
 def _read_event_files(files: Sequence[LogFile]) -> RunLog:

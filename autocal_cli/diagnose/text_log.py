@@ -104,10 +104,10 @@ class RunTable:
         """The columns by label, in the order in which the labels first occurred."""
         parts: dict[str, list[tuple[array[int], array[float]]]] = {}
         for block in self.blocks.values():
-            width = len(block.labels)
+            width, iterations = len(block.labels), block.iterations[:]
             for at, label in enumerate(block.labels):
-                if label and len(block.iterations):
-                    parts.setdefault(label, []).append((block.iterations, block.rows[at::width]))
+                if len(block.iterations):
+                    parts.setdefault(label, []).append((iterations, block.rows[at::width]))
         return {label: _merged(label, found) for label, found in parts.items()}
 
 
@@ -121,10 +121,19 @@ def _merged(label: str, parts: Sequence[tuple[array[int], array[float]]]) -> Tra
 # A text log -> the table.
 
 
-_HEAD = re.compile(r"iter:\s*(\d[\d,]{0,17})(?![\d,])")
+_ITERATION = r"iter:\s*(?P<iteration>\d[\d,]{0,17})(?![\d,])"
+_RATE = r" lr:\((?P<rate>[^)]*)\)\]"
+# what follows `iter:` in the head of a line, by trainer; the last is of any other
+_HEADS = tuple((trainer, re.compile(_ITERATION + rest)) for trainer, rest in (
+    ("neosr", r" \] \[ performance: (?P<speed>[\d.]+) it/s \] \[ lr: (?P<rate>[^]]*)\]"),
+    ("BasicSR", _RATE + r" \[eta: [^]]*?time \(data\): (?P<spent>[\d.]+) \((?P<waited>[\d.]+)\)\]"),
+    ("traiNNer-redux fork", _RATE + r"[^l]* \[net: .*? \[perf: (?P<speed>[\d.]+) "),
+    ("traiNNer-redux", _RATE + r" \[performance: (?P<speed>[\d.]+)"),
+    ("", r"(?:,? lr:\(?(?P<rate>[-+.\de]+))?"),
+))  # fmt: skip
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
 _ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
-_BLANKS = str.maketrans("[],", "   ")
+_NEVER = re.compile(r"(?!)")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _METRIC = re.compile(rf"# (\S+)\s*:\s*({_NUMBER})(?:.*?Best:\s*({_NUMBER}) @\s*([\d,]+) iter)?")
@@ -143,14 +152,6 @@ _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
 _OPTIMIZER = re.compile(r"""^\s*\[?['"]?(?:train\.)?(optim_[gd])\b""")
 _OPTIMIZER_RATE = re.compile(r"""^\s*['"]?lr['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
 _WEIGHT = re.compile(r"""^\s*['"]?(?:loss|perceptual)_weight['"]?\s*[:=]\s*(?:!!float\s+)?([-+\d.eE]+)""")
-
-# what a line of a trainer holds and no other's does
-_TRAINERS = (
-    ("[ epoch:", "neosr"),
-    ("time (data):", "BasicSR"),
-    ("[perf:", "traiNNer-redux fork"),
-    ("[performance:", "traiNNer-redux"),
-)
 
 _MARKS: tuple[tuple[str, Ending], ...] = (
     ("End of training", "finished"),
@@ -184,7 +185,8 @@ class OptionReader:
 
 
 class TextReader:
-    """Lines of one text log into a table. The shape of a line is remembered, so that the next is read at once."""
+    """Lines of one text log into a table. The shape of a line is learnt, so that the next is read by two patterns: the
+    head of its trainer's lines, and a tail in which the numbers alone are free."""
 
     def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
         self.file, self.table, self.facts = file, table, facts
@@ -192,93 +194,81 @@ class TextReader:
         self.first: int | None = None
         self.last: int | None = None
         self.ending: Ending = "unsaid"
-        self.cut = False
         self.finished = False  # the validation after the end is that of the last iteration
         self._began = self._newest = ""
-        self._labels: list[str] = []  # as they stand in the tail of a line, colons and all
-        self._before = ""
+        self._head, self._tail = _HEADS[-1][1], _NEVER
         self._columns: tuple[str, ...] = ()
-        self._rate_text, self._rate = "", float("nan")
+        self._rate_text, self._rate = "", math.nan
         self.options = OptionReader(facts)
         self._dataset: str | None = None
         self._error = False
 
     def read(self, lines: Iterable[str]) -> None:
+        """Takes whole lines, with or without their ends."""
         for line in lines:
             at = line.find("iter:")
-            if at < 0 or "epoch:" not in line[:at]:
-                self._word(line)
-            elif not line.endswith("\n"):
-                self.cut = True  # the last line was cut short
-            elif not self._point(line):
+            if at < 0 or "epoch:" not in line[:at] or not self._point(line, at):
                 self._word(line)
 
     def session(self) -> Session:
         began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
         return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
 
-    def _point(self, line: str) -> bool:
+    def _point(self, line: str, at: int) -> bool:
         """Takes the numbers of an iteration; False where the line holds none, as that of a start or a checkpoint."""
         if "\x1b" in line:
             line = _COLOUR.sub("", line)
-        head = _HEAD.search(line)
-        if head is None:
+            at = line.find("iter:")
+        found = self._numbers(line, at)
+        if found is None:
+            self._learn(line, at)
+            found = self._numbers(line, at)
+        if found is None:
             return False
-        iteration = int(head[1].replace(",", ""))
-        labels, count = self._labels, len(self._labels)
-        tokens = line[line.rfind("]") + 1 :].split()  # all of the numbers in most trainers
-        whole = len(tokens) == 2 * count and tokens[::2] == labels
-        if not whole:
-            tokens = line[head.end() :].translate(_BLANKS).split()
-            whole = tokens[-2 * count :: 2] == labels and self._before == _token(tokens, count)
-        values: list[float] | None = None
-        if count and whole:
-            try:
-                values = [float(number) for number in tokens[1 - 2 * count :: 2]]
-            except ValueError:
-                values = None
-        if values is None:
-            values = self._learn(line, line[head.end() :], line[head.end() :].translate(_BLANKS).split())
-        if values:
-            values.extend(self._head_numbers(line, head.end()))
-            self.table.add(iteration, self._columns, values)
-            self.first = iteration if self.first is None else self.first
-            self.last, self._newest = iteration, line[:19]
-            self._began = self._began or self._newest
-        return bool(values)
+        iteration, values = found
+        self.table.add(iteration, self._columns, values)
+        self.first = iteration if self.first is None else self.first
+        self.last, self._newest = iteration, line[:19]
+        self._began = self._began or self._newest
+        return True
 
-    def _learn(self, line: str, rest: str, tokens: list[str]) -> list[float]:
-        """The numbers of a line of another shape than the one before; where they stand in its tail, that is learnt."""
-        entries = [(label, number) for label, number in _ENTRY.findall(rest) if wanted(label)]
-        count = len(entries)
-        tail = tokens[-2 * count :: 2] if count else []
-        self._labels = tail if tail == [f"{label}:" for label, _ in entries] else []
-        self._before = _token(tokens, count) if self._labels else ""
-        self._columns = (*(label for label, _ in entries), LEARNING_RATE, STEP_TIME, DATA_TIME)
-        trainer = next((name for mark, name in _TRAINERS if mark in line), None)
-        if trainer:
+    def _numbers(self, line: str, at: int) -> tuple[int, list[float]] | None:
+        """Iteration and numbers of a line in the shape that was learnt, None for one of another."""
+        head = self._head.match(line, at)
+        tail = head and self._tail.search(line, head.end())
+        if not head or not tail:
+            return None
+        try:
+            values = [*map(float, tail.groups()), *self._head_numbers(head)]
+        except ValueError:
+            return None
+        return int(head["iteration"].replace(",", "")), values
+
+    def _learn(self, line: str, at: int) -> None:
+        """The patterns of a line of another shape than the one before, and of all that follow in its shape."""
+        heads = ((trainer, pattern, found) for trainer, pattern in _HEADS if (found := pattern.match(line, at)))
+        trainer, self._head, head = next(heads, ("", _HEADS[-1][1], None))
+        start = head.end() if head else at
+        entries = list(_ENTRY.finditer(line, start))
+        while entries and not wanted(entries[0][1]):
+            start = entries.pop(0).end()
+        self._columns = (*(one[1] for one in entries if wanted(one[1])), LEARNING_RATE, STEP_TIME, DATA_TIME)
+        self._tail = _tail_of(line, start, entries) if entries else _NEVER
+        if trainer and entries:
             self.facts.setdefault("trainer", trainer)
-        return [float(number) for _, number in entries]
 
-    def _head_numbers(self, line: str, at: int) -> tuple[float, float, float]:
+    def _head_numbers(self, head: re.Match[str]) -> tuple[float, float, float]:
         """Learning rate, seconds a step, and seconds of it spent waiting for data; NaN where the trainer says none."""
-        start = line.find("lr:", at)
-        end = line.find("]", start)
-        text = line[start + 3 : end].strip(" (),")
+        known, nan = self._head.groupindex, math.nan
+        text = head["rate"] or ""
         if text != self._rate_text:
             self._rate_text = text
             first = text.split(",")[0].strip()
             self._rate = _float(first if first.count("e") < 2 else first[:8])  # neosr prints several without a blank
-        nan = float("nan")
-        if (found := line.find("time (data): ", at)) > 0:
-            spent, _, waited = line[found + 13 : line.find("]", found)].partition(" ")
-            return self._rate, _float(spent), _float(waited.strip("()"))
-        for word in ("performance: ", "perf: "):
-            if (found := line.find(word, at)) > 0:
-                start = found + len(word)
-                speed = _float(line[start : line.find(" ", start)])
-                return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
-        return self._rate, nan, nan
+        if "spent" in known:
+            return self._rate, _float(head["spent"]), _float(head["waited"])
+        speed = _float(head["speed"]) if "speed" in known else 0.0
+        return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
 
     def _word(self, line: str) -> None:
         """Any other line."""
@@ -363,10 +353,14 @@ class TextReader:
         return (best, True) if best is not None and best >= last else (last, False)
 
 
-def _token(tokens: Sequence[str], count: int) -> str:
-    """What stands before the last `count` pairs, where it is a label: then there may be one pair more."""
-    at = len(tokens) - 2 * count - 2
-    return tokens[at] if at >= 0 and tokens[at].endswith(":") else ""
+def _tail_of(line: str, start: int, entries: Sequence[re.Match[str]]) -> re.Pattern[str]:
+    """A pattern of the same labels with the same signs between them; only the numbers that are wanted are groups."""
+    parts, end = [], max(start, entries[0].start() - 2)  # with two signs before it, so that no label more comes first
+    for one in entries:
+        end, begin, after = one.end(), end, line[one.end() : one.end() + 1].strip() or " "
+        number = f"[^{re.escape(after)}]+"  # up to the sign after it: one test a letter
+        parts.append(re.escape(line[begin : one.start(2)]) + (f"({number})" if wanted(one[1]) else number))
+    return re.compile("".join(parts) + re.escape(line[end:].rstrip()) + r"\s*$")
 
 
 def _float(text: str) -> float:

@@ -7,12 +7,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.yaml.document import read_value
-from autocal_cli.diagnose.logs import read_logs, with_events
+from autocal_cli.diagnose.logs import LogReader, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
 from autocal_cli.diagnose.verdict import diagnose
 from autocal_cli.errors import AutocalError, Place
@@ -23,16 +24,17 @@ SHOWN_IMAGES, SHOWN_STEPS = 4, 12  # validation images whose colours are read, a
 MOST_PIXELS = 20_000_000
 
 
-def diagnose_run(path: Path, now: float | None = None) -> Diagnosis:
+def diagnose_run(path: Path, now: float | None = None, reader: LogReader | None = None) -> Diagnosis:
     """What happened in the run at a path: an experiment's folder, a log, event files, or the config it was started by.
 
     Args:
         path: where to look.
         now: seconds since the epoch, to tell a run that is still going; the clock where it is None.
+        reader: what has read this run before, so that only what is new in its text logs is read.
 
     Raises AutocalError where there is no run, or more than one.
     """
-    return diagnose(read_run(path, now))
+    return diagnose(read_run(path, now, reader))
 
 
 def closing(folder: Path) -> tuple[str, ...]:
@@ -48,9 +50,9 @@ def closing(folder: Path) -> tuple[str, ...]:
     return tuple(f"{line.topic}: {line.text}" for line in found.lines)
 
 
-def read_run(path: Path, now: float | None = None) -> RunLog:
+def read_run(path: Path, now: float | None = None, reader: LogReader | None = None) -> RunLog:
     """All that a run wrote: its log, the scheduler's events, and the colours of its validation images."""
-    log = read_logs(find_run(path.expanduser()))
+    log = (reader or LogReader()).read(find_run(path.expanduser()))
     files = [Path(file) for file in log.files]
     folder = files[-1].parent
     written = max(file.stat().st_mtime for file in files)
@@ -114,12 +116,14 @@ def read_images(folder: Path) -> Iterator[ImageMean]:
         steps = sorted(found[name])
         every = max(1, len(steps) // SHOWN_STEPS)
         for step in {*steps[::every], steps[-1]}:
-            mean = _mean_colour(found[name][step])
+            path = found[name][step]
+            mean = _mean_colour(path, path.stat().st_mtime_ns)
             if mean:
                 yield ImageMean(step, name, mean)
 
 
-def _mean_colour(path: Path) -> tuple[float, float, float] | None:
+@lru_cache(maxsize=2 * SHOWN_IMAGES * SHOWN_STEPS)
+def _mean_colour(path: Path, _written: int) -> tuple[float, float, float] | None:
     from PIL import Image, ImageStat
 
     try:

@@ -9,8 +9,9 @@ from run_logs import write_text_log
 from test_diagnose_event_files import SIMPLE, event
 
 from autocal_cli.diagnose import logs as run_logs
-from autocal_cli.diagnose.logs import find_logs, read_logs
+from autocal_cli.diagnose.logs import LogReader, find_logs, read_logs
 from autocal_cli.diagnose.model import RunLog
+from autocal_cli.diagnose.text_log import TextReader
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.diagnose import find_run
 
@@ -38,6 +39,43 @@ def test_a_published_log_is_often_called_train_log(tmp_path):
     text_log(tmp_path / "demo" / "train.log", [100, 200])
     log = read_logs(tmp_path / "demo")
     assert (list(points(log)), log.facts["name"]) == ([100, 200], "demo")
+
+
+def test_a_last_line_that_is_not_whole_is_said_and_read_when_it_is(tmp_path):
+    path = tmp_path / "train_demo_20240702_214117.log"
+    text_log(path, [100, 200])
+    whole = path.read_bytes()
+    reader = LogReader()
+    for end in (len(whole) - 9, len(whole) - 9, len(whole)):
+        path.write_bytes(whole[:end])
+        log = reader.read(path)
+        assert (list(points(log)), bool(log.truncated)) == (([100, 200], False) if end == len(whole) else ([100], True))
+
+
+def test_of_a_log_that_grows_only_what_is_new_is_read(tmp_path, monkeypatch):
+    taken: list[str] = []
+    read = TextReader.read
+    monkeypatch.setattr(
+        TextReader, "read", lambda self, lines: read(self, (taken.append(line) or line for line in lines))
+    )
+    path, reader = tmp_path / "train_demo_20240702_214117.log", LogReader()
+    for last in (300, 500, 500):
+        taken.clear()
+        text_log(path, list(range(100, last + 1, 100)))
+        assert list(points(reader.read(tmp_path))) == list(range(100, last + 1, 100))
+    assert taken == []
+    text_log(tmp_path / "train_demo_20240703_000000.log", [500, 600], 0.5, start=400)
+    log = reader.read(tmp_path)
+    assert len([line for line in taken if "epoch:" in line]) == 3
+    assert (list(points(log)), points(log)[500], log.superseded, len(log.sessions)) == (
+        [100, 200, 300, 400, 500, 600],
+        0.5,
+        1,
+        2,
+    )
+    assert points(log) == points(read_logs(tmp_path))
+    text_log(path, [100])
+    assert list(points(reader.read(tmp_path))) == [100, 500, 600]
 
 
 def test_text_logs_come_first_and_event_files_serve_where_they_hold_nothing(tmp_path):

@@ -83,13 +83,6 @@ def test_other_lines_hold_no_point(line):
     assert points(line) == {}
 
 
-def test_a_last_line_without_its_line_break_is_left_out_and_said():
-    whole, cut = redux_line(100, VALUES), redux_line(200, VALUES)[:-9]
-    table, _, reader = read([whole, cut])
-    assert (table.count, reader.cut) == (1, True)
-    assert not read([whole, redux_line(200, VALUES)])[2].cut
-
-
 VALIDATION = {
     "redux": "2024-07-02 21:41:18,000 INFO: Validation a set\n\t # psnr : 28.1000\tBest: 28.1000 @       300 iter\n"
     "\t # ssim :  0.8000\tBest:  0.8100 @       100 iter\n\n",
