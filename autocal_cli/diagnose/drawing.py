@@ -74,7 +74,8 @@ def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, side
     """The charts of a run: losses, each validation metric, discriminator, scheduler, rate, gradients, scales, time."""
     groups: dict[str, list[str]] = {}
     for label in log.tracks:
-        groups.setdefault(_group(label), []).append(label)
+        if label != "autocal/events":  # their number: each of them is a mark
+            groups.setdefault(_group(label), []).append(label)
     metrics = sorted({f"{one.dataset}/{name}" for one in log.validations for name in one.metrics})
     count = len(log.tracks) + len(metrics)
     buckets = max(FEWEST, min(MOST, NUMBERS // (3 * sides * max(count, 1))))
@@ -89,7 +90,8 @@ def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, side
     return charts
 
 
-_ORDER = ("generator's losses", "metrics", "discriminator's losses", "discriminator's outputs", "scheduler",
+_ORDER = ("generator's losses", "metrics", "discriminator's losses", "discriminator's outputs", "separation",
+          "cost, dB", "multipliers",
           "learning rate", "norms of gradients", "loss scale", "seconds a step")  # fmt: skip
 _LOGARITHMIC = ("generator's losses", "discriminator's losses", "learning rate", "norms of gradients", "loss scale")
 
@@ -105,9 +107,11 @@ def _group(label: str) -> str:
         return "norms of gradients"
     if label.startswith("scale_"):
         return "loss scale"
+    if label.startswith("autocal/"):
+        return {"autocal/cost": "cost, dB"}.get(label, "separation")
     if label in (STEP_TIME, DATA_TIME):
         return "seconds a step"
-    return "learning rate" if label == LEARNING_RATE else "scheduler"
+    return "learning rate" if label == LEARNING_RATE else "multipliers"
 
 
 def _curve(log: RunLog, label: str, buckets: int, side: int) -> Curve | None:

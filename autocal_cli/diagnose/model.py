@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -184,6 +185,12 @@ class MetricNoise:
     @property
     def name(self) -> str:
         return f"{self.dataset}/{self.metric}"
+
+    def shown(self, value: float) -> str:
+        """A value to the first decimal of its noise, beyond which none means anything; four digits without."""
+        if not self.noise or not math.isfinite(value):
+            return f"{value:.4g}"
+        return f"{value:.{min(max(-math.floor(math.log10(self.noise)), 0), 9)}f}"
 
 
 @dataclass(frozen=True, slots=True)

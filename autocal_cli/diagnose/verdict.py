@@ -196,7 +196,9 @@ def _progress(view: View) -> str:
     parts = []
     for one in view.metrics[:4]:
         noise = "too few to tell the noise" if one.judged.noise is None else f"noise {one.judged.noise:.2g}"
-        parts.append(f"{one.judged.name} best {one.means[one.best]:.4g} at {one.iterations[one.best]:,} ({noise})")
+        parts.append(
+            f"{one.judged.name} best {one.judged.shown(one.means[one.best])} at {one.iterations[one.best]:,} ({noise})"
+        )
     return "; ".join(parts)
 
 

@@ -51,7 +51,6 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
         span=span,
         data=_data(charts),
         line=one_line,
-        number=_number,
     )
 
 
@@ -149,7 +148,7 @@ _PAGE = """\
 <tr{% if run.keep and one.iteration == run.keep.checkpoint.iteration %} class="keep"{% endif %}>
 <td>{{ "{:,}".format(one.iteration) if one.iteration is not none else "latest" }}</td>
 {% for noise in run.noise %}
-<td>{{ number(one.metrics[noise.name]) if noise.name in one.metrics else "" }}</td>
+<td>{{ noise.shown(one.metrics[noise.name]) if noise.name in one.metrics else "" }}</td>
 {% endfor %}
 <td>{% if run.keep and one.iteration == run.keep.checkpoint.iteration %}keep: {{ run.keep.reason }}
 {% elif one.tied %}not to be told from it{% elif one.pareto %}beaten by none{% endif %}
@@ -239,7 +238,7 @@ figcaption ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1.1rem;
 figcaption li { min-width: 8rem; } output { font-variant-numeric: tabular-nums; color: var(--ink); }
 svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--line); } .mark { stroke: var(--dim); stroke-dasharray: 2 3; }
-.cursor { stroke: var(--ink); stroke-width: .7; }
+.cursor { stroke: var(--ink); stroke-width: .7; } .cursor[x1="-99"] { display: none; }
 .curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round;
   vector-effect: non-scaling-stroke; }
 .curve.other { stroke-dasharray: 5 3; } li.other { font-style: italic; }
@@ -248,7 +247,11 @@ svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); 
 .c4 { color: var(--c4); } .c5 { color: var(--c5); } .c6 { color: var(--c6); } .c7 { color: var(--c7); }
 .at { position: fixed; bottom: .6rem; right: 1rem; background: var(--card); border: 1px solid var(--line);
   border-radius: 6px; padding: .1rem .6rem; } .at:empty { display: none; }
-@media (max-width: 620px) { .findings td:nth-child(2) { white-space: normal; } }
+@media (max-width: 620px) {
+  .findings th { display: none; } .findings td { display: block; padding: .1rem 0; }
+  .findings td:not(:last-child) { border: 0; } .findings td:first-child::before { content: "since "; }
+  .findings td:first-child:empty { display: none; } svg { overflow: visible; } svg text { font-size: 17px; }
+}
 """
 
 _SCRIPT = """
