@@ -86,7 +86,7 @@ def find_blind(view: View) -> Iterator[RunFinding]:
     if since is None or seen is None:
         return
     tail = [value for at, value in zip(seen.iterations, seen.values, strict=True) if at >= since]
-    evidence = f"{seen.name} {fmean(tail):+.3f} (0: cannot tell)"
+    evidence = f"{seen.name} {fmean(tail):z.2f} (0: cannot tell)"
     ratio = _rates(view)
     if frozen(view) or ratio == 0.0:
         still = "optim_d's rate is 0" if ratio == 0.0 else "its losses do not move at all"
