@@ -347,13 +347,13 @@ class DynamicLossScheduler:
 
     def _say_bounds(self, iteration: int, before: float) -> None:
         after = self.controller.multiplier
-        for key, bound in (("max_weight", self.settings.max_weight), ("min_weight", self.settings.min_weight)):
+        bounds = (("max_weight", self.settings.max_weight, "more"), ("min_weight", self.settings.min_weight, "less"))
+        for key, bound, beyond in bounds:
             if after != before and abs(math.log(after / bound)) < 1e-9:
-                would = ", ".join(f"{self.losses[x].weight * after:.3g}" for x in sorted(self.adversarial))
-                said = f"the multiplier stands at {key} ({bound:g})"
-                self.watch.say_once(
-                    key, iteration, ", ".join(sorted(self.adversarial)), said, f"loss_weight {would} would do"
-                )
+                labels = sorted(self.adversarial)
+                would = ", ".join(f"{self.losses[label].weight * after:.3g}" for label in labels)
+                cause, done = f"the multiplier stands at {key} ({bound:g})", f"loss_weight {would} or {beyond} would do"
+                self.watch.say_once(key, iteration, ", ".join(labels), cause, done)
 
     # -- for logs -----------------------------------------------------------------------------------------------------
 
