@@ -54,7 +54,7 @@ def _remedy(checked: Checked, finding: Finding) -> Remedy | None:
     find = REMEDIES.get(finding.code)
     remedy = find(checked, finding) if find else None
     # An anchor or a tag belongs to the span of its scalar, and an anchor carries the change elsewhere.
-    return None if remedy is None or remedy.node.anchor or remedy.node.tag else remedy
+    return remedy if remedy and not (remedy.node.anchor or remedy.node.tag or remedy.node.omitted) else None
 
 
 def _number(checked: Checked, finding: Finding) -> Remedy | None:

@@ -157,7 +157,7 @@ def verify_patch(
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
     if after.language == "toml":
-        verify_toml(before, after, patch.values)
+        verify_toml(before, after, patch.values, dropped)
     else:
         verify_yaml(before, after, patch.values, dropped)
     return after

@@ -1,21 +1,20 @@
-"""TOML configs (neosr's): tomllib says what they mean, a small locator where it stands, and tomlkit edits them.
+"""TOML configs (neosr's): tomllib says what they mean, and edits replace whole statements or their values.
 
-The tree is that of YAML's documents, so that all that reads a config reads both.
+The tree is that of YAML's documents, so that all that reads a config reads both. A statement is a header or a
+`key = value`; of what stands inside an inline value only the place of its statement is known.
 """
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import InlineTable, SingleKey, Table
+from tomlkit.items import SingleKey
 
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.config.yaml.document import (
@@ -33,8 +32,12 @@ from autocal_cli.config.yaml.document import (
 from autocal_cli.config.yaml.edit import Edit, Patch, lines_below, next_line, splice
 from autocal_cli.errors import AutocalError, Place, VerificationError
 
+_PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\w-]+)"""
 # tomllib's time grows with the square of the parts of a dotted key, so that a megabyte of `a.a.a...` would not end.
-_LONG_KEY = re.compile(r"""(?:(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*)""" f"{{{MAX_DEPTH}}}")
+_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
+_KEY = re.compile(rf"[\[ \t]*(?:{_PART}[ \t]*\.[ \t]*)*({_PART})[ \t]*[=\]][ \t]*")
+_LONG_STRING = r'''"""(?:\\.|[^\\])*?"{3,5}|''' r"""'''.*?'{3,5}"""
+_TOKEN = re.compile(rf"{_LONG_STRING}|{_PART}|#[^\r\n]*|\S|\n", re.DOTALL)
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -44,7 +47,8 @@ def parse_toml(text: str, bom: bool, path: str) -> ConfigDocument:
     if long_key:
         raise AutocalError(f"A key has more than {MAX_DEPTH} parts.", place=_place(text, path, long_key.start()))
     try:
-        root = _tree(tomllib.loads(text), Locator(text).spans, (), 0)
+        data = tomllib.loads(text)
+        root = _node(data, {one.path: one for one in _statements(text)}, (), 0, 0)
     except tomllib.TOMLDecodeError as error:
         raise _refusal(str(error), text, path) from None
     except RecursionError:
@@ -68,256 +72,196 @@ def _place(text: str, path: str, offset: int) -> Place:
     return Place(path, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
-# Where keys and values stand, by path; items of lists and of `[[name]]` by number. The text is valid: tomllib read it.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A header or a pair in the text, from `start` to `end`, the last part of its key at `key`, its value from `value`.
 
-Spans = dict[tuple[str | int, ...], tuple[int, int, int, int]]  # start and end of the key, and of the value
+    `section` is the path of the section that it stands in; that of a header is its own path.
+    """
 
-_TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|'
-    r"'''.*?'{3,5}|"
-    r'"(?:\\.|[^"\\])*"|'
-    r"'[^']*'|"  # strings
-    r"\d{4}-\d\d-\d\d \d[^\s,\]}#]*|[\[\]{}=,]|#[^\r\n]*|[^\s\[\]{}=,#\"']+",
-    re.DOTALL,
-)
+    path: KeyPath
+    section: KeyPath
+    start: int
+    key: tuple[int, int]
+    value: int
+    end: int
 
+    @property
+    def pair(self) -> bool:
+        return self.value > self.start
 
-class Locator:
-    """Every key and value of a valid TOML text in its order (`spans`); a table is where its header is, or its key."""
+    def below(self, path: KeyPath) -> bool:
+        """Whether it says something of what stands at `path` or below."""
+        return self.path[: len(path)] == path
 
-    def __init__(self, text: str) -> None:
-        self.tokens = [match for match in _TOKEN.finditer(text) if not match[0].startswith("#")][::-1]  # the next: last
-        self.spans: Spans = {}
-        self.headers: list[int] = []
-        self.repeated: dict[tuple[str | int, ...], int] = {}  # how often `[[name]]` stood there
-        section: tuple[str | int, ...] = ()
-        while self.tokens:
-            if self.tokens[-1][0] == "[":
-                section = self._header()
-            else:
-                self._pair(section)
-
-    def _header(self) -> tuple[str | int, ...]:
-        start = self.tokens.pop().start()
-        self.headers.append(start)
-        repeated = self.tokens[-1][0] == "["
-        if repeated:
-            self.tokens.pop()
-        keys = self._key("]")
-        if repeated:
-            self.tokens.pop()
-        path: tuple[str | int, ...] = ()
-        for number, (name, key_start, key_end) in enumerate(keys, start=1):
-            path = (*path, name)
-            self.spans.setdefault(path, (key_start, key_end, key_start, key_end))
-            if repeated and number == len(keys):
-                self.repeated[path] = self.repeated.get(path, 0) + 1
-            if path in self.repeated:
-                path = (*path, self.repeated[path] - 1)
-        _, key_start, key_end = keys[-1]
-        self.spans[path] = (key_start, key_end, start, key_end + 1)
-        return path
-
-    def _pair(self, section: tuple[str | int, ...]) -> None:
-        path = section
-        for name, start, end in self._key("="):
-            path = (*path, name)
-            self.spans.setdefault(path, (start, end, start, end))
-        start, end = self._value(path)
-        self.spans[path] = (*self.spans[path][:2], start, end)
-
-    def _key(self, closing: str) -> list[tuple[str, int, int]]:
-        """The parts of a key up to the `closing` token, which is passed."""
-        parts = []
-        while (token := self.tokens.pop())[0] != closing:
-            if token[0][0] in "\"'":
-                parts.append((str(tomllib.loads(f"x = {token[0]}")["x"]), token.start(), token.end()))
-            else:
-                for part in re.finditer(r"[^.]+", token[0]):
-                    parts.append((part[0], token.start() + part.start(), token.start() + part.end()))
-        return parts
-
-    def _value(self, path: tuple[str | int, ...]) -> tuple[int, int]:
-        token = self.tokens.pop()
-        closing, number = {"[": "]", "{": "}"}.get(token[0]), 0
-        while closing and self.tokens[-1][0] != closing:
-            if self.tokens[-1][0] == ",":
-                self.tokens.pop()
-            elif closing == "}":
-                self._pair(path)
-            else:
-                start, end = self._value((*path, number))
-                self.spans[*path, number] = (start, start, start, end)
-                number += 1
-        return token.start(), self.tokens.pop().end() if closing else token.end()
+    def holds(self, path: KeyPath) -> bool:
+        """Whether its value is what stands at `path`, or an inline table around it."""
+        return self.pair and path[: len(self.path)] == self.path
 
 
-def _tree(data: Any, spans: Spans, path: tuple[str | int, ...], depth: int) -> Node:
+def _statements(text: str) -> list[Statement]:
+    """The statements of a valid TOML text, in its order. The items of `[[name]]` are not told apart."""
+    found: list[Statement] = []
+    section: KeyPath = ()
+    for start, end in _stretches(text):
+        header, key = text[start] == "[", _KEY.match(text, start, end)
+        assert key is not None
+        names = tuple(_names(tomllib.loads(text[start:end] if header else f"{key[0]}0")))
+        section = names if header else section
+        path = names if header else (*section, *names)
+        found.append(Statement(path, section, start, key.span(1), start if header else key.end(), end))
+    return found
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int]]:
+    """Where each statement starts and ends: at the line breaks outside of brackets and strings."""
+    start, end, depth = -1, 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == "\n" and depth == 0 and start >= 0:
+            yield start, end
+            start = -1
+        elif token[0] != "\n" and token[0][0] != "#":
+            start, end = token.start() if start < 0 else start, token.end()
+            depth += (token[0] in "[{") - (token[0] in "]}")
+    if start >= 0:
+        yield start, end
+
+
+def _names(data: Any) -> Iterator[str]:
+    """The names on the way down through tables of one key."""
+    while data:
+        ((name, data),) = data.items()
+        yield name
+        data = data[0] if isinstance(data, list) else data
+
+
+def _node(data: Any, standing: Mapping[KeyPath, Statement], path: KeyPath, depth: int, place: int) -> Node:
+    """The node of what stands at `path`. One that no statement is about is empty, at the `place` of those above."""
     if depth > MAX_DEPTH:
         raise RecursionError
-    start, end = spans.get(path, (0, 0, 0, 0))[2:]
+    own = standing.get(path)
+    start, end = (own.value, own.end) if own else (place, place)
     if isinstance(data, dict):
         pairs = []
         for name, value in data.items():
-            key = ScalarNode(*spans[*path, name][:2], None, None, name, '"', (False, True))
-            pairs.append(Pair(key, _tree(value, spans, (*path, name), depth + 1)))
+            below = standing.get((*path, name))
+            key = ScalarNode(*(below.key if below else (start, start)), None, None, name, '"', (False, True))
+            pairs.append(Pair(key, _node(value, standing, (*path, name), depth + 1, key.start)))
         return MappingNode(start, end, None, None, tuple(pairs), False)
     if isinstance(data, list):
-        items = tuple(_tree(item, spans, (*path, number), depth + 1) for number, item in enumerate(data))
+        items = tuple(_node(item, standing, path, depth + 1, start) for item in data)
         return SequenceNode(start, end, None, None, items, True)
     content = data if isinstance(data, bool | int | float | str) else str(data)  # a date stays text
     return TypedScalarNode(start, end, None, None, str(content), '"', (False, True), content)
 
 
-# Edits, by tomlkit. A block that is missing, or in pieces (`train.block.key = 1`), becomes a section of its own.
-
-
 def plan_toml_patch(
     document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()
 ) -> Patch:
-    """As `plan_patch`, of a TOML document. Keys whose wanted value is None are left out: TOML has no null."""
-    content, pair = without_nulls(dict(wanted)), lookup(document, path)
-    assert isinstance(content, dict)
+    """As `plan_patch`, of a TOML document."""
     for depth in range(1, len(path) + 1):
         above = lookup(document, path[:depth])
         if above and not isinstance(above.value, MappingNode):
             message = f"`{'.'.join(path[:depth])}` should be a table."
             raise AutocalError(message, place=document.place(above.key.start))
-    data = _editable(document)
-    owner = _at(data, path[:-1])
-    values: dict[KeyPath, Value] = {}
-    try:
-        if pair and document.text[pair.value.start] in "[{":
-            _update_in(owner, path, content, frozenset(units), values)
-            edits = _differences(document, tomlkit.dumps(data))
-        elif isinstance(owner, InlineTable):
-            owner[path[-1]] = tomlkit.value(render_inline(content))
-            edits, values = _differences(document, tomlkit.dumps(data)), {path: content}
-        elif pair is None:
-            edits, values = (_section(document, path, content),), {path: content}
-        else:
-            whole = tomlkit.value(render_inline(owner[path[-1]].unwrap()))
-            _update(whole, path, content, frozenset(units), values)
-            del owner[path[-1]]
-            bare = parse_toml(tomlkit.dumps(data), document.bom, document.path)
-            values = {path: whole.unwrap()} if values else {}
-            edits = _differences(document, splice(bare.text, [_section(bare, path, whole.unwrap())])) if values else ()
-        if edits:
-            after = parse_toml(splice(document.text, edits), document.bom, document.path)
-            verify_toml(document, after, values)
-            _editable(after)  # for the next patch
-    except (VerificationError, TOMLKitError, AutocalError):  # scattered sections, comments on their way
-        raise _unkeepable(document, "tomlkit cannot edit this block without touching what stands around it.") from None
-    return Patch(edits, values)
-
-
-def _editable(document: ConfigDocument) -> Any:
-    """tomlkit's document. Raises AutocalError where that is not the text to the byte."""
-    try:
-        data = tomlkit.parse(document.text)
-        same = tomlkit.dumps(data) == document.text
-    except (TOMLKitError, ValueError, RecursionError):
-        same = False
-    if not same:
-        raise _unkeepable(document, "tomlkit cannot keep this file as it is.")
-    return data
-
-
-def _unkeepable(document: ConfigDocument, message: str) -> AutocalError:
-    fix = "Give each table one section, `[train]` above `[train.x]`, and keep comments out of what autocal wrote."
-    return AutocalError(message, place=Place(document.path), fix=fix)
-
-
-def _section(document: ConfigDocument, path: KeyPath, content: Mapping[str, Value]) -> Edit:
-    """The table at `path` as a section, an empty line above it, behind its owner and the comments there."""
-    found = Locator(document.text)
-    own = [end for at, (*_, end) in found.spans.items() if at[: len(path) - 1] == path[:-1]]
-    following = next((start for start in found.headers if own and start > max(own)), len(document.text))
-    after = max((end for *_, end in found.spans.values() if end <= following), default=0)
-    while document.text[(line := next_line(document.text, after)) :].lstrip(" \t").startswith("#"):
-        after = document.line_end(line)
-    table = tomlkit.table()
-    _update(table, path, content, frozenset(), {})
-    lines = ["", f"[{'.'.join(SingleKey(name).as_string() for name in path)}]", *table.as_string().splitlines()]
-    below = document.text[line:]
-    return lines_below(document, after, [*lines, ""] if below and not below.startswith(("\n", "\r\n")) else lines)
-
-
-def _update(
-    table: Any, path: KeyPath, wanted: Mapping[str, Value], units: frozenset[str], values: dict[KeyPath, Value]
-) -> None:
-    """Has the table at `path` say what is wanted; `values` collects what is set."""
-    missing: dict[str, Value] = {}
-    for key, value in wanted.items():
-        standing, here = table.get(key), (*path, key)
-        if isinstance(value, dict) and isinstance(standing, MutableMapping) and key not in units:
-            _update_in(table, here, value, frozenset(), values)
-        elif standing is None or not same_data(_plain(standing), value):
-            values[here] = value
-            if standing is None or key in units:
-                missing[key] = value
-            else:
-                table[key] = tomlkit.value(render_inline(value))
-    for key in missing:
-        table.pop(key, None)
-    _append(table, missing)
-
-
-def _update_in(
-    owner: Any, path: KeyPath, wanted: Mapping[str, Value], units: frozenset[str], values: dict[KeyPath, Value]
-) -> None:
-    table = owner[path[-1]]
-    size = len(table)
-    _update(table, path, wanted, units, values)
-    if len(table) != size:
-        _respell(owner, path[-1])
-
-
-def _respell(owner: Any, key: str) -> None:
-    """Writes an inline table anew, since the commas that tomlkit puts between its keys change as keys come and go."""
-    if isinstance(owner[key], InlineTable):
-        owner[key] = tomlkit.value(render_inline(owner[key].unwrap()))
-
-
-def _append(table: Any, pairs: Mapping[str, Value]) -> None:
-    """Adds pairs behind the last one, above the comments that stand there. Mappings become dotted keys."""
-    body = table.value.body if isinstance(table, Table) else []
-    tail = list(itertools.takewhile(lambda item: item[0] is None, reversed(body)))[::-1]
-    del body[len(body) - len(tail) :]
-    for key, value in pairs.items():
-        if isinstance(value, dict) and value and isinstance(table, Table):
-            for name, inner in value.items():
-                table.append(tomlkit.key([key, name]), tomlkit.value(render_inline(inner)))
-        else:
-            table[key] = tomlkit.value(render_inline(value))
-    body += tail
-
-
-def _plain(item: Any) -> Any:
-    return item.unwrap() if hasattr(item, "unwrap") else item
-
-
-def _differences(document: ConfigDocument, after: str) -> tuple[Edit, ...]:
-    """The stretches of lines that are not in both texts, with the line endings of the document."""
-    old, new = document.text.splitlines(keepends=True), after.splitlines(keepends=True)
-    starts = [0, *itertools.accumulate(map(len, old))]
-    return tuple(
-        Edit(starts[a], starts[b], re.sub(r"\r?\n", document.newline, "".join(new[c:d])))
-        for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-        if kind != "equal"
-    )
+    planner = _Planner(document, path)
+    planner.desire(path, wanted, units)
+    planner.change()
+    planner.fill(path)
+    lost = _comments(document.text) - _comments(splice(document.text, planner.edits))
+    if lost:
+        message = f"The comment {next(iter(lost))!r} stands inside a value that is to be replaced."
+        raise AutocalError(message, place=Place(document.path), fix="Move it behind the value, or above it.")
+    return Patch(tuple(planner.edits), planner.values)
 
 
 def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
-    """As `text_without`, of a TOML document, and without empty lines, since tomlkit adds some."""
-    text, owner = document.text, lookup(document, path[:-1])
-    if owner and isinstance(owner.value, MappingNode):
-        data = _editable(document)
-        table = _at(data, path[:-1])
-        table.pop(path[-1], None)
-        _respell(_at(data, path[:-2]), path[-2])
-        text = splice(text, _differences(document, tomlkit.dumps(data)))
-    return re.sub(r"\n(?:[ \t]*\r?\n)+", "\n", text).rstrip("\r\n")
+    """As `text_without`, of a TOML document; an inline table around the pair is written anew in any case."""
+    planner = _Planner(document, path)
+    owner = _at(planner.desired, path[:-1])
+    if isinstance(owner, dict):
+        owner.pop(path[-1], None)
+    planner.change(respell=True)
+    return splice(document.text, planner.edits).rstrip("\r\n")
+
+
+class _Planner:
+    """Collects the edits that have a document say what is `desired` at `path`, and the `values` that they set."""
+
+    def __init__(self, document: ConfigDocument, path: KeyPath) -> None:
+        self.document, self.path = document, path
+        self.statements = _statements(document.text)
+        self.data, self.desired = tomllib.loads(document.text), tomllib.loads(document.text)
+        self.edits: list[Edit] = []
+        self.values: dict[KeyPath, Value] = {}
+
+    def desire(self, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str]) -> None:
+        """Has the table at `path` say what is wanted, mappings key by key but for the `units`."""
+        table = self.desired
+        for key in path:
+            table = table.setdefault(key, {})
+        for key, value in wanted.items():
+            if isinstance(value, dict) and isinstance(table.get(key), dict) and key not in units:
+                self.desire((*path, key), value, ())
+            else:
+                table[key] = value
+
+    def change(self, respell: bool = False) -> None:
+        """Replaces and takes out what stands at `path` or around it; `respell` writes what is around it in any case."""
+        text, path = self.document.text, self.path
+        for one in self.statements:
+            around = respell and one.holds(path) and one.path != path
+            old, value = _at(self.data, one.path), _at(self.desired, one.path)
+            if not around and (same_data(old, value) or not (one.pair or value is None)):
+                continue
+            if value is None:  # with its line, unless a comment stands there, which is left
+                rest = re.compile(r"[ \t]*").match(text, one.end)
+                assert rest is not None
+                comment = text.startswith("#", rest.end())
+                line, below = text.rfind("\n", 0, one.start) + 1, next_line(text, one.end)
+                self.edits.append(Edit(one.start, rest.end(), "") if comment else Edit(line, below, ""))
+            else:
+                self.edits.append(Edit(one.value, one.end, render_inline(value)))
+            gone = next((n for n in range(len(one.path)) if _at(self.desired, one.path[:n]) is None), len(one.path))
+            self.values[one.path[:gone]] = value
+
+    def fill(self, path: KeyPath) -> None:
+        """Adds what the table at `path` lacks."""
+        missing: dict[str, Value] = {}
+        for key, value in _at(self.desired, path).items():
+            here = (*path, key)
+            if isinstance(value, dict) and isinstance(_at(self.data, here), dict):
+                self.fill(here)
+            elif not any(one.holds(here) for one in self.statements):
+                missing[key] = value
+        if missing and not any(one.holds(path) for one in self.statements):
+            self._insert(path, missing)
+            fresh = _at(self.data, path) is None
+            self.values |= {path: missing} if fresh else {(*path, key): value for key, value in missing.items()}
+
+    def _insert(self, path: KeyPath, pairs: Mapping[str, Value]) -> None:
+        """Adds pairs to a table: to its section, beside its dotted keys, or as a section at the end of its owner's."""
+        text, statements = self.document.text, self.statements
+        own = [one for one in statements if one.section == path]
+        dotted = [one for one in statements if one.pair and one.below(path) and len(one.section) < len(path)]
+        owners = [one for one in statements if one.below(path[:-1])]
+        last = (own or dotted or [one for one in statements if one.section == owners[-1].section])[-1]
+        after, prefix = last.end, path[len(last.section) :] if dotted and not own else ()
+        lines = []
+        for key, value in pairs.items():  # mappings as dotted keys
+            head, inner = _dotted(*prefix, key), value if isinstance(value, dict) and path == self.path else {}
+            lines += [f"{head}.{_dotted(name)} = {render_inline(item)}" for name, item in inner.items()]
+            lines += [] if inner else [f"{head} = {render_inline(value)}"]
+        if not own and not dotted:
+            lines = ["", f"[{_dotted(*path)}]", *lines]
+            while text[(below := next_line(text, after)) :].lstrip(" \t").startswith("#"):
+                after = self.document.line_end(below)
+            lines += [""] if text[below:] and text[below] not in "\r\n" else []
+        self.edits.append(lines_below(self.document, after, lines))
+
+
+def _dotted(*names: str) -> str:
+    return ".".join(SingleKey(name).as_string() for name in names)
 
 
 def render_inline(value: Value) -> str:
@@ -327,35 +271,26 @@ def render_inline(value: Value) -> str:
     '{until = 0.1, kinds = ["gan"]}'
     """
     if isinstance(value, dict):
-        pairs = (f"{SingleKey(key).as_string()} = {render_inline(item)}" for key, item in value.items())
-        return "{" + ", ".join(pairs) + "}"
+        return "{" + ", ".join(f"{_dotted(key)} = {render_inline(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(render_inline(item) for item in value) + "]"
     return tomlkit.item(value).as_string()
 
 
-def without_nulls(value: Value) -> Value:
-    """The value without the keys that hold None, which TOML cannot say."""
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-# The proof that a patched TOML config says what was meant and nothing else otherwise.
-
-
-def verify_toml(before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value]) -> None:
-    """Without the keys set, both files have the same keys and values, as written and in their order; each key set
-    reads back with its exact type, by tomllib and by tomlkit; no comment is lost. Raises VerificationError.
+def verify_toml(
+    before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
+) -> None:
+    """The proof: without what was set, both files have the same keys and values in their order; each value set reads
+    back with its exact type; no comment is lost but those `dropped`. Raises VerificationError.
     """
-    both = [(_spelt(one, frozenset(values)), repr(_pruned(tomllib.loads(one.text), values))) for one in (before, after)]
-    if both[0] != both[1]:
+    one, other = (_pruned(tomllib.loads(document.text), values) for document in (before, after))
+    if not same_data(one, other):
         raise VerificationError("Something outside the edited keys reads differently.")
-    for reader, data in (("tomllib", tomllib.loads(after.text)), ("tomlkit", tomlkit.parse(after.text).unwrap())):
-        for path, value in values.items():
-            if not same_data(_at(data, path), value):
-                raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r} with {reader}.")
-    lost = _comments(before) - _comments(after)
+    data = tomllib.loads(after.text)
+    for path, value in values.items():
+        if not same_data(_at(data, path), value):
+            raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r}.")
+    lost = _comments(before.text) - _comments(after.text) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
 
@@ -366,8 +301,8 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def _comments(document: ConfigDocument) -> Counter[str]:
-    return Counter(match[0].rstrip() for match in _TOKEN.finditer(document.text) if match[0].startswith("#"))
+def _comments(text: str) -> Counter[str]:
+    return Counter(match[0].rstrip() for match in _TOKEN.finditer(text) if match[0].startswith("#"))
 
 
 def _pruned(data: Any, paths: Collection[KeyPath], path: KeyPath = ()) -> Any:
@@ -375,15 +310,3 @@ def _pruned(data: Any, paths: Collection[KeyPath], path: KeyPath = ()) -> Any:
     if not isinstance(data, dict):
         return data
     return {key: _pruned(item, paths, (*path, key)) for key, item in data.items() if (*path, key) not in paths}
-
-
-def _spelt(document: ConfigDocument, without: frozenset[KeyPath]) -> list[tuple[object, ...]]:
-    """The single values as they are written, in the order of the text, but for those below the paths `without`."""
-    spans = Locator(document.text).spans
-    tables = {path[:-1] for path in spans}
-    return [
-        (path, document.text[start:end])
-        for path, (*_, start, end) in spans.items()
-        if path not in tables and document.text[start] not in "[{"
-        if not any(path[:depth] in without for depth in range(1, len(path) + 1))
-    ]

@@ -178,9 +178,7 @@ def _patched_without_record(document: ConfigDocument, layout: TrainerLayout) -> 
 def _commented(
     document: ConfigDocument, layout: TrainerLayout, above: list[str], calibration: Calibration
 ) -> ConfigDocument:
-    """The document with autocal's comments renewed. TOML gets none."""
-    if document.language != "yaml":
-        return document
+    """The document with autocal's comments renewed."""
     edits, dropped = plan_comments(document, layout.block, above, reasons(calibration))
     if not edits:
         return document

@@ -19,8 +19,8 @@ PRESETS = load_presets()
 HEAD = "scale: 2  # größer\r\ntrain:\r\n  total_iter: 40000\r\n  losses: [{type: l1loss, loss_weight: 1.0}]\r\n"
 
 
-def mended(text: str) -> tuple[str, int]:
-    document = parse_document(text.encode(), "train.yml")
+def mended(text: str, path: str = "train.yml") -> tuple[str, int]:
+    document = parse_document(text.encode(), path)
     checked = read_checked(ConfigFile(document, recognise_trainer(document)), PRESETS)
     return mend(checked, check(checked))
 
@@ -59,6 +59,18 @@ def test_one_thing_is_mended_and_nothing_else_touched(line: str, after: str) -> 
 )
 def test_what_is_in_doubt_is_left(line: str) -> None:
     assert mended(f"{HEAD}{line}\r\n") == (f"{HEAD}{line}\r\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("[train.optim_g]\nlr = '2e-4' # two", "[train.optim_g]\nlr = 2.0e-04 # two"),
+        ("optim_g = {lr = '2e-4'}", "optim_g = {lr = '2e-4'}"),  # inside an inline table: told, and left
+    ],
+)
+def test_what_stands_in_an_inline_table_is_left(line: str, after: str) -> None:
+    head = "scale = 2\n[logger]\ntotal_iter = 9\n[train]\n"
+    assert mended(f"{head}{line}\n", "train.toml")[0] == f"{head}{after}\n"
 
 
 def test_a_clean_text_keeps_its_bytes() -> None:

@@ -340,7 +340,9 @@ def test_a_toml_config_is_calibrated_as_the_same_yaml_would_be(autocal, toml_con
     assert [found[name] for name in names] == [wanted[name] for name in names]
     before, after = TOML.splitlines(), out.read_text("utf-8").splitlines()
     at = after.index(f"[train.{KEY}]")
-    assert before == after[: at - 1] + after[at - 1 + len(after) - len(before) :]
+    assert after[at - 1].startswith("#: autocal ")
+    assert before == after[: at - 2] + after[at - 2 + len(after) - len(before) :]
+    assert re.search(r"^momentum = [0-9.]+ +#: nano", out.read_text("utf-8"), re.MULTILINE)
     assert not out.read_bytes().endswith(b"\n")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from autocal_cli.config.model import KeyPath, Value
-from autocal_cli.config.yaml.document import AliasNode, ConfigDocument, Node, ScalarNode, lookup
+from autocal_cli.config.yaml.document import ConfigDocument, Node, ScalarNode, TypedScalarNode, lookup
 from autocal_cli.config.yaml.edit import Edit, last_token_end
 
 MARK = "#: "
@@ -58,7 +58,8 @@ def plan_comments(
         start, end = span
         key = lookup(document, path)
         assert key is not None
-        indent = document.text[document.line_start(key.key.start) : key.key.start]
+        line = document.text[document.line_start(key.key.start) : key.key.start]
+        indent = line[: len(line) - len(line.lstrip(" "))]
         wanted = "".join(f"{indent}{MARK}{line}{document.newline}" for line in above)
         if document.text[start:end] != wanted:
             edits.append(Edit(start, end, wanted))
@@ -73,7 +74,7 @@ def _span_above(document: ConfigDocument, path: KeyPath) -> tuple[int, int] | No
     if pair is None:
         return None
     end = start = document.line_start(pair.key.start)
-    if document.text[start : pair.key.start].strip(" "):
+    if document.language == "yaml" and document.text[start : pair.key.start].strip(" "):
         return None
     while start > 0:
         before = document.line_start(start - 1)
@@ -115,4 +116,6 @@ def _line_end(document: ConfigDocument, path: KeyPath) -> tuple[int, int, int] |
 
 
 def _is_plain(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and not isinstance(node, AliasNode) and node.style is None
+    if isinstance(node, TypedScalarNode):
+        return not node.omitted
+    return isinstance(node, ScalarNode) and node.style is None
