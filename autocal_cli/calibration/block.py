@@ -18,7 +18,8 @@ from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingB
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
+MARK = 3  # letters of a digest that stand for its key
 
 # The fork's create_dynamic_loss_scheduler hands these to DynamicLossScheduler's constructor, which raises on any other
 # key (the trainer then goes on unscheduled); with `auto_calibrate: true` it reads three more itself
@@ -310,39 +311,50 @@ def written_by_autocal(block: SchedulingBlock) -> frozenset[KeyPath]:
 
 def kept_by_hand(block: SchedulingBlock) -> dict[KeyPath, Value]:
     """The values that the last calibration found set by hand and kept: whoever ran it was told of them."""
-    wrote = (record_in(block) or {}).get("wrote")
-    if not isinstance(wrote, dict):
+    if record_in(block) is None:
         return {}
-    return {
-        path: value
-        for path, value in leaves(block.values)
-        if path[0] != RECORD_KEY and (path[1] if path[0] == "phases" and len(path) > 1 else path[0]) not in wrote
-    }
+    words, keys = _words(block), leaves(block.values)
+    return {path: value for path, value in keys if path[0] != RECORD_KEY and key_mark(_unit(path)) not in words}
 
 
 def _standing(block: SchedulingBlock) -> Iterator[tuple[KeyPath, bool]]:
     """Each key that autocal wrote, and whether its digest still fits."""
+    words = _words(block)
+    for path, _ in leaves(block.values):
+        unit = _unit(path)
+        if key_mark(unit) in words:
+            value: Value = dict(block.values)
+            for key in unit:
+                value = value[key] if isinstance(value, dict) else None
+            yield path, value_digest(unit, value) == words[key_mark(unit)]
+
+
+def _words(block: SchedulingBlock) -> dict[str, str]:
+    """The words of the record, by the letters that stand for their key."""
     wrote = (record_in(block) or {}).get("wrote")
-    for name, digest in (wrote if isinstance(wrote, dict) else {}).items():
-        phases = block.values.get("phases")
-        phase = phases.get(name) if isinstance(phases, dict) else None
-        if isinstance(phase, dict):
-            fits = value_digest(("phases", name), phase) == digest
-            for key in phase:
-                yield ("phases", name, key), fits
-        elif name in block.values:
-            yield (name,), value_digest((name,), block.values[name]) == digest
+    return {word[:MARK]: word for word in wrote.split()} if isinstance(wrote, str) else {}
+
+
+def _unit(path: KeyPath) -> KeyPath:
+    """The key that has a digest: a phase as a whole."""
+    return path[:2] if path[0] == "phases" else path[:1]
+
+
+def key_mark(path: KeyPath) -> str:
+    """The letters that stand for a key in the words of a record."""
+    return as_letters(hashlib.sha256(".".join(path).encode()).hexdigest()[:MARK])
 
 
 def value_digest(path: KeyPath, value: Value) -> str:
-    """Eight letters of a SHA-256 over a key and its value; 5 and 5.0 have the same."""
+    """A word of eight letters for a key and its value, by SHA-256: three tell the key; 5 and 5.0 have the same."""
 
     def plain(part: Value) -> str:
         if isinstance(part, dict):
             return "{" + ", ".join(f"{key}: {plain(inner)}" for key, inner in sorted(part.items())) + "}"
         return repr(float(part)) if isinstance(part, int | float) and not isinstance(part, bool) else repr(part)
 
-    return as_letters(hashlib.sha256(f"{'.'.join(path)}={plain(value)}".encode()).hexdigest()[:8])
+    digest = hashlib.sha256(f"{'.'.join(path)}={plain(value)}".encode()).hexdigest()
+    return key_mark(path) + as_letters(digest[: 8 - MARK])
 
 
 def leaves(values: Mapping[str, Value], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Value]]:
@@ -374,9 +386,12 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
         message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
         raise AutocalError(message, place=place, fix="Give your own key another name.")
     version = record["made"].get("record")
-    if isinstance(version, int) and version > RECORD_VERSION:
-        message = f"The `{RECORD_KEY}` record has version {shown(version)}; this autocal reads up to {RECORD_VERSION}."
-        raise AutocalError(message, place=place, fix="Update autocal-cli.")
+    if isinstance(version, int) and version != RECORD_VERSION:
+        message = (
+            f"The `{RECORD_KEY}` record has version {shown(version)}; this autocal reads version {RECORD_VERSION}."
+        )
+        older = "Take out the block, or the record, after which what stands in the block counts as set by hand."
+        raise AutocalError(message, place=place, fix="Update autocal-cli." if version > RECORD_VERSION else older)
 
 
 def refuse_phases_out_of_order(

@@ -112,9 +112,8 @@ RECORD_SCHEMA: dict[str, Value] = {
         "discriminator": {"description": "What was measured of the discriminator.", "type": "object"},
         "dataset": {"description": "What was measured of the training images.", "type": "object"},
         "wrote": {
-            "description": "A digest of each value that autocal wrote: by it the next run tells it from yours.",
-            "type": "object",
-            "additionalProperties": {"type": "string"},
+            "description": "A word for each value that autocal wrote: by it the next run tells it from yours.",
+            "type": "string",
         },
     },
 }

@@ -118,8 +118,8 @@ def record_of(calibration: Calibration, trainer: str, text: str, config: str = "
         record["discriminator"] = _without_none(rival)
     if calibration.dataset is not None:
         record["dataset"] = _dataset_entry(calibration.dataset)
-    digests: dict[str, Value] = {name: value_digest((name,), value) for name, value in chosen.items()}
-    record["wrote"] = digests | {name: value_digest(("phases", name), value) for name, value in phases.items()}
+    paths = {(name,): value for name, value in chosen.items()} | {("phases", name): phases[name] for name in phases}
+    record["wrote"] = " ".join(value_digest(path, value) for path, value in paths.items())
     return record
 
 

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.block import leaves, read_overrides, value_digest, written_by_autocal
+from autocal_cli.calibration.block import (
+    MARK,
+    block_schema,
+    key_mark,
+    leaves,
+    read_overrides,
+    value_digest,
+    written_by_autocal,
+)
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
 from autocal_cli.calibration.resolved import headline, read_record, reasons, record_of, resolved_values, text_digest
@@ -145,11 +153,20 @@ def test_the_record_lists_what_autocal_wrote_and_not_what_the_user_did(
     calibrated: Callable[..., Calibration],
 ) -> None:
     wrote = written(calibrated(values={"enabled": True, "momentum": 0.8}))["calibration"]["wrote"]  # type: ignore
-    assert list(wrote) == [
-        "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",
-        "fidelity_budget", "early", "middle", "late",
-    ]  # fmt: skip
-    assert all(len(digest) == 8 and digest.isalpha() for digest in wrote.values())
+    names = ["adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations"]
+    keys = [
+        *((name,) for name in [*names, "fidelity_budget"]),
+        *(("phases", name) for name in ("early", "middle", "late")),
+    ]
+    assert [word[:MARK] for word in wrote.split()] == [key_mark(key) for key in keys]
+    assert all(len(word) == 8 and word.isalpha() for word in wrote.split())
+    assert len(f"      wrote: {wrote}") < 120
+
+
+def test_no_two_keys_are_told_by_the_same_letters(presets: Presets) -> None:
+    schema = block_schema(presets)
+    units = {path[:2] if path[0] == "phases" else path[:1] for path in schema}
+    assert len({key_mark(unit) for unit in units}) == len(units) > 10
 
 
 # --- digests ----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from autocal_cli.calibration.block import key_mark
 from autocal_cli.workflow import calibrate as calibrate_file
 
 Run = Callable[..., "object"]
@@ -112,7 +113,7 @@ def test_a_hand_edit_survives_and_is_marked_and_the_rest_is_resolved_anew(autoca
     assert [told["momentum"]["trail"][-1][key] for key in ("code", "before", "after")] == ["manual", momentum, 0.7]
     assert told["adaptation_rate"]["value"] > rate  # a quarter of the run: faster
     assert "    momentum: 0.7  # mine\n" in out.read_text("utf-8")
-    assert "momentum" not in block_of(out)["calibration"]["wrote"]
+    assert key_mark(("momentum",)) not in block_of(out)["calibration"]["wrote"]
 
 
 def test_a_deleted_value_is_resolved_anew(autocal, config, tmp_path):

@@ -85,7 +85,7 @@ def test_exit_codes(autocal, two, options, code):
         ("a: [1", "This is not valid YAML"),
         ("scale: 2\n", "There is no `train` mapping"),
         ("train:\n  dynamic_loss_scheduling: {momentum: 9}\n", "`momentum` should be a number"),
-        ("train:\n  dynamic_loss_scheduling:\n    calibration: {made: {record: 2}}\n", "record is damaged"),
+        ("train:\n  dynamic_loss_scheduling:\n    calibration: {made: {record: 3}}\n", "record is damaged"),
     ],
 )
 @pytest.mark.parametrize("first", [True, False])

@@ -21,7 +21,7 @@ train:
     - {type: l1loss, loss_weight: 1.0}
   dynamic_loss_scheduling:
     momentum: 0.9
-    calibration: {made: {record: 2, trainer: traiNNer-redux}}
+    calibration: {made: {record: 3, trainer: traiNNer-redux}}
 """
 NAME = Path("train.yml")
 
@@ -42,7 +42,7 @@ def test_what_it_holds() -> None:
     assert file.block is not None
     assert file.block.values["momentum"] == 0.9
     assert file.training.block == file.block
-    assert file.block.record == {"made": {"record": 2, "trainer": "traiNNer-redux"}}
+    assert file.block.record == {"made": {"record": 3, "trainer": "traiNNer-redux"}}
     assert open_config(NAME, TEXT.encode(), "basicsr").layout.trainer == "BasicSR"
 
 

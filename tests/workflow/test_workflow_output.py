@@ -98,7 +98,7 @@ def test_an_edit_of_any_form_is_seen(form: Form, source: Path) -> None:
         "train: [broken",
         "train: {dynamic_loss_scheduling: {calibration: {mine: 1}}}",
         "train: {dynamic_loss_scheduling: {calibration: yes}}",
-        "train: {dynamic_loss_scheduling: {calibration: {made: {record: 2}}}}",
+        "train: {dynamic_loss_scheduling: {calibration: {made: {record: 3}}}}",
         "dynamic_loss_scheduling: {momentum: 0.9}\n",
         "\0\1",
     ],
