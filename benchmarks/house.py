@@ -2,6 +2,7 @@
 
 python benchmarks/house.py
 python benchmarks/house.py --at v0.1.0
+python benchmarks/house.py --lone
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--at", metavar="REVISION", help="a revision of this repository instead of the working tree")
+    parser.add_argument("--lone", action="store_true", help="list the modules with exactly one reader, and that reader")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = ROOT if args.at is None else unpacked(args.at, Path(folder))
-        print(report(root))
+        print(report(root, args.lone))
 
 
 def unpacked(revision: str, folder: Path) -> Path:
@@ -36,8 +38,8 @@ def unpacked(revision: str, folder: Path) -> Path:
     return folder
 
 
-def report(root: Path) -> str:
-    """One line a figure."""
+def report(root: Path, named: bool = False) -> str:
+    """One line a figure; where they are to be `named`, the modules with one reader with their lines and that reader."""
     files = {name_of(path, root): path for path in sorted((root / PACKAGE).rglob("*.py"))}
     imports = {name: imported(path, files.keys()) - {name} for name, path in files.items()}
     modules = [name for name, path in files.items() if path.name not in ("__init__.py", "__main__.py")]
@@ -46,17 +48,22 @@ def report(root: Path) -> str:
         for read in found:
             readers[read].add(name)
     lone = [name for name in modules if len(readers[name]) == 1]
-    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files.values())
+    lines = sum(length(path) for path in files.values())
+    names = [f"\n  {name} ({length(files[name])}) <- {readers[name].copy().pop()}" for name in lone if named]
     circles = [group for group in strongly_connected(imports) if len(group) > 1]
     return "\n".join(
         [
             f"modules (without __init__ and __main__): {len(modules)}",
             f"lines: {lines:,}",
-            f"modules with exactly one reader: {len(lone)} ({len(lone) / len(modules):.0%})",
+            f"modules with exactly one reader: {len(lone)} ({len(lone) / len(modules):.0%})" + "".join(names),
             f"circles of imports: {len(circles)}" + "".join(f"\n  {', '.join(sorted(group))}" for group in circles),
             f"longest: {', '.join(longest(files))}",
         ]
     )
+
+
+def length(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def name_of(path: Path, root: Path) -> str:
@@ -102,7 +109,7 @@ def strongly_connected(graph: dict[str, set[str]]) -> list[set[str]]:
 
 
 def longest(files: dict[str, Path], most: int = 5) -> list[str]:
-    sizes = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in files.items()}
+    sizes = {name: length(path) for name, path in files.items()}
     return [f"{name} {sizes[name]}" for name in sorted(sizes, key=lambda name: -sizes[name])[:most]]
 
 

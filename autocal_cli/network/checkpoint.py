@@ -117,7 +117,10 @@ def _described(name: str, entry: Any, room: int, number: int) -> Tensor:
 
 
 def _read_torch(path: Path, size: int, zipped: bool) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
-    """A zip archive is mapped into memory, and its tensors stay unread; the format before torch 1.6 is read whole."""
+    """A zip archive is mapped into memory, and its tensors stay unread; the format before torch 1.6 is read whole.
+
+    On the meta device tied parameters would no longer share a storage, and would count twice.
+    """
     import torch
 
     try:
