@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from autocal_cli.config.model import LossTerm, Value
 from autocal_cli.probing import colour, perceptual, pixel, structure
 from autocal_cli.probing.adversarial import adversarial
-from autocal_cli.probing.features import VggSource
 from autocal_cli.probing.model import UnknownLossError
-from autocal_cli.probing.perceptual import Pretrained
+from autocal_cli.probing.perceptual import Pretrained, VggSource
 
 Measured = Callable[[Tensor, Tensor], Tensor]
 Builder = Callable[..., Measured]

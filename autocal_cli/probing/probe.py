@@ -21,7 +21,6 @@ from autocal_cli.dataset.files import ImageSource
 from autocal_cli.dataset.sampling import drawn
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
-from autocal_cli.probing.features import VggSource
 from autocal_cli.probing.losses import ADVERSARIAL, Beside, Built, build_loss, gradient_norms, name_of
 from autocal_cli.probing.model import (
     LossProbe,
@@ -33,6 +32,7 @@ from autocal_cli.probing.model import (
     weighed,
 )
 from autocal_cli.probing.networks import Enlarge, Judge, seeded, start_discriminator, start_network
+from autocal_cli.probing.perceptual import VggSource
 from autocal_cli.probing.trainer import Job, trainer_series
 
 MOST_IMAGES = 16  # in a batch; chosen, untested

@@ -11,10 +11,10 @@ import torch
 
 from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
-from autocal_cli.probing import features
-from autocal_cli.probing.features import CHANNELS, FILES, VARIABLE, VggSource, layer_names
+from autocal_cli.probing import perceptual as features
 from autocal_cli.probing.losses import Beside, build_loss
 from autocal_cli.probing.model import UnknownLossError
+from autocal_cli.probing.perceptual import CHANNELS, FILES, VARIABLE, VggSource, layer_names
 
 TERM = LossTerm("perceptualloss", "perceptual", 1.0, Place(""), arguments={"type": "perceptualloss"})
 
