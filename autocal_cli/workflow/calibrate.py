@@ -23,7 +23,8 @@ from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
 from autocal_cli.workflow.config_file import BlockFile, Form, block_to_write, sidecar_of, write_block
-from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset
+from autocal_cli.workflow.networks import measure_network
 from autocal_cli.workflow.probe import ProbeOptions, measure_losses
 
 Findings = tuple[Finding, ...]

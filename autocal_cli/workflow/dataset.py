@@ -1,10 +1,10 @@
-"""Measures what a config names: its network, and the images of its training folders."""
+"""Measures the images of the training folders that a config names."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,7 @@ from autocal_cli.config.model import KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.images import check_pairs, existing_roots, training_names, training_section
-from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
@@ -57,34 +54,6 @@ class CurationOptions:
     like: str | None = None
     thresholds: tuple[str, ...] = ()
     pictures: bool = False
-
-
-def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
-    """Builds the config's network, by the builders at hand and those that `sources` name, and its discriminator.
-
-    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
-    """
-    from autocal_cli.network.discriminators import fingerprint_discriminator
-    from autocal_cli.network.fingerprint import (
-        builders_for,  # torch takes a second: only here
-        measured_by,
-    )
-
-    sources = replace(sources or NetworkSources(), written_for=config.trainer)
-    with builders_for(with_config_weights(config, sources), config.scale) as builders:
-        network = measured_by(builders, config.network, config.scale)
-        # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
-        others = [builder for builder in builders if config.discriminator and builder.types()]
-        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
-    return replace(network, discriminator=discriminator)
-
-
-def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
-    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
-    if sources.weights is not None or config.weights is None:
-        return sources
-    path = find_root(config.weights, Path(config.path).parent)
-    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
 
 
 def scan_folders(

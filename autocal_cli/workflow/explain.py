@@ -19,7 +19,8 @@ from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
 from autocal_cli.workflow.calibrate import calibrate_file
 from autocal_cli.workflow.config_file import BlockFile, find_block
-from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset
+from autocal_cli.workflow.networks import measure_network
 from autocal_cli.workflow.probe import ProbeOptions
 
 Findings = tuple[Finding, ...]

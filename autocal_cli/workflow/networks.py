@@ -1,14 +1,42 @@
-"""`autocal networks` as one function: what can be built here, by whom, and what it measures."""
+"""Measures the network that a config names, and for `autocal networks` all that can be built here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
-from autocal_cli.config.model import NetworkOptions
+from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
+from autocal_cli.workflow.named_files import find_root
+
+
+def measure_network(config: TrainingConfig, sources: NetworkSources | None = None) -> NetworkFingerprint:
+    """Builds the config's network, by the builders at hand and those that `sources` name, and its discriminator.
+
+    Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
+    """
+    from autocal_cli.network.discriminators import fingerprint_discriminator
+    from autocal_cli.network.fingerprint import builders_for, measured_by
+
+    sources = replace(sources or NetworkSources(), written_for=config.trainer)
+    with builders_for(with_config_weights(config, sources), config.scale) as builders:
+        network = measured_by(builders, config.network, config.scale)
+        # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
+        others = [builder for builder in builders if config.discriminator and builder.types()]
+        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
+    return replace(network, discriminator=discriminator)
+
+
+def with_config_weights(config: TrainingConfig, sources: NetworkSources) -> NetworkSources:
+    """The sources with the checkpoint that the config starts from, where it is at hand and none was named."""
+    if sources.weights is not None or config.weights is None:
+        return sources
+    path = find_root(config.weights, Path(config.path).parent)
+    return replace(sources, weights=path, weights_required=False) if path and path.is_file() else sources
 
 
 def list_networks(

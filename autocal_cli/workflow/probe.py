@@ -11,8 +11,8 @@ from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.probing.model import ProbeFingerprint, labelled
-from autocal_cli.workflow.dataset import with_config_weights
 from autocal_cli.workflow.images import probe_images
+from autocal_cli.workflow.networks import with_config_weights
 
 CountCallback = Callable[[int, int], None]
 Findings = tuple[Finding, ...]

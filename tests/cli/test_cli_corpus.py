@@ -28,8 +28,9 @@ from autocal_cli.errors import AutocalError
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.workflow.calibrate import resolve
 from autocal_cli.workflow.config_file import BlockFile, Form, block_to_write
-from autocal_cli.workflow.dataset import DatasetOptions, measure_network
+from autocal_cli.workflow.dataset import DatasetOptions
 from autocal_cli.workflow.explain import compare_files
+from autocal_cli.workflow.networks import measure_network
 
 pytestmark = pytest.mark.corpus
 

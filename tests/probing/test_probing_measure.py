@@ -30,7 +30,7 @@ from autocal_cli.probing.probe import (
     probe,
     probe_losses,
 )
-from autocal_cli.workflow.dataset import measure_network
+from autocal_cli.workflow.networks import measure_network
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images"
 

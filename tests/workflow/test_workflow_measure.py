@@ -18,8 +18,9 @@ from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import resolve
 from autocal_cli.workflow.config_file import BlockFile
-from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset, measure_network
+from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset
 from autocal_cli.workflow.named_files import find_root
+from autocal_cli.workflow.networks import measure_network
 
 PLACE = Place("train.yml", 3, 5)
 
