@@ -5,8 +5,9 @@
 FOLDERs hold good photographs: PNGs count as they are, JPEGs are shrunk first. Prints, for each way of spoiling, the
 share of images that are dropped, and dropped or to be looked at, for the reasons that it should give (recall), for
 other reasons, and the same for good photographs and for what must not be taken for anything; the precision of each
-reason over all sets; then what near duplicates are found. With --folder the images of eighteen kinds, about 350, are
-written there as PNG instead, named by their kind, for a look at the page.
+reason over all sets; then what near duplicates are found, and what is caught of pairs of GT and LQ images that one in
+ten is spoilt of. With --only the one table. With --folder the images of eighteen kinds, about 350, are written there
+as PNG instead, named by their kind, for a look at the page.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import numpy as np
 from curation_images import Kind
 from PIL import Image
 
-from autocal_cli.dataset.curation import load_policy, measured_reasons
+from autocal_cli.dataset.alignment import measure_pair
+from autocal_cli.dataset.curation import Groups, judge, load_policy, measured_reasons
 from autocal_cli.dataset.detectors import find_traces
 from autocal_cli.dataset.duplicates import NEAR_BITS, near_groups, turned
 from autocal_cli.dataset.facts import perceptual_hash, spread_of
-from autocal_cli.dataset.model import ImageFacts, ImageRow
+from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
 
 IN_FOLDER = 20  # of each kind
 
@@ -36,15 +38,16 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, metavar="OUT")
+    parser.add_argument("--only", choices=TABLES, action="append")
     arguments = parser.parse_args()
     photos = kinds.photographs(arguments.folders, arguments.photographs, arguments.seed)
     if arguments.folder:
         write_folder(arguments.folder, photos)
         return
-    print(f"{len(photos)} photographs, seed {arguments.seed}\n")
-    judge_kinds(photos)
-    print()
-    near_table(photos)
+    print(f"{len(photos)} photographs, seed {arguments.seed}")
+    for name in arguments.only or TABLES:
+        print()
+        TABLES[name](photos)
 
 
 def judge_kinds(photos: Sequence[Image.Image]) -> None:
@@ -80,7 +83,8 @@ def all_kinds(photos: Sequence[Image.Image]) -> Iterable[Kind]:
         yield Kind(name, expected, [spoil(photo) for photo in photos])
 
 
-RULES = load_policy().rules
+POLICY = load_policy()
+RULES = POLICY.rules
 
 
 def row_of(image: Image.Image) -> ImageRow:
@@ -120,6 +124,59 @@ def hash_of(image: Image.Image) -> int:
     longest = max(image.size)
     size = tuple(max(1, round(side * min(1.0, 256 / longest))) for side in image.size)
     return perceptual_hash(image.resize(size, kinds.Filters.BOX).convert("L"))
+
+
+SETS: dict[str, tuple[int, kinds.Reducing]] = {
+    "x2, bicubic": (2, kinds.REDUCINGS["bicubic"]),
+    "x4, bicubic": (4, kinds.REDUCINGS["bicubic"]),
+    "x4, upper left pixel": (4, kinds.REDUCINGS["nearest, upper left"]),
+    "x4, bicubic, JPEG 75": (4, lambda image, scale: kinds.jpeg(kinds.REDUCINGS["bicubic"](image, scale), 75)),
+}
+PAIR_REASONS = frozenset({"pair-size", "pair-shift", "pair-stretch", "pair-content", "pair-colour", "pair-kernel"})
+
+
+def pair_table(photos: Sequence[Image.Image]) -> None:
+    """Sets of pairs, one in ten spoilt in one way: the spoilt caught, and the sound ones suspected."""
+    found = {name: pair_counts(photos, *made) for name, made in SETS.items()}
+    print("of the spoilt: dropped / dropped or to look at, for the reason that it should give")
+    print(f"| one in ten is | {' | '.join(SETS)} |\n|---{'|---' * len(SETS)}|")
+    for fault in kinds.PAIR_FAULTS:
+        print(f"| {fault} | {' | '.join(found[name][fault] for name in SETS)} |")
+    print(
+        "\nof the sound ones in all these sets: dropped / dropped or to look at, for any reason of pairs\n"
+        f"| {' | '.join(SETS)} |"
+    )
+    print(f"{'|---' * len(SETS)}|\n| {' | '.join(found[name]['sound'] for name in SETS)} |")
+
+
+def pair_counts(photos: Sequence[Image.Image], scale: int, reduce: kinds.Reducing) -> dict[str, str]:
+    gts = [photo.crop((0, 0, photo.width // scale * scale, photo.height // scale * scale)) for photo in photos]
+    sound = [pair_row(number, gt, reduce(gt, scale), scale) for number, gt in enumerate(gts)]
+    told, wrong = {}, np.zeros(3)
+    for fault, (code, spoil) in kinds.PAIR_FAULTS.items():
+        spoilt = [
+            pair_row(number, gt, spoil(gt, gts[number - 1], scale, reduce), scale)
+            for number, gt in enumerate(gts)
+            if number % 10 == 0
+        ]
+        rows = [spoilt[number // 10] if number % 10 == 0 else row for number, row in enumerate(sound)]
+        judged = judge(rows, (), Groups(), None, POLICY).reasons
+        caught = [{one.severity for one in judged.get(row.facts.path, ()) if one.code == code} for row in spoilt]
+        told[fault] = f"{np.mean(['drop' in one for one in caught]):.2f} / {np.mean([bool(one) for one in caught]):.2f}"
+        for number, row in enumerate(sound):
+            if number % 10:
+                reasons = {one.severity for one in judged.get(row.facts.path, ()) if one.code in PAIR_REASONS}
+                wrong += ("drop" in reasons, bool(reasons), 1)
+    told["sound"] = f"{wrong[0] / wrong[2]:.4f} / {wrong[1] / wrong[2]:.4f}"
+    return told
+
+
+def pair_row(number: int, gt: Image.Image, lq: Image.Image, scale: int) -> ImageRow:
+    facts = ImageFacts(str(number), "", False, False, 0.2, 7.0, 0, 0.1, Traces(), measure_pair(gt, lq, "", scale))
+    return ImageRow(facts, *gt.size, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+
+
+TABLES = {"kinds": judge_kinds, "near": near_table, "pairs": pair_table}
 
 
 CHOSEN = (  # of the spoilings, for the folder

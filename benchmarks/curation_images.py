@@ -186,3 +186,63 @@ def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
     yield Kind("photograph halved by Lanczos", frozenset(), halves)
     yield Kind("cut out on white", frozenset(), [cut_out(photo) for photo in photos])
     yield Kind("framed photograph", frozenset(), [framed_photograph(photo) for photo in photos])
+
+
+# Pairs of GT and LQ images: ways to reduce, and faults of a pair.
+
+Reducing = Callable[[Image.Image, int], Image.Image]
+PairFault = Callable[[Image.Image, Image.Image, int, Reducing], Image.Image]  # of GT, another GT, scale, way -> LQ
+
+
+def reduced(image: Image.Image, scale: int, how: Image.Resampling) -> Image.Image:
+    return image.resize((image.width // scale, image.height // scale), how)
+
+
+REDUCINGS: dict[str, Reducing] = {
+    **{name: lambda image, scale, h=how: reduced(image, scale, h) for name, how in RESAMPLING.items()},
+    "box": lambda image, scale: image.reduce(scale),
+    "nearest, upper left": lambda image, scale: Image.fromarray(
+        np.asarray(image)[: image.height // scale * scale : scale, : image.width // scale * scale : scale]
+    ),
+}
+
+
+def moved(image: Image.Image, across: float, down: float) -> Image.Image:
+    return image.transform(image.size, Image.Transform.AFFINE, (1, 0, -across, 0, 1, -down), Filters.BICUBIC)
+
+
+def stretched(image: Image.Image, times: float) -> Image.Image:
+    """The middle of the image, so enlarged that it fills it."""
+    left, top = (side * (1 - 1 / times) / 2 for side in image.size)
+    return image.resize(image.size, Filters.BICUBIC, box=(left, top, image.width - left, image.height - top))
+
+
+def brighter(image: Image.Image, levels: float) -> Image.Image:
+    return image.point(lambda level: min(255, round(level + levels)))
+
+
+def steeper(image: Image.Image, times: float) -> Image.Image:
+    return image.point(lambda level: max(0, min(255, round(128 + times * (level - 128)))))
+
+
+def _spoilt(code: str, change: Callable[[Image.Image, int], Image.Image]) -> tuple[str, PairFault]:
+    return code, lambda gt, _, scale, reduce: reduce(change(gt, scale), scale)
+
+
+PAIR_FAULTS: dict[str, tuple[str, PairFault]] = {
+    "another photograph": ("pair-content", lambda gt, other, scale, reduce: reduce(other.resize(gt.size), scale)),
+    "two LQ columns short": _spoilt("pair-size", lambda gt, scale: gt.crop((0, 0, gt.width - 2 * scale, gt.height))),
+    "of 1.2 times the contrast": _spoilt("pair-colour", lambda gt, _: steeper(gt, 1.2)),
+}
+for pixels in (0.25, 0.5, 1, 4, 12):
+    PAIR_FAULTS[f"shifted by {pixels:g} LQ pixels"] = _spoilt(
+        "pair-shift", lambda gt, scale, p=pixels: moved(gt, 0.8 * p * scale, -0.6 * p * scale)
+    )
+for percent in (1, 2, 4):
+    PAIR_FAULTS[f"stretched by {percent}%"] = _spoilt(
+        "pair-stretch", lambda gt, _, p=percent: stretched(gt, 1 + p / 100)
+    )
+for levels in (5, 10, 20):
+    PAIR_FAULTS[f"brighter by {levels}"] = _spoilt("pair-colour", lambda gt, _, v=levels: brighter(gt, v))
+for name in ("nearest", "bilinear", "lanczos", "box"):
+    PAIR_FAULTS[f"reduced by {name}"] = "pair-kernel", lambda gt, _, scale, __, n=name: REDUCINGS[n](gt, scale)

@@ -32,6 +32,10 @@ def analyze_dataset(
             "--config", metavar="FILE", help="The training's config: its images where no PATH is given, crop and batch."
         ),
     ] = None,
+    lq: Annotated[
+        list[Path] | None,
+        typer.Option("--lq", metavar="DIR", help="The LQ images of PATH, to judge the pairs. One for each PATH."),
+    ] = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
     seed: SeedOption = 0,
@@ -122,6 +126,7 @@ def analyze_dataset(
 
     if not paths and config is None:
         raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")
+    refuse_together(("--lq", bool(lq)), ("--batches", batches is not None))
     refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
     lists = ListFiles(*(out.expanduser() if out else None for out in (drop, keep, meta_info)))
     refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", bool(lists)))
@@ -139,6 +144,7 @@ def analyze_dataset(
             tolerance=limit,
             images=images,
             batches=batches,
+            lq=tuple(lq or ()),
             workers=workers,
             max_pixels=max_pixels,
             use_cache=not no_cache,

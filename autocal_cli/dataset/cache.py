@@ -14,14 +14,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION
-from autocal_cli.dataset.files import ImageSource, ListedFile
+from autocal_cli.dataset.files import ListedFile, printable
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import FileIssue, ImageFacts, Traces
+from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces, Traces
 from autocal_cli.dataset.workers import look_ahead
 from autocal_cli.errors import AutocalError
 
@@ -36,11 +37,14 @@ create table if not exists images (
 
 @dataclass(frozen=True, slots=True)
 class ImageKey:
-    """An image as it is now: its absolute path, size in bytes, and time of change in nanoseconds."""
+    """An image as it is now: its absolute path, size in bytes, and time of change in nanoseconds; the same of its LQ
+    image in `partner`, where it was held against one.
+    """
 
     path: Path
     size: int
     mtime_ns: int
+    partner: str = ""
 
 
 class ImageCache:
@@ -64,7 +68,7 @@ class ImageCache:
         try:
             row = self._database.execute(
                 "select facts from images where path = ? and version = ? and size = ? and mtime_ns = ?",
-                (os.fsencode(key.path), self._version, key.size, key.mtime_ns),
+                (os.fsencode(key.path), self._version + key.partner, key.size, key.mtime_ns),
             ).fetchone()
         except sqlite3.Error as error:
             raise self._unusable(error) from None
@@ -72,7 +76,9 @@ class ImageCache:
 
     def put(self, facts: Iterable[tuple[ImageKey, str]]) -> None:
         """Keeps what was measured, in one transaction; what was known of the same paths is replaced."""
-        rows = [(os.fsencode(key.path), key.size, key.mtime_ns, self._version, text) for key, text in facts]
+        rows = [
+            (os.fsencode(key.path), key.size, key.mtime_ns, self._version + key.partner, text) for key, text in facts
+        ]
         try:
             with self._database:
                 self._database.executemany("insert or replace into images values (?, ?, ?, ?, ?)", rows)
@@ -93,7 +99,7 @@ class ImageCache:
 PUT_EVERY = 64  # images written at once: what an interrupted scan may have to read again
 
 Result = WorkingImage | FileIssue
-Read = Callable[[ImageSource], Result]
+Read = Callable[[ListedFile], Result]
 Item = tuple[ListedFile, WorkingImage | None]  # a file, and what is known of it
 Fresh = tuple[ListedFile, Result, bool]  # a file, what came of it, whether it was read now
 
@@ -128,7 +134,8 @@ def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | Non
         yield None
         return
     facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"  # the sharpness depends on the crop
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}")
+    scale = f".x{wanted.scale}" if wanted.scale else ""  # and what is told of pairs on the training's scale
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}{scale}")
     try:
         yield cache
     finally:
@@ -148,7 +155,7 @@ def read_unknown(read: Read) -> Callable[[Item], Fresh]:
 
     def read_item(item: Item) -> Fresh:
         file, known = item
-        return (file, known, False) if known else (file, read(file.source), True)
+        return (file, known, False) if known else (file, read(file), True)
 
     return read_item
 
@@ -183,12 +190,18 @@ def from_text(text: str) -> WorkingImage:
         thumbnail=_NO_PIXELS,
         width=width,
         height=height,
-        facts=None if facts is None else ImageFacts(**{**facts, "traces": Traces(**facts["traces"])}),
+        facts=None if facts is None else _facts(**facts),
         raw=tuple(raw),
         traits=tuple(traits),
         path=path,
     )
 
 
+def _facts(traces: dict[str, Any], pair: dict[str, Any] | None, **others: Any) -> ImageFacts:
+    return ImageFacts(**others, traces=Traces(**traces), pair=None if pair is None else PairTraces(**pair))
+
+
 def _key(file: ListedFile) -> ImageKey:
-    return ImageKey(file.path.absolute(), file.size, file.mtime_ns)
+    lq = file.partner
+    partner = f" {lq.path.absolute()} {lq.size} {lq.mtime_ns}" if lq else ""
+    return ImageKey(file.path.absolute(), file.size, file.mtime_ns, printable(partner))

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.model import OF, Curation, FileIssue, ImageRow, Reason, Rule, Severity, Traces
+from autocal_cli.dataset.model import (
+    OF,
+    Curation,
+    FileIssue,
+    ImageRow,
+    PairsSummary,
+    PairTraces,
+    Reason,
+    Rule,
+    Severity,
+    Traces,
+)
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
@@ -30,8 +42,6 @@ FIXED: Mapping[str, Severity] = {
     "grey": "look",
     "alpha": "look",
     "pair-size": "drop",
-    "pair-shift": "drop",
-    "pair-colour": "look",
     "pair-kernel": "look",
 }
 
@@ -77,6 +87,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         drop=entry.get("drop"),
         photographs=entry.get("photographs", False),
         source=entry["source"],
+        deviations=entry.get("deviations"),
     )
 
 
@@ -163,6 +174,8 @@ def judge(
         note(issue.path, "unreadable", issue.reason)
     least = policy.least_side or crop
     grey_stands_out = sum(not row.facts.grey for row in rows) > MOSTLY * len(rows)
+    pairs = _summarised([row.facts.pair for row in rows if row.facts.pair])
+    rules = _for_this_set(policy.rules, pairs, rows)
     for row in rows:
         path = row.facts.path
         if least is not None and min(row.width, row.height) < least:
@@ -171,7 +184,10 @@ def judge(
             note(path, "grey", "most others are in colour")
         if row.facts.alpha:
             note(path, "alpha", "it has transparent pixels")
-        for reason in measured_reasons(row, policy.rules):
+        if row.facts.pair and pairs:
+            for code, detail in _faults(row.facts.pair, pairs):
+                note(path, code, detail)
+        for reason in measured_reasons(row, rules, pairs):
             found[path].append(reason)
     for code, several in (("duplicate", groups.exact), ("near-duplicate", groups.near)):
         for group in several:
@@ -179,21 +195,29 @@ def judge(
             for row in several_rows[1:]:
                 note(row.facts.path, code, f"{OF}{several_rows[0].facts.path}")
     reasons = {path: tuple(several) for path, several in found.items()}
-    return Curation(len(rows) + len(failures), reasons, policy.rules, least)
+    return Curation(len(rows) + len(failures), reasons, rules, least, pairs)
 
 
 _TOLD = {"blurred": "detail", "interpolated": "detail"}  # measures by the column of the table that holds them
 
 
-def measured_reasons(row: ImageRow, rules: Iterable[Rule]) -> list[Reason]:
+def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary | None = None) -> list[Reason]:
     """The reasons among the rules that hold of an image, the most severe of each code."""
     found: dict[str, Reason] = {}
     for rule in rules:
-        value = None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
+        value = _value(rule, row, pairs)
         severity = severity_of(rule, value)
         if severity and (rule.reason not in found or severity == "drop"):
             found[rule.reason] = Reason(rule.reason, severity, f"{_TOLD.get(rule.measure, rule.measure)} {value:.3g}")
     return list(found.values())
+
+
+def _value(rule: Rule, row: ImageRow, pairs: PairsSummary | None) -> float | None:
+    """A rule's measure of an image, None where it cannot judge it."""
+    if rule.measure in PAIR_MEASURES:
+        pair = row.facts.pair
+        return PAIR_MEASURES[rule.measure](pair, pairs) if pair and pairs and pair.agreement is not None else None
+    return None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
 
 
 def severity_of(rule: Rule, value: float | None) -> Severity | None:
@@ -210,6 +234,66 @@ def _rank(row: ImageRow, found: Mapping[str, Sequence[Reason]]) -> tuple[int, in
     reasons = found.get(row.facts.path, ())
     drops = sum(reason.severity == "drop" for reason in reasons)
     return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
+
+
+# GT and LQ images: each pair beside the other pairs of the set, which may all be shifted or coloured alike.
+
+SURE = 0.5  # agreement of pairs whose shift and colour mean something: other images' mostly agree less
+ONE_SCALE = 0.2  # share by which a pair's scale may differ from the set's; chosen, untested
+MOST_KERNELS = 0.8  # share of one kernel among the plain ones, from which another stands out; chosen, untested
+
+PAIR_MEASURES: Mapping[str, Callable[[PairTraces, PairsSummary], float | None]] = {
+    "shift": lambda pair, most: _if_sure(pair, math.hypot(pair.across - most.across, pair.down - most.down)),
+    "drift": lambda pair, _: _if_sure(pair, pair.drift),
+    "colour": lambda pair, most: _if_sure(pair, pair.colour - most.colour),
+    "agreement": lambda pair, _: pair.agreement,
+}
+
+
+def _if_sure(pair: PairTraces, value: float) -> float | None:
+    return value if pair.agreement is not None and pair.agreement >= SURE else None
+
+
+def _summarised(pairs: Sequence[PairTraces]) -> PairsSummary | None:
+    """What most are like; where none lies on its GT image nothing but their number is told."""
+    if not pairs:
+        return None
+    placed = [pair for pair in pairs if pair.agreement is not None and pair.agreement >= SURE]
+    numbers = [(pair.scale, pair.across, pair.down, pair.colour) for pair in placed]
+    scale, across, down, colour = np.median(numbers, axis=0).tolist() if placed else (0.0, 0.0, 0.0, 0.0)
+    kernels = Counter(pair.kernel for pair in placed if pair.kernel)
+    kernel, count = kernels.most_common(1)[0] if kernels else ("", 0)
+    if count < MOST_KERNELS * kernels.total():
+        kernel, count = "", 0
+    return PairsSummary(len(placed), scale, across, down, colour, kernel, count / max(1, len(placed)))
+
+
+def _faults(pair: PairTraces, most: PairsSummary) -> Iterator[tuple[str, str]]:
+    """What is wrong with a pair that needs no measure."""
+    if pair.problem:
+        yield "unreadable", f"LQ: {pair.problem}"
+    elif not pair.fits or (most.scale and abs(pair.scale / most.scale - 1) > ONE_SCALE):
+        yield "pair-size", f"GT is {pair.scale:.3g} times LQ"
+    if most.kernel and pair.kernel not in ("", most.kernel):
+        yield "pair-kernel", f"{pair.kernel}, most {most.kernel}"
+
+
+def _for_this_set(rules: Iterable[Rule], pairs: PairsSummary | None, rows: Sequence[ImageRow]) -> tuple[Rule, ...]:
+    """The rules, those with `deviations` no tighter than so many robust standard deviations (1.4826 times the median
+    of the differences from the median) around the median of this set.
+    """
+    fitted = []
+    for rule in rules:
+        if rule.deviations is not None and pairs and pairs.count:
+            values = np.array([value for row in rows if (value := _value(rule, row, pairs)) is not None])
+            middle = float(np.median(values))
+            width = rule.deviations * 1.4826 * float(np.median(np.abs(values - middle)))
+            edge = max if rule.when == "above" else min
+            reach = middle + width if rule.when == "above" else middle - width
+            look, drop = (None if bound is None else edge(bound, reach) for bound in (rule.look, rule.drop))
+            rule = replace(rule, look=look, drop=drop)
+        fitted.append(rule)
+    return tuple(fitted)
 
 
 # What each bound would cost, before anything is written.
@@ -242,7 +326,7 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
             alone[drops.pop()] += 1
     costs, by_reason = [], curation.by_reason()
     rules = {rule.reason: rule for rule in curation.rules if rule.drop is not None and rule.reason in by_reason}
-    values = _values(rules.values(), rows)
+    values = _values(rules.values(), rows, curation.pairs)
     for code, named in by_reason.items():
         cost = Cost(code, named["look"].count, named["drop"].count, alone[code])
         if rule := rules.get(code):
@@ -253,12 +337,14 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
     return costs
 
 
-def _values(rules: Iterable[Rule], rows: Iterable[ImageRow]) -> dict[str, npt.NDArray[np.float64]]:
+def _values(
+    rules: Iterable[Rule], rows: Iterable[ImageRow], pairs: PairsSummary | None
+) -> dict[str, npt.NDArray[np.float64]]:
     """What each rule's measure is of every image that it can judge, by reason."""
     found: dict[str, array[float]] = {rule.reason: array("d") for rule in rules}
     for row in rows:
         for rule in rules:
-            value = None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
+            value = _value(rule, row, pairs)
             if value is not None:
                 found[rule.reason].append(value)
     return {reason: np.asarray(values, dtype=np.float64) for reason, values in found.items()}

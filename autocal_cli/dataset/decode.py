@@ -18,10 +18,11 @@ from typing import IO
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from autocal_cli.dataset.alignment import measure_pair
 from autocal_cli.dataset.facts import NATIVE_CROP, Box, gather_facts
 from autocal_cli.dataset.files import ImageSource, open_image, printable
 from autocal_cli.dataset.metrics import WINDOW, Pixels
-from autocal_cli.dataset.model import FileIssue, ImageFacts
+from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
@@ -79,12 +80,15 @@ class Wanted:
     """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
 
     An image of more than `max_pixels` is refused. `gentle`: files are read one at a time, the disk idle half the time.
+    With the facts comes how its LQ image `partner` lies on it, at the training's `scale` where that is known.
     """
 
     max_pixels: int = MAX_PIXELS
     facts: bool = False
     native_crop: int = NATIVE_CROP
     gentle: bool = False
+    partner: ImageSource | None = None
+    scale: int | None = None
 
 
 PIXELS_ONLY = Wanted()
@@ -152,11 +156,19 @@ def _decoded(
         result = replace(result, traits=traits_of(pixels), path=name, file_bytes=len(data))
         if wanted.facts:
             whole = rgb if image.size == native else _decoded_whole(file, name)
-            result = replace(
-                result,
-                facts=gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data),
-            )
+            facts = gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data)
+            if wanted.partner is not None:
+                facts = replace(facts, pair=_paired(whole, wanted.partner, wanted))
+            result = replace(result, facts=facts)
         return result if cut is None else _cut(result, rgb, cut)
+
+
+def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces:
+    """How the LQ image lies on its GT image; where it cannot be read, why."""
+    try:
+        return measure_pair(gt, read_rgb(partner, wanted.max_pixels), printable(partner), wanted.scale)
+    except Exception as error:
+        return PairTraces(printable(partner), problem=reason_of(error))
 
 
 def _cut(whole: WorkingImage, rgb: Image.Image, cut: Cut) -> WorkingImage:

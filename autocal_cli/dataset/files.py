@@ -44,7 +44,7 @@ _POSITIVE = 2**63  # file and device numbers are kept modulo this: they only hav
 class ListedFile:
     """An image file: where it is, its name below its root (with `/`), its size in bytes, its time in nanoseconds.
 
-    `database` is the LMDB folder whose entry it is, None for a file of its own.
+    `database` is the LMDB folder whose entry it is, None for a file of its own. `partner` is the LQ image of a GT one.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class ListedFile:
     size: int
     mtime_ns: int
     database: str | None = None
+    partner: ListedFile | None = None
 
     @property
     def source(self) -> ImageSource:
@@ -115,8 +116,12 @@ class FileTable(Sequence[ListedFile]):
 
     def rows_of_roots(self) -> list[Iterator[Row]]:
         """Of each root, (name below it, size, time) of every file."""
+        return [self._rows(self._kept[part.start : part.stop]) for part in self.parts()]
+
+    def parts(self) -> list[range]:
+        """The places of each root's files."""
         bounds = [bisect_left(self._kept, start) for start in (*self._roots, len(self._ends))]
-        return [self._rows(self._kept[start:stop]) for start, stop in pairwise(bounds)]
+        return [range(start, stop) for start, stop in pairwise(bounds)]
 
     def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
         below = [folder.below for folder in self._folders]

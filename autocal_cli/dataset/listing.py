@@ -17,7 +17,6 @@ from autocal_cli.dataset.files import (
     DATA,
     FileTable,
     Folder,
-    ListedFile,
     Row,
     is_image_name,
     is_lmdb_folder,
@@ -40,7 +39,7 @@ class Listing:
     counts by reason; `sightings` are what the trainer takes otherwise than this scan.
     """
 
-    files: Sequence[ListedFile]
+    files: FileTable
     failures: tuple[FileIssue, ...]
     skipped: Mapping[str, int]
     sightings: tuple[Sighting, ...]
@@ -325,6 +324,10 @@ class MetaInfo:
         """The LQ image of a GT image: the one stated, else the template filled, in no folder but the root."""
         stem, ending = os.path.splitext(os.path.basename(name))  # noqa: PTH119, PTH122
         return self.partners.get(name, template.replace("{}", stem) + ending)
+
+    def lq_names(self, template: str) -> list[str]:
+        """The LQ images of all."""
+        return [self.lq_name(name, template) for name in self.names]
 
 
 def read_meta_info(path: Path, place: Place | None = None) -> MetaInfo:

@@ -113,6 +113,14 @@ CSV_COLUMNS = (
     "drawn",
     "perceptual_hash",
     "sha256",
+    "lq",
+    "lq_scale",
+    "lq_across",
+    "lq_down",
+    "lq_drift",
+    "lq_agreement",
+    "lq_colour",
+    "lq_kernel",
 )
 
 
@@ -140,12 +148,35 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
+class PairTraces:
+    """How the LQ image at the path `lq` lies on its GT image; lengths in LQ pixels.
+
+    `scale`: how much larger GT really shows things, by sizes and drift; `fits`: whether its size is a whole scale times
+    that of LQ. `across`, `down`: by how much LQ lies to the right and below; `drift`: how much that changes from one
+    end of the image to the other. `agreement`: correlation of luma once laid on one another, -1..1; None where nothing
+    could be laid on anything. `colour`: greatest difference of a channel in levels of 255. `kernel`: what LQ was
+    plainly reduced by, else empty. `problem`: why the LQ image cannot be read.
+    """
+
+    lq: str
+    scale: float = 1.0
+    fits: bool = True
+    across: float = 0.0
+    down: float = 0.0
+    drift: float = 0.0
+    agreement: float | None = None
+    colour: float = 0.0
+    kernel: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What the worker that decoded an image noted of it.
 
     `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `alpha`: something is transparent.
     `deviation` is the standard deviation of luma, 0..0.5, `entropy` that of its histogram in bits, 0..8.
-    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1.
+    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `pair` is there where LQ images are.
     """
 
     path: str
@@ -157,6 +188,7 @@ class ImageFacts:
     perceptual_hash: int
     native_sharpness: float
     traces: Traces
+    pair: PairTraces | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +302,8 @@ OF = "of "  # how the detail of a duplicate begins, before the name of the image
 class Rule:
     """When a measure is a reason: `below` or `above` the bounds for look and for drop; None where it never is.
 
-    `photographs`: only where the picture was not drawn. `source` says where the bounds come from.
+    `photographs`: only where the picture was not drawn. `deviations`: only where it is that many robust standard
+    deviations from the median of the set too. `source` says where the bounds come from.
     """
 
     reason: str
@@ -280,6 +313,7 @@ class Rule:
     drop: float | None
     photographs: bool
     source: str
+    deviations: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,13 +326,33 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class PairsSummary:
+    """What most pairs are like: medians over the pairs that could be laid on one another, `count` of them.
+
+    `kernel` is the one that most of the images with a plain kernel have, `kernel_share` their share of all; else empty.
+    """
+
+    count: int
+    scale: float
+    across: float
+    down: float
+    colour: float
+    kernel: str
+    kernel_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Curation:
-    """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept."""
+    """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept.
+
+    `pairs` is there where LQ images are.
+    """
 
     images: int
     reasons: Mapping[str, tuple[Reason, ...]]
     rules: tuple[Rule, ...]
     crop: int | None
+    pairs: PairsSummary | None = None
 
     def verdict(self, path: str) -> Literal["keep", "look", "drop"]:
         found = self.reasons.get(path, ())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from autocal_cli.dataset.files import ListedFile, printable
-from autocal_cli.dataset.listing import MetaInfo
+from autocal_cli.dataset.files import FileTable, ListedFile, printable
+from autocal_cli.dataset.listing import MetaInfo, list_images
+from autocal_cli.errors import AutocalError
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
 
@@ -47,16 +51,58 @@ def match(
     alone, the last counts.
     """
     by_stem = {stem(file): i for i, file in enumerate(lq)}
-    pairs, without_lq = [], []
-    for i, file in enumerate(gt):
-        partner = by_stem.get(partner_stem(file, template, listed))
-        if partner is None:
-            without_lq.append(printable(file.name))
-        else:
-            pairs.append((i, partner))
-    used = {partner for _, partner in pairs}
-    without_gt = tuple(printable(lq[i].name) for i in by_stem.values() if i not in used)
-    return Matching(tuple(pairs), tuple(without_lq), without_gt)
+    partners = list(_partners(gt, by_stem, template, listed))
+    pairs = tuple((i, partner) for i, partner in enumerate(partners) if partner >= 0)
+    without_lq = tuple(printable(file.name) for file, partner in zip(gt, partners, strict=True) if partner < 0)
+    used = set(partners)
+    return Matching(pairs, without_lq, tuple(printable(lq[i].name) for i in by_stem.values() if i not in used))
+
+
+def _partners(
+    gt: Iterable[ListedFile], by_stem: Mapping[str, int], template: str, listed: MetaInfo | None
+) -> Iterator[int]:
+    """The place of each GT image's LQ image, -1 where there is none."""
+    return (by_stem.get(partner_stem(file, template, listed), -1) for file in gt)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What GT images are held against: an LQ folder for each GT root, None where it has none, and how names are made.
+
+    `scale` is the training's, where it is known.
+    """
+
+    lq: tuple[Path | None, ...]
+    template: str = "{}"
+    listed: MetaInfo | None = None
+    scale: int | None = None
+
+
+class PairedFiles(Sequence[ListedFile]):
+    """The GT files of a listing, each with its partner, where it has one and its LQ folder can be read."""
+
+    def __init__(self, gt: FileTable, paired: Paired) -> None:
+        self._gt = gt
+        self._lq: list[Sequence[ListedFile]] = []
+        self._partner = array("q", [-1]) * len(gt)
+        self._root = array("H", bytes(2 * len(gt)))
+        names = paired.listed.lq_names(paired.template) if paired.listed else None
+        for root, (part, folder) in enumerate(zip(gt.parts(), paired.lq, strict=True)):
+            files = _listed(folder, names)
+            by_stem = {stem(file): i for i, file in enumerate(files)}
+            partners = _partners((gt[i] for i in part), by_stem, paired.template, paired.listed)
+            self._partner[part.start : part.stop] = array("q", partners)
+            self._root[part.start : part.stop] = array("H", [root]) * len(part)
+            self._lq.append(files)
+
+    def __len__(self) -> int:
+        return len(self._gt)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        partner = self._partner[index]
+        return replace(self._gt[index], partner=self._lq[self._root[index]][partner] if partner >= 0 else None)
 
 
 def stem(file: ListedFile) -> str:
@@ -76,6 +122,13 @@ def partner_stem(gt: ListedFile, template: str, listed: MetaInfo | None = None) 
 
 def without_ending(name: str) -> str:
     return os.path.splitext(name)[0]  # noqa: PTH122
+
+
+def _listed(folder: Path | None, names: Sequence[str] | None) -> Sequence[ListedFile]:
+    try:
+        return list_images([folder], names=names).files if folder else ()
+    except AutocalError:  # told where names and sizes are checked
+        return ()
 
 
 def sample_pairs(pairs: Sequence[Files], seed: int, most: int = PAIRS_CHECKED) -> list[Files]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.model import METRIC_NAMES, ImageFacts, ImageRow, Traces
+from autocal_cli.dataset.model import METRIC_NAMES, ImageFacts, ImageRow, PairTraces, Traces
 
 _METRICS = len(METRIC_NAMES)
 _TRACES = ("blocks", "repeated", "rhythm", "noise", "halos", "laplacian")
@@ -26,6 +28,7 @@ class RowTable(Sequence[ImageRow]):
         self._digests = bytearray()
         self._hashes = array("Q")
         self._numbers = array("d")
+        self._pairs: dict[int, bytes] = {}
         self._order: Sequence[int] = ()
 
     def add(self, row: ImageRow) -> None:
@@ -40,6 +43,8 @@ class RowTable(Sequence[ImageRow]):
         self._numbers.extend((facts.native_sharpness, facts.deviation, facts.entropy, detail))
         self._numbers.extend(getattr(traces, name) for name in _TRACES)
         self._numbers.append(flags)
+        if facts.pair:
+            self._pairs[len(self._ends) - 1] = json.dumps(astuple(facts.pair)).encode()
         self._order = range(len(self._ends))
 
     def sort(self) -> None:
@@ -84,6 +89,7 @@ class RowTable(Sequence[ImageRow]):
                 drawn=bool(int(flags) & _DRAWN),
                 **dict(zip(_TRACES, traces, strict=True)),
             ),
+            pair=PairTraces(*json.loads(self._pairs[i])) if i in self._pairs else None,
         )
         return ImageRow(facts, int(width), int(height), raw, scores, overall)
 

@@ -19,10 +19,11 @@ from autocal_cli.dataset.cache import Fresh, reading_images
 from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.device import Device, check_device, choose_device
 from autocal_cli.dataset.facts import NATIVE_CROP
-from autocal_cli.dataset.files import ImageSource, printable
+from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, list_images, merged
 from autocal_cli.dataset.metrics import METRIC_VERSION, WINDOW, raw_metrics_of_one
 from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, Sighting, TrainingCrops
+from autocal_cli.dataset.pairs import Paired, PairedFiles
 from autocal_cli.dataset.sampling import (
     CHECK_EVERY,
     Summary,
@@ -50,6 +51,7 @@ def scan(
     tolerance: float | None = TOLERANCE,
     images: int | None = None,
     crops: TrainingCrops | None = None,
+    paired: Paired | None = None,
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     max_pixels: int = MAX_PIXELS,
@@ -63,7 +65,8 @@ def scan(
     `images` of them; or instead so many random `crops`, as a training draws them first.
 
     The images are those under the roots, or with `names` those so named below them; the processes that torchrun
-    started share them. The result, `seconds` aside, depends on files, seed, tolerance, `images` and `crops` alone.
+    started share them. With `paired` each is held against its LQ image too, unless `crops` are read. The result,
+    `seconds` aside, depends on files, seed, tolerance, `images` and `crops` alone.
     `on_measured` gets each image (or crop) that was read, with the image's facts; its native sharpness is taken on
     crops of `native_crop` pixels. A `gentle` scan reads one file at a time, with pauses, and all of a folder in order.
     What was measured of whole images is kept in `cache_folder` and not read again; then
@@ -78,10 +81,12 @@ def scan(
     sample = Sample(listing, goal, on_measured)
     threads = workers or default_workers()
     computing = choose_device(device, goal.expected(len(listing.files)), threads)
-    reader = Reader(computing, Wanted(max_pixels, on_measured is not None, native_crop, gentle), threads, batch_size)
+    wanted = Wanted(max_pixels, on_measured is not None, native_crop, gentle, scale=paired.scale if paired else None)
+    reader = Reader(computing, wanted, threads, batch_size)
+    files = PairedFiles(listing.files, paired) if paired and crops is None else listing.files
     with warnings.catch_warnings(), all_ranks() as ranks:
         warnings.filterwarnings("ignore", module="PIL")
-        with _reading(listing, goal, seed, ranks, reader, cache_folder) as reads:
+        with _reading(files, goal, seed, ranks, reader, cache_folder) as reads:
             for result in ranks.together(reads, sample.items, CHECK_EVERY):
                 sample.take(result)
                 if on_progress:
@@ -112,10 +117,9 @@ def scan(
 
 @contextmanager
 def _reading(
-    listing: Listing, goal: Goal, seed: int, ranks: Ranks, reader: Reader, cache_folder: Path | None
+    files: Sequence[ListedFile], goal: Goal, seed: int, ranks: Ranks, reader: Reader, cache_folder: Path | None
 ) -> Iterator[Iterator[WorkingImage | FileIssue]]:
     """This rank's share of the images, or crops, measured, in the order of the sample."""
-    files = listing.files
     if goal.crops is None:
         in_order = reader.wanted.gentle and goal.reads_all
         order = ranks.share(range(len(files)) if in_order else sample_order(len(files), seed), CHECK_EVERY)
@@ -128,7 +132,7 @@ def _reading(
 
     def read_crop(draw: tuple[int, int]) -> Fresh:
         number, i = draw
-        return files[i], reader.read(files[i].source, Cut(side, seed, number)), True
+        return files[i], reader.read(files[i], Cut(side, seed, number)), True
 
     with look_ahead(read_crop, draws, reader.workers) as results:
         yield (result for _, result, _ in reader.measured(results))
@@ -143,9 +147,10 @@ class Reader:
     workers: int
     batch_size: int
 
-    def read(self, source: ImageSource, cut: Cut | None = None) -> WorkingImage | FileIssue:
+    def read(self, file: ListedFile, cut: Cut | None = None) -> WorkingImage | FileIssue:
         """The working image of a file, or of a crop, on the CPU with its raw metrics. Safe in threads."""
-        return read_measured(source, self.wanted, cut) if self.device.is_cpu else read_image(source, self.wanted, cut)
+        wanted = replace(self.wanted, partner=file.partner.source) if file.partner else self.wanted
+        return read_measured(file.source, wanted, cut) if self.device.is_cpu else read_image(file.source, wanted, cut)
 
     def measured(self, reads: Iterable[Fresh]) -> Iterable[Fresh]:
         if self.device.is_cpu:

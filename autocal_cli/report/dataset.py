@@ -28,6 +28,8 @@ from autocal_cli.dataset.model import (
     Health,
     ImageRow,
     NativeSharpness,
+    PairsSummary,
+    PairTraces,
     Severity,
     SizedImage,
 )
@@ -169,6 +171,8 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
     """Sizes, what each reason drops or has looked at, and groups of images that are the same."""
     roots, curation = report.fingerprint.roots, report.curation
     lines = [HealthLine("size", _sizes(report.health))]
+    if curation.pairs:
+        lines.append(HealthLine("pairs", _pairs(curation.pairs)))
     for code, levels in curation.by_reason().items():
         told = [f"{levels[level].count:,} to {word}" for level, word in LEVELS.items() if levels[level].count]
         names = (*levels["drop"].paths, *levels["look"].paths)
@@ -232,6 +236,20 @@ def _sizes(health: Health) -> str:
 
 def _size(image: SizedImage) -> str:
     return f"{image.width} x {image.height}"
+
+
+def _pairs(pairs: PairsSummary) -> str:
+    """
+    >>> _pairs(PairsSummary(4, 2.0, -0.001, 0.25, 0.0, "box", 0.75))
+    '4 lie on one another, x2, LQ 0.00 pixels right and 0.25 below GT, 75% reduced by box (medians)'
+    """
+    if not pairs.count:
+        return "no LQ image lies on its GT image"
+    of_all = share(round(pairs.kernel_share * pairs.count), pairs.count)
+    kernel = f", {of_all} reduced by {pairs.kernel}" if pairs.kernel else ""
+    across, down = (f"{round(shift, 2) + 0.0:.2f}" for shift in (pairs.across, pairs.down))
+    place = f"LQ {across} pixels right and {down} below GT"
+    return f"{pairs.count:,} lie on one another, x{pairs.scale:.3g}, {place}{kernel} (medians)"
 
 
 def _groups(label: str, found: Duplicates, roots: Sequence[str]) -> list[HealthLine]:
@@ -320,7 +338,15 @@ def _read(row: ImageRow) -> dict[str, object]:
         "drawn": str(traces.drawn).lower(),
         "perceptual_hash": f"{facts.perceptual_hash:016x}",
         "sha256": facts.sha256,
+        **_of_pair(facts.pair),
     }
+
+
+def _of_pair(pair: PairTraces | None) -> dict[str, object]:
+    if pair is None or pair.problem:
+        return {"lq": pair.lq} if pair else {}
+    names = ("scale", "across", "down", "drift", "agreement", "colour", "kernel")
+    return {"lq": pair.lq, **{f"lq_{name}": getattr(pair, name) for name in names}}
 
 
 def _failed(issue: FileIssue) -> dict[str, object]:

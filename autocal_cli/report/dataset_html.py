@@ -54,9 +54,11 @@ MEANINGS: Mapping[str, str] = {
     "near-duplicate": "It looks like another one: resized, recompressed, cropped a little, flipped or turned.",
     "grey": "Without colour, where most others have it.",
     "alpha": "It has transparent pixels, under which trainers see whatever colour was left there.",
-    "pair-size": "GT is not scale times LQ.",
-    "pair-shift": "GT and LQ do not lie on one another.",
-    "pair-colour": "GT and LQ differ in colour or brightness.",
+    "pair-size": "GT is not the scale times LQ; training ends where it is drawn.",
+    "pair-content": "LQ shows something else than GT.",
+    "pair-shift": "LQ lies elsewhere on its GT image than in most pairs.",
+    "pair-stretch": "LQ shows a larger or smaller part of the scene than GT.",
+    "pair-colour": "GT and LQ differ in colour or brightness, more than most do.",
     "pair-kernel": "LQ was made by another kernel than most.",
 }
 

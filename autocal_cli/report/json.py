@@ -101,6 +101,7 @@ def _curation(curation: Curation) -> dict[str, Value]:
         for path in sorted(curation.reasons)
     ]
     counts: dict[str, Value] = {"images": curation.images, "keep": curation.images - drop - look}
+    counts["pairs"] = plain(curation.pairs)
     return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": plain(verdicts)}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,20 @@ from autocal_cli.calibration.model import DatasetScores
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.loading import read_training_config
-from autocal_cli.config.model import KeyPath, TrainingConfig, Value
-from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, TrainingCrops
+from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, PairsSummary, TrainingCrops
+from autocal_cli.dataset.pairs import Paired
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.workflow.images import check_pairs, existing_roots, training_names, training_section
+from autocal_cli.workflow.images import (
+    check_pairs,
+    existing_roots,
+    is_template,
+    meta_info_of,
+    training_names,
+    training_section,
+)
+from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
@@ -29,8 +39,8 @@ ProgressCallback = Callable[["ScanProgress"], None]
 
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """What to measure and how. `folders` stand in for the config's own; `tolerance` None reads every file,
-    `images` at most so many; `batches` instead as many training crops as so many batches have.
+    """What to measure and how. `folders` stand in for the config's own, and `lq` are the LQ images of each; `tolerance`
+    None reads every file, `images` at most so many; `batches` instead as many training crops as so many batches have.
     """
 
     folders: tuple[Path, ...] = ()
@@ -40,6 +50,7 @@ class DatasetOptions:
     tolerance: float | None = 0.02
     images: int | None = None
     batches: int | None = None
+    lq: tuple[Path, ...] = ()
     workers: int | None = None
     max_pixels: int | None = None
     use_cache: bool = True
@@ -63,8 +74,9 @@ def scan_folders(
     on_measured: MeasuredCallback | None = None,
     crops: TrainingCrops | None = None,
     native_crop: int | None = None,
+    paired: Paired | None = None,
 ) -> DatasetFingerprint:
-    """Scans folders, or `names` in them, or `crops` of them, as `options` say.
+    """Scans folders, or `names` in them, or `crops` of them, as `options` say; `paired`: beside their LQ images.
 
     Raises AutocalError when there is nothing to read.
     """
@@ -80,6 +92,7 @@ def scan_folders(
         tolerance=options.tolerance,
         images=options.images,
         crops=crops,
+        paired=paired,
         workers=options.workers,
         max_pixels=options.max_pixels or MAX_PIXELS,
         native_crop=native_crop or NATIVE_CROP,
@@ -208,12 +221,54 @@ def survey(
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
     folders, names, findings = _images(config, options.folders)
     ledger, native_crop = Ledger(), crop or NATIVE_CROP
-    dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop)
+    pairs = _with_lq(config, options) if options.lq else config
+    paired = _paired(pairs, folders) if pairs and (options.lq or not options.folders) else None
+    dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop, paired)
     about = (*findings, *usable_cache(options)[1], *about_crops(crops))
-    pairs = check_pairs(config, options.seed) if config else ()
+    matched = check_pairs(pairs, options.seed) if pairs else ()
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures)
-    return report, (*about, *about_policy(how.like, policy.unmeasured), *pairs, *seen)
+    said = (*about_policy(how.like, policy.unmeasured), *matched, *about_shift(report.curation.pairs))
+    return report, (*about, *said, *seen)
+
+
+def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> TrainingConfig:
+    """The training as if its config named the folders given by hand. Raises AutocalError where they do not pair."""
+    if len(options.lq) != len(options.folders):
+        message = f"--lq names {len(options.lq)} folders for {len(options.folders)} folders of GT images."
+        raise AutocalError(message, fix="Give one --lq DIR for each PATH, in the same order.")
+    for folder in options.lq:
+        if not folder.exists():
+            raise AutocalError(f"{folder}: no such file or directory.", fix="Correct --lq DIR.")
+    sides = ("PATH", options.folders), ("--lq", options.lq)
+    gt, lq = (tuple(DatasetRoot(name, str(one.absolute()), Place("")) for one in several) for name, several in sides)
+    section = DatasetSection("train", gt, lq)
+    return replace(config or TrainingConfig("", REDUX), datasets=(section,), dataset_roots=gt)
+
+
+def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:
+    """The LQ folder of each GT folder of the training set, None where it has none that is here."""
+    section, beside = training_section(config), Path(config.path).parent
+    if section is None or not is_template(section.filename_tmpl):
+        return None
+    lq = {find_root(gt, beside): find_root(lq, beside) for gt, lq in zip(section.gt, section.lq, strict=False)}
+    found = tuple(lq.get(folder.absolute() if folder not in lq else folder) for folder in folders)
+    return Paired(found, section.filename_tmpl, meta_info_of(section, beside), config.scale) if any(found) else None
+
+
+SHIFTED = 0.1  # LQ pixels that all pairs are shifted by, to be told; what kernels do evenly stays under 0.02
+
+
+def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
+    """What a network learns from pairs that are all shifted alike: to shift."""
+    if pairs is None or math.hypot(pairs.across, pairs.down) < SHIFTED:
+        return ()
+    reduced = f" (reduced by {pairs.kernel})" if pairs.kernel else ""
+    message = (
+        f"The LQ images lie {pairs.across:+.2f} pixels right and {pairs.down:+.2f} below their GT images, over the "
+        f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
+    )
+    return (Finding("pairs-shifted", "warning", message, "Make the LQ images anew, with the samples' centres kept."),)
 
 
 def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, ...]:

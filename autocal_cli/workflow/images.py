@@ -69,7 +69,7 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
     here = {root: find_root(root, folder) for root in (*section.gt, *section.lq)}
     if not any(here.values()) or not (section.trains or section.lq):
         return
-    if not _is_template(section.filename_tmpl):
+    if not is_template(section.filename_tmpl):
         yield about_template(section)
         return
     if section.gt and section.lq and len(section.gt) != len(section.lq):
@@ -99,7 +99,7 @@ def _check_roots(
     if lq is None or lq[1] is None:
         yield from about_crop(section, sizes_of(sample_pairs([(file,) for file in gt_files], seed)), scale)
         return
-    lq_files = _list(section, lq[0], lq[1], _lq_names(listed, section.filename_tmpl))
+    lq_files = _list(section, lq[0], lq[1], listed.lq_names(section.filename_tmpl) if listed else None)
     matching = match(gt_files, lq_files, section.filename_tmpl, listed)
     yield from about_names(section, lq[0], matching, len(gt_files), len(lq_files))
     sizes = sizes_of(sample_pairs(_files(matching, gt_files, lq_files), seed))
@@ -122,11 +122,7 @@ def _files(
     return [(gt[i], lq[j]) for i, j in matching.pairs]
 
 
-def _lq_names(listed: MetaInfo | None, template: str) -> list[str] | None:
-    return [listed.lq_name(name, template) for name in listed.names] if listed else None
-
-
-def _is_template(template: str) -> bool:
+def is_template(template: str) -> bool:
     return template.count("{}") == 1 and template.count("{") == template.count("}") == 1
 
 
@@ -392,7 +388,6 @@ def _of_root(config: TrainingConfig, section: DatasetSection, gt: DatasetRoot, l
     high = list_images([here], names=listed.names if listed else None).files
     if partners is None:
         return [Images(file.source) for file in high]
-    names = [listed.lq_name(name, section.filename_tmpl) for name in listed.names] if listed else None
-    low = list_images([partners], names=names).files
+    low = list_images([partners], names=listed.lq_names(section.filename_tmpl) if listed else None).files
     pairs = match(high, low, section.filename_tmpl, listed).pairs
     return [Images(high[i].source, low[j].source) for i, j in pairs]

@@ -15,6 +15,7 @@ from autocal_cli.dataset import scan as measure
 from autocal_cli.dataset.cache import from_text, to_text
 from autocal_cli.dataset.decode import Wanted, read_image
 from autocal_cli.dataset.health import Ledger
+from autocal_cli.dataset.pairs import Paired
 from autocal_cli.dataset.scan import read_measured, scan
 
 
@@ -124,3 +125,18 @@ def test_what_is_kept_comes_back_to_the_bit(folder):
     again = from_text(to_text(image))
     assert (again.raw, again.facts, again.width, again.path) == (image.raw, image.facts, image.width, image.path)
     assert json.loads(to_text(again)) == json.loads(to_text(image))
+
+
+def test_a_pair_is_known_while_both_of_its_images_are_the_same(folder, tmp_path, decoded):
+    lq, cache = tmp_path / "lq", tmp_path / "cache"
+    lq.mkdir()
+    for number in range(80):
+        Image.open(folder / f"{number:03}.png").resize((16, 12)).save(lq / f"{number:03}.png")
+    first = survey(folder, cache, paired=Paired((lq,)))
+    assert first.rows[79].facts.pair.fits
+    decoded.clear()
+    assert survey(folder, cache, paired=Paired((lq,))) == first
+    assert decoded == ["broken.png"]
+    Image.new("RGB", (16, 11)).save(lq / "079.png")
+    assert not survey(folder, cache, paired=Paired((lq,))).rows[79].facts.pair.fits
+    assert survey(folder, cache).rows[79].facts.pair is None

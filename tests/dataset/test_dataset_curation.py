@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from autocal_cli.dataset.curation import FIXED, MEASURES, RHYTHM, Groups, judge, load_policy, plan
-from autocal_cli.dataset.model import Curation, FileIssue, ImageFacts, ImageRow, Traces
+from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, Groups, judge, load_policy, plan
+from autocal_cli.dataset.model import Curation, FileIssue, ImageFacts, ImageRow, PairsSummary, PairTraces, Traces
 from autocal_cli.errors import AutocalError
 
 GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)
@@ -81,6 +81,68 @@ def test_what_failed_is_dropped():
     assert curation.reasons["x"][0].detail == "truncated"
 
 
+FITS = PairTraces("lq", 2.0, across=0.01, agreement=0.98, colour=1.0, kernel="bicubic")
+
+
+def paired(fault: PairTraces, *, most: PairTraces = FITS, jitter: float = 0.01) -> dict[str, str]:
+    """The reasons of one pair among forty others, whose numbers differ a little."""
+    others = [
+        row(
+            f"o{number}",
+            pair=replace(most, across=most.across + jitter * (number % 5), colour=most.colour + number % 2 / 10),
+        )
+        for number in range(40)
+    ]
+    return reasons(judged(row("a", pair=fault), *others))
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({}, {}),
+        ({"across": 0.3}, {"pair-shift": "look"}),
+        ({"down": -0.5}, {"pair-shift": "drop"}),
+        ({"drift": 1.2}, {"pair-stretch": "look"}),
+        ({"drift": 2.0, "scale": 1.98}, {"pair-stretch": "drop"}),
+        ({"colour": 9.0}, {"pair-colour": "look"}),
+        ({"colour": 14.0}, {"pair-colour": "drop"}),
+        ({"agreement": 0.7}, {"pair-content": "look"}),
+        ({"agreement": 0.3, "across": 5.0, "drift": 9.0, "colour": 50.0}, {"pair-content": "drop"}),  # means nothing
+        ({"agreement": None, "kernel": ""}, {}),
+        ({"fits": False}, {"pair-size": "drop"}),
+        ({"scale": 4.0}, {"pair-size": "drop"}),
+        ({"kernel": "nearest"}, {"pair-kernel": "look"}),
+        ({"kernel": ""}, {}),
+    ],
+)
+def test_a_pair_that_differs_from_the_others(changed, found):
+    assert paired(replace(FITS, **changed)) == found
+
+
+def test_what_all_pairs_have_is_no_reason():
+    most = replace(FITS, across=0.375, down=0.375, colour=12.0, kernel="nearest, upper left")
+    assert paired(most, most=most) == {}
+    assert set(paired(FITS, most=most)) == {"pair-shift", "pair-kernel"}
+
+
+def test_among_pairs_that_scatter_a_shift_has_to_be_larger():
+    assert paired(replace(FITS, across=0.6), jitter=0.01) == {"pair-shift": "drop"}
+    assert paired(replace(FITS, across=0.6), jitter=0.2) == {}
+
+
+def test_an_lq_image_that_cannot_be_read_drops_its_pair():
+    curation = judged(row("a", pair=PairTraces("lq/a.png", problem="truncated")), row("b", pair=FITS))
+    assert curation.reasons["a"][0].detail == "LQ: truncated"
+    assert reasons(curation) == {"unreadable": "drop"}
+
+
+def test_the_pairs_are_summed_up():
+    several = [FITS, replace(FITS, across=0.03), replace(FITS, kernel=""), replace(FITS, agreement=0.1, across=9.0)]
+    found = judged(*(row(str(number), pair=pair) for number, pair in enumerate(several))).pairs
+    assert found == PairsSummary(3, 2.0, 0.01, 0.0, 1.0, "bicubic", 2 / 3)
+    assert judged(row("a")).pairs is None
+
+
 @pytest.mark.parametrize(
     ("rows", "kept"),
     [
@@ -150,7 +212,7 @@ def test_an_unknown_community_is_refused():
 def test_every_rule_has_a_measure_a_source_and_bounds_in_order():
     rules = [*load_policy().rules, *load_policy("lucid").rules]
     for rule in rules:
-        assert rule.measure in MEASURES
+        assert rule.measure in {*MEASURES, *PAIR_MEASURES}
         assert rule.source
         assert rule.reason not in FIXED
         if rule.look is not None and rule.drop is not None:

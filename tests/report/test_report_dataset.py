@@ -244,7 +244,7 @@ def test_json_keeps_its_keys():
     assert list(told["health"]) == [
         "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
     ]  # fmt: skip
-    assert list(told["curation"]) == ["images", "keep", "look", "drop", "reasons", "verdicts"]
+    assert list(told["curation"]) == ["images", "keep", "pairs", "look", "drop", "reasons", "verdicts"]
     assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1}
     assert list(told["metrics"]) == list(METRIC_NAMES)
     for metric in told["metrics"].values():
@@ -292,6 +292,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "halos": "0.0", "laplacian": "99.0", "drawn": "true",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
+        **dict.fromkeys(CSV_COLUMNS[-8:], ""),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -91,6 +92,61 @@ def test_batches_are_counted_by_optimiser_steps_over_all_gpus(planted: Path) -> 
     assert dataset is not None
     assert dataset == DatasetScores.of(report.fingerprint)
     assert "crops-measured" in codes(findings)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Five pairs of x2, the LQ image of b.png moved by a pixel."""
+    noise = np.random.default_rng(0)
+    for name in ("gt", "lq"):
+        (tmp_path / name).mkdir()
+    for name in "abcde":
+        pixels = noise.integers(0, 256, (12, 12, 3)).astype(np.uint8)
+        gt = Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC)
+        gt.save(tmp_path / "gt" / f"{name}.png")
+        box = (2, 0, 98, 96) if name == "b" else (0, 0, 96, 96)
+        gt.crop(box).resize((48, 48), Image.Resampling.BOX).save(tmp_path / "lq" / f"{name}.png")
+    return tmp_path
+
+
+def test_pairs_of_a_config_are_measured(pairs: Path) -> None:
+    report, _ = survey(training(pairs), DatasetOptions())
+    assert report.curation.pairs is not None
+    assert (report.curation.pairs.count, report.curation.pairs.scale) == (5, pytest.approx(2, abs=0.01))
+    assert {row.facts.pair.lq for row in report.rows if row.facts.pair} == {
+        str(pairs / "lq" / f"{name}.png") for name in "abcde"
+    }
+    b = str(pairs / "gt" / "b.png")
+    assert "pair-shift" in [reason.code for reason in report.curation.reasons[b]]
+
+
+def test_pairs_given_by_hand_are_those_of_a_config(pairs: Path) -> None:
+    by_config = survey(training(pairs), DatasetOptions())[0]
+    by_hand, findings = survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    assert by_hand.curation.pairs == by_config.curation.pairs
+    assert codes(findings) == []
+
+
+def test_what_has_no_partner_is_said(pairs: Path) -> None:
+    (pairs / "lq" / "c.png").unlink()
+    report, findings = survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    assert codes(findings) == ["pairs-missing-lq"]
+    assert [row.facts.pair is None for row in report.rows] == [False, False, True, False, False]
+
+
+def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
+    for path in (pairs / "gt").iterdir():
+        Image.fromarray(np.asarray(Image.open(path))[::2, ::2]).save(pairs / "lq" / path.name)
+    findings = survey(training(pairs), DatasetOptions())[1]
+    assert codes(findings)[-1] == "pairs-shifted"
+    assert re.search(r"lie \+0\.2\d pixels right and \+0\.2\d below", findings[-1].message)
+
+
+def test_lq_folders_belong_to_one_folder_each(pairs: Path) -> None:
+    with pytest.raises(AutocalError, match="--lq names 1 folders for 2"):
+        survey(Training(None), DatasetOptions((pairs / "gt", pairs / "lq"), lq=(pairs / "lq",)))
+    with pytest.raises(AutocalError, match="no such file"):
+        survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "gone",)))
 
 
 def test_a_config_whose_images_are_not_here_is_an_error(planted: Path) -> None:
