@@ -5,9 +5,9 @@
 FOLDERs hold good photographs: PNGs count as they are, JPEGs are shrunk first. Prints, for each way of spoiling, the
 share of images that are dropped, and dropped or to be looked at, for the reasons that it should give (recall), for
 other reasons, and the same for good photographs and for what must not be taken for anything; the precision of each
-reason over all sets; then what near duplicates are found, and what is caught of pairs of GT and LQ images that one in
-ten is spoilt of. With --only the one table. With --folder the images of eighteen kinds, about 350, are written there
-as PNG instead, named by their kind, for a look at the page.
+reason over all sets; then what near duplicates are found, what is caught of pairs of GT and LQ images that one in ten
+is spoilt of, and which kernels are named. With --only the one table. With --folder the images of eighteen kinds, about
+350, are written there as PNG instead, named by their kind, for a look at the page.
 """
 
 from __future__ import annotations
@@ -176,7 +176,30 @@ def pair_row(number: int, gt: Image.Image, lq: Image.Image, scale: int) -> Image
     return ImageRow(facts, *gt.size, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
 
 
-TABLES = {"kinds": judge_kinds, "near": near_table, "pairs": pair_table}
+AFTERWARDS: dict[str, kinds.Spoiling] = {
+    "nothing": lambda image: image,
+    "JPEG 90": lambda image: kinds.jpeg(image, 90),
+    "JPEG 75": lambda image: kinds.jpeg(image, 75),
+    "noise 5": lambda image: kinds.noisy(image, 5),
+    "blur 1": lambda image: kinds.blurred(image, 1),
+}
+
+
+def kernel_table(photos: Sequence[Image.Image]) -> None:
+    """How often the kernel that reduced an image is named, rightly and wrongly, over all kernels and x2 to x4."""
+    print("| done to LQ afterwards | kernel named rightly | wrongly |\n|---|---|---|")
+    for done, change in AFTERWARDS.items():
+        named = Counter[str]()
+        for kernel, reduce in kinds.REDUCINGS.items():
+            for scale in (2, 3, 4):
+                for photo in photos:
+                    gt = photo.crop((0, 0, photo.width // scale * scale, photo.height // scale * scale))
+                    found = measure_pair(gt, change(reduce(gt, scale)), "").kernel
+                    named["right" if found == kernel else "wrong" if found else "none"] += 1
+        print(f"| {done} | {named['right'] / named.total():.3f} | {named['wrong'] / named.total():.4f} |", flush=True)
+
+
+TABLES = {"kinds": judge_kinds, "near": near_table, "pairs": pair_table, "kernels": kernel_table}
 
 
 CHOSEN = (  # of the spoilings, for the folder

@@ -89,6 +89,12 @@ def analyze_dataset(
             help="Another bound for a reason, as blurred=0.15, or its severity: grey=drop, alpha=off. Repeatable.",
         ),
     ] = None,
+    choose: Annotated[
+        int | None,
+        typer.Option(
+            "--choose", metavar="N", min=1, help="Keep at most N images, as many of each kind as there is room for."
+        ),
+    ] = None,
     gentle: Annotated[
         bool,
         typer.Option("--gentle", help="Read one file at a time, with pauses: for disks that must not be hammered."),
@@ -103,13 +109,14 @@ def analyze_dataset(
 ) -> None:
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
 
-    In the same pass each image is judged: keep, look or drop, and why. --drop, --keep, --meta-info and --plan judge
-    every image; the folder is never written to. Several processes share the work under
+    In the same pass each image is judged: keep, look or drop, and why. --drop, --keep, --meta-info, --choose and --plan
+    judge every image; the folder is never written to. Several processes share the work under
     `torchrun --nproc-per-node N -m autocal_cli analyze-dataset ...`, to the same numbers.
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
     from autocal_cli.dataset.curation import plan
+    from autocal_cli.dataset.variety import choices
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
@@ -130,13 +137,14 @@ def analyze_dataset(
     refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
     lists = ListFiles(*(out.expanduser() if out else None for out in (drop, keep, meta_info)))
     refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", bool(lists)))
+    judges_all = show_plan or bool(lists) or choose is not None
     for name, given in (("--images", images is not None), ("--batches", batches is not None)):
-        refuse_together(("a list or --plan", show_plan or bool(lists)), (name, given))
+        refuse_together(("a list, --plan or --choose", judges_all), (name, given))
     training = known_training(config, crop, batch_size)
     page, table = report_destinations(html, csv, force)
     list_destinations((lists.drop, lists.keep, lists.meta_info), force)
     with scan_progress(quiet or not is_first_rank()) as advance:
-        limit = None if read_all or show_plan or lists else tolerance
+        limit = None if read_all or judges_all else tolerance
         options = DatasetOptions(
             tuple(paths or ()),
             device=device,
@@ -151,7 +159,7 @@ def analyze_dataset(
             gentle=gentle,
             on_progress=advance,
         )
-        judging = CurationOptions(like, tuple(threshold or ()), pictures=html is not None)
+        judging = CurationOptions(like, tuple(threshold or ()), choose, pictures=html is not None)
         report, findings = survey(training, options, judging)
     if not is_first_rank():
         return
@@ -170,7 +178,7 @@ def analyze_dataset(
     if as_json:
         write(dump(dataset_json(report, findings)).encode())
     elif show_plan:
-        show(*plan_view(report, plan(report.curation, report.rows)))
+        show(*plan_view(report, plan(report.curation, report.rows), choices(report.curation, report.rows)))
     else:
         show(*dataset_view(report, shows_blocks()))
     if not quiet:

@@ -197,8 +197,9 @@ def from_text(text: str) -> WorkingImage:
     )
 
 
-def _facts(traces: dict[str, Any], pair: dict[str, Any] | None, **others: Any) -> ImageFacts:
-    return ImageFacts(**others, traces=Traces(**traces), pair=None if pair is None else PairTraces(**pair))
+def _facts(traces: dict[str, Any], pair: dict[str, Any] | None, mean: list[float], **others: Any) -> ImageFacts:
+    paired = None if pair is None else PairTraces(**pair)
+    return ImageFacts(**others, traces=Traces(**traces), mean=(mean[0], mean[1], mean[2]), pair=paired)
 
 
 def _key(file: ListedFile) -> ImageKey:

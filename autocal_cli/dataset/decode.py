@@ -152,7 +152,7 @@ def _decoded(
         pixels = (fast_rgb(image, data) if data else None) or image
         rgb = to_rgb(pixels)
         upright = native[::-1] if is_turned(pixels) else native
-        result = _working_image(rgb, upright)
+        result = working_image(rgb, upright)
         result = replace(result, traits=traits_of(pixels), path=name, file_bytes=len(data))
         if wanted.facts:
             whole = rgb if image.size == native else _decoded_whole(file, name)
@@ -174,7 +174,7 @@ def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces
 def _cut(whole: WorkingImage, rgb: Image.Image, cut: Cut) -> WorkingImage:
     """The working image of a crop of an upright image of native size, in place of that of the whole."""
     crop = rgb.crop(cut.box(rgb.size))
-    pixels = _working_image(crop, crop.size)
+    pixels = working_image(crop)
     return replace(whole, working=pixels.working, thumbnail=pixels.thumbnail)
 
 
@@ -224,8 +224,9 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     raise ValueError(problem)
 
 
-def _working_image(rgb: Image.Image, native: tuple[int, int]) -> WorkingImage:
+def working_image(rgb: Image.Image, native: tuple[int, int] | None = None) -> WorkingImage:
     """From the upright RGB image, which may have been decoded smaller than its native size."""
+    native = native or rgb.size
     working = _resize(rgb, _reduced(native, WORKING_SIZE))
     thumbnail = _resize(working, _reduced(working.size, THUMBNAIL_SIZE))
     return WorkingImage(np.asarray(working), np.asarray(thumbnail), *native)

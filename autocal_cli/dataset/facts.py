@@ -15,7 +15,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 3  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 4  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
@@ -37,7 +37,14 @@ def gather_facts(
         perceptual_hash=perceptual_hash(luma),
         native_sharpness=native_sharpness(native, crop),
         traces=find_traces(native),
+        mean=mean_colour(working),
     )
+
+
+def mean_colour(pixels: Pixels) -> tuple[float, float, float]:
+    """The mean of red, green and blue in levels of 255, of every fourth pixel in every fourth row (H, W, 3)."""
+    red, green, blue = pixels[::4, ::4].mean(axis=(0, 1)).tolist()
+    return red, green, blue
 
 
 def is_grey(pixels: Pixels) -> bool:

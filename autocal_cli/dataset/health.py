@@ -35,6 +35,7 @@ from autocal_cli.dataset.model import (
 )
 from autocal_cli.dataset.rows import RowTable
 from autocal_cli.dataset.sampling import Values, with_overall
+from autocal_cli.dataset.variety import choose, kinds_of, variety_of
 
 FLAT_DEVIATION = 0.02  # of luma: under it an image shows next to nothing, and its perceptual hash says nothing either
 
@@ -123,8 +124,12 @@ class Ledger:
         native_crop: int = NATIVE_CROP,
         policy: Policy | None = None,
         pictures: bool = False,
+        most: int | None = None,
     ) -> DatasetReport:
-        """What was noted, beside the fingerprint of the same scan; the training's crop, and that of the sharpness."""
+        """What was noted, beside the fingerprint of the same scan; the training's crop, and that of the sharpness.
+
+        `most` images are kept where it is given.
+        """
         rows = self._rows
         rows.sort()
         images = rows if fingerprint.crops is None else _one_each(rows)
@@ -135,10 +140,13 @@ class Ledger:
             for i in range(len(COLUMNS)):
                 counts[i, _bin(_score(row, i))] += 1
         curation = judge(images, fingerprint.failures, groups, crop, policy or load_policy())
+        if most is not None:
+            curation = choose(curation, images, most)
         return DatasetReport(
             fingerprint=fingerprint,
             health=health,
             curation=curation,
+            variety=variety_of(kinds_of(images)),
             sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
             histograms={name: tuple(counts[i].tolist()) for i, name in enumerate(COLUMNS)},
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},

@@ -113,6 +113,9 @@ CSV_COLUMNS = (
     "drawn",
     "perceptual_hash",
     "sha256",
+    "red",
+    "green",
+    "blue",
     "lq",
     "lq_scale",
     "lq_across",
@@ -176,7 +179,8 @@ class ImageFacts:
 
     `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `alpha`: something is transparent.
     `deviation` is the standard deviation of luma, 0..0.5, `entropy` that of its histogram in bits, 0..8.
-    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `pair` is there where LQ images are.
+    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `mean`
+    is that of red, green and blue in levels of 255. `pair` is there where LQ images are.
     """
 
     path: str
@@ -188,6 +192,7 @@ class ImageFacts:
     perceptual_hash: int
     native_sharpness: float
     traces: Traces
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     pair: PairTraces | None = None
 
 
@@ -342,6 +347,17 @@ class PairsSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Variety:
+    """How many kinds of images there are, as how many equally frequent kinds they are as varied (`effective`), and the
+    share of all images that the ten fullest kinds hold. Kinds: `autocal_cli/dataset/variety.py`.
+    """
+
+    kinds: int
+    effective: float
+    fullest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Curation:
     """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept.
 
@@ -384,6 +400,7 @@ class DatasetReport:
     fingerprint: DatasetFingerprint
     health: Health
     curation: Curation
+    variety: Variety
     sharpness: NativeSharpness
     histograms: Mapping[str, tuple[int, ...]]
     extremes: Mapping[str, Extremes]

@@ -32,7 +32,9 @@ from autocal_cli.dataset.model import (
     PairTraces,
     Severity,
     SizedImage,
+    Variety,
 )
+from autocal_cli.dataset.variety import Choice
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import one_line
 
@@ -171,6 +173,8 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
     """Sizes, what each reason drops or has looked at, and groups of images that are the same."""
     roots, curation = report.fingerprint.roots, report.curation
     lines = [HealthLine("size", _sizes(report.health))]
+    if report.health.images > 1:
+        lines.append(HealthLine("variety", about_variety(report.variety)))
     if curation.pairs:
         lines.append(HealthLine("pairs", _pairs(curation.pairs)))
     for code, levels in curation.by_reason().items():
@@ -238,6 +242,15 @@ def _size(image: SizedImage) -> str:
     return f"{image.width} x {image.height}"
 
 
+def about_variety(variety: Variety) -> str:
+    """
+    >>> about_variety(Variety(140, 61.2, 0.41))
+    '140 kinds of image, as varied as 61 equally frequent ones; the ten fullest hold 41%'
+    """
+    fullest = f"; the ten fullest hold {variety.fullest:.0%}" if variety.kinds > 10 else ""
+    return f"{variety.kinds:,} kinds of image, as varied as {variety.effective:.0f} equally frequent ones{fullest}"
+
+
 def _pairs(pairs: PairsSummary) -> str:
     """
     >>> _pairs(PairsSummary(4, 2.0, -0.001, 0.25, 0.0, "box", 0.75))
@@ -267,8 +280,10 @@ def _short(paths: Iterable[str], roots: Sequence[str]) -> tuple[str, ...]:
 # What each bound would cost, for `--plan`.
 
 
-def plan_view(report: DatasetReport, costs: Sequence[Cost]) -> list[RenderableType]:
-    """A line a reason: what it drops, what for this reason alone, and what its measure would drop at other bounds."""
+def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Choice] = ()) -> list[RenderableType]:
+    """A line a reason: what it drops, what for this reason alone, and what its measure would drop at other bounds; and
+    what is left of the variety in a choice of fewer images.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("reason", no_wrap=True)
     for column in ("look at", "drop", "for this alone"):
@@ -278,7 +293,12 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost]) -> list[RenderableTy
         curve = ", ".join(f"{bound:.3g}: {count:,}" for bound, count in cost.curve)
         table.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
     told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
-    return [table, Text(), Text(told, style="bold")]
+    lines = [
+        f"--choose {offer.count}: {offer.kinds:,} kinds of image (the {offer.count:,} most complex: {offer.complex:,})"
+        for offer in offers
+    ]
+    variety = Text(f"variety: {about_variety(report.variety)}")
+    return [table, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
 
 
 # A histogram in one line of text.
@@ -338,6 +358,7 @@ def _read(row: ImageRow) -> dict[str, object]:
         "drawn": str(traces.drawn).lower(),
         "perceptual_hash": f"{facts.perceptual_hash:016x}",
         "sha256": facts.sha256,
+        **dict(zip(("red", "green", "blue"), facts.mean, strict=True)),
         **_of_pair(facts.pair),
     }
 

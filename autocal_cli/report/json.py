@@ -88,7 +88,9 @@ def calibration_json(
 
 def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
-    beside = {name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "extremes")}
+    beside = {
+        name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "variety", "extremes")
+    }
     curation = _curation(report.curation)
     return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
 

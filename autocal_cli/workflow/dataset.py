@@ -60,10 +60,13 @@ class DatasetOptions:
 
 @dataclass(frozen=True, slots=True)
 class CurationOptions:
-    """How images are judged: a community's numbers (`like`), changes of them, and whether pictures are wanted."""
+    """How images are judged: a community's numbers (`like`), changes of them, how many are kept at `most`, and whether
+    pictures are wanted.
+    """
 
     like: str | None = None
     thresholds: tuple[str, ...] = ()
+    most: int | None = None
     pictures: bool = False
 
 
@@ -227,7 +230,7 @@ def survey(
     about = (*findings, *usable_cache(options)[1], *about_crops(crops))
     matched = check_pairs(pairs, options.seed) if pairs else ()
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
-    report = ledger.report(dataset, crop, native_crop, policy, how.pictures)
+    report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
     said = (*about_policy(how.like, policy.unmeasured), *matched, *about_shift(report.curation.pairs))
     return report, (*about, *said, *seen)
 

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 CASE = Path(__file__).parent.parent / "cases_dataset"
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images"
@@ -78,6 +79,8 @@ def test_a_file_of_somebody_else_is_not_replaced_without_force(autocal, images, 
         (["--meta-info", "nowhere/x.txt"], "does not exist"),
         (["--plan", "--drop", "x"], "cannot be used together"),
         (["--images", "2", "--keep", "x"], "cannot be used together"),
+        (["--images", "2", "--choose", "2"], "cannot be used together"),
+        (["--lq", "gone"], "gone: no such file"),
         (["--like", "theirs"], "bhi, lucid"),
         (["--threshold", "glare=1"], "no reason 'glare'"),
     ],
@@ -135,6 +138,21 @@ def test_a_meta_info_list_is_read_as_the_config_names_it(autocal, images, config
     config.write_text(text, "utf-8")
     told = json.loads(autocal("analyze-dataset", "--config", config, "--json").out)
     assert told["images"]["found"] == len(names.read_text("utf-8").splitlines()) > 0
+
+
+def test_a_choice_is_listed_as_what_is_kept(autocal, images, tmp_path):
+    colours = (255, 0, 0), (0, 160, 0), (0, 0, 255), (250, 0, 4)
+    for name, colour in zip("abcd", colours, strict=True):
+        mask = Image.effect_noise((96, 96), 90)
+        Image.composite(Image.new("RGB", (96, 96), colour), Image.new("RGB", (96, 96)), mask).save(
+            images / f"{name}.png"
+        )
+    keep, options = tmp_path / "keep.txt", ["--threshold", "noise=off", "--threshold", "near-duplicate=off"]
+    assert autocal("analyze-dataset", images, "--choose", "4", "--keep", keep, *options).code == 0
+    kept = {Path(path).stem for path in keep.read_text("utf-8").splitlines()}
+    assert len(kept) == 4
+    assert {"b", "c", "ramp"} < kept  # of the two red ones the one that is more complex
+    assert "--choose 3: 3 kinds of image" in autocal("analyze-dataset", images, "--plan", *options).out.decode()
 
 
 def test_a_plan_writes_nothing(autocal, images, tmp_path):

@@ -35,6 +35,7 @@ from autocal_cli.dataset.model import (
     SizedImage,
     Traces,
     TrainingCrops,
+    Variety,
 )
 from autocal_cli.errors import Finding
 from autocal_cli.report.console import shows_blocks
@@ -105,6 +106,7 @@ def report(failed: int = 0) -> DatasetReport:
         fingerprint=fingerprint(failed),
         health=HEALTH,
         curation=CURATION,
+        variety=Variety(140, 61.2, 0.41),
         sharpness=SHARPNESS,
         histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
         extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
@@ -238,7 +240,7 @@ def test_json_keeps_its_keys():
     told = dataset_json(report(failed=1))
     assert list(told) == [
         "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95", "identity",
-        "metric_version", "device", "seconds", "device_reason", "crops", "sharpness", "histograms", "health",
+        "metric_version", "device", "seconds", "device_reason", "crops", "sharpness", "histograms", "health", "variety",
         "extremes", "curation", "findings",
     ]  # fmt: skip
     assert list(told["health"]) == [
@@ -292,7 +294,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "halos": "0.0", "laplacian": "99.0", "drawn": "true",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
-        **dict.fromkeys(CSV_COLUMNS[-8:], ""),
+        "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-8:], ""),
     }  # fmt: skip
 
 
