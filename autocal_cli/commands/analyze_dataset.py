@@ -95,6 +95,15 @@ def analyze_dataset(
             "--choose", metavar="N", min=1, help="Keep at most N images, as many of each kind as there is room for."
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="Score every image by this network too, TorchScript or .onnx. It is run in this process. It gets "
+            "(1, 3, H, W), RGB in 0..1, and returns a number or a map.",
+        ),
+    ] = None,
     gentle: Annotated[
         bool,
         typer.Option("--gentle", help="Read one file at a time, with pauses: for disks that must not be hammered."),
@@ -133,7 +142,8 @@ def analyze_dataset(
 
     if not paths and config is None:
         raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")
-    refuse_together(("--lq", bool(lq)), ("--batches", batches is not None))
+    for name, given in (("--lq", bool(lq)), ("--model", model is not None)):
+        refuse_together((name, given), ("--batches", batches is not None))
     refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
     lists = ListFiles(*(out.expanduser() if out else None for out in (drop, keep, meta_info)))
     refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", bool(lists)))
@@ -153,6 +163,7 @@ def analyze_dataset(
             images=images,
             batches=batches,
             lq=tuple(lq or ()),
+            model=model,
             workers=workers,
             max_pixels=max_pixels,
             use_cache=not no_cache,

@@ -135,7 +135,8 @@ def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | Non
         return
     facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"  # the sharpness depends on the crop
     scale = f".x{wanted.scale}" if wanted.scale else ""  # and what is told of pairs on the training's scale
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}{scale}")
+    model = f".{wanted.scorer.file.sha256}" if wanted.scorer else ""
+    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}{scale}{model}")
     try:
         yield cache
     finally:

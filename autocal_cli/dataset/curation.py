@@ -145,6 +145,7 @@ MEASURES: Mapping[str, Measure] = {
     "noise": lambda row: row.facts.traces.noise,
     "halos": lambda row: row.facts.traces.halos,
     "laplacian": lambda row: row.facts.traces.laplacian,
+    "model": lambda row: row.facts.model,
 }
 
 

@@ -23,6 +23,7 @@ from autocal_cli.dataset.facts import NATIVE_CROP, Box, gather_facts
 from autocal_cli.dataset.files import ImageSource, open_image, printable
 from autocal_cli.dataset.metrics import WINDOW, Pixels
 from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces
+from autocal_cli.dataset.scorer import Scorer
 
 WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
 THUMBNAIL_SIZE = 128  # long side at which colours are counted
@@ -80,7 +81,8 @@ class Wanted:
     """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
 
     An image of more than `max_pixels` is refused. `gentle`: files are read one at a time, the disk idle half the time.
-    With the facts comes how its LQ image `partner` lies on it, at the training's `scale` where that is known.
+    With the facts comes how its LQ image `partner` lies on it, at the training's `scale` where that is known, and what
+    the `scorer` says of it.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -89,6 +91,7 @@ class Wanted:
     gentle: bool = False
     partner: ImageSource | None = None
     scale: int | None = None
+    scorer: Scorer | None = None
 
 
 PIXELS_ONLY = Wanted()
@@ -159,6 +162,8 @@ def _decoded(
             facts = gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data)
             if wanted.partner is not None:
                 facts = replace(facts, pair=_paired(whole, wanted.partner, wanted))
+            if wanted.scorer is not None:
+                facts = replace(facts, model=wanted.scorer.score(rgb))
             result = replace(result, facts=facts)
         return result if cut is None else _cut(result, rgb, cut)
 

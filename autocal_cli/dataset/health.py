@@ -31,6 +31,7 @@ from autocal_cli.dataset.model import (
     Health,
     ImageFacts,
     ImageRow,
+    ModelScores,
     SizedImage,
 )
 from autocal_cli.dataset.rows import RowTable
@@ -152,7 +153,13 @@ class Ledger:
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=rows,
             examples=examples(curation) if pictures else {},
+            model_scores=_model_scores([row.facts.model for row in images]) if fingerprint.model else None,
         )
+
+
+def _model_scores(scores: Sequence[float | None]) -> ModelScores:
+    values = np.array(scores, dtype=np.float64)
+    return ModelScores(float(values.mean()), *np.quantile(values, (0.05, 0.5, 0.95)).tolist())
 
 
 def _one_each(rows: RowTable) -> RowTable:

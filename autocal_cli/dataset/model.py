@@ -52,6 +52,14 @@ class TrainingCrops:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A user's network by which images were scored: its path, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetFingerprint:
     """The measured complexity of a dataset.
 
@@ -59,7 +67,7 @@ class DatasetFingerprint:
     files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the
     files found, `metric_version` the version of the metrics' definition, `seconds` wall time. `sightings` are of all
     files that were listed, and of the images that were read. `crops` says how many crops of those images were measured,
-    where that was not whole images.
+    where that was not whole images. `model` is the user's own network that scored them too, if any.
     """
 
     roots: tuple[str, ...]
@@ -77,6 +85,7 @@ class DatasetFingerprint:
     device_reason: str = ""  # why this device, where nobody named one
     sightings: tuple[Sighting, ...] = ()
     crops: TrainingCrops | None = None
+    model: ModelFile | None = None
 
 
 # What a report of a scan holds beside the fingerprint. None of it is stored in a resolved config.
@@ -113,6 +122,7 @@ CSV_COLUMNS = (
     "drawn",
     "perceptual_hash",
     "sha256",
+    "model",
     "red",
     "green",
     "blue",
@@ -179,8 +189,8 @@ class ImageFacts:
 
     `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `alpha`: something is transparent.
     `deviation` is the standard deviation of luma, 0..0.5, `entropy` that of its histogram in bits, 0..8.
-    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `mean`
-    is that of red, green and blue in levels of 255. `pair` is there where LQ images are.
+    `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `mean` is that of red, green and blue
+    in levels of 255. `model`: what the user's own network says. `pair` is there where LQ images are.
     """
 
     path: str
@@ -193,6 +203,7 @@ class ImageFacts:
     native_sharpness: float
     traces: Traces
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    model: float | None = None
     pair: PairTraces | None = None
 
 
@@ -389,6 +400,16 @@ class Curation:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelScores:
+    """What the user's network says of the images that were read, in its own unit."""
+
+    mean: float
+    p5: float
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetReport:
     """A fingerprint and what stands beside it. `rows` in alphabetical order.
 
@@ -406,3 +427,4 @@ class DatasetReport:
     extremes: Mapping[str, Extremes]
     rows: Sequence[ImageRow]
     examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
+    model_scores: ModelScores | None = None

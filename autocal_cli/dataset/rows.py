@@ -15,7 +15,7 @@ from autocal_cli.dataset.model import METRIC_NAMES, ImageFacts, ImageRow, PairTr
 
 _METRICS = len(METRIC_NAMES)
 _TRACES = ("blocks", "repeated", "rhythm", "noise", "halos", "laplacian")
-_NUMBERS = 2 + 2 * _METRICS + 4 + 1 + 3 + len(_TRACES) + 1  # of a row, in the order in which `add` writes them
+_NUMBERS = 2 + 2 * _METRICS + 4 + 1 + 4 + len(_TRACES) + 1  # of a row, in the order in which `add` writes them
 _GREY, _ALPHA, _DRAWN = 1, 2, 4
 
 
@@ -41,6 +41,7 @@ class RowTable(Sequence[ImageRow]):
         detail = float("nan") if traces.detail is None else traces.detail
         self._numbers.extend((row.width, row.height, *row.raw, *row.scores, row.overall))
         self._numbers.extend((facts.native_sharpness, facts.deviation, facts.entropy, detail, *facts.mean))
+        self._numbers.append(float("nan") if facts.model is None else facts.model)
         self._numbers.extend(getattr(traces, name) for name in _TRACES)
         self._numbers.append(flags)
         if facts.pair:
@@ -74,7 +75,7 @@ class RowTable(Sequence[ImageRow]):
         numbers = self._numbers[_NUMBERS * i : _NUMBERS * (i + 1)].tolist()
         width, height, *rest = numbers
         raw, scores = tuple(rest[:_METRICS]), tuple(rest[_METRICS : 2 * _METRICS])
-        overall, sharpness, deviation, entropy, detail, red, green, blue, *traces, flags = rest[2 * _METRICS :]
+        overall, sharpness, deviation, entropy, detail, red, green, blue, model, *traces, flags = rest[2 * _METRICS :]
         facts = ImageFacts(
             path=self._path_bytes(i).decode("utf-8"),
             sha256=self._digests[32 * i : 32 * i + 32].hex(),
@@ -90,6 +91,7 @@ class RowTable(Sequence[ImageRow]):
                 **dict(zip(_TRACES, traces, strict=True)),
             ),
             mean=(red, green, blue),
+            model=None if model != model else model,
             pair=PairTraces(*json.loads(self._pairs[i])) if i in self._pairs else None,
         )
         return ImageRow(facts, int(width), int(height), raw, scores, overall)

@@ -35,6 +35,7 @@ from autocal_cli.dataset.sampling import (
     sample_order,
     summarise,
 )
+from autocal_cli.dataset.scorer import Scorer
 from autocal_cli.dataset.workers import Ranks, all_ranks, default_workers, look_ahead
 from autocal_cli.errors import AutocalError
 
@@ -52,6 +53,7 @@ def scan(
     images: int | None = None,
     crops: TrainingCrops | None = None,
     paired: Paired | None = None,
+    scorer: Scorer | None = None,
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     max_pixels: int = MAX_PIXELS,
@@ -67,12 +69,12 @@ def scan(
     The images are those under the roots, or with `names` those so named below them; the processes that torchrun
     started share them. With `paired` each is held against its LQ image too, unless `crops` are read. The result,
     `seconds` aside, depends on files, seed, tolerance, `images` and `crops` alone.
-    `on_measured` gets each image (or crop) that was read, with the image's facts; its native sharpness is taken on
-    crops of `native_crop` pixels. A `gentle` scan reads one file at a time, with pauses, and all of a folder in order.
-    What was measured of whole images is kept in `cache_folder` and not read again; then
-    an image comes without its pixels. A file that cannot be read becomes a failure in the record and stops nothing;
-    nothing is ever written to the roots. Raises AutocalError when a root is missing or holds no image, when no image
-    can be read, and for a device or cache that cannot be used.
+    `on_measured` gets each image (or crop) that was read, with the image's facts: its native sharpness is taken on
+    crops of `native_crop` pixels, and the `scorer` says what it thinks of the whole. A `gentle` scan reads one file at
+    a time, with pauses, and all of a folder in order. What was measured of whole images is kept in `cache_folder` and
+    not read again; then an image comes without its pixels. A file that cannot be read becomes a failure in the record
+    and stops nothing; nothing is ever written to the roots. Raises AutocalError when a root is missing or holds no
+    image, when no image can be read, and for a device or cache that cannot be used.
     """
     started = time.perf_counter()
     check_device(device)
@@ -81,7 +83,8 @@ def scan(
     sample = Sample(listing, goal, on_measured)
     threads = workers or default_workers()
     computing = choose_device(device, goal.expected(len(listing.files)), threads)
-    wanted = Wanted(max_pixels, on_measured is not None, native_crop, gentle, scale=paired.scale if paired else None)
+    scale = paired.scale if paired else None
+    wanted = Wanted(max_pixels, on_measured is not None, native_crop, gentle, scale=scale, scorer=scorer)
     reader = Reader(computing, wanted, threads, batch_size)
     files = PairedFiles(listing.files, paired) if paired and crops is None else listing.files
     with warnings.catch_warnings(), all_ranks() as ranks:
@@ -112,6 +115,7 @@ def scan(
         seconds=time.perf_counter() - started,
         sightings=merged((*listing.sightings, *sample.sightings)),
         crops=sample.crops_read(),
+        model=scorer.file if scorer else None,
     )
 
 

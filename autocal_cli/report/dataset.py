@@ -175,6 +175,9 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
     lines = [HealthLine("size", _sizes(report.health))]
     if report.health.images > 1:
         lines.append(HealthLine("variety", about_variety(report.variety)))
+    if scores := report.model_scores:
+        spread = f"5% under {scores.p5:.3g}, half under {scores.median:.3g}, 95% under {scores.p95:.3g}"
+        lines.append(HealthLine("model", f"mean {scores.mean:.3g} by {_model_name(report)}; {spread}"))
     if curation.pairs:
         lines.append(HealthLine("pairs", _pairs(curation.pairs)))
     for code, levels in curation.by_reason().items():
@@ -240,6 +243,11 @@ def _sizes(health: Health) -> str:
 
 def _size(image: SizedImage) -> str:
     return f"{image.width} x {image.height}"
+
+
+def _model_name(report: DatasetReport) -> str:
+    file = report.fingerprint.model
+    return f"{short_name(file.path, ())} ({file.sha256[:12]})" if file else ""
 
 
 def about_variety(variety: Variety) -> str:
@@ -358,6 +366,7 @@ def _read(row: ImageRow) -> dict[str, object]:
         "drawn": str(traces.drawn).lower(),
         "perceptual_hash": f"{facts.perceptual_hash:016x}",
         "sha256": facts.sha256,
+        "model": "" if facts.model is None else facts.model,
         **dict(zip(("red", "green", "blue"), facts.mean, strict=True)),
         **_of_pair(facts.pair),
     }

@@ -52,6 +52,7 @@ MEANINGS: Mapping[str, str] = {
     "halos": "Edges driven into black and white on both sides: sharpened too much.",
     "duplicate": "The same file as another, byte for byte.",
     "near-duplicate": "It looks like another one: resized, recompressed, cropped a little, flipped or turned.",
+    "simple": "The network of --model finds it too simple.",
     "surplus": "Not among the images that --choose keeps: there are enough of its kind.",
     "grey": "Without colour, where most others have it.",
     "alpha": "It has transparent pixels, under which trainers see whatever colour was left there.",

@@ -91,6 +91,7 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
     beside = {
         name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "variety", "extremes")
     }
+    beside["model_scores"] = plain(report.model_scores)
     curation = _curation(report.curation)
     return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
 

@@ -41,6 +41,7 @@ ProgressCallback = Callable[["ScanProgress"], None]
 class DatasetOptions:
     """What to measure and how. `folders` stand in for the config's own, and `lq` are the LQ images of each; `tolerance`
     None reads every file, `images` at most so many; `batches` instead as many training crops as so many batches have.
+    `model` is a network that scores the images too.
     """
 
     folders: tuple[Path, ...] = ()
@@ -51,6 +52,7 @@ class DatasetOptions:
     images: int | None = None
     batches: int | None = None
     lq: tuple[Path, ...] = ()
+    model: Path | None = None
     workers: int | None = None
     max_pixels: int | None = None
     use_cache: bool = True
@@ -86,6 +88,7 @@ def scan_folders(
     from autocal_cli.dataset.decode import MAX_PIXELS
     from autocal_cli.dataset.facts import NATIVE_CROP
     from autocal_cli.dataset.scan import scan
+    from autocal_cli.dataset.scorer import Scorer
 
     return scan(
         folders,
@@ -96,6 +99,7 @@ def scan_folders(
         images=options.images,
         crops=crops,
         paired=paired,
+        scorer=Scorer(options.model) if options.model else None,
         workers=options.workers,
         max_pixels=options.max_pixels or MAX_PIXELS,
         native_crop=native_crop or NATIVE_CROP,
@@ -231,7 +235,8 @@ def survey(
     matched = check_pairs(pairs, options.seed) if pairs else ()
     seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
-    said = (*about_policy(how.like, policy.unmeasured), *matched, *about_shift(report.curation.pairs))
+    unmeasured = [one for one in policy.unmeasured if not (options.model and WITH_MODEL in one)]
+    said = (*about_policy(how.like, unmeasured), *matched, *about_shift(report.curation.pairs))
     return report, (*about, *said, *seen)
 
 
@@ -272,6 +277,9 @@ def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
         f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
     )
     return (Finding("pairs-shifted", "warning", message, "Make the LQ images anew, with the samples' centres kept."),)
+
+
+WITH_MODEL = "(with --model)"  # how presets/curation.toml marks what a user's network can measure
 
 
 def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, ...]:

@@ -8,7 +8,9 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 CASE = Path(__file__).parent.parent / "cases_dataset"
@@ -81,6 +83,7 @@ def test_a_file_of_somebody_else_is_not_replaced_without_force(autocal, images, 
         (["--images", "2", "--keep", "x"], "cannot be used together"),
         (["--images", "2", "--choose", "2"], "cannot be used together"),
         (["--lq", "gone"], "gone: no such file"),
+        (["--model", "gone.pt"], "gone.pt"),
         (["--like", "theirs"], "bhi, lucid"),
         (["--threshold", "glare=1"], "no reason 'glare'"),
     ],
@@ -153,6 +156,26 @@ def test_a_choice_is_listed_as_what_is_kept(autocal, images, tmp_path):
     assert len(kept) == 4
     assert {"b", "c", "ramp"} < kept  # of the two red ones the one that is more complex
     assert "--choose 3: 3 kinds of image" in autocal("analyze-dataset", images, "--plan", *options).out.decode()
+
+
+class Brightness(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image.mean()
+
+
+def test_a_network_of_ones_own_scores_beside(autocal, images, tmp_path):
+    own, table = tmp_path / "own.pt", tmp_path / "t.csv"
+    torch.jit.script(Brightness()).save(own)
+    ran = autocal("analyze-dataset", images, "--model", own, "--like", "bhi", "--csv", table)
+    assert "own.pt" in ran.out.decode()
+    assert "IC9600" not in ran.err  # it is measured now
+    assert "IC9600" in autocal("analyze-dataset", images, "--like", "bhi").err
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = {Path(row["path"]).stem: row for row in csv.DictReader(stream)}
+    assert float(rows["ramp"]["model"]) == pytest.approx(np.asarray(Image.open(images / "ramp.png")).mean() / 255)
+    told = json.loads(autocal("analyze-dataset", images, "--model", own, "--json").out)
+    assert len(told["model"]["sha256"]) == 64
+    assert set(told["model_scores"]) == {"mean", "p5", "median", "p95"}
 
 
 def test_a_plan_writes_nothing(autocal, images, tmp_path):

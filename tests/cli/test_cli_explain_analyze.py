@@ -130,7 +130,7 @@ def test_analyze_json_keeps_its_contract(autocal, images):
     assert set(told) == {
         "format_version", "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95",
         "identity", "metric_version", "device", "device_reason", "seconds", "crops", "sharpness", "histograms",
-        "health", "variety", "curation", "extremes", "findings",
+        "health", "variety", "model", "model_scores", "curation", "extremes", "findings",
     }  # fmt: skip
     assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}

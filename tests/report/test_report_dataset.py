@@ -240,8 +240,8 @@ def test_json_keeps_its_keys():
     told = dataset_json(report(failed=1))
     assert list(told) == [
         "images", "roots", "skipped", "failures", "metrics", "overall_complexity", "overall_ci95", "identity",
-        "metric_version", "device", "seconds", "device_reason", "crops", "sharpness", "histograms", "health", "variety",
-        "extremes", "curation", "findings",
+        "metric_version", "device", "seconds", "device_reason", "crops", "model", "sharpness", "histograms",
+        "health", "variety", "extremes", "model_scores", "curation", "findings",
     ]  # fmt: skip
     assert list(told["health"]) == [
         "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
@@ -294,7 +294,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "halos": "0.0", "laplacian": "99.0", "drawn": "true",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
-        "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-8:], ""),
+        "model": "", "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-8:], ""),
     }  # fmt: skip
 
 
