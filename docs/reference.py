@@ -15,7 +15,7 @@ import typer.main
 from autocal_cli.calibration.model import PRESET_PARAMETERS
 from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.rules import formula, target
-from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.checks import load_catalogue
 from autocal_cli.cli import app, main
 from autocal_cli.report.check import rules_markdown
 from autocal_cli.report.diagnose import training_rules

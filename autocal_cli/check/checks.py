@@ -1,9 +1,20 @@
-"""All checks, and the one function that runs them. Adding a check is one function and one row."""
+"""All checks, the one function that runs them, and the catalogue of what they find.
+
+Adding a check is one function with its `rule` beside it, and one row. What is found below `check`, by networks, data
+sets and commands, which cannot import `rule`, has its text in presets/findings/.
+"""
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
+import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
+import autocal_cli.check.weights  # noqa: F401  (describes findings too; run by whoever opens the files)
 from autocal_cli.check.agreement import augmentations, crops, degradations, heads, loading, model_and_data
 from autocal_cli.check.block import (
     baseline_too_long,
@@ -35,6 +46,7 @@ from autocal_cli.check.losses import (
 )
 from autocal_cli.check.model import Check, Checked
 from autocal_cli.check.options import option_findings
+from autocal_cli.check.rule import FAMILIES, RULES, Rule
 from autocal_cli.check.schedules import intervals, rates, schedule
 from autocal_cli.check.trainer_options import trainer_unknown, written_for_another
 from autocal_cli.check.training import (
@@ -48,7 +60,8 @@ from autocal_cli.check.training import (
     ldl_without_ema,
     metrics_without_pairs,
 )
-from autocal_cli.errors import Finding
+from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.packaged import preset_text
 
 CHECKS: tuple[Check, ...] = (
     numbers_as_text,
@@ -171,3 +184,66 @@ def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _position(finding: Finding) -> tuple[int, int, str]:
     place = finding.place
     return (place.line or 0, place.column or 0, finding.code) if place else (0, 0, finding.code)
+
+
+# What each code means, why it matters, and an example.
+
+
+IN_PRESETS = frozenset({"network", "dataset", "files", "probe", "commands"})
+
+
+@cache
+def load_catalogue() -> dict[str, Rule]:
+    """Every code that autocal prints, family by family."""
+    rules: dict[str, Rule] = {}
+    for family in FAMILIES:
+        for entry in _told_in_presets(family):
+            rules[entry["code"]] = Rule(family=family, **entry)
+        rules |= {code: rule for code, rule in RULES.items() if rule.family == family}
+    return rules
+
+
+def _told_in_presets(family: str) -> list[dict[str, Any]]:
+    """Those whose text does not stand beside the function that finds them."""
+    text = preset_text(f"findings/{family}.toml") if family in IN_PRESETS else ""
+    found: list[dict[str, Any]] = tomllib.loads(text).get("finding", [])
+    return found
+
+
+def find_rule(code: str) -> Rule:
+    """The rule of a code. Raises AutocalError, with the nearest known one, where there is none."""
+    rules = load_catalogue()
+    if code not in rules:
+        raise AutocalError(f"There is no finding {code}.", fix=_nearest(code, rules))
+    return rules[code]
+
+
+def expand(patterns: Sequence[str]) -> frozenset[str]:
+    """The codes that patterns stand for: a code, a family, a beginning (`pairs`), or a glob (`dataset-*`).
+
+    Raises AutocalError, with the nearest known code or family, for a pattern that stands for none.
+    """
+    rules = load_catalogue() if patterns else {}
+    codes: set[str] = set()
+    for pattern in (part.strip() for given in patterns for part in given.split(",")):
+        found = {code for code, rule in rules.items() if _matches(pattern, code, rule.family)}
+        if not found:
+            raise AutocalError(f"No finding has the code {pattern}.", fix=_nearest(pattern, (*rules, *FAMILIES)))
+        codes |= found
+    return frozenset(codes)
+
+
+def chosen(findings: Iterable[Finding], select: frozenset[str], ignore: frozenset[str]) -> tuple[Finding, ...]:
+    """The findings that are asked for: those of `select` (all, where it is empty) that are not in `ignore`."""
+    return tuple(
+        finding for finding in findings if (not select or finding.code in select) and finding.code not in ignore
+    )
+
+
+def _matches(pattern: str, code: str, family: str) -> bool:
+    return pattern in (code, family) or code.startswith(f"{pattern}-") or fnmatch.fnmatchcase(code, pattern)
+
+
+def _nearest(code: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(code, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]}?" if near else "`autocal explain codes` lists them."

@@ -14,7 +14,7 @@ from autocal_cli.errors import Finding, Place
 
 ADVERSARIAL = "adversarial"
 # An example of adversarial training, for the rules below.
-GAN = """
+GAN = """\
 scale: 2
 network_d: {type: dunet}
 network_g: {type: paragonsr2_nano}
@@ -176,7 +176,7 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     severity="warning",
     why="The discriminator is not even built, and the training is another one than the config makes believe.",
     source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`",
-    bad="""
+    bad="""\
 scale: 2
 network_d: {type: dunet}
 network_g: {type: paragonsr2_nano}

@@ -25,20 +25,25 @@ FAMILIES = (
 )
 
 
+Check = TypeVar("Check", bound=Callable[..., object])
+RULES: dict[str, Rule] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One code. `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column).
+    """One code, of which `explain CODE` and the docs tell.
 
-    A finding that needs more than a config, images or logs, has no such example; `when` then says when it comes.
-    `trainer` is the --trainer-kind that the examples need. `fixable`: by `autocal check --fix`. `source` says who
-    found that out. `severity` is the usual one.
+    `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column). A finding that needs
+    more than a config, images or logs, has no such example; `when` then says when it comes. `trainer` is the
+    --trainer-kind that the examples need. `fixable`: by `autocal check --fix`. `source` says who found that out.
+    `severity` is the usual one.
     """
 
     code: str
     family: str
     title: str
     severity: Severity
-    rationale: str
+    why: str
     source: str
     bad: str | None = None
     good: str | None = None
@@ -48,34 +53,17 @@ class Rule:
     fixable: bool = False
 
 
-Check = TypeVar("Check", bound=Callable[..., object])
-RULES: dict[str, Rule] = {}
+@dataclass(frozen=True, slots=True)
+class rule(Rule):  # noqa: N801  (a decorator)
+    """Writes a rule down, beside the function that finds it."""
 
+    def __post_init__(self) -> None:
+        if self.code in RULES:
+            raise ValueError(f"The finding {self.code} is described twice.")
+        RULES[self.code] = self
 
-def rule(
-    code: str,
-    family: str,
-    *,
-    title: str,
-    severity: Severity,
-    why: str,
-    source: str,
-    bad: str | None = None,
-    good: str | None = None,
-    at: str | None = None,
-    when: str | None = None,
-    trainer: str | None = None,
-    fixable: bool = False,
-) -> Callable[[Check], Check]:
-    """Writes the text of a finding down beside the function that finds it: `explain CODE` and the docs read it there.
-
-    `bad` and `good` begin after their first line break.
-    """
-    if code in RULES:
-        raise ValueError(f"The finding {code} is described twice.")
-    examples = [text.removeprefix("\n") if text else None for text in (bad, good)]
-    RULES[code] = Rule(code, family, title, severity, why, source, examples[0], examples[1], at, when, trainer, fixable)
-    return lambda check: check
+    def __call__(self, check: Check) -> Check:
+        return check
 
 
 def redux(*lines: str, top: str = "") -> str:

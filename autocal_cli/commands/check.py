@@ -65,7 +65,7 @@ def check(
     Exit code 0: nothing found, or notices (info) alone; 1: errors or warnings; 2: a config could not be read.
     `autocal explain CODE` explains a code.
     """
-    from autocal_cli.check.catalogue import expand
+    from autocal_cli.check.checks import expand
     from autocal_cli.workflow.check import CheckOptions, check_files, find_configs
 
     refuse_together(("--json", as_json), (f"--format {output}", output is Format.github))

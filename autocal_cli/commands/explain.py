@@ -107,7 +107,7 @@ def _is_code(what: str) -> bool:
 
 
 def _explain_code(code: str, as_json: bool) -> None:
-    from autocal_cli.check.catalogue import find_rule, load_catalogue
+    from autocal_cli.check.checks import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import write
     from autocal_cli.report.diagnose import training_rules

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len
 from rich.text import Text
 
-from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.checks import load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.check.rule import FAMILIES, Rule
 from autocal_cli.config.yaml.document import ConfigDocument
@@ -35,7 +35,7 @@ def finding_lines(finding: Finding, document: ConfigDocument | None, why: bool =
         yield from _excerpt(document, finding.place.line, finding.place.column or 1)
     rule = load_catalogue().get(finding.code)
     if rule is not None and why:
-        yield Text.assemble(("  why: ", "dim"), one_line(" ".join(rule.rationale.split())))
+        yield Text.assemble(("  why: ", "dim"), one_line(" ".join(rule.why.split())))
     if finding.fix:
         yield Text.assemble(("  fix: ", "dim"), one_line(finding.fix))
 
@@ -172,7 +172,7 @@ def rules_markdown(rules: Iterable[Rule]) -> str:
 
 
 def _paragraphs(rule: Rule) -> list[str]:
-    parts = [" ".join(rule.rationale.split())]
+    parts = [" ".join(rule.why.split())]
     if rule.when is not None:
         parts += ["", f"When: {' '.join(rule.when.split())}"]
     if rule.trainer is not None:

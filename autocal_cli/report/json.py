@@ -12,7 +12,7 @@ from typing import Any
 from autocal_cli.calibration.comparison import Difference, Schedule
 from autocal_cli.calibration.model import Calibration, Preset, Presets
 from autocal_cli.calibration.placement import scale_key
-from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.checks import load_catalogue
 from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
 from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
@@ -128,7 +128,7 @@ def check_json(run: CheckRun) -> dict[str, Value]:
         rule = catalogue.get(finding.code)
         found = plain(finding)
         assert isinstance(found, dict)
-        return {**found, "why": " ".join(rule.rationale.split()) if rule else None}
+        return {**found, "why": " ".join(rule.why.split()) if rule else None}
 
     files: list[Value] = [
         {"path": file.name, "error": plain(file.error), "findings": [told(finding) for finding in file.findings]}

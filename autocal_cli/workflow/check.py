@@ -10,8 +10,7 @@ from pathlib import Path
 
 from autocal_cli.calibration.model import Presets
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.check.catalogue import chosen
-from autocal_cli.check.checks import check, in_order
+from autocal_cli.check.checks import check, chosen, in_order
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked
 from autocal_cli.check.trainer_options import trainer_of_types

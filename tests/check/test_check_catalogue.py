@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import autocal_cli
-from autocal_cli.check.catalogue import Rule, expand, find_rule, load_catalogue
+from autocal_cli.check.checks import Rule, expand, find_rule, load_catalogue
 from autocal_cli.check.fix import REMEDIES
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
 from autocal_cli.errors import AutocalError
@@ -87,7 +87,7 @@ def test_the_bad_example_has_no_mistake_but_its_own(rule: Rule, checked) -> None
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
 def test_every_rule_says_why_and_where_from_and_has_an_example_or_says_when(rule: Rule) -> None:
     assert rule.title
-    assert rule.rationale.endswith(".")
+    assert rule.why.endswith(".")
     assert rule.source
     assert (rule.bad is None) == (rule.good is None) == (rule.at is None) == (rule.when is not None)
 

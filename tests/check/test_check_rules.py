@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.checks import load_catalogue
 from autocal_cli.workflow.calibrate import calibrate_file
 from autocal_cli.workflow.dataset import DatasetOptions
 

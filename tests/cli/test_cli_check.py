@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.check.catalogue import load_catalogue
+from autocal_cli.check.checks import load_catalogue
 from autocal_cli.report.check import rule_text
 from autocal_cli.report.diagnose import training_rules
 from autocal_cli.workflow import check as check_files
