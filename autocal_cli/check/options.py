@@ -407,6 +407,7 @@ class _Walk:
         options = self.alternatives(schema)
         choices = [choice for one in options for choice in one.get("enum", ())]
         kinds = [kind for one in options for kind in self.kinds(one)]
+        wanted = " or ".join(dict.fromkeys(KINDS[kind][1] for kind in kinds if kind != "null"))
         value = self.scalar(node)
         shown = _shown(node, value)
         if choices and (not kinds or isinstance(value, str)):
@@ -414,10 +415,10 @@ class _Walk:
             deed = self.says(
                 f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported", path
             )
-            fix = f"Did you mean `{near}`? Known: {listed(choices)}." if near else f"Known: {listed(choices)}."
+            known = " or ".join([listed(choices), *([wanted] if wanted else [])])
+            fix = f"Did you mean `{near}`? Known: {known}." if near else f"Known: {known}."
             self.note("option-choice", "error", f"`{path}` is {shown}. {deed}", fix, self.place(node))
             return
-        wanted = " or ".join(dict.fromkeys(KINDS[kind][1] for kind in kinds if kind != "null"))
         expected, got = " | ".join(KINDS[kind][0] for kind in kinds), KINDS[self.kind(node)][0]
         deed = self.says(f"Expected `{expected}`, got `{got}`", path) if self.options.refuses else "The trainer ends."
         fix = "Write it without the quotes." if isinstance(value, str) and _is_number(value) else f"Write {wanted}."
