@@ -14,64 +14,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from autocal_cli.diagnose.model import Checkpoint, Choice, JudgedCheckpoint, MetricNoise, RunLog, Validation
+from autocal_cli.diagnose.model import Checkpoint, Choice, MetricSeries, RunLog, Validation
 from autocal_cli.diagnose.series import noise_of, smooth, within
 
 LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "ilniqe", "piqe", "dbl")
-FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")
-TELLING = 2.0  # standard errors of a difference: about 95%
 FEWEST = 6  # validations below which nothing is said of noise
 NEAR = 0.1  # of the pause between validations: a file saved so soon after one has its metrics; chosen
-SHARE_FLAT = 0.2  # of the validations after which a standstill is named; chosen, untested
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSeries:
-    """A metric over the run: iterations, values as logged, means of three, and its noise."""
-
-    judged: MetricNoise
-    iterations: tuple[int, ...]
-    values: tuple[float, ...]
-    means: tuple[float, ...]
-
-    @property
-    def sign(self) -> float:
-        return 1.0 if self.judged.higher_is_better else -1.0
-
-    @property
-    def fidelity(self) -> bool:
-        return is_fidelity(self.judged.metric)
-
-    @property
-    def step(self) -> float:
-        """The least difference between two means of three that the noise does not explain."""
-        return TELLING * (self.judged.noise or 0.0) * math.sqrt(2.0 / 3.0)
-
-    @property
-    def best(self) -> int:
-        """Index of the best mean."""
-        return max(range(len(self.means)), key=lambda i: self.sign * self.means[i])
-
-    def flat_since(self) -> int | None:
-        """The first validation that is as good as the best, noise aside; None where too few came after it."""
-        if self.judged.noise is None:
-            return None
-        best = self.sign * self.means[self.best]
-        first = next(i for i, mean in enumerate(self.means) if self.sign * mean >= best - self.step)
-        return self.iterations[first] if len(self.means) - first > SHARE_FLAT * len(self.means) + 2 else None
-
-    def worse_since(self, least: float) -> int | None:
-        """The best validation, where the end is worse by more than `least` and four standard errors."""
-        if self.judged.noise is None or len(self.means) - self.best < 4:
-            return None
-        lost = self.sign * (self.means[self.best] - self.means[-1])
-        return self.iterations[self.best] if lost > max(2.0 * self.step, least) else None
-
-
-def is_fidelity(metric: str) -> bool:
-    return metric.lower().startswith(FIDELITY)
 
 
 def metric_series(validations: Sequence[Validation]) -> tuple[MetricSeries, ...]:
@@ -84,15 +34,15 @@ def metric_series(validations: Sequence[Validation]) -> tuple[MetricSeries, ...]
     series = []
     for (dataset, metric), points in found.items():
         iterations, values = zip(*points, strict=True)
-        noise = noise_of(values)
-        judged = MetricNoise(dataset, metric, not metric.lower().startswith(LOWER), noise, len(values))
-        series.append(MetricSeries(judged, iterations, values, tuple(smooth(values, 3))))
+        higher = not metric.lower().startswith(LOWER)
+        means = tuple(smooth(values, 3))
+        series.append(MetricSeries(dataset, metric, higher, noise_of(values), iterations, values, means))
     return tuple(series)
 
 
 def judge_checkpoints(
     log: RunLog, series: Sequence[MetricSeries], sound_until: int | None
-) -> tuple[tuple[JudgedCheckpoint, ...], Choice | None]:
+) -> tuple[tuple[Checkpoint, ...], Choice | None]:
     """Every checkpoint with its metrics, and the one to keep.
 
     Args:
@@ -102,7 +52,7 @@ def judge_checkpoints(
     """
     judged = [_with_metrics(one, series) for one in _dated(log)]
     choosing = [one for one in series if not one.fidelity] if log.adversarial else list(series)
-    metrics = {one.judged.name: one for one in (choosing or series)}
+    metrics = {one.name: one for one in (choosing or series)}
     measured = [one for one in judged if one.metrics]
     front = {one.iteration for one in measured if not any(_beats(other, one, metrics) for other in measured)}
     best = {name: max(measured, key=lambda one: one_of.sign * one.metrics.get(name, -math.inf * one_of.sign)).iteration
@@ -135,27 +85,27 @@ def _dated(log: RunLog) -> list[Checkpoint]:
     return [one for one in found if one.iteration is not None] + latest
 
 
-def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> JudgedCheckpoint:
+def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> Checkpoint:
     metrics = {}
     for found in series:
         wanted, steps = one.iteration or 0, found.iterations
         at = bisect_right(steps, wanted) - 1
         if at >= 0 and wanted - steps[at] <= NEAR * (steps[-1] - steps[0]) / max(len(steps) - 1, 1):
-            metrics[found.judged.name] = found.means[at]
-    return JudgedCheckpoint(one.iteration, one.path or None, one.exists, metrics)
+            metrics[found.name] = found.means[at]
+    return replace(one, metrics=metrics)
 
 
-def _beats(a: JudgedCheckpoint, b: JudgedCheckpoint, metrics: Mapping[str, MetricSeries]) -> bool:
+def _beats(a: Checkpoint, b: Checkpoint, metrics: Mapping[str, MetricSeries]) -> bool:
     """Whether a is better in one metric and no worse in any."""
     gains = [one.sign * (a.metrics[name] - b.metrics[name]) for name, one in metrics.items() if name in a.metrics and name in b.metrics]  # fmt: skip  # noqa: E501
     return bool(gains) and min(gains) >= 0.0 and max(gains) > 0.0
 
 
-def _choose(sound: Sequence[JudgedCheckpoint], choosing: Sequence[MetricSeries], adversarial: bool) -> Choice | None:
+def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adversarial: bool) -> Choice | None:
     measured = [one for one in sound if one.metrics]
     if choosing and measured:
         ranked = max(measured, key=lambda one: (_standing(one, choosing), one.iteration or 0))
-        names = ", ".join(one.judged.metric for one in choosing)
+        names = ", ".join(one.metric for one in choosing)
         return Choice(ranked, f"best by {names}")
     if not sound:
         return None
@@ -169,23 +119,23 @@ def _choose(sound: Sequence[JudgedCheckpoint], choosing: Sequence[MetricSeries],
     return Choice(newest, reason)
 
 
-def _standing(one: JudgedCheckpoint, choosing: Sequence[MetricSeries]) -> float:
+def _standing(one: Checkpoint, choosing: Sequence[MetricSeries]) -> float:
     """Mean over the metrics of how far a checkpoint lies above the worst, in shares of the metric's range."""
     shares = []
     for found in choosing:
         low, high = min(found.sign * mean for mean in found.means), max(found.sign * mean for mean in found.means)
-        value = one.metrics.get(found.judged.name)
+        value = one.metrics.get(found.name)
         if value is not None and high > low:
             shares.append((found.sign * value - low) / (high - low))
     return sum(shares) / len(shares) if shares else 0.0
 
 
-def _tied(one: JudgedCheckpoint, kept: JudgedCheckpoint, choosing: Sequence[MetricSeries]) -> bool:
+def _tied(one: Checkpoint, kept: Checkpoint, choosing: Sequence[MetricSeries]) -> bool:
     pairs = [
-        (found, one.metrics[found.judged.name], kept.metrics[found.judged.name])
+        (found, one.metrics[found.name], kept.metrics[found.name])
         for found in choosing
-        if found.judged.name in one.metrics and found.judged.name in kept.metrics
+        if found.name in one.metrics and found.name in kept.metrics
     ]
     return bool(pairs) and all(
-        found.judged.noise is not None and abs(value - best) <= found.step for found, value, best in pairs
+        found.noise is not None and abs(value - best) <= found.step for found, value, best in pairs
     )

@@ -22,11 +22,7 @@ FEWEST, MOST = 60, 600  # buckets of a curve
 class Curve:
     """One line of a chart. `side` is 0 for the run, 1 for the one it is compared with."""
 
-    label: str
-    iterations: tuple[int, ...]
-    means: tuple[float, ...]
-    lows: tuple[float, ...]
-    highs: tuple[float, ...]
+    points: Reduced
     side: int = 0
 
 
@@ -84,7 +80,8 @@ def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, side
         if group == "metrics":
             charts += [_metric_chart(log, name, marks, side) for name in metrics]
         elif group in groups:
-            curves = tuple(curve for label in groups[group] if (curve := _curve(log, label, buckets, side)))
+            found = [reduce_track(log.tracks[label], buckets) for label in groups[group]]
+            curves = tuple(Curve(one, side) for one in found if len(one) > 1)
             if curves:
                 charts.append(Chart(group, curves, group in _LOGARITHMIC and _positive(curves), tuple(marks)))
     return charts
@@ -114,15 +111,6 @@ def _group(label: str) -> str:
     return "learning rate" if label == LEARNING_RATE else "multipliers"
 
 
-def _curve(log: RunLog, label: str, buckets: int, side: int) -> Curve | None:
-    found = reduce_track(log.tracks[label], buckets)
-    return _as_curve(found, side) if len(found) > 1 else None
-
-
-def _as_curve(found: Reduced, side: int) -> Curve:
-    return Curve(found.label, found.iterations, found.means, found.lows, found.highs, side)
-
-
 def _metric_chart(log: RunLog, name: str, marks: Sequence[tuple[int, str]], side: int) -> Chart:
     points = [
         (one.iteration, one.metrics[metric])
@@ -131,11 +119,12 @@ def _metric_chart(log: RunLog, name: str, marks: Sequence[tuple[int, str]], side
         if f"{one.dataset}/{metric}" == name and math.isfinite(one.metrics[metric])
     ][-2_000:]
     iterations, values = tuple(at for at, _ in points), tuple(value for _, value in points)
-    return Chart(name, (Curve(name, iterations, values, values, values, side),), False, tuple(marks))
+    curve = Curve(Reduced(name, iterations, values, values, values, len(values)), side)
+    return Chart(name, (curve,), False, tuple(marks))
 
 
 def _positive(curves: Sequence[Curve]) -> bool:
-    return all(min(curve.lows) > 0.0 for curve in curves)
+    return all(min(curve.points.lows) > 0.0 for curve in curves)
 
 
 def merged(charts: Sequence[Chart], others: Sequence[Chart]) -> list[Chart]:
@@ -156,8 +145,8 @@ def merged(charts: Sequence[Chart], others: Sequence[Chart]) -> list[Chart]:
 
 def scale_of(chart: Chart) -> Scale:
     """From the least to the greatest value of all its curves; of a flat one, a little around it."""
-    low = min((min(curve.lows) for curve in chart.curves if curve.lows), default=0.0)
-    high = max((max(curve.highs) for curve in chart.curves if curve.highs), default=1.0)
+    low = min((min(curve.points.lows) for curve in chart.curves if curve.points.lows), default=0.0)
+    high = max((max(curve.points.highs) for curve in chart.curves if curve.points.highs), default=1.0)
     low, high = within(low), within(high)
     if high - low <= 1e-12 * abs(high) or high - low < 1.0 / FARTHEST:
         room = max(abs(low) * 0.05, 1.0 / FARTHEST) if low else 1.0
@@ -169,29 +158,30 @@ def scale_of(chart: Chart) -> Scale:
 
 def span_of(charts: Sequence[Chart]) -> tuple[int, int]:
     """First and last iteration over all charts."""
-    ends = [at for chart in charts for curve in chart.curves for at in curve.iterations[:1] + curve.iterations[-1:]]
+    ends = [
+        at
+        for chart in charts
+        for curve in chart.curves
+        for at in curve.points.iterations[:1] + curve.points.iterations[-1:]
+    ]
     return (min(ends), max(max(ends), min(ends) + 1)) if ends else (0, 1)
 
 
 def line_path(curve: Curve, scale: Scale, span: tuple[int, int]) -> str:
     """`M x y L x y ...` through the means."""
-    points = [
-        f"{_x(at, span):.1f} {scale.place(value):.1f}" for at, value in zip(curve.iterations, curve.means, strict=True)
-    ]
-    return "M" + "L".join(points) if points else ""
+    return "M" + "L".join(_places(curve, curve.points.means, scale, span)) if len(curve.points) else ""
 
 
 def band_path(curve: Curve, scale: Scale, span: tuple[int, int]) -> str:
     """A closed path along the highs and back along the lows; empty where they are the same."""
-    if curve.highs == curve.lows:
+    if curve.points.highs == curve.points.lows:
         return ""
-    there = [
-        f"{_x(at, span):.1f} {scale.place(value):.1f}" for at, value in zip(curve.iterations, curve.highs, strict=True)
-    ]
-    back = [
-        f"{_x(at, span):.1f} {scale.place(value):.1f}" for at, value in zip(curve.iterations, curve.lows, strict=True)
-    ]
+    there, back = (_places(curve, values, scale, span) for values in (curve.points.highs, curve.points.lows))
     return "M" + "L".join([*there, *reversed(back)]) + "Z"
+
+
+def _places(curve: Curve, values: Sequence[float], scale: Scale, span: tuple[int, int]) -> list[str]:
+    return [f"{_x(at, span):.1f} {scale.place(y):.1f}" for at, y in zip(curve.points.iterations, values, strict=True)]
 
 
 def _x(iteration: int, span: tuple[int, int]) -> float:

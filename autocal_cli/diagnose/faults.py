@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.checkpoints import MetricSeries
-from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, RunFinding
+from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, MetricSeries, RunFinding
 from autocal_cli.diagnose.series import last_stretch, noise_of, running_median, smooth
 from autocal_cli.diagnose.view import (
     FEWEST_POINTS,
@@ -332,23 +331,21 @@ def find_no_progress(view: View) -> Iterator[RunFinding]:
     flat: list[tuple[int, MetricSeries]] = []
     judged = [one for one in view.metrics if not (view.log.adversarial and one.fidelity)]
     for one in judged:
-        since = one.worse_since(LEAST_LOSS.get(one.judged.metric.lower(), 0.0))
+        since = one.worse_since(LEAST_LOSS.get(one.metric.lower(), 0.0))
         if since is not None:
             worse.append((since, one))
         elif (since := one.flat_since()) is not None:
             flat.append((since, one))
     if worse:
         since, one = min(worse, key=lambda pair: pair[0])
-        names = ", ".join(
-            f"{found.judged.name} {found.means[found.best]:.4g} -> {found.means[-1]:.4g}" for _, found in worse
-        )
+        names = ", ".join(f"{found.name} {found.means[found.best]:.4g} -> {found.means[-1]:.4g}" for _, found in worse)
         yield RunFinding(
-            "no-progress", "warning", since, None, f"worse since: {names} (noise {one.judged.noise:.2g})",
+            "no-progress", "warning", since, None, f"worse since: {names} (noise {one.noise:.2g})",
             f"Keep the checkpoint at {since:,}. If the training loss still falls, the data set is too small for it.",
         )  # fmt: skip
     elif flat and len(flat) == len(judged):
         since = max(pair[0] for pair in flat)
-        names = ", ".join(f"{one.judged.name} (noise {one.judged.noise:.2g})" for _, one in flat)
+        names = ", ".join(f"{one.name} (noise {one.noise:.2g})" for _, one in flat)
         yield RunFinding(
             "no-progress", "info", since, None, f"nothing gained beyond the noise: {names}",
             "Lower the learning rate, begin the next phase, or stop.",
@@ -367,7 +364,7 @@ def _nothing_learnt(view: View) -> Iterator[RunFinding]:
         third = len(one) // 3
         first, last = fmean(one.means[:third]), fmean(one.means[-third:])
         error = pstdev(one.means[:third]) / math.sqrt(third)
-        poor = [found for found in view.metrics if found.judged.metric.lower() == "psnr" and max(found.values) < 20.0]
+        poor = [found for found in view.metrics if found.metric.lower() == "psnr" and max(found.values) < 20.0]
         if last > 0.95 * first - 2.0 * error and poor:
             yield RunFinding(
                 "no-progress", "warning", view.log.first, label,

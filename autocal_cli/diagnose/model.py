@@ -16,6 +16,9 @@ EventKind = Literal["non-finite", "error", "scheduler"]
 
 LEARNING_RATE, STEP_TIME, DATA_TIME = "lr", "time", "data_time"  # labels of what stands in the head of a line; seconds
 RESUMED = "resumed"  # cause of the scheduler's event with which a run is taken up again
+FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")  # metrics of likeness
+TELLING = 2.0  # standard errors of a difference: about 95%
+SHARE_FLAT = 0.2  # of the validations after which a standstill is named; chosen, untested
 TOTAL_LABEL = "l_g_total"  # traiNNer-redux and neosr log the generator's sum under this label, BasicSR logs none
 
 
@@ -70,11 +73,19 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A file of the generator's weights. `iteration` is None for the one called latest."""
+    """A file of the generator's weights; `iteration` is None for the one called latest. What follows is judged.
+
+    `metrics`: of the validation at its iteration, means of neighbours. `pareto`: no other is better in one of them and
+    as good in all. `tied`: cannot be told from the one to keep. `best`: the metrics in which it is the best.
+    """
 
     iteration: int | None
-    path: str
+    path: str | None = None
     exists: bool = True
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    pareto: bool = False
+    tied: bool = False
+    best: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +149,20 @@ class RunLog:
 
     def value(self, fact: str) -> float | None:
         """An option that is a number, None where the log does not hold it."""
-        try:
-            return float(self.facts.get(fact, "").replace("_", "").replace(",", ""))
-        except ValueError:
-            return None
+        return number_of(self.facts.get(fact, ""))
 
     def number(self, fact: str) -> int | None:
         """An option that is a whole number, None where the log does not hold it."""
         value = self.value(fact)
         return None if value is None or not abs(value) < 1e18 else int(value)
+
+
+def number_of(text: str) -> float | None:
+    """A number as configs and logs write it: `5e3`, `1_000`, `1,000`; None for anything else."""
+    try:
+        return float(text.replace("_", "").replace(",", ""))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +189,19 @@ class RunFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricNoise:
-    """A validation metric: which way is better, and the standard deviation of one value about its trend."""
+class MetricSeries:
+    """A validation metric over the run: iterations, values as logged, means of three, and which way is better.
+
+    `noise`: the standard deviation of one value about its trend; None: too few validations to tell.
+    """
 
     dataset: str
     metric: str
     higher_is_better: bool
-    noise: float | None  # None: too few validations to tell
-    count: int
+    noise: float | None
+    iterations: tuple[int, ...]
+    values: tuple[float, ...]
+    means: tuple[float, ...]
 
     @property
     def name(self) -> str:
@@ -192,28 +213,45 @@ class MetricNoise:
             return f"{value:.4g}"
         return f"{value:.{min(max(-math.floor(math.log10(self.noise)), 0), 9)}f}"
 
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.higher_is_better else -1.0
 
-@dataclass(frozen=True, slots=True)
-class JudgedCheckpoint:
-    """A checkpoint with the metrics of the validation at its iteration, means of neighbours where there is noise.
+    @property
+    def fidelity(self) -> bool:
+        return self.metric.lower().startswith(FIDELITY)
 
-    `pareto`: no other is better in one metric and as good in all. `tied`: cannot be told from the one to keep.
-    """
+    @property
+    def step(self) -> float:
+        """The least difference between two means of three that the noise does not explain."""
+        return TELLING * (self.noise or 0.0) * math.sqrt(2.0 / 3.0)
 
-    iteration: int | None
-    path: str | None
-    exists: bool
-    metrics: Mapping[str, float]
-    pareto: bool = False
-    tied: bool = False
-    best: tuple[str, ...] = ()  # the metrics in which it is the best
+    @property
+    def best(self) -> int:
+        """Index of the best mean."""
+        return max(range(len(self.means)), key=lambda i: self.sign * self.means[i])
+
+    def flat_since(self) -> int | None:
+        """The first validation that is as good as the best, noise aside; None where too few came after it."""
+        if self.noise is None:
+            return None
+        best = self.sign * self.means[self.best]
+        first = next(i for i, mean in enumerate(self.means) if self.sign * mean >= best - self.step)
+        return self.iterations[first] if len(self.means) - first > SHARE_FLAT * len(self.means) + 2 else None
+
+    def worse_since(self, least: float) -> int | None:
+        """The best validation, where the end is worse by more than `least` and four standard errors."""
+        if self.noise is None or len(self.means) - self.best < 4:
+            return None
+        lost = self.sign * (self.means[self.best] - self.means[-1])
+        return self.iterations[self.best] if lost > max(2.0 * self.step, least) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The checkpoint to keep and why; `flat_since`: nothing gained beyond the noise after that iteration."""
+    """The checkpoint to keep, and why."""
 
-    checkpoint: JudgedCheckpoint
+    checkpoint: Checkpoint
     reason: str
 
 
@@ -233,8 +271,8 @@ class Diagnosis:
     log: RunLog
     health: Health
     findings: tuple[RunFinding, ...]
-    noise: tuple[MetricNoise, ...]
-    checkpoints: tuple[JudgedCheckpoint, ...]
+    metrics: tuple[MetricSeries, ...]
+    checkpoints: tuple[Checkpoint, ...]
     keep: Choice | None
     lines: tuple[VerdictLine, ...]
     unknown: tuple[str, ...] = ()  # what the logs cannot tell

@@ -31,6 +31,7 @@ from autocal_cli.diagnose.model import (
     Session,
     Track,
     Validation,
+    number_of,
 )
 
 OWN_PREFIXES = ("loss_multipliers/", "autocal/")  # what `autocal run` adds to a trainer's log
@@ -264,10 +265,10 @@ class TextReader:
         if text != self._rate_text:
             self._rate_text = text
             first = text.split(",")[0].strip()
-            self._rate = _float(first if first.count("e") < 2 else first[:8])  # neosr prints several without a blank
+            self._rate = _or_nan(first if first.count("e") < 2 else first[:8])  # neosr prints several without a blank
         if "spent" in known:
-            return self._rate, _float(head["spent"]), _float(head["waited"])
-        speed = _float(head["speed"]) if "speed" in known else 0.0
+            return self._rate, _or_nan(head["spent"]), _or_nan(head["waited"])
+        speed = _or_nan(head["speed"]) if "speed" in known else 0.0
         return self._rate, 1.0 / speed if speed > 0.0 else nan, nan
 
     def _word(self, line: str) -> None:
@@ -338,8 +339,8 @@ class TextReader:
 
     def _every(self, fact: str) -> int:
         """An option that is a number of iterations, 0 where it is not known."""
-        number = _float(self.facts.get(fact, "0").replace(",", "").replace("_", ""))
-        return int(number) if math.isfinite(number) else 0
+        number = number_of(self.facts.get(fact, ""))
+        return int(number) if number is not None and abs(number) < 1e18 else 0
 
     def _validated(self, best: int | None) -> tuple[int, bool]:
         """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
@@ -363,8 +364,6 @@ def _tail_of(line: str, start: int, entries: Sequence[re.Match[str]]) -> re.Patt
     return re.compile("".join(parts) + re.escape(line[end:].rstrip()) + r"\s*$")
 
 
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+def _or_nan(text: str) -> float:
+    number = number_of(text)
+    return math.nan if number is None else number

@@ -16,10 +16,10 @@ from autocal_cli.diagnose.faults import FAULTS, FINDERS
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
+    Checkpoint,
     Choice,
     Diagnosis,
     Health,
-    JudgedCheckpoint,
     RunFinding,
     RunLog,
     VerdictLine,
@@ -49,8 +49,8 @@ def diagnose(log: RunLog) -> Diagnosis:
     health = health_of(view, findings)
     checkpoints, keep = judge_checkpoints(log, view.metrics, min(grave, default=None))
     lines = verdict_lines(view, health, findings, checkpoints, keep)
-    noise = tuple(one.judged for one in view.metrics)
-    return Diagnosis(log, health, tuple(findings), noise, checkpoints, keep, lines, tuple(_unknown(view, health)))
+    unknown = tuple(_unknown(view, health))
+    return Diagnosis(log, health, tuple(findings), view.metrics, checkpoints, keep, lines, unknown)
 
 
 def look(log: RunLog) -> View:
@@ -72,7 +72,7 @@ def verdict_lines(
     view: View,
     health: Health,
     findings: Sequence[RunFinding],
-    checkpoints: Sequence[JudgedCheckpoint],
+    checkpoints: Sequence[Checkpoint],
     keep: Choice | None,
 ) -> tuple[VerdictLine, ...]:
     """Topic by topic, what was found or that nothing was; at most ten."""
@@ -140,12 +140,12 @@ def _discriminator(view: View, health: Health) -> str:
 def _fidelity(view: View) -> str:
     parts = []
     for one in view.metrics:
-        if one.judged.metric.lower().startswith("psnr"):
+        if one.metric.lower().startswith("psnr"):
             first, best, last = one.means[0], one.means[one.best], one.means[-1]
             fell = (
                 f", {last - best:+.2f} since {one.iterations[one.best]:,}" if best - last > max(one.step, 0.005) else ""
             )
-            parts.append(f"PSNR ({one.judged.dataset}) {first:.2f} -> {last:.2f} dB{fell}")
+            parts.append(f"PSNR ({one.dataset}) {first:.2f} -> {last:.2f} dB{fell}")
     if not parts:
         for name, iterations, values in view.fidelity:
             best = max(range(len(values)), key=lambda i, v=values: v[i])  # type: ignore[misc]
@@ -195,14 +195,12 @@ def _progress(view: View) -> str:
         return "no validation metric was logged; without one progress cannot be told from noise"
     parts = []
     for one in view.metrics[:4]:
-        noise = "too few to tell the noise" if one.judged.noise is None else f"noise {one.judged.noise:.2g}"
-        parts.append(
-            f"{one.judged.name} best {one.judged.shown(one.means[one.best])} at {one.iterations[one.best]:,} ({noise})"
-        )
+        noise = "too few to tell the noise" if one.noise is None else f"noise {one.noise:.2g}"
+        parts.append(f"{one.name} best {one.shown(one.means[one.best])} at {one.iterations[one.best]:,} ({noise})")
     return "; ".join(parts)
 
 
-def _checkpoint(checkpoints: Sequence[JudgedCheckpoint], keep: Choice | None) -> str:
+def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     if keep is None:
         return "no checkpoint known" if not checkpoints else "none from before the first fault"
     one = keep.checkpoint
@@ -232,7 +230,7 @@ def _unknown(view: View, health: Health) -> list[str]:
         parts.append("event files do not hold the learning rate, the end of the run, or its errors")
     if not view.metrics:
         parts.append("without validation metrics, no checkpoint can be called better")
-    elif any(one.judged.noise is None for one in view.metrics):
+    elif any(one.noise is None for one in view.metrics):
         parts.append("fewer than 6 validations: their noise is not known")
     if health == "unknown":
         why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.checkpoints import MetricSeries
-from autocal_cli.diagnose.model import STEP_TIME, TOTAL_LABEL, RunLog
+from autocal_cli.diagnose.model import STEP_TIME, TOTAL_LABEL, MetricSeries, RunLog
 from autocal_cli.diagnose.series import Reduced, decibels, last_stretch, running_median, smooth
 
 MOST_COST = 3.0  # dB; Blau and Michaeli 2018: perfect perceptual quality costs at most 3 dB of PSNR
@@ -114,9 +113,9 @@ def read_fidelity(
     points at least (spread of one batch about 2.5 dB, of their mean 0.6).
     """
     courses = [
-        (f"PSNR ({one.judged.dataset})", one.iterations, tuple(running_median(one.values)))
+        (f"PSNR ({one.dataset})", one.iterations, tuple(running_median(one.values)))
         for one in metrics
-        if one.judged.metric.lower().startswith("psnr") and len(one.values) >= 3
+        if one.metric.lower().startswith("psnr") and len(one.values) >= 3
     ]
     if courses:
         return tuple(courses)
@@ -154,10 +153,10 @@ def no_picture_since(view: View) -> tuple[int, str] | None:
             evidence = f"{label} is {one.means[-1]:.3g}, and images in 0..1 cannot differ by more than 1"
             found.append((one.iterations[start], evidence))
     for metric in view.metrics:
-        if metric.judged.metric.lower().startswith("psnr"):
+        if metric.metric.lower().startswith("psnr"):
             start = last_stretch(metric.values, lambda value: value < NO_PICTURE)
             if start is not None and len(metric.values) - start >= 2:
-                evidence = f"PSNR ({metric.judged.dataset}) is {metric.values[-1]:.1f} dB: no picture"
+                evidence = f"PSNR ({metric.dataset}) is {metric.values[-1]:.1f} dB: no picture"
                 found.append((metric.iterations[start], evidence))
     return min(found) if found else None
 

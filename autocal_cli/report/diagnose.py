@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from rich.table import Table
 from rich.text import Text
 
 from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
-from autocal_cli.diagnose.model import Diagnosis, JudgedCheckpoint, RunFinding
+from autocal_cli.diagnose.model import Diagnosis
 from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.console import SEVERITY_STYLE, one_line
+from autocal_cli.report.json import plain
 
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
@@ -84,43 +85,13 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
             "interval": log.interval,
             "superseded": log.superseded,
             "sessions": [
-                {"start": one.start, "first": one.first, "last": one.last, "ending": one.ending,
-                 "began": one.began, "ended": one.ended}
-                for one in log.sessions
+                {key: value for key, value in asdict(one).items() if key != "file"} for one in log.sessions
             ],
-            "noise": {one.name: _finite(one.noise) for one in found.noise},
+            "noise": {one.name: one.noise for one in found.metrics},
             "cannot_tell": list(found.unknown),
         },
-        "findings": [_finding(one) for one in found.findings],
+        "findings": plain(found.findings),
         "health": found.health,
-        "checkpoints": [_checkpoint(one) for one in found.checkpoints],
-        "keep": {**_checkpoint(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
+        "checkpoints": plain(found.checkpoints),
+        "keep": {**asdict(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
     }  # fmt: skip
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON knows no infinity."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _finding(one: RunFinding) -> dict[str, Value]:
-    return {
-        "code": one.code,
-        "severity": one.severity,
-        "iteration": one.iteration,
-        "loss": one.loss,
-        "evidence": one.evidence,
-        "next": one.next,
-    }
-
-
-def _checkpoint(one: JudgedCheckpoint) -> dict[str, Value]:
-    return {
-        "iteration": one.iteration,
-        "path": one.path,
-        "exists": one.exists,
-        "metrics": {name: _finite(value) for name, value in one.metrics.items()},
-        "pareto": one.pareto,
-        "tied": one.tied,
-        "best": list(one.best),
-    }

@@ -65,15 +65,15 @@ def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
 
 def _drawn(chart: Chart, span: tuple[int, int]) -> dict[str, object]:
     scale = scale_of(chart)
-    labels = list(dict.fromkeys(curve.label for curve in chart.curves))
+    labels = list(dict.fromkeys(curve.points.label for curve in chart.curves))
     return {
         "title": chart.title,
         "logarithmic": scale.logarithmic,
         "curves": [
             {
-                "label": curve.label,
+                "label": curve.points.label,
                 "side": curve.side,
-                "colour": labels.index(curve.label) % _COLOURS,
+                "colour": labels.index(curve.points.label) % _COLOURS,
                 "band": band_path(curve, scale, span),
                 "line": line_path(curve, scale, span),
             }
@@ -90,7 +90,7 @@ _COLOURS = 8
 def _data(charts: Sequence[Chart]) -> str:
     """The numbers for the cursor: per chart and curve the iterations and the means, four digits each."""
     rows = [
-        [[list(curve.iterations), [_short(value) for value in curve.means]] for curve in chart.curves]
+        [[list(curve.points.iterations), [_short(value) for value in curve.points.means]] for curve in chart.curves]
         for chart in charts
     ]
     return json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c")
@@ -143,19 +143,19 @@ _PAGE = """\
 {% if run.checkpoints %}
 <h2>Checkpoints</h2>
 <div class="scroll"><table class="checkpoints">
-<tr><th>iteration</th>{% for one in run.noise %}<th>{{ line(one.name) }}</th>{% endfor %}<th></th></tr>
+<tr><th>iteration</th>{% for one in run.metrics %}<th>{{ line(one.name) }}</th>{% endfor %}<th></th></tr>
 {% for one in run.checkpoints[-200:]|reverse %}
 <tr{% if run.keep and one.iteration == run.keep.checkpoint.iteration %} class="keep"{% endif %}>
 <td>{{ "{:,}".format(one.iteration) if one.iteration is not none else "latest" }}</td>
-{% for noise in run.noise %}
-<td>{{ noise.shown(one.metrics[noise.name]) if noise.name in one.metrics else "" }}</td>
+{% for metric in run.metrics %}
+<td>{{ metric.shown(one.metrics[metric.name]) if metric.name in one.metrics else "" }}</td>
 {% endfor %}
 <td>{% if run.keep and one.iteration == run.keep.checkpoint.iteration %}keep: {{ run.keep.reason }}
 {% elif one.tied %}not to be told from it{% elif one.pareto %}beaten by none{% endif %}
 {% if not one.exists %} (no file seen){% endif %}</td></tr>
 {% endfor %}
-{% if run.noise %}
-<tr><td>noise</td>{% for one in run.noise %}<td>{{ "%.2g"|format(one.noise) if one.noise is not none else "?" }}</td>
+{% if run.metrics %}
+<tr><td>noise</td>{% for one in run.metrics %}<td>{{ "%.2g"|format(one.noise) if one.noise is not none else "?" }}</td>
 {% endfor %}<td></td></tr>
 {% endif %}
 </table></div>

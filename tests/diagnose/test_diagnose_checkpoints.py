@@ -8,7 +8,7 @@ import pytest
 from run_logs import run_log
 
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
-from autocal_cli.diagnose.model import Checkpoint, MetricNoise, RunLog
+from autocal_cli.diagnose.model import Checkpoint, MetricSeries, RunLog
 from autocal_cli.diagnose.series import noise_of
 from autocal_cli.diagnose.verdict import diagnose
 
@@ -128,4 +128,4 @@ def test_flat_and_worse(values, flat, worse):
     ("noise", "shown"), [(None, "30.02"), (0.0, "30.02"), (0.0011, "30.015"), (0.042, "30.02"), (3.0, "30")]
 )
 def test_a_metric_is_shown_to_the_first_decimal_of_its_noise(noise, shown):
-    assert MetricNoise("val", "psnr", True, noise, 20).shown(30.01535) == shown
+    assert MetricSeries("val", "psnr", True, noise, (), (), ()).shown(30.01535) == shown

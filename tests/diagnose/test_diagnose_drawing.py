@@ -74,7 +74,7 @@ def test_a_scale_maps_its_ends_to_the_ends_and_has_few_ticks_within(low, factor,
 @given(st.lists(FINITE, min_size=2, max_size=50))
 def test_paths_stay_within_the_plane(values):
     found = reduce_track(Track("x", range(len(values)), values), 20)
-    curve = Curve("x", found.iterations, found.means, found.lows, found.highs)
+    curve = Curve(found)
     chart = Chart("x", (curve,), logarithmic=False)
     for path in (
         line_path(curve, scale_of(chart), span_of([chart])),

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.diagnose.events import read_event_file
-from autocal_cli.diagnose.logs import read_logs
+from autocal_cli.diagnose.logs import read_event_file, read_logs
 from autocal_cli.errors import AutocalError
 
 
