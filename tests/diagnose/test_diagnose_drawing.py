@@ -85,6 +85,16 @@ def test_paths_stay_within_the_plane(values):
         assert all(-0.1 <= y <= HEIGHT + 0.1 for y in numbers[1::2])
 
 
+def test_each_of_the_schedulers_numbers_has_a_scale_of_its_own_and_its_events_are_marks():
+    tags = ("loss_multipliers/l_g_gan", "autocal/cost", "autocal/separation", "autocal/events")
+    charts = charts_of(run_log({tag: [0.5, 0.25] for tag in tags}), ())
+    assert {chart.title: [curve.points.label for curve in chart.curves] for chart in charts} == {
+        "separation": ["autocal/separation"],
+        "cost, dB": ["autocal/cost"],
+        "multipliers": ["loss_multipliers/l_g_gan"],
+    }
+
+
 def test_two_runs_share_charts_of_the_same_title():
     a = charts_of(run_log({"l_g_pix": [0.1, 0.2]}), ())
     b = charts_of(run_log({"l_g_pix": [0.3, 0.4], "l_d_real": [0.5, 0.6]}), (), side=1)
