@@ -20,7 +20,6 @@ from autocal_cli.diagnose.model import Checkpoint, Choice, MetricSeries, RunLog,
 from autocal_cli.diagnose.series import noise_of, smooth, within
 
 LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "ilniqe", "piqe", "dbl")
-FEWEST = 6  # validations below which nothing is said of noise
 NEAR = 0.1  # of the pause between validations: a file saved so soon after one has its metrics; chosen
 
 

@@ -34,11 +34,6 @@ class LogFile:
     stamp: str
 
 
-def read_logs(path: Path) -> RunLog:
-    """The log of the run in a folder (or one file), read once; see `LogReader`."""
-    return LogReader().read(path)
-
-
 class LogReader:
     """Reads the log of one run, again and again where it is still written to: of text logs, only what is new."""
 

@@ -36,12 +36,11 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The metrics of one validation on one data set. `exact`: whether its iteration is known, or a lower bound."""
+    """The metrics of one validation on one data set; its iteration is a lower bound where the log does not tell it."""
 
     iteration: int
     dataset: str
     metrics: Mapping[str, float]
-    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

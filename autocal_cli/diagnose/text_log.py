@@ -320,7 +320,7 @@ class TextReader:
     def _metric(self, found: re.Match[str]) -> None:
         name, value = found[1], float(found[2])
         best = int(found[4].replace(",", "")) if found[3] is not None and float(found[3]) == value else None
-        iteration, exact = self._validated(best)
+        iteration = self._validated(best)
         done = self.table.validations
         same = done[-1] if done and (done[-1].iteration, done[-1].dataset) == (iteration, self._dataset) else None
         if same is not None and name in same.metrics:
@@ -328,7 +328,7 @@ class TextReader:
         if same is not None:
             done[-1] = replace(same, metrics={**same.metrics, name: value})
         else:
-            done.append(Validation(iteration, self._dataset or "", {name: value}, exact))
+            done.append(Validation(iteration, self._dataset or "", {name: value}))
 
     def _saved_at(self, said: str | None) -> int:
         """The iteration of a checkpoint: as the trainer says it, else the multiple of save_checkpoint_freq at or after
@@ -342,16 +342,16 @@ class TextReader:
         number = number_of(self.facts.get(fact, ""))
         return int(number) if number is not None and abs(number) < 1e18 else 0
 
-    def _validated(self, best: int | None) -> tuple[int, bool]:
+    def _validated(self, best: int | None) -> int:
         """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
         before, or the one of the best value where this is it."""
         last = self.table.last
         if self.finished:
-            return last, True
+            return last
         every = self._every("val_freq")
         if every > 0:
-            return max(every, -(-last // every) * every), True
-        return (best, True) if best is not None and best >= last else (last, False)
+            return max(every, -(-last // every) * every)
+        return best if best is not None and best >= last else last
 
 
 def _tail_of(line: str, start: int, entries: Sequence[re.Match[str]]) -> re.Pattern[str]:

@@ -31,7 +31,6 @@ class Separation:
     """
 
     name: str
-    label: str  # of the multiplied loss it belongs to
     iterations: tuple[int, ...]
     values: tuple[float, ...]
     blind: float
@@ -65,7 +64,7 @@ def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | Non
     """The discriminator's separation, or None where nothing that tells it was logged."""
     own = tracks.get("autocal/separation")
     if own and len(own) >= FEWEST_POINTS:
-        return Separation("separation", "l_g_gan", own.iterations, own.means, 0.3, 0.35, 0.98)
+        return Separation("separation", own.iterations, own.means, 0.3, 0.35, 0.98)
     real, fake = tracks.get("l_d_real"), tracks.get("l_d_fake")
     if real is None or fake is None or len(real) < FEWEST_POINTS or len(real) != len(fake):
         return None
@@ -78,7 +77,7 @@ def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | Non
     width = max(5, len(sums) // 12)
     lines = [max(1.0 - value / blind, WORST) for value in sums]
     values = tuple(smooth(lines, width))
-    return Separation("advantage", "l_g_gan", real.iterations, values, 0.03, 0.05, 0.95)
+    return Separation("advantage", real.iterations, values, 0.03, 0.05, 0.95)
 
 
 def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | None:

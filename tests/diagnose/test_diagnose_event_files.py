@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.diagnose.logs import read_event_file, read_logs
+from autocal_cli.diagnose.logs import LogReader, read_event_file
 from autocal_cli.errors import AutocalError
 
 
@@ -66,7 +66,7 @@ def write(folder: Path, rows: list[tuple[int, dict[str, float]]]) -> Path:
 
 def test_losses_scales_metrics_and_the_schedulers_own(tmp_path):
     write(tmp_path, ROWS)
-    log = read_logs(tmp_path)
+    log = LogReader().read(tmp_path)
     assert {label: dict(zip(one.iterations, one.values, strict=True)) for label, one in log.tracks.items()} == {
         "l_g_l1": {100: 0.5, 200: 0.25},
         "l_g_total": {100: 0.5},
@@ -98,7 +98,7 @@ def test_a_record_cut_short_is_left_out_and_said(tmp_path, cut):
     path.write_bytes((event(1, SIMPLE) + event(2, SIMPLE))[:-cut])
     found = read_event_file(path)
     assert ([step for step, _, _ in found.values], found.whole) == ([1], False)
-    assert read_logs(tmp_path).truncated == (str(path),)
+    assert LogReader().read(tmp_path).truncated == (str(path),)
 
 
 def test_a_damaged_record_ends_the_reading_and_is_said(tmp_path):
@@ -126,5 +126,5 @@ def test_another_file_is_refused(tmp_path):
 def test_event_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
     (tmp_path / "events.out.tfevents.2.x").write_bytes(event(20, SIMPLE) + event(30, SIMPLE))
     (tmp_path / "events.out.tfevents.1.x").write_bytes(event(10, SIMPLE) + event(20, SIMPLE))
-    log = read_logs(tmp_path)
+    log = LogReader().read(tmp_path)
     assert (list(log.tracks["l_g_l1"].iterations), log.superseded, len(log.sessions)) == ([10, 20, 30], 1, 2)

@@ -9,7 +9,7 @@ from run_logs import write_text_log
 from test_diagnose_event_files import SIMPLE, event
 
 from autocal_cli.diagnose import logs as run_logs
-from autocal_cli.diagnose.logs import LogReader, find_logs, read_logs
+from autocal_cli.diagnose.logs import LogReader, find_logs
 from autocal_cli.diagnose.model import RunLog
 from autocal_cli.diagnose.text_log import TextReader
 from autocal_cli.errors import AutocalError
@@ -31,13 +31,13 @@ def points(log: RunLog) -> dict[int, float]:
 def test_text_logs_are_found_from_every_folder_above_and_by_name(tmp_path, place):
     text_log(tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log", [100, 200])
     (tmp_path / "experiments" / "demo" / "test_demo_20240702_214117.log").write_text("psnr", encoding="utf-8")
-    log = read_logs(tmp_path / place)
+    log = LogReader().read(tmp_path / place)
     assert (list(points(log)), log.source, log.facts["name"]) == ([100, 200], "text logs", "demo")
 
 
 def test_a_published_log_is_often_called_train_log(tmp_path):
     text_log(tmp_path / "demo" / "train.log", [100, 200])
-    log = read_logs(tmp_path / "demo")
+    log = LogReader().read(tmp_path / "demo")
     assert (list(points(log)), log.facts["name"]) == ([100, 200], "demo")
 
 
@@ -73,7 +73,7 @@ def test_of_a_log_that_grows_only_what_is_new_is_read(tmp_path, monkeypatch):
         1,
         2,
     )
-    assert points(log) == points(read_logs(tmp_path))
+    assert points(log) == points(LogReader().read(tmp_path))
     text_log(path, [100])
     assert list(points(reader.read(tmp_path))) == [100, 500, 600]
 
@@ -84,15 +84,16 @@ def test_text_logs_come_first_and_event_files_serve_where_they_hold_nothing(tmp_
     (folder / "events.out.tfevents.1.x").write_bytes(event(100, SIMPLE))
     text = tmp_path / "experiments" / "demo" / "train_demo_20240702_214117.log"
     text_log(text, [])
-    assert read_logs(tmp_path).source == "TensorBoard event files"
+    assert LogReader().read(tmp_path).source == "TensorBoard event files"
     text_log(text, [100, 200], 0.25)
-    assert (read_logs(tmp_path).source, points(read_logs(tmp_path))) == ("text logs", {100: 0.25, 200: 0.25})
+    log = LogReader().read(tmp_path)
+    assert (log.source, points(log)) == ("text logs", {100: 0.25, 200: 0.25})
 
 
 def test_the_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
     text_log(tmp_path / "train_demo_20240703_000000.log", [300, 400], 0.25, start=200)
     text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200, 300], 0.5)
-    log = read_logs(tmp_path)
+    log = LogReader().read(tmp_path)
     assert points(log) == {100: 0.5, 200: 0.5, 300: 0.25, 400: 0.25}
     assert (log.superseded, [(one.start, one.first, one.last) for one in log.sessions]) == (
         1, [(0, 100, 300), (200, 300, 400)],
@@ -102,25 +103,25 @@ def test_the_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
 def test_a_session_that_dies_before_its_first_point_takes_nothing_away(tmp_path):
     text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200, 300])
     text_log(tmp_path / "train_demo_20240703_000000.log", [], start=200)
-    assert list(points(read_logs(tmp_path))) == [100, 200, 300]
+    assert list(points(LogReader().read(tmp_path))) == [100, 200, 300]
 
 
 def test_a_file_cut_short_is_named(tmp_path):
     path = text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200])
     path.write_bytes(path.read_bytes()[:-3])
-    log = read_logs(tmp_path)
+    log = LogReader().read(tmp_path)
     assert (log.truncated, list(points(log))) == ((str(path),), [100])
 
 
 def test_a_text_log_with_bytes_that_are_no_utf_8_is_read(tmp_path):
     path = text_log(tmp_path / "train_demo_20240702_214117.log", [100])
     path.write_bytes(b"2024 INFO: \xff\xfe caf\xe9\n" + path.read_bytes())
-    assert list(points(read_logs(tmp_path))) == [100]
+    assert list(points(LogReader().read(tmp_path))) == [100]
 
 
 def test_a_renamed_text_log_is_read_when_it_is_named(tmp_path):
     text_log(tmp_path / "old run.txt", [100])
-    assert list(points(read_logs(tmp_path / "old run.txt"))) == [100]
+    assert list(points(LogReader().read(tmp_path / "old run.txt"))) == [100]
     assert list(find_logs(tmp_path)) == []
 
 
@@ -129,7 +130,7 @@ def test_checkpoints_are_those_in_the_models_folder_an_emas_before_the_others(tm
     for name in ("net_g_100.pth", "net_g_20.pth", "net_g_ema_20.safetensors", "net_d_100.pth", "net_g_latest.pth"):
         (tmp_path / "models" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "models" / name).touch()
-    found = [(one.iteration, Path(one.path).name) for one in read_logs(tmp_path).checkpoints]
+    found = [(one.iteration, Path(one.path).name) for one in LogReader().read(tmp_path).checkpoints]
     assert found == [(20, "net_g_ema_20.safetensors"), (100, "net_g_100.pth"), (None, "net_g_latest.pth")]
 
 
@@ -137,7 +138,7 @@ def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     text_log(tmp_path / "train_demo_20240702_214117.log", [100])
-    assert list(points(read_logs(Path("~/train_demo_20240702_214117.log")))) == [100]
+    assert list(points(LogReader().read(Path("~/train_demo_20240702_214117.log")))) == [100]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_the_folder_of_tensorboard_leads_to_the_text_log_beside_it(tmp_path):
 
 def refusal(path: Path) -> str:
     with pytest.raises(AutocalError) as refused:
-        read_logs(find_run(path))
+        LogReader().read(find_run(path))
     assert refused.value.place is not None
     assert "\n" not in str(refused.value)
     return refused.value.message

@@ -103,17 +103,17 @@ def test_validations_are_read_with_the_iteration_that_their_best_value_gives(tra
 
 
 @pytest.mark.parametrize(
-    ("options", "last", "iteration", "exact"),
+    ("options", "last", "iteration"),
     [
-        (["  val_freq: 250\n"], 400, 500, True),
-        (["  val_freq: !!float 5e2\n"], 500, 500, True),
-        ([], 400, 400, False),  # no option, not the best: at or after the line before
+        (["  val_freq: 250\n"], 400, 500),
+        (["  val_freq: !!float 5e2\n"], 500, 500),
+        ([], 400, 400),  # no option, not the best: at or after the line before
     ],
 )
-def test_the_iteration_of_a_validation_is_told_by_val_freq(options, last, iteration, exact):
+def test_the_iteration_of_a_validation_is_told_by_val_freq(options, last, iteration):
     lines = ["2024-07-02 21:41:18,000 INFO: Validation a\n", "\t # psnr: 28.1000\tBest: 29.0000 @ 100 iter\n"]
     found = read([*options, redux_line(last, VALUES), *lines])[0].validations
-    assert [(one.iteration, one.exact) for one in found] == [(iteration, exact)]
+    assert [one.iteration for one in found] == [iteration]
 
 
 def test_what_the_trainer_printed_before_it_started_is_known():
