@@ -1,6 +1,8 @@
-"""A run as one self-contained page: the verdict, the findings, the checkpoints, and its curves with one linked cursor.
+"""A run as one self-contained page that loads nothing: `templates/diagnose.html`, filled, and the curves drawn here.
 
-Nothing is loaded from anywhere; the curves are SVG drawn here, so that only the cursor needs its few lines of script.
+A curve of a million points is drawn as a band between the least and the greatest value of each bucket, with its mean as
+a line: nothing that was logged lies outside what is drawn. The curves are SVG, so that only the linked cursor needs a
+few lines of script.
 """
 
 from __future__ import annotations
@@ -8,26 +10,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader
 
-from autocal_cli.diagnose.drawing import (
-    HEIGHT,
-    WIDTH,
-    Chart,
-    band_path,
-    charts_of,
-    iteration_ticks,
-    line_path,
-    merged,
-    place_x,
-    scale_of,
-    span_of,
-)
-from autocal_cli.diagnose.model import Diagnosis
+from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, Diagnosis, RunLog
+from autocal_cli.diagnose.series import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import one_line
 
 GENERATOR = "autocal diagnose"
+WIDTH, HEIGHT = 640.0, 150.0  # of a chart's plane, in the units of its view box
+NUMBERS = 60_000  # on a page in all: about 1.2 MB with their paths
+FEWEST, MOST = 60, 600  # buckets of a curve
 
 
 def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
@@ -38,11 +32,11 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
         charts = merged(charts, charts_of(other.log, (), 1, sides))
     span = span_of(charts)
     drawn = [_drawn(chart, span) for chart in charts]
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_PAGE).render(
+    environment = Environment(
+        loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("diagnose.html").render(
         generator=GENERATOR,
-        style=_STYLE,
-        script=_SCRIPT,
         runs=[one for one in (found, other) if one],
         charts=drawn,
         ticks=[(tick, place_x(tick, span), f"{tick:,}") for tick in iteration_ticks(span)],
@@ -107,179 +101,183 @@ def _number(value: float) -> str:
     return f"{value:,.4g}" if math.isfinite(value) else str(value)
 
 
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="generator" content="{{ generator }}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ runs[0].log.facts.get("name", "run") }} - autocal diagnose</title>
-<style>{{ style|safe }}</style>
-</head>
-<body>
-<h1>{% for run in runs %}<span class="side{{ loop.index0 }}">{{ line(run.log.facts.get("name", "run")) }}</span>
-{% if not loop.last %} and {% endif %}{% endfor %}</h1>
-{% for run in runs %}
-<section class="run">
-{% if runs|length > 1 %}<h2>{{ line(run.log.facts.get("name", "run")) }}</h2>{% endif %}
-<p class="health {{ run.health }}">{{ run.health }}</p>
-<table class="verdict">
-{% for one in run.lines %}
-<tr class="{{ one.severity }}"><th>{{ one.topic }}</th><td>{{ line(one.text) }}</td></tr>
-{% endfor %}
-</table>
-{% if run.findings %}
-<h2>Findings</h2>
-<table class="findings">
-<tr><th>since</th><th>what</th><th>evidence</th><th>next</th></tr>
-{% for one in run.findings %}
-<tr class="{{ one.severity }}"><td>{{ "{:,}".format(one.iteration) if one.iteration is not none else "" }}</td>
-<td><b>{{ one.code }}</b>{% if one.loss %}<br>{{ line(one.loss) }}{% endif %}</td>
-<td>{{ line(one.evidence) }}</td><td>{{ line(one.next) }}</td></tr>
-{% endfor %}
-</table>
-{% endif %}
-{% if run.checkpoints %}
-<h2>Checkpoints</h2>
-<div class="scroll"><table class="checkpoints">
-<tr><th>iteration</th>{% for one in run.metrics %}<th>{{ line(one.name) }}</th>{% endfor %}<th></th></tr>
-{% for one in run.checkpoints[-200:]|reverse %}
-<tr{% if run.keep and one.iteration == run.keep.checkpoint.iteration %} class="keep"{% endif %}>
-<td>{{ "{:,}".format(one.iteration) if one.iteration is not none else "latest" }}</td>
-{% for metric in run.metrics %}
-<td>{{ metric.shown(one.metrics[metric.name]) if metric.name in one.metrics else "" }}</td>
-{% endfor %}
-<td>{% if run.keep and one.iteration == run.keep.checkpoint.iteration %}keep: {{ run.keep.reason }}
-{% elif one.tied %}not to be told from it{% elif one.pareto %}beaten by none{% endif %}
-{% if not one.exists %} (no file seen){% endif %}</td></tr>
-{% endfor %}
-{% if run.metrics %}
-<tr><td>noise</td>{% for one in run.metrics %}<td>{{ "%.2g"|format(one.noise) if one.noise is not none else "?" }}</td>
-{% endfor %}<td></td></tr>
-{% endif %}
-</table></div>
-{% endif %}
-{% for text in run.unknown %}<p class="dim">Cannot be told: {{ line(text) }}</p>{% endfor %}
-</section>
-{% endfor %}
-<h2>Curves</h2>
-<p class="dim">The line is the mean of each bucket, the band its least and greatest value. Vertical lines: where
-something began.{% if runs|length > 1 %} Dashed: {{ line(runs[1].log.facts.get("name", "the other")) }}.{% endif %}
- Move over a chart to read all of them at one iteration.</p>
-<div class="charts" id="charts" data-first="{{ span[0] }}" data-last="{{ span[1] }}">
-{% for chart in charts %}
-<figure>
-<figcaption><b>{{ line(chart.title) }}</b>{% if chart.logarithmic %} <span class="dim">logarithmic</span>{% endif %}
-<ul>{% for curve in chart.curves %}<li class="c{{ curve.colour }}{{ " other" if curve.side }}">
-{{ line(curve.label) }} <output></output></li>{% endfor %}</ul></figcaption>
-<svg viewBox="-52 -8 {{ width + 80 }} {{ height + 30 }}" role="img" aria-label="{{ line(chart.title) }}">
-{% for y, text in chart.ticks %}
-<line class="grid" x1="0" x2="{{ width }}" y1="{{ "%.1f"|format(y) }}" y2="{{ "%.1f"|format(y) }}"/>
-<text x="-6" y="{{ "%.1f"|format(y + 4) }}" text-anchor="end">{{ text }}</text>
-{% endfor %}
-{% for _, x, text in ticks %}
-<text x="{{ "%.1f"|format(x) }}" y="{{ height + 16 }}" text-anchor="middle">{{ text }}</text>
-{% endfor %}
-{% for x, at, text in chart.marks %}
-<line class="mark" x1="{{ "%.1f"|format(x) }}" x2="{{ "%.1f"|format(x) }}" y1="0" y2="{{ height }}">
-<title>{{ "{:,}".format(at) }}: {{ line(text) }}</title></line>
-{% endfor %}
-{% for curve in chart.curves %}
-{% if curve.band %}<path class="band c{{ curve.colour }}" d="{{ curve.band }}"/>{% endif %}
-<path class="curve c{{ curve.colour }}{{ " other" if curve.side }}" d="{{ curve.line }}"/>
-{% endfor %}
-<line class="cursor" x1="-99" x2="-99" y1="0" y2="{{ height }}"/>
-</svg>
-</figure>
-{% endfor %}
-</div>
-<p class="dim at" id="at"></p>
-<script type="application/json" id="data">{{ data|safe }}</script>
-<script>{{ script|safe }}</script>
-</body>
-</html>
-"""
+# Curves as coordinates and SVG paths: honest down-sampling, scales, ticks.
 
-_STYLE = """
-:root { color-scheme: light dark; --paper: #fdfdfc; --card: #fff; --ink: #1f2328; --dim: #626a73; --line: #dcdfe3;
-  --warn: #9a4d00; --bad: #b3261e; --good: #1b6e3c; --keep: #e8f3ea;
-  --c0: #2b6cc4; --c1: #c2571a; --c2: #26804b; --c3: #8a4fbf; --c4: #b3322f; --c5: #00798c; --c6: #8a6d00;
-  --c7: #b0418a; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171a; --card: #1c2024; --ink: #e4e7ea; --dim: #9aa3ad; --line: #33393f;
-    --warn: #ffb35c; --bad: #ff8a80; --good: #7ccf9a; --keep: #1e3226;
-    --c0: #6aa5f0; --c1: #f0925a; --c2: #66c48a; --c3: #c096ea; --c4: #ef7f7a; --c5: #4fc0d0; --c6: #d6b64c;
-    --c7: #e58bc4; }
-}
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1240px;
-  margin: 2rem auto; padding: 0 1rem 4rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin: 1.8rem 0 .5rem; }
-.health { display: inline-block; margin: 0 0 .8rem; padding: .1rem .7rem; border-radius: 1rem; border: 1px solid; }
-.healthy { color: var(--good); } .unknown, .no-gan { color: var(--dim); } .collapsed { color: var(--bad); }
-.discriminator-blind, .discriminator-dominates { color: var(--warn); }
-.dim { color: var(--dim); } p { max-width: 60rem; margin: .3rem 0; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line);
-  overflow-wrap: anywhere; }
-th { font-weight: 600; white-space: nowrap; color: var(--dim); } .verdict th { width: 1%; }
-.error td, .error th { color: var(--bad); } .warning td, .warning th { color: var(--warn); }
-.findings td:first-child, .checkpoints td { font-variant-numeric: tabular-nums; }
-.findings td:nth-child(2) { white-space: nowrap; }
-.keep td { background: var(--keep); font-weight: 600; }
-.scroll { max-height: 24rem; overflow: auto; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(34rem, 100%), 1fr)); gap: 1rem; }
-figure { margin: 0; min-width: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
-  padding: .7rem .9rem .4rem; }
-figcaption ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1.1rem; margin: .1rem 0; padding: 0;
-  font-size: .85rem; }
-figcaption li { min-width: 8rem; } output { font-variant-numeric: tabular-nums; color: var(--ink); }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--dim); font: 11px system-ui, sans-serif; }
-.grid { stroke: var(--line); } .mark { stroke: var(--dim); stroke-dasharray: 2 3; }
-.cursor { stroke: var(--ink); stroke-width: .7; } .cursor[x1="-99"] { display: none; }
-.curve { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round;
-  vector-effect: non-scaling-stroke; }
-.curve.other { stroke-dasharray: 5 3; } li.other { font-style: italic; }
-.band { fill: currentColor; opacity: .22; }
-.c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }
-.c4 { color: var(--c4); } .c5 { color: var(--c5); } .c6 { color: var(--c6); } .c7 { color: var(--c7); }
-.at { position: fixed; bottom: .6rem; right: 1rem; background: var(--card); border: 1px solid var(--line);
-  border-radius: 6px; padding: .1rem .6rem; } .at:empty { display: none; }
-@media (max-width: 620px) {
-  .findings th { display: none; } .findings td { display: block; padding: .1rem 0; }
-  .findings td:not(:last-child) { border: 0; } .findings td:first-child::before { content: "since "; }
-  .findings td:first-child:empty { display: none; } svg { overflow: visible; } svg text { font-size: 17px; }
-}
-"""
 
-_SCRIPT = """
-const box = document.getElementById("charts"), data = JSON.parse(document.getElementById("data").textContent);
-const first = +box.dataset.first, last = +box.dataset.last, figures = [...box.querySelectorAll("figure")];
-const show = v => Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 || v === 0 ? String(v) : v.toExponential(3);
-function nearest(at, wanted) {
-  let low = 0, high = at.length - 1;
-  while (low < high) { const mid = low + high >> 1; if (at[mid] < wanted) low = mid + 1; else high = mid; }
-  return low && wanted - at[low - 1] < at[low] - wanted ? low - 1 : low;
-}
-function move(x) {
-  const iteration = Math.round(first + (last - first) * Math.min(1, Math.max(0, x / 640)));
-  document.getElementById("at").textContent = "iteration " + iteration.toLocaleString("en");
-  figures.forEach((figure, i) => {
-    const line = figure.querySelector(".cursor");
-    line.setAttribute("x1", x); line.setAttribute("x2", x);
-    figure.querySelectorAll("output").forEach((out, j) => {
-      const [at, values] = data[i][j];
-      out.textContent = at.length ? show(values[nearest(at, iteration)]) : "";
-    });
-  });
-}
-figures.forEach(figure => {
-  const svg = figure.querySelector("svg");
-  svg.addEventListener("pointermove", event => {
-    const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    move(Math.min(640, Math.max(0, point.x)));
-  });
-});
-"""
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a chart. `side` is 0 for the run, 1 for the one it is compared with."""
+
+    points: Reduced
+    side: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Curves that share a scale. `marks` are iterations with what happened there."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    logarithmic: bool
+    marks: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear or logarithmic map of values to 0..HEIGHT, upside down as SVG has it."""
+
+    low: float
+    high: float
+    logarithmic: bool
+
+    def place(self, value: float) -> float:
+        low, high, at = (math.log10(x) if self.logarithmic else x for x in (self.low, self.high, max(value, self.low)))
+        return HEIGHT * (1.0 - (min(at, high) - low) / (high - low))
+
+    def ticks(self) -> list[float]:
+        """Round values, three to six of them."""
+        if not self.logarithmic:
+            return _round_steps(self.low, self.high)
+        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        if last - first >= 1:
+            step = max(1, (last - first) // 4)
+            return [10.0**power for power in range(first, last + 1, step)]
+        return [value for value in _round_steps(self.low, self.high) if value > 0.0]
+
+
+def _round_steps(low: float, high: float) -> list[float]:
+    size = 10.0 ** math.floor(math.log10((high - low) / 3.0))
+    step = next(size * factor for factor in (1, 2, 5, 10) if (high - low) / (size * factor) <= 5.0)
+    first = math.ceil(low / step)
+    return [round(index * step, 12) for index in range(first, math.floor(high / step) + 1)]
+
+
+def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, sides: int = 1) -> list[Chart]:
+    """The charts of a run: losses, each validation metric, discriminator, scheduler, rate, gradients, scales, time."""
+    groups: dict[str, list[str]] = {}
+    for label in log.tracks:
+        if label != "autocal/events":  # their number: each of them is a mark
+            groups.setdefault(_group(label), []).append(label)
+    metrics = sorted({f"{one.dataset}/{name}" for one in log.validations for name in one.metrics})
+    count = len(log.tracks) + len(metrics)
+    buckets = max(FEWEST, min(MOST, NUMBERS // (3 * sides * max(count, 1))))
+    charts = []
+    for group in _ORDER:
+        if group == "metrics":
+            charts += [_metric_chart(log, name, marks, side) for name in metrics]
+        elif group in groups:
+            found = [reduce_track(log.tracks[label], buckets) for label in groups[group]]
+            curves = tuple(Curve(one, side) for one in found if len(one) > 1)
+            if curves:
+                charts.append(Chart(group, curves, group in _LOGARITHMIC and _positive(curves), tuple(marks)))
+    return charts
+
+
+_ORDER = ("generator's losses", "metrics", "discriminator's losses", "discriminator's outputs", "separation",
+          "cost, dB", "multipliers",
+          "learning rate", "norms of gradients", "loss scale", "seconds a step")  # fmt: skip
+_LOGARITHMIC = ("generator's losses", "discriminator's losses", "learning rate", "norms of gradients", "loss scale")
+
+
+def _group(label: str) -> str:
+    if label.startswith("l_d_"):
+        return "discriminator's losses"
+    if label.startswith("l_"):
+        return "generator's losses"
+    if label.startswith("out_d_"):
+        return "discriminator's outputs"
+    if label.startswith("grad_norm_"):
+        return "norms of gradients"
+    if label.startswith("scale_"):
+        return "loss scale"
+    if label.startswith("autocal/"):
+        return {"autocal/cost": "cost, dB"}.get(label, "separation")
+    if label in (STEP_TIME, DATA_TIME):
+        return "seconds a step"
+    return "learning rate" if label == LEARNING_RATE else "multipliers"
+
+
+def _metric_chart(log: RunLog, name: str, marks: Sequence[tuple[int, str]], side: int) -> Chart:
+    points = [
+        (one.iteration, one.metrics[metric])
+        for one in log.validations
+        for metric in one.metrics
+        if f"{one.dataset}/{metric}" == name and math.isfinite(one.metrics[metric])
+    ][-2_000:]
+    iterations, values = tuple(at for at, _ in points), tuple(value for _, value in points)
+    curve = Curve(Reduced(name, iterations, values, values, values, len(values)), side)
+    return Chart(name, (curve,), False, tuple(marks))
+
+
+def _positive(curves: Sequence[Curve]) -> bool:
+    return all(min(curve.points.lows) > 0.0 for curve in curves)
+
+
+def merged(charts: Sequence[Chart], others: Sequence[Chart]) -> list[Chart]:
+    """The charts of two runs, those of the same title laid over each other."""
+    known = {chart.title: chart for chart in others}
+    both = [
+        Chart(
+            chart.title,
+            chart.curves + (known[chart.title].curves if chart.title in known else ()),
+            chart.logarithmic and (chart.title not in known or known[chart.title].logarithmic),
+            chart.marks,
+        )
+        for chart in charts
+    ]
+    titles = {chart.title for chart in charts}
+    return both + [chart for chart in others if chart.title not in titles]
+
+
+def scale_of(chart: Chart) -> Scale:
+    """From the least to the greatest value of all its curves; of a flat one, a little around it."""
+    low = min((min(curve.points.lows) for curve in chart.curves if curve.points.lows), default=0.0)
+    high = max((max(curve.points.highs) for curve in chart.curves if curve.points.highs), default=1.0)
+    low, high = within(low), within(high)
+    if high - low <= 1e-12 * abs(high) or high - low < 1.0 / FARTHEST:
+        room = max(abs(low) * 0.05, 1.0 / FARTHEST) if low else 1.0
+        low, high = low - room, high + room
+    if chart.logarithmic and low <= 0.0:
+        return Scale(low, high, logarithmic=False)
+    return Scale(low, high, chart.logarithmic)
+
+
+def span_of(charts: Sequence[Chart]) -> tuple[int, int]:
+    """First and last iteration over all charts."""
+    ends = [
+        at
+        for chart in charts
+        for curve in chart.curves
+        for at in curve.points.iterations[:1] + curve.points.iterations[-1:]
+    ]
+    return (min(ends), max(max(ends), min(ends) + 1)) if ends else (0, 1)
+
+
+def line_path(curve: Curve, scale: Scale, span: tuple[int, int]) -> str:
+    """`M x y L x y ...` through the means."""
+    return "M" + "L".join(_places(curve, curve.points.means, scale, span)) if len(curve.points) else ""
+
+
+def band_path(curve: Curve, scale: Scale, span: tuple[int, int]) -> str:
+    """A closed path along the highs and back along the lows; empty where they are the same."""
+    if curve.points.highs == curve.points.lows:
+        return ""
+    there, back = (_places(curve, values, scale, span) for values in (curve.points.highs, curve.points.lows))
+    return "M" + "L".join([*there, *reversed(back)]) + "Z"
+
+
+def _places(curve: Curve, values: Sequence[float], scale: Scale, span: tuple[int, int]) -> list[str]:
+    return [f"{_x(at, span):.1f} {scale.place(y):.1f}" for at, y in zip(curve.points.iterations, values, strict=True)]
+
+
+def _x(iteration: int, span: tuple[int, int]) -> float:
+    return WIDTH * (iteration - span[0]) / (span[1] - span[0])
+
+
+def place_x(iteration: int, span: tuple[int, int]) -> float:
+    """Where an iteration stands, 0..WIDTH."""
+    return max(0.0, min(WIDTH, _x(iteration, span)))
+
+
+def iteration_ticks(span: tuple[int, int]) -> list[int]:
+    return [int(value) for value in _round_steps(float(span[0]), float(span[1])) if value == int(value)]

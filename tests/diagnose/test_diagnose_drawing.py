@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_logs import run_log
 
-from autocal_cli.diagnose.drawing import (
+from autocal_cli.diagnose.model import Track
+from autocal_cli.diagnose.series import last_stretch, reduce_track, smooth
+from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.report.diagnose_html import (
     HEIGHT,
     WIDTH,
     Chart,
@@ -18,15 +21,12 @@ from autocal_cli.diagnose.drawing import (
     Scale,
     band_path,
     charts_of,
+    diagnosis_page,
     line_path,
     merged,
     scale_of,
     span_of,
 )
-from autocal_cli.diagnose.model import Track
-from autocal_cli.diagnose.series import last_stretch, reduce_track, smooth
-from autocal_cli.diagnose.verdict import diagnose
-from autocal_cli.report.diagnose_html import diagnosis_page
 
 FINITE = st.floats(-1e6, 1e6)
 
