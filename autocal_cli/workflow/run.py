@@ -197,7 +197,8 @@ def _tell_verdict(built: Sequence[Any]) -> None:
 
 def _broke_off(kind: str, message: str) -> None:
     """Says in the trainer's log what it was that ended the training: most trainers let it go to the terminal alone."""
-    _log.error("autocal: the training broke off: %s: %s", kind, " ".join(message.split()))
+    if _log.handlers:  # none where nothing is scheduled
+        _log.error("autocal: the training broke off: %s: %s", kind, " ".join(message.split()))
 
 
 def _experiment(model: Any) -> Path | None:

@@ -258,6 +258,15 @@ def test_a_trainer_that_builds_no_model_is_told_of(run, tmp_path):
     assert ran.stderr == "autocal: The script ended without building a model; nothing was scheduled.\n"
 
 
+def test_a_training_without_the_scheduler_says_no_more_on_stderr_than_alone(run, monkeypatch):
+    for name in ("autocal", None):  # as in a fresh process: what no handler takes goes to stderr
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+    ran = run(config_with({"enabled": False}, fails_at=3))
+    assert ran.returncode == 1
+    assert "broke off" not in ran.stderr
+    assert ran.stderr.count("trainer's own trouble") == 2  # the line of the traceback, and its last
+
+
 def test_a_trainer_whose_package_binds_build_model_when_it_is_imported_is_scheduled_too(run, tmp_path):
     """As `basicsr/__init__.py` imports its own `train`, which Real-ESRGAN starts."""
     shutil.copytree(TRAINER, tmp_path, dirs_exist_ok=True)
