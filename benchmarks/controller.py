@@ -61,7 +61,7 @@ VARIED = {  # other values of the block's numbers, and by how much the adversari
     "min_weight": (100.0, (0.03, 0.3)),
     "max_weight": (0.1, (30.0,)),
     "baseline_iterations": (100.0, (5.0, 400.0)),
-    "fidelity_budget": (100.0, (0.3, 1.0)),
+    "fidelity_budget": (100.0, (0.3, 1.0, 3.0)),
 }
 WITHIN = 0.006  # LPIPS: what a wrong weight may cost under the law, beside the right one
 SLACK = 0.5  # dB below the training without adversarial loss, beside the budget
