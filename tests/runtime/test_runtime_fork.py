@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from runtime_training import GANLoss, L1Loss, Run, images
@@ -89,3 +91,24 @@ def test_disabled_is_none():
 def test_a_loss_that_returns_nothing_has_a_multiplier_all_the_same():
     scheduler = create_dynamic_loss_scheduler({"l_g_l1": L1Loss()}, {"auto_calibrate": False})
     assert scheduler({"l_g_l1": {}}, 1) == {"l_g_l1": 1.0}
+
+
+def test_accumulated_passes_are_one_step():
+    """The trainer raises its iteration with the last of the passes that it accumulates."""
+    run, losses = Run(), {"l_g_l1": L1Loss(), "l_g_gan": GANLoss()}
+    scheduler = create_dynamic_loss_scheduler(losses, {**CONFIG, "auto_calibrate": False})
+    for current_iter in (0, 1, 1, 2, 2, 3):
+        high = images(current_iter)
+        output = run.net(F.avg_pool2d(high, 2))
+        raw = {"l_g_l1": losses["l_g_l1"](output, high), "l_g_gan": losses["l_g_gan"](run.judge(output), True)}
+        scheduler(raw, current_iter)
+    scheduler.close()
+    assert scheduler.state_dict()["steps"] == 3
+
+
+def test_a_copy_is_watched_by_nobody():
+    scheduler, _ = train(CONFIG, 3)
+    again = pickle.loads(pickle.dumps(scheduler))
+    assert again.state_dict() == scheduler.state_dict()
+    assert again.attachment is None
+    assert again({"l_g_gan": None}, 4) == {"l_g_gan": scheduler.multiplier("l_g_gan")}
