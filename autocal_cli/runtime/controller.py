@@ -35,6 +35,7 @@ FIRST = 5  # steps of the first reference
 SLOWER = 4.0  # times the memory: of the average that tells a rise from a fall
 NOISE = 0.1  # of the budget: the standard error of the cost is kept below
 SEPARATION_NOISE = 0.07  # the standard error of the separation is kept below
+STEADY = 0.001  # of the run: the separation is averaged over at least that, since a healthy one dips for tens of steps
 LONGEST, LONGEST_STEPS = 0.01, 50.0  # of the run, and steps: no average remembers longer for the sake of noise
 GIVEN = ("settings", "total_iter")  # what is no state
 
@@ -132,7 +133,7 @@ class Controller:
         if self.last_separation is not None:
             self.separation_noise.add((x - self.last_separation) ** 2 / 2.0, float(self.settings.baseline_iterations))
         self.last_separation = x
-        memory = self._memory_for(self.separation_noise.value, SEPARATION_NOISE)
+        memory = max(self._memory_for(self.separation_noise.value, SEPARATION_NOISE), STEADY * self.length)
         self.separation.add(x, memory)
         self.separation_mid.add(x, SLOWER * memory)
         heard = self.separation.count

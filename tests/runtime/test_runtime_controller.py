@@ -128,3 +128,16 @@ def test_what_is_not_finite_is_not_listened_to():
         ).multiplier
         == 1.0
     )
+
+
+def test_in_a_long_run_a_discriminator_that_is_blind_for_tens_of_steps_is_no_reason_and_one_that_stays_blind_is():
+    def separation(step):
+        return 0.0 if step % 1_000 < 40 or step > 6_000 else 0.6
+
+    long_run = Controller(SETTINGS, 400_000)
+    for step in range(1, 6_001):
+        long_run.advance(2.0 if step < 60 else 1.5, separation(step), step)
+    assert long_run.multiplier == 1.0
+    for step in range(6_001, 9_001):
+        long_run.advance(1.5, separation(step), step)
+    assert long_run.multiplier < 0.7
