@@ -12,7 +12,6 @@ from typing import Any
 from autocal_cli.calibration.comparison import Difference, Schedule
 from autocal_cli.calibration.model import Calibration, Preset, Presets
 from autocal_cli.calibration.placement import scale_key
-from autocal_cli.check.checks import load_catalogue
 from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
 from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
@@ -122,6 +121,8 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
 
 def check_json(run: CheckRun) -> dict[str, Value]:
     """Every file with its findings, each with why it matters."""
+    from autocal_cli.check.checks import load_catalogue  # imports every check
+
     catalogue = load_catalogue()
 
     def told(finding: Finding) -> Value:

@@ -148,8 +148,9 @@ def measure_dataset(
         about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
         return DatasetScores.of(dataset), (*usable_cache(options)[1], *about)
     present, findings = existing_roots(config)
-    findings = (*findings, *usable_cache(options)[1], *check_pairs(config, options.seed))
+    findings = (*findings, *check_pairs(config, options.seed))
     if present:
+        findings = (*findings, *usable_cache(options)[1])
         try:
             dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
             return DatasetScores.of(dataset), (

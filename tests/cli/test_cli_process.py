@@ -25,6 +25,17 @@ def test_help_and_version_load_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-c", code, option], check=True, capture_output=True, timeout=60)
 
 
+def test_without_images_nothing_that_reads_images_is_loaded(config: Path) -> None:
+    code = (
+        "import sys\nsys.argv = ['autocal', 'calibrate', sys.argv[1], '--in-place', '--force']\n"
+        "from autocal_cli.cli import main\n"
+        "try: main()\nexcept SystemExit as ended: assert not ended.code, ended\n"
+        "assert not {'torch', 'numpy', 'PIL', 'autocal_cli.check.checks'} & set(sys.modules)"
+    )
+    config.write_text(config.read_text("utf-8").replace("dataroot_gt", "dataroot_xx"), encoding="utf-8")
+    subprocess.run([sys.executable, "-c", code, str(config)], check=True, capture_output=True, timeout=60)
+
+
 def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
     ran = subprocess.run([*COMMAND, "calibrate", str(config)], capture_output=True, timeout=120)
     assert ran.returncode == 0
