@@ -79,14 +79,28 @@ def heading(calibration: Calibration) -> list[RenderableType]:
     scores = ", ".join(f"{METRIC_LABELS[name]} {calibration.dataset_info[name]:.2f}" for name in METRIC_LABELS)
     overall = f"complexity {calibration.dataset_info['overall_complexity']:.2f} ({scores})"
     return [
-        Text.assemble(("network  ", "bold"), f"{one_line(network.type or 'not named')}, {measured}"),
-        Padding(Text(one_line(placement.reason), style="dim"), (0, 0, 0, 9)),
-        *_builder(calibration),
+        _rows(
+            ("network", f"{one_line(network.type or 'not named')}, {measured}"),
+            ("", Text(one_line(placement.reason), style="dim")),
+            *(("", Text(told, style="dim")) for told in _builder(calibration)),
+        ),
         Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)),
-        *_rival(calibration),
-        Text.assemble(("dataset  ", "bold"), overall),
-        Padding(Text(_seen(calibration), style="dim"), (0, 0, 0, 9)),
+        _rows(
+            *(("against", told) for told in _rival(calibration)),
+            ("dataset", overall),
+            ("", Text(_seen(calibration), style="dim")),
+        ),
     ]
+
+
+def _rows(*rows: tuple[str, RenderableType]) -> Table:
+    """A word before each paragraph, which wraps beside it."""
+    grid = Table.grid()
+    grid.add_column(width=9, style="bold")
+    grid.add_column()
+    for row in rows:
+        grid.add_row(*row)
+    return grid
 
 
 class WholeOrNot:
@@ -100,16 +114,16 @@ class WholeOrNot:
             yield from self.lines
 
 
-def _builder(calibration: Calibration) -> list[RenderableType]:
+def _builder(calibration: Calibration) -> list[str]:
     """Who built the network, where it was not autocal itself, and why those asked before did not."""
     network = calibration.network
     if network.builder is None or (network.builder == "built-in" and not network.passed):
         return []
     before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
-    return [Padding(Text(one_line(f"measured by {network.builder}{before}"), style="dim"), (0, 0, 0, 9))]
+    return [one_line(f"measured by {network.builder}{before}")]
 
 
-def _rival(calibration: Calibration) -> list[RenderableType]:
+def _rival(calibration: Calibration) -> list[str]:
     """The discriminator with its size, where there is one."""
     rival, parameters = calibration.network.discriminator, calibration.network.parameters
     if rival is None:
@@ -118,7 +132,7 @@ def _rival(calibration: Calibration) -> list[RenderableType]:
     if rival.parameters is not None:
         told = f"{rival.parameters:,} parameters"
         told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
-    return [Text.assemble(("against  ", "bold"), f"{one_line(rival.type or '')}, {told}")]
+    return [f"{one_line(rival.type or '')}, {told}"]
 
 
 def _seen(calibration: Calibration) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -84,6 +85,8 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width):
     lines = rendered(*views, width=width).splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line for line in lines)
+    heading = list(itertools.takewhile(str.strip, lines))
+    assert {line[:9].strip() for line in heading} == {"network", "", "dataset"}  # what wraps stays beside its word
     words = " ".join(" ".join(lines).split())
     assert "not measured: neutral, as ordinary photographs have it" in words
     steps = [step for parameter in made.parameters.values() for step in parameter.trail]
