@@ -26,7 +26,7 @@ from autocal_cli.config.yaml.document import (
 )
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.network.table import BUILT_IN, Role, find_line
-from autocal_cli.network.table_builder import NAME as TABLE
+from autocal_cli.network.table import NAME as TABLE
 
 MOST_GUESSES = 100  # unknown keys of a file for which a right one is looked for; more are no slips
 FEW = 3  # misplaced keys of one mapping that are told one by one; chosen

@@ -16,8 +16,8 @@ from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, number, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.table import NAME as TABLE
 from autocal_cli.network.table import signature_of
-from autocal_cli.network.table_builder import NAME as TABLE
 
 if TYPE_CHECKING:
     from torch import nn

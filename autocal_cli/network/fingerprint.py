@@ -15,8 +15,7 @@ from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
 from autocal_cli.network.paragonsr2.family import BuiltInParagonSR2
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
-from autocal_cli.network.table import BUILT_IN, Entry, find_line, look_up
-from autocal_cli.network.table_builder import Nearest, Packaged
+from autocal_cli.network.table import BUILT_IN, Entry, Nearest, Packaged, find_line, look_up
 
 if TYPE_CHECKING:
     from torch import nn

@@ -212,7 +212,7 @@ def test_a_size_of_the_table_answers_without_torch() -> None:
     code = (
         "import sys; from autocal_cli.config.model import NetworkOptions; from autocal_cli.errors import Place;"
         "from autocal_cli.network.discriminators import fingerprint_discriminator as f;"
-        "from autocal_cli.network.fingerprint import ask; from autocal_cli.network.table_builder import Packaged;"
+        "from autocal_cli.network.fingerprint import ask; from autocal_cli.network.table import Packaged;"
         "n = NetworkOptions('UNetDiscriminatorSN', {'num_in_ch': 3, 'num_feat': 64}, Place(''), {});"
         "assert f(n, lambda one: ask((Packaged('BasicSR'),), one, None)).parameters == 4376897;"
         "assert 'torch' not in sys.modules"

@@ -16,8 +16,7 @@ from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import BuiltIn, ask
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.paragonsr2.options import SECOND_VARIANTS
-from autocal_cli.network.table import FILES, OWN, alike, all_types, look_up, signature_of
-from autocal_cli.network.table_builder import Nearest, Packaged
+from autocal_cli.network.table import FILES, OWN, Nearest, Packaged, alike, all_types, look_up, signature_of
 from autocal_cli.packaged import preset_text
 
 REDUX, FORK, BASICSR, NEOSR = "traiNNer-redux", "traiNNer-redux-fork", "BasicSR", "neosr"
