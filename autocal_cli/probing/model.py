@@ -54,7 +54,7 @@ class ProbeFingerprint:
 
     `batch_size` is the images that one step of the training sees, None where the config does not say; noise is of
     batches of `images`. `lq` says where the network's input came from, `network` which weights it had; `structure` is
-    the network's, by which a record is known to be of the same one. `seed` chose crops and random weights.
+    the network's (see `NetworkFingerprint`). `seed` chose crops and random weights.
     """
 
     batches: int
