@@ -111,8 +111,14 @@ def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
 def _distance(nearest: Preset, size: int, parameters: int) -> str:
     if size == parameters:
         return f"{nearest.variant} has as many"
-    factor = max(size, parameters) / min(size, parameters)
-    return f"the nearest, {nearest.variant}, is {factor:.3g} times {'smaller' if size < parameters else 'larger'}"
+    how = f"{_against(size, parameters)} {'smaller' if size < parameters else 'larger'}"
+    return f"the nearest, {nearest.variant}, is {how}"
+
+
+def _against(one: int, other: int) -> str:
+    """How much more or less one size is than another: `1.24 times`, or `0.4%` where they are close."""
+    factor = max(one, other) / min(one, other)
+    return f"{abs(one - other) / other:.1%}" if factor < 1.1 else f"{factor:.3g} times"
 
 
 def _beyond(network: NetworkFingerprint, parameters: int, axis: Axis, presets: Presets) -> Placed:
@@ -120,7 +126,7 @@ def _beyond(network: NetworkFingerprint, parameters: int, axis: Axis, presets: P
     preset, size = axis.presets[index], axis.parameters[index]
     factor = max(parameters, size) / min(parameters, size)
     reason = (
-        f"{parameters:,} parameters are {factor:.3g} times {where} preset, {preset.variant} ({size:,}); "
+        f"{parameters:,} parameters are {_against(parameters, size)} {where} preset, {preset.variant} ({size:,}); "
         "its values are kept."
     )
     steps = _steps(preset, presets, reason)

@@ -125,7 +125,8 @@ def test_a_span_in_words() -> None:
 
 def test_the_nearest_preset_is_told_with_its_distance(presets: Presets) -> None:
     assert "the nearest, nano, is 1.13 times smaller" in place(network(12_000, None), presets)[0].reason
-    assert "the nearest, micro, is 1.08 times larger" in place(network(18_000, None), presets)[0].reason
+    assert "the nearest, micro, is 7.9% larger" in place(network(18_000, None), presets)[0].reason
+    assert "the nearest, micro, is 1.21 times larger" in place(network(16_000, None), presets)[0].reason
     assert "micro has as many" in place(network(19_429, None), presets)[0].reason
 
 
