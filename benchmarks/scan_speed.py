@@ -3,11 +3,12 @@
     python benchmarks/scan_speed.py FOLDER [--runs 5] [--workers N] [--scikit 16]
 
 Decoding alone: each kind of file whole, to an RGB array, by the fastest decoder installed here (those of decoders.py;
-the first 32 files decide by CPU time), in as many threads as the scan has. The scikit-image script computes the same
-quantities on one core, on the first 16 files; cleanvision looks for its default issues on all cores. All in turns in
-one run; prints medians of wall time and of CPU time (child processes included), which other jobs on the machine touch
-less, and ratios of both. Targets: a scan at most 1.25 times decoding alone, 4 times as fast as cleanvision and 12 times
-as the scikit-image script. Peak memory: benchmarks/scan_memory.py.
+the first 32 files decide by CPU time), and by Pillow, in as many threads as the scan has. "Everything on" judges every
+image too, as analyze-dataset does. The scikit-image script computes the same quantities on one core, on the first 16
+files; cleanvision looks for its default issues on all cores. All in turns in one run; prints medians of wall time and
+of CPU time (child processes included), which other jobs on the machine touch less, and ratios of both. Targets: a scan
+at most 1.25 times decoding alone, 4 times as fast as cleanvision and 12 times as the scikit-image script. Peak memory:
+benchmarks/scan_memory.py.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from decoders import by_pillow, installed_decoders
 from decoders import in_turns as cpu_in_turns
-from decoders import installed_decoders
-from scikit_scan import scikit_metrics
 
 from autocal_cli.dataset import decode
+from autocal_cli.dataset.health import Ledger
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.scan import scan
 from autocal_cli.dataset.workers import default_workers, look_ahead
@@ -60,12 +61,25 @@ def ways(arguments: argparse.Namespace, paths: list[Path], best: dict[str, str])
     def scan_all() -> None:
         scan([arguments.folder], device="cpu", tolerance=None, workers=arguments.workers)
 
+    def everything_on() -> None:
+        ledger = Ledger()
+        options = {"device": "cpu", "tolerance": None, "workers": arguments.workers}
+        ledger.report(scan([arguments.folder], on_measured=ledger.take, **options))
+
+    def decode_by_pillow() -> None:
+        with look_ahead(lambda path: by_pillow(path.read_bytes()), paths, arguments.workers) as all_:
+            deque(all_, maxlen=0)
+
     timed: dict[str, Callable[[], object]] = {
         "decoding alone": decode_alone,
+        "decoding by Pillow": decode_by_pillow,
         "autocal": scan_all,
+        "autocal, everything on": everything_on,
         "autocal, Pillow only": lambda: without_fast_decoders(scan_all),
     }
     if arguments.scikit:
+        from scikit_scan import scikit_metrics  # needs scikit-image
+
         timed["scikit-image script"] = lambda: [scikit_metrics(path) for path in paths[: arguments.scikit]]
     if importlib.util.find_spec("cleanvision"):
         timed["cleanvision"] = lambda: cleanvision(arguments)
@@ -124,8 +138,9 @@ def report(seconds: dict[str, list[Seconds]], count: int, scikit: int) -> None:
             for name, values in seconds.items()
         }
         for name, value in each.items():
-            beside = f"{value / each['decoding alone']:6.2f} x decoding alone, {value / each['autocal']:6.2f} x autocal"
-            print(f"{name:22} {1000 * value:8.2f} ms an image, {kind:4} {beside}")
+            names = ("decoding alone", "decoding by Pillow", "autocal")
+            beside = ", ".join(f"{value / each[other]:5.2f} x {other}" for other in names)
+            print(f"{name:23} {1000 * value:8.2f} ms an image, {kind:4} {beside}")
 
 
 if __name__ == "__main__":

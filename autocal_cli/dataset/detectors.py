@@ -7,6 +7,8 @@ Measured on the luma of up to nine patches spread over the image. Each detector 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +35,12 @@ DRAWN_LEVELS = 64  # fewer levels of luma, or
 DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
 BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
 
+ACROSS, DOWN = 0, 1
+
 Luma = npt.NDArray[np.uint8]
-Patches = npt.NDArray[np.int16]
+Patches = npt.NDArray[np.int16]  # (N, h, w)
+Flat = npt.NDArray[np.int16]
+Real = npt.NDArray[np.float32]
 
 
 def find_traces(image: Image.Image) -> Traces:
@@ -42,23 +48,59 @@ def find_traces(image: Image.Image) -> Traces:
     if min(image.size) < LEAST_SIDE:
         return Traces()
     levels = patches_of(image)
-    y = levels.astype(np.int16)
-    across, down = y[:, :, 1:] - y[:, :, :-1], y[:, 1:] - y[:, :-1]
-    detail, noise = _detail_and_noise(y)
-    halos, laplacian = _halos_and_laplacian(y, across, down)
-    axes = (across, down.swapaxes(1, 2))
-    blocks = min(_grid_steps(differences) for differences in axes)
-    repeated = min(_repeated_lines(differences) for differences in axes)
+    # One patch at a time: arrays of all take memory from the system anew each time, which costs more than the sums.
+    several = [levels[i : i + 1].astype(np.int16) for i in range(len(levels))]
+    axes = [_joined(_along(y, axis) for y in several) for axis in (ACROSS, DOWN)]
+    detail, noise = _detail_and_noise(*_joined(_tile_energies(y) for y in several))
+    halos, laplacian = _halos_and_laplacian(several)
+    blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
+    repeated = min(_repeated_lines(zeros) for _, zeros in axes)
     return Traces(
         blocks=blocks,
         detail=detail,
         repeated=repeated,
-        rhythm=_rhythm(axes) if detail is not None and detail < SOFT else 0.0,
+        rhythm=_rhythm(several) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
         halos=halos,
         laplacian=laplacian,
-        drawn=_is_drawn(levels, across, repeated, blocks),
+        drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
     )
+
+
+def _joined(parts: Iterable[tuple[Real, Real]]) -> tuple[Real, Real]:
+    first, second = zip(*parts, strict=True)
+    return np.concatenate(first), np.concatenate(second)
+
+
+# Steps from pixel to pixel along one axis of patches (N, h, w) are taken flat, a stride from one to the next: row runs
+# on into row, and patch into patch, which is faster than row by row; what lies over an end is left out at last.
+
+
+def _along(y: Patches, axis: int) -> tuple[Real, Real]:
+    """Of each line across an axis, (N, lines) both: by how much the steps there exceed those before and behind it, on
+    average and clipped to STEP_CLIP; and the share of its pixels that make no step.
+    """
+    stride = y.shape[2] if axis == DOWN else 1
+    steps = _differences(y.reshape(-1), stride)
+    zeros = _line_means(steps == 0, y.shape, axis, 1)
+    np.abs(steps, out=steps)
+    excess = 2 * steps[stride:-stride]
+    excess -= steps[: -2 * stride]
+    excess -= steps[2 * stride :]
+    return _line_means(np.clip(excess, -STEP_CLIP, STEP_CLIP, out=excess), y.shape, axis, 3), zeros
+
+
+def _differences(flat: Flat, stride: int) -> Flat:
+    return flat[stride:] - flat[:-stride]
+
+
+def _line_means(values: npt.NDArray[Any], shape: tuple[int, ...], axis: int, short: int) -> Real:
+    """Means along the lines across an axis of flat values, which are `short` by so many strides: (N, lines)."""
+    whole = np.zeros(shape, dtype=np.int16)
+    whole.reshape(-1)[: len(values)] = values
+    along = 1 if axis == ACROSS else 2
+    sums = whole.sum(axis=along, dtype=np.int16)
+    return np.asarray(sums[:, : sums.shape[1] - short] / np.float32(shape[along]), dtype=np.float32)
 
 
 def patches_of(image: Image.Image) -> Luma:
@@ -73,8 +115,8 @@ def _starts(side: int, patch: int) -> list[int]:
     return [(side - patch) * (2 * i + 1) // (2 * count) // GRID * GRID for i in range(count)]
 
 
-def _grid_steps(differences: Patches) -> float:
-    """How many levels the steps across the lines of an 8 x 8 grid exceed their neighbours', along the last axis.
+def _grid_steps(lines: Real, zeros: Real) -> float:
+    """How many levels the steps across the lines of an 8 x 8 grid exceed their neighbours', along an axis.
 
     A pixel's step beside the mean of the steps before and behind it, clipped to STEP_CLIP; the mean along each line;
     what seven in ten lines of a phase reach, for each of the 8 phases; the greatest phase less the second. So most
@@ -82,40 +124,32 @@ def _grid_steps(differences: Patches) -> float:
     faint one; and what repeats every 2 or 4 pixels, as in enlarged images, stands in several phases. The grid may begin
     anywhere, as in crops of a JPEG.
     """
-    steps = np.abs(differences)
-    excess = 2 * steps[:, :, 1:-1] - steps[:, :, :-2] - steps[:, :, 2:]
-    lines = np.clip(excess, -STEP_CLIP, STEP_CLIP).mean(axis=1, dtype=np.float32)
     whole = lines[:, : lines.shape[1] // GRID * GRID].reshape(-1, GRID)
     if not len(whole):
         return 0.0
     phases = np.quantile(whole, AGREEING, axis=0)
     order = np.argsort(phases)
     grid = (int(order[-1]) + 1) % GRID  # of the differences, one before those in the middle of three
-    equal = [float((steps[:, :, phase::GRID] == 0).mean()) for phase in range(GRID) if phase != grid]
-    if min(equal) >= CONSTANT:
+    equal = zeros[:, : zeros.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
+    if np.delete(equal, grid).min() >= CONSTANT:
         return 0.0
     return float(phases[order[-1]] - phases[order[-2]])
 
 
-def _repeated_lines(differences: Patches) -> float:
-    """The share of lines that equal the one before, along the last axis, in patches that are not empty."""
-    same = ~differences.any(axis=1)
-    shares = same.mean(axis=1)
+def _repeated_lines(zeros: Real) -> float:
+    """The share of lines that equal the one before, along an axis, in patches that are not empty."""
+    shares = (zeros == 1.0).mean(axis=1)
     live = shares[shares < 0.95]
     return float(live.mean()) if len(live) else 0.0
 
 
-def _detail_and_noise(y: Patches) -> tuple[float | None, float]:
+def _detail_and_noise(fine: Real, wide: Real) -> tuple[float | None, float]:
     """Detail relative to coarser detail in the sharpest tiles, and the noise in the quietest.
 
     e1, e2: mean squares over a tile of y[x-d] - 2 y[x] + y[x+d], both axes together, for d = 1 and 2. For white noise
     of variance v both are 12 v; for smooth luma e1 / e2 = 1/16; for photographs about 0.45 where they are sharp.
     Of e1 = 12 v + t and e2 = 12 v + t / TEXTURE_RATIO follows v where texture and noise are mixed.
     """
-    above, over, row, under, below = (y[:, start : y.shape[1] - 4 + start : 2] for start in range(5))  # every other row
-    centre = 2 * row[:, :, 2:-2]
-    fine = _tile_means(row[:, :, 1:-3] + row[:, :, 3:-1] - centre, over[:, :, 2:-2] + under[:, :, 2:-2] - centre)
-    wide = _tile_means(row[:, :, :-4] + row[:, :, 4:] - centre, above[:, :, 2:-2] + below[:, :, 2:-2] - centre)
     contrasted = wide > CONTRAST
     ratios = fine[contrasted] / wide[contrasted]
     detail = float(np.quantile(ratios, SHARPEST)) if len(ratios) else None
@@ -125,36 +159,67 @@ def _detail_and_noise(y: Patches) -> tuple[float | None, float]:
     return detail, math.sqrt(max(0.0, excess / (1 - TEXTURE_RATIO) / 12))
 
 
-def _tile_means(*parts: Patches) -> npt.NDArray[np.float32]:
-    """The mean of the squares of all parts together, (N, h, w) of every other row, over each tile: (tiles,)."""
-    count, height, width = parts[0].shape
-    high, wide = min(TILE // 2, height), min(TILE, width)
-    rows, columns = height // high, width // wide
-    total = np.zeros((count, rows * high, columns * wide), dtype=np.float32)
-    for part in parts:
-        real = part[:, : rows * high, : columns * wide].astype(np.float32)
-        real *= real
-        total += real
-    down = total.reshape(count, rows, high, columns * wide).sum(axis=2)
-    return np.asarray(down.reshape(-1, wide).sum(axis=1) / (high * wide))
+def _tile_energies(y: Patches) -> tuple[Real, Real]:
+    """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row."""
+    height, width = y.shape[1] // 2 * 2, y.shape[2]
+    even, odd = (np.ascontiguousarray(y[:, first:height:2]).reshape(-1) for first in (0, 1))
+    inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
+    centre = 2 * even[inner]
+    tiles = []
+    for near, above, below in ((1, odd[: -2 * width], odd[inner]), (2, even[: -2 * width], even[2 * width :])):
+        across = even[width - near : inner.stop - near] + even[width + near : inner.stop + near]
+        energy = np.zeros(len(even), dtype=np.float32)
+        for second in (across - centre, above + below - centre):
+            real = second.astype(np.float32)
+            real *= real
+            energy[inner] += real
+        tiles.append(_tile_means(energy.reshape(len(y), -1, width)[:, 1:-1]))
+    return tiles[0], tiles[1]
 
 
-def _halos_and_laplacian(y: Patches, across: Patches, down: Patches) -> tuple[float, float]:
+def _tile_means(energy: Real) -> Real:
+    """The mean over each tile of every other row (N, h, w), without two columns at either side: (tiles,)."""
+    count, height, width = energy.shape
+    high, wide = min(TILE // 2, height), min(TILE, width - 4)
+    rows, columns = height // high, (width - 4) // wide
+    down = energy[:, : rows * high].reshape(count, rows, high, width).sum(axis=2)
+    inside = down[:, :, 2 : 2 + columns * wide].reshape(-1, wide)
+    return np.asarray(inside.sum(axis=1) / (high * wide))
+
+
+def _halos_and_laplacian(several: Sequence[Patches]) -> tuple[float, float]:
     """The share of strong edges clipped at black and at white, the lesser of both, and the Laplacian's variance.
 
     Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
     """
-    laplacian = across[:, 1:-1, 1:] - across[:, 1:-1, :-1] + down[:, 1:, 1:-1] - down[:, :-1, 1:-1]
-    centre = y[:, 1:-1, 1:-1]
-    dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
-    black = int(np.count_nonzero(dark & (centre <= 1)))
-    white = int(np.count_nonzero(light & (centre >= 254)))
-    strong = int(np.count_nonzero(dark)) + int(np.count_nonzero(light))
-    real = laplacian.astype(np.float32)
-    return min(black, white) / max(strong, LEAST_STRONG), float(real.var())
+    black = white = strong = count = 0
+    total = squares = 0.0
+    for y in several:
+        laplacian = _laplacian(y)
+        dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
+        black += int(np.count_nonzero(dark & (y <= 1)))
+        white += int(np.count_nonzero(light & (y >= 254)))
+        strong += int(np.count_nonzero(dark)) + int(np.count_nonzero(light))
+        count += len(y) * (y.shape[1] - 2) * (y.shape[2] - 2)
+        real = laplacian.astype(np.float32)
+        total += float(real.sum())
+        real *= real
+        squares += float(real.sum())
+    return min(black, white) / max(strong, LEAST_STRONG), squares / count - (total / count) ** 2
 
 
-def _rhythm(axes: tuple[Patches, ...]) -> float:
+def _laplacian(y: Patches) -> Patches:
+    """The sum of the four neighbours less four times the pixel, 0 at the borders of a patch."""
+    flat, row, laplacian = y.reshape(-1), y.shape[2], np.zeros_like(y)
+    inner = laplacian.reshape(-1)[row:-row]
+    np.multiply(flat[row:-row], -4, out=inner)
+    for shifted in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
+        inner += shifted
+    laplacian[:, [0, -1]] = laplacian[:, :, [0, -1]] = 0
+    return laplacian
+
+
+def _rhythm(several: Sequence[Patches]) -> float:
     """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
 
     Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
@@ -162,9 +227,8 @@ def _rhythm(axes: tuple[Patches, ...]) -> float:
     where it is x2, whose pixels all lie equally far.
     """
     found = []
-    for differences in axes:
-        steps = np.minimum(np.abs(differences[:, :, 1:] - differences[:, :, :-1]), 2 * STEP_CLIP)
-        lines = steps.mean(axis=1, dtype=np.float32)
+    for axis in (ACROSS, DOWN):
+        lines = np.concatenate([_second_lines(y, axis) for y in several])
         level = np.median(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), axis=0)
         rest = lines[:, 2:-2] - level
         length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
@@ -176,10 +240,17 @@ def _rhythm(axes: tuple[Patches, ...]) -> float:
     return min(found)
 
 
-def _is_drawn(levels: Luma, across: Patches, repeated: float, blocks: float) -> bool:
+def _second_lines(y: Patches, axis: int) -> Real:
+    """The mean size of the second differences, clipped, of each line across an axis: (N, lines)."""
+    stride = y.shape[2] if axis == DOWN else 1
+    seconds = np.abs(_differences(_differences(y.reshape(-1), stride), stride))
+    return _line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
+
+
+def _is_drawn(levels: Luma, zeros: Real, repeated: float, blocks: float) -> bool:
     """Whether the picture was drawn, not photographed: few levels, or equal neighbours beside the repeated lines."""
     histogram = Image.fromarray(levels.reshape(-1, levels.shape[2])).histogram()
     if 256 - histogram.count(0) < DRAWN_LEVELS:
         return True
-    equal = np.count_nonzero(across == 0) / across.size
+    equal = float(zeros.mean())
     return blocks < BLOCKS_IN_PHOTOGRAPHS and bool((equal - repeated) / max(1 - repeated, 1e-6) > DRAWN_EQUAL)
