@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +152,7 @@ class Ledger:
             histograms={name: tuple(counts[i].tolist()) for i, name in enumerate(COLUMNS)},
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=rows,
-            examples=examples(curation) if pictures else {},
+            examples=examples(curation, _partners(images, curation)) if pictures else {},
             model_scores=_model_scores([row.facts.model for row in images]) if fingerprint.model else None,
         )
 
@@ -222,21 +222,29 @@ EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
 IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos"})
 
 
-def examples(curation: Curation) -> dict[str, tuple[Example, ...]]:
-    """The first few images of each reason, those to drop first, that can be read again."""
+def _partners(rows: Sequence[ImageRow], curation: Curation) -> dict[str, str]:
+    """The LQ image of each that has a reason."""
+    judged = (row.facts for row in rows if row.facts.path in curation.reasons)
+    return {facts.path: facts.pair.lq for facts in judged if facts.pair}
+
+
+def examples(curation: Curation, lq: Mapping[str, str]) -> dict[str, tuple[Example, ...]]:
+    """The first few images of each reason, those to drop first, that can be read again; pairs with their `lq` image."""
     found = {}
     for code, levels in curation.by_reason().items():
-        several = [_example(path, code, curation) for path in (levels["drop"].paths + levels["look"].paths)[:EXAMPLES]]
+        paths = (levels["drop"].paths + levels["look"].paths)[:EXAMPLES]
+        several = [_example(path, code, curation, lq.get(path)) for path in paths]
         found[code] = tuple(one for one in several if one is not None)
     return found
 
 
-def _example(path: str, code: str, curation: Curation) -> Example | None:
+def _example(path: str, code: str, curation: Curation, lq: str | None) -> Example | None:
     detail = next(reason.detail for reason in curation.reasons[path] if reason.code == code)
+    beside = detail.removeprefix(OF) if detail.startswith(OF) else lq if code.startswith("pair-") else None
     try:
         picture = _cut_of(path) if code in IN_THE_PIXELS else _small(path)
-        if code in ("duplicate", "near-duplicate"):
-            other = _small(detail.removeprefix(OF))
+        if beside:
+            other = _small(beside)
             both = Image.new("RGB", (picture.width + other.width + 4, max(picture.height, other.height)), "white")
             both.paste(picture, (0, 0))
             both.paste(other, (picture.width + 4, 0))

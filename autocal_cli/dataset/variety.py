@@ -109,7 +109,7 @@ def choose(curation: Curation, rows: Sequence[ImageRow], count: int) -> Curation
     of_kind = dict(zip(*(part.tolist() for part in np.unique(kinds[taken], return_counts=True)), strict=True))
     for place in np.setdiff1d(order, taken).tolist():
         path, others = rows[place].facts.path, of_kind.get(int(kinds[place]), 0)
-        reasons[path] = (*reasons.get(path, ()), Reason("surplus", "drop", f"{others:,} of its kind are kept"))
+        reasons[path] = (*reasons.get(path, ()), Reason("surplus", "drop", f"kept of its kind: {others:,}"))
     return replace(curation, reasons=reasons)
 
 

@@ -151,7 +151,7 @@ def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
     paths = [*curation.named("drop"), *curation.named("look")]
     rows, size = [], 0
     for path in paths:
-        why = "; ".join(f"{reason.code}: {reason.detail}" for reason in curation.reasons[path])
+        why = "; ".join(f"{reason.code}: {_detail(reason.detail, roots)}" for reason in curation.reasons[path])
         row = {"verdict": curation.verdict(path), "name": _text(short_name(path, roots)), "why": _text(why)}
         size += sum(len(Markup.escape(text).encode()) for text in row.values()) + 60
         if size > _TABLE_BYTES:
@@ -247,7 +247,7 @@ def _text(text: str, most: int = _LONGEST_NAME) -> str:
 def curve_svg(cost: Cost) -> str:
     """How many images a reason would drop at each bound, the one in force marked."""
     bounds, dropped = zip(*cost.curve, strict=True)
-    foot = HEIGHT + FOOT - 2
+    foot = HEIGHT + FOOT - 4
     low, span, most = bounds[0], (bounds[-1] - bounds[0]) or 1.0, max(1, *dropped)
     points = " ".join(
         f"{WIDTH * (bound - low) / span:.1f},{HEIGHT - HEIGHT * count / most:.1f}" for bound, count in cost.curve
@@ -269,7 +269,7 @@ def curve_svg(cost: Cost) -> str:
 # A histogram of scores as an inline SVG that takes its colours from the page.
 
 
-WIDTH, HEIGHT, FOOT = 300, 84, 16  # units of the drawing; the foot holds the axis
+WIDTH, HEIGHT, FOOT = 300, 84, 18  # units of the drawing; the foot holds the axis
 GAP = 2.0
 
 
@@ -281,7 +281,7 @@ def histogram_svg(counts: Sequence[int], mean: float, ci95: tuple[float, float],
     low, high = (WIDTH * min(bound, end) / end for bound in ci95)
     middle = WIDTH * min(mean, end) / end
     ticks = [
-        f'<text x="{x}" y="{HEIGHT + FOOT - 2}" text-anchor="{anchor}">{value}</text>'
+        f'<text x="{x}" y="{HEIGHT + FOOT - 4}" text-anchor="{anchor}">{value}</text>'
         for x, anchor, value in ((0, "start", "0"), (WIDTH // 2, "middle", f"{end / 2:g}"), (WIDTH, "end", f"{end:g}"))
     ]
     return "\n".join([

@@ -84,7 +84,7 @@ def test_a_choice_keeps_what_is_good_and_complex():
     found = choose(spoilt, rows, 2)
     assert {path: found.verdict(path) for path in "abcd"} == {"a": "drop", "b": "drop", "c": "keep", "d": "keep"}
     assert [reason.code for reason in found.reasons["b"]] == ["noise", "surplus"]
-    assert found.reasons["b"][-1].detail == "1 of its kind are kept"
+    assert found.reasons["b"][-1].detail == "kept of its kind: 1"
     assert [reason.code for reason in found.reasons["a"]] == ["blurred"]
     assert choose(spoilt, rows, 3) == spoilt
 
