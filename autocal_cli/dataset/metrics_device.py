@@ -38,14 +38,10 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
     """The raw metrics of a batch of images of one shape.
 
     `working`: uint8 (B, H, W, 3), images at working size. `thumbnails`: uint8 (B, h, w, 3), the same images smaller.
-    Returns float64 (B, 3) in the order of METRIC_NAMES: texture 0..1, edge share 0..1, occupied colour bins 1..4096.
-    Raises ValueError where a side of `working` is under 7 pixels.
+    Returns (B, 3) in the order of METRIC_NAMES: texture 0..1, edge share 0..1, occupied colour bins 1..4096; on the
+    device and in its own precision, so that nobody has to wait for it. Raises ValueError where a side of `working` is
+    under 7 pixels.
     """
-    return raw_metrics_there(working, thumbnails).cpu().double()
-
-
-def raw_metrics_there(working: Tensor, thumbnails: Tensor) -> Tensor:
-    """`raw_metrics`, left on the device and in its own precision, so that nobody has to wait for it."""
     if min(working.shape[1:3]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {tuple(working.shape[1:3])}")
     octaves = list(_octaves(_luma(working)))
@@ -213,7 +209,7 @@ def send(images: Sequence[WorkingImage | FileIssue], device: torch.device, batch
             working = _to_device([image.working for image in chosen], device)
             thumbnails = _to_device([image.thumbnail for image in chosen], device)
             with torch.inference_mode():
-                batches.append(Batch(places, raw_metrics_there(working, thumbnails)))
+                batches.append(Batch(places, raw_metrics(working, thumbnails)))
     return batches
 
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from autocal_cli.dataset.cache import Fresh, reading_images
 from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
-from autocal_cli.dataset.device import Device, check_device, choose_device
 from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, list_images, merged
@@ -36,7 +35,15 @@ from autocal_cli.dataset.sampling import (
     summarise,
 )
 from autocal_cli.dataset.scorer import Scorer
-from autocal_cli.dataset.workers import Ranks, all_ranks, default_workers, look_ahead
+from autocal_cli.dataset.workers import (
+    Device,
+    Ranks,
+    all_ranks,
+    check_device,
+    choose_device,
+    default_workers,
+    look_ahead,
+)
 from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02

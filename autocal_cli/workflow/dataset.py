@@ -186,7 +186,7 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
 def _check_device(name: str | None) -> None:
     """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
     if name is not None:
-        from autocal_cli.dataset.device import check_device
+        from autocal_cli.dataset.workers import check_device
 
         check_device(name)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from autocal_cli.dataset import device as devices
-from autocal_cli.dataset.device import Device, accelerator_present, check_device, choose_device
+from autocal_cli.dataset import workers as devices
+from autocal_cli.dataset.workers import Device, accelerator_present, check_device, choose_device
 from autocal_cli.errors import AutocalError
 
 MANY = 10_000_000  # images, enough for torch to pay

@@ -9,10 +9,10 @@ import pytest
 
 from autocal_cli.dataset import metrics_device, scan
 from autocal_cli.dataset.decode import WorkingImage
-from autocal_cli.dataset.device import Device
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.metrics_device import measured
 from autocal_cli.dataset.model import FileIssue, TrainingCrops
+from autocal_cli.dataset.workers import Device
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 

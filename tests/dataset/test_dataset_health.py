@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.health import FLAT_DEVIATION, assess
+from autocal_cli.dataset.health import FLAT_DEVIATION, RowTable, assess
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
-from autocal_cli.dataset.rows import RowTable
 
 UNLIKE = 0x9E37_79B9_7F4A_7C15  # multiplied by, small numbers become hashes far apart
 

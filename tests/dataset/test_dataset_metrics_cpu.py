@@ -14,12 +14,12 @@ from PIL import Image
 
 from autocal_cli.dataset import scan as measuring
 from autocal_cli.dataset.decode import Wanted, WorkingImage
-from autocal_cli.dataset.device import Device
 from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.metrics_device import raw_metrics
 from autocal_cli.dataset.model import FileIssue
 from autocal_cli.dataset.scan import Reader, read_measured
+from autocal_cli.dataset.workers import Device
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 
