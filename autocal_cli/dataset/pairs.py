@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from autocal_cli.dataset.files import FileTable, ListedFile, printable
 from autocal_cli.dataset.listing import MetaInfo, list_images
@@ -18,6 +18,7 @@ PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 
 
 
 Files = tuple[ListedFile, ...]  # a GT image, and its LQ image where there is one
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,11 @@ def _listed(folder: Path | None, names: Sequence[str] | None) -> Sequence[Listed
         return ()
 
 
-def sample_pairs(pairs: Sequence[Files], seed: int, most: int = PAIRS_CHECKED) -> list[Files]:
-    """`most` of the pairs, those that belong to the seed, or all where there are fewer."""
-    chosen = range(len(pairs)) if len(pairs) <= most else sorted(random.Random(seed).sample(range(len(pairs)), most))
-    return [pairs[i] for i in chosen]
+def sampled(places: Sequence[Place], seed: int, most: int = PAIRS_CHECKED) -> Sequence[Place]:
+    """`most` of the images, or pairs, those that belong to the seed, in their order; or all where there are fewer."""
+    if len(places) <= most:
+        return places
+    return [places[i] for i in sorted(random.Random(seed).sample(range(len(places)), most))]
 
 
 def sizes_of(pairs: Iterable[Files]) -> list[ImageSizes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
 from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
-from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sample_pairs, sizes_of
+from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sampled, sizes_of
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.workflow.named_files import all_missing, find_root, missing_root
 
@@ -97,12 +97,13 @@ def _check_roots(
         return
     gt_files = _list(section, gt[0], gt[1], listed.names if listed else None)
     if lq is None or lq[1] is None:
-        yield from about_crop(section, sizes_of(sample_pairs([(file,) for file in gt_files], seed)), scale)
+        chosen = sampled(range(len(gt_files)), seed)
+        yield from about_crop(section, sizes_of((gt_files[i],) for i in chosen), scale)
         return
     lq_files = _list(section, lq[0], lq[1], listed.lq_names(section.filename_tmpl) if listed else None)
     matching = match(gt_files, lq_files, section.filename_tmpl, listed)
     yield from about_names(section, lq[0], matching, len(gt_files), len(lq_files))
-    sizes = sizes_of(sample_pairs(_files(matching, gt_files, lq_files), seed))
+    sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in sampled(matching.pairs, seed))
     yield from about_sizes(section, lq[0], sizes, len(matching.pairs), scale)
     yield from about_crop(section, sizes, scale)
 
@@ -114,12 +115,6 @@ def _list(
         return list_images([folder], names=names).files
     except AutocalError as error:
         raise AutocalError(f"{section.name}: {error.message}", place=root.place, fix=error.fix) from error
-
-
-def _files(
-    matching: Matching, gt: Sequence[ListedFile], lq: Sequence[ListedFile]
-) -> list[tuple[ListedFile, ListedFile]]:
-    return [(gt[i], lq[j]) for i, j in matching.pairs]
 
 
 def is_template(template: str) -> bool:
@@ -324,8 +319,6 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
 
 def _without_images(root: DatasetRoot, found: Path) -> Finding | None:
     """An empty folder, one without a single image, or one that cannot be read."""
-    from autocal_cli.dataset.listing import list_images
-
     try:
         list_images([found])
     except AutocalError as error:
@@ -359,7 +352,6 @@ def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Ima
 
     Roots that are not here are passed over. Raises AutocalError for one that holds no image.
     """
-    from autocal_cli.dataset.listing import list_images
     from autocal_cli.probing.probe import Images
 
     if folders:
@@ -376,8 +368,6 @@ def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Ima
 
 def _of_root(config: TrainingConfig, section: DatasetSection, gt: DatasetRoot, lq: DatasetRoot | None) -> list[Images]:
     """The targets of one root; of a paired one those that have a partner."""
-    from autocal_cli.dataset.listing import list_images
-    from autocal_cli.dataset.pairs import match
     from autocal_cli.probing.probe import Images
 
     folder = Path(config.path).parent

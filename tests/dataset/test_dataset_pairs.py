@@ -8,7 +8,7 @@ import pytest
 
 from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo
-from autocal_cli.dataset.pairs import match, partner_stem, sample_pairs, sizes_of
+from autocal_cli.dataset.pairs import match, partner_stem, sampled, sizes_of
 
 
 def files(*names: str, database: str | None = None) -> list[ListedFile]:
@@ -47,10 +47,10 @@ def test_keys_of_lmdb_have_no_ending():
 
 
 def test_sample_belongs_to_the_seed():
-    pairs = [(file,) for file in files(*(f"{number}.png" for number in range(50)))]
-    assert sample_pairs(pairs, 3, 50) == pairs
-    assert sample_pairs(pairs, 3, 5) == sample_pairs(pairs, 3, 5) != sample_pairs(pairs, 4, 5)
-    assert len(sample_pairs(pairs, 3, 5)) == 5
+    places = range(50)
+    assert sampled(places, 3, 50) == places
+    assert sampled(places, 3, 5) == sampled(places, 3, 5) != sampled(places, 4, 5)
+    assert len(sampled(places, 3, 5)) == 5
 
 
 def test_size_that_cannot_be_read_has_a_reason():
