@@ -104,11 +104,11 @@ def _sidecar_alone(path: Path) -> BlockFile:
 
 
 def owner_of_report(path: Path) -> Owner:
-    """autocal's pages and tables, by how they begin."""
+    """autocal's pages and tables, by how they begin; a table of an earlier version may lack later columns."""
     with path.open("rb") as stream:
         head = stream.read(4096)
     page = head.startswith(b"<!DOCTYPE html>") and b'<meta name="generator" content="autocal ' in head
-    return "autocal" if page or head.startswith(",".join(CSV_COLUMNS).encode()) else "foreign"
+    return "autocal" if page or head.startswith(",".join(CSV_COLUMNS[:7]).encode()) else "foreign"
 
 
 def owner_of_schema(path: Path) -> Owner:

@@ -11,7 +11,13 @@ from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.calibrate import CalibrationRun, calibrate_file
 from autocal_cli.workflow.config_file import Form, sidecar_of
 from autocal_cli.workflow.dataset import DatasetOptions
-from autocal_cli.workflow.output import check_config_outputs, check_output, owner_of_config, write_config_outputs
+from autocal_cli.workflow.output import (
+    check_config_outputs,
+    check_output,
+    owner_of_config,
+    owner_of_report,
+    write_config_outputs,
+)
 
 SKIP = DatasetOptions(skip=True)
 FORMS: list[Form] = ["block", "native", "sidecar"]
@@ -202,3 +208,17 @@ def test_the_guard_asks_whose_a_file_is(tmp_path: Path) -> None:
             check_output(out, lambda _, owner=owner: owner)
         check_output(out, lambda _, owner=owner: owner, force=True)
     check_output(out, lambda _: "autocal")
+
+
+@pytest.mark.parametrize(
+    ("head", "owner"),
+    [
+        ("path,status,reason,verdict,reasons,width,height,later\n", "autocal"),  # of a version with other columns
+        ("path,status\n", "foreign"),
+        ("<!DOCTYPE html><p>mine", "foreign"),
+    ],
+)
+def test_a_report_is_known_by_how_it_begins(tmp_path: Path, head: str, owner: str) -> None:
+    out = tmp_path / "out"
+    out.write_text(head, "utf-8")
+    assert owner_of_report(out) == owner
