@@ -34,7 +34,7 @@ from autocal_cli.errors import AutocalError, Place, VerificationError
 
 _PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\w-]+)"""
 # tomllib's time grows with the square of the parts of a dotted key, so that a megabyte of `a.a.a...` would not end.
-_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART.replace('+)', '++)')}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
 _KEY = re.compile(rf"[\[ \t]*(?:{_PART}[ \t]*\.[ \t]*)*({_PART})[ \t]*[=\]][ \t]*")
 _LONG_STRING = r'''"""(?:\\.|[^\\])*?"{3,5}|''' r"""'''.*?'{3,5}"""
 _TOKEN = re.compile(rf"{_LONG_STRING}|{_PART}|#[^\r\n]*|\S|\n", re.DOTALL)
@@ -168,11 +168,12 @@ def plan_toml_patch(
     planner.desire(path, wanted, units)
     planner.change()
     planner.fill(path)
-    lost = _comments(document.text) - _comments(splice(document.text, planner.edits))
+    edits = (*planner.edits, *planner.sections)
+    lost = _comments(document.text) - _comments(splice(document.text, edits))
     if lost:
         message = f"The comment {next(iter(lost))!r} stands inside a value that is to be replaced."
         raise AutocalError(message, place=Place(document.path), fix="Move it behind the value, or above it.")
-    return Patch(tuple(planner.edits), planner.values)
+    return Patch(edits, planner.values)
 
 
 def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
@@ -193,6 +194,7 @@ class _Planner:
         self.statements = _statements(document.text)
         self.data, self.desired = tomllib.loads(document.text), tomllib.loads(document.text)
         self.edits: list[Edit] = []
+        self.sections: list[Edit] = []  # new ones: behind the lines that the section above them gets at the same place
         self.values: dict[KeyPath, Value] = {}
 
     def desire(self, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str]) -> None:
@@ -252,12 +254,14 @@ class _Planner:
             head, inner = _dotted(*prefix, key), value if isinstance(value, dict) and path == self.path else {}
             lines += [f"{head}.{_dotted(name)} = {render_inline(item)}" for name, item in inner.items()]
             lines += [] if inner else [f"{head} = {render_inline(value)}"]
+        edits = self.edits
         if not own and not dotted:
+            edits = self.sections
             lines = ["", f"[{_dotted(*path)}]", *lines]
             while text[(below := next_line(text, after)) :].lstrip(" \t").startswith("#"):
                 after = self.document.line_end(below)
             lines += [""] if text[below:] and text[below] not in "\r\n" else []
-        self.edits.append(lines_below(self.document, after, lines))
+        edits.append(lines_below(self.document, after, lines))
 
 
 def _dotted(*names: str) -> str:

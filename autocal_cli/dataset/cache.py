@@ -147,8 +147,16 @@ def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels
     """Each file with what the cache knows of it. What lies over the limit of pixels now has to be refused anew."""
     for file in files:
         text = cache.get(_key(file)) if cache and file.database is None else None
-        known = None if text is None else from_text(text)
+        known = None if text is None else _sound(text)
         yield file, known if known and known.width * known.height <= max_pixels else None
+
+
+def _sound(text: str) -> WorkingImage | None:
+    """What a text of the cache says; None where it is damaged, and the image is read anew."""
+    try:
+        return from_text(text)
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def read_unknown(read: Read) -> Callable[[Item], Fresh]:
@@ -166,7 +174,7 @@ def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result
     fresh: list[tuple[ImageKey, str]] = []
     try:
         for file, result, read_now in results:
-            if cache and read_now and file.database is None and isinstance(result, WorkingImage) and result.raw:
+            if cache and read_now and file.database is None and isinstance(result, WorkingImage) and _lasts(result):
                 fresh.append((_key(file), to_text(result)))
                 if len(fresh) >= PUT_EVERY:
                     cache.put(fresh)
@@ -175,6 +183,12 @@ def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result
     finally:
         if cache and fresh:
             cache.put(fresh)
+
+
+def _lasts(image: WorkingImage) -> bool:
+    """Whether it was measured whole: why an LQ image was not read may be gone next time (a limit, rights, memory)."""
+    pair = image.facts.pair if image.facts else None
+    return bool(image.raw) and not (pair and pair.problem)
 
 
 def to_text(image: WorkingImage) -> str:

@@ -163,7 +163,7 @@ def _options_beside(folder: Path) -> dict[str, str]:
     """What the copy of the config says that a trainer lays into the experiment's folder; neosr prints no options."""
     facts: dict[str, str] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".yml", ".yaml", ".toml") and not path.name.endswith(".autocal.yml"):
+        if path.suffix in (".yml", ".yaml", ".toml") and not path.name.endswith(".autocal.yml") and path.is_file():
             options = OptionReader(facts)
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 options.take(line)

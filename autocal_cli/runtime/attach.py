@@ -80,12 +80,25 @@ class ForkScheduler(DynamicLossScheduler):
     """One multiplier a label, for the fork's call site, once a forward pass."""
 
     attachment: Attachment | None = None  # a copy has none
+    _next = 1  # the step that the next pass belongs to
 
     def __call__(self, raw_losses: Mapping[str, Any], current_iter: int) -> dict[str, float]:
         """The multipliers of this pass. The losses were met already, as part of the step that the last call named."""
+        self._next = current_iter + 1
         if self.attachment is not None:
-            self.attachment.iteration = current_iter + 1
+            self.attachment.iteration = self._next
         return {label: self.multiplier(label) for label in raw_losses}
+
+    def state_dict(self) -> dict[str, Any]:
+        """As the scheduler's, with the step that the next pass belongs to."""
+        return {**super().state_dict(), "next": self._next}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """As the scheduler's."""
+        super().load_state_dict(state)
+        self._next = int(state.get("next", 1))
+        if self.attachment is not None:
+            self.attachment.iteration = self._next
 
     def get_monitoring_stats(self) -> dict[str, Any]:
         """As the scheduler's, with the keys that the fork reads."""
@@ -174,20 +187,28 @@ class Attachment:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, taken between two steps."""
-        return {"scheduler": self.scheduler.state_dict(), "iteration": self._iteration}
+        return {
+            "scheduler": self.scheduler.state_dict(),
+            "iteration": self._iteration,
+            "called": sorted(self._called) if self._counts == "calls" else [],
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved state. Raises AutocalError for one that is damaged or of another version."""
-        if not isinstance(state, Mapping) or "scheduler" not in state or "iteration" not in state:
-            raise AutocalError("The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew.")
-        self.scheduler.load_state_dict(state["scheduler"])
-        self._iteration = int(state["iteration"])
+        try:
+            scheduler, iteration, called = state["scheduler"], int(state["iteration"]), set(state["called"])
+        except (KeyError, TypeError, ValueError):
+            raise AutocalError(
+                "The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew."
+            ) from None
+        self.scheduler.load_state_dict(scheduler)
+        self._iteration, self._called = iteration, called
 
     # -- attaching ----------------------------------------------------------------------------------------------------
 
     def _check(self, losses: Mapping[str, Any], network: nn.Module | None) -> None:
         for label, loss in losses.items():
-            if getattr(loss, MARK, False):
+            if getattr(loss, MARK, None) == id(loss):  # a copy has the mark of another
                 message = f"The loss {label} is attached to a scheduler already, and would be scaled twice."
                 raise AutocalError(message, fix="detach() the first one.")
             if not isinstance(loss, nn.Module):
@@ -212,7 +233,7 @@ class Attachment:
             loss.register_forward_hook(Hook(leave), with_kwargs=True, always_call=True).remove,
             lambda: loss.__dict__.pop(MARK, None),
         ]
-        loss.__dict__[MARK] = True
+        loss.__dict__[MARK] = id(loss)
 
     # -- what the hooks see -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -114,7 +114,7 @@ class StepNumbers:
         self.load_state_dict(state)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _constant(value: float, device: torch.device) -> Tensor:
-    """A number on the device, made once: 0 for what was not seen, and counts."""
+    """A number on the device, kept: 0 for what was not seen, and counts. A loss's own value differs every step."""
     return torch.full((), value, dtype=torch.float32, device=device)

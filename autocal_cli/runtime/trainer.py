@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import pickle
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 import torch.distributed as dist
@@ -180,8 +180,9 @@ class ScheduledModel:
         """Takes the scheduler's state from a file; what was done is told in words."""
         try:
             self.attachment.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (AutocalError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            return f"the scheduler starts anew: {path} cannot be read ({str(error).splitlines()[0]})"
+        except Exception as error:  # a damaged file raises anything
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            return f"the scheduler starts anew: {path} cannot be read ({said})"
         return f"the scheduler goes on from {path}"
 
     def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
@@ -214,11 +215,19 @@ class _EventLines(logging.Handler):
             return
         self._waiting.append(json.dumps(asdict(event)) + "\n")
         try:
-            with self._path.open("a", encoding="utf-8", newline="\n") as file:
-                file.write("".join(self._waiting))
+            with self._path.open("ab+") as file:
+                whole = _ends_with_a_line(file)  # not where a process was killed, or the disk was full, in a line
+                file.write(("" if whole else "\n").encode() + "".join(self._waiting).encode("utf-8"))
             self._waiting.clear()
         except OSError:
             del self._waiting[:-EVENTS_KEPT]  # the folder is not there, or the disk is full
+
+
+def _ends_with_a_line(file: IO[bytes]) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _option(options: Any, *keys: str) -> Any:

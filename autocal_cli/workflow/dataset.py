@@ -250,7 +250,9 @@ def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> Training
         if not folder.exists():
             raise AutocalError(f"{folder}: no such file or directory.", fix="Correct --lq DIR.")
     sides = ("PATH", options.folders), ("--lq", options.lq)
-    gt, lq = (tuple(DatasetRoot(name, str(one.absolute()), Place("")) for one in several) for name, several in sides)
+    gt, lq = (
+        tuple(DatasetRoot(name, str(one.absolute()), Place(str(one))) for one in several) for name, several in sides
+    )
     section = DatasetSection("train", gt, lq)
     return replace(config or TrainingConfig("", REDUX), datasets=(section,), dataset_roots=gt)
 

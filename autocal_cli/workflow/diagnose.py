@@ -16,6 +16,7 @@ from autocal_cli.config.yaml.document import read_value
 from autocal_cli.diagnose.logs import LogReader, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
 from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.diagnose.view import running
 from autocal_cli.errors import AutocalError, Place
 
 CONFIGS = (".yml", ".yaml", ".toml")
@@ -143,10 +144,19 @@ def follow(
     every: float,
     lines: Callable[[Diagnosis], tuple[str, ...]],
 ) -> Diagnosis:
-    """Reads again and again, and shows each line that is new, until the run has ended."""
+    """Reads again and again, and shows each line that is new, until the run has ended.
+
+    Raises AutocalError or OSError where the first reading does; later ones may meet a log that is being replaced.
+    """
     shown: tuple[str, ...] = ()
     while True:
-        found = read()
+        try:
+            found = read()
+        except (AutocalError, OSError):
+            if not shown:
+                raise
+            wait(every)
+            continue
         now = lines(found)
         show(tuple(line for line in now if line not in shown))
         shown = now
@@ -158,5 +168,5 @@ def follow(
 def ended(found: Diagnosis) -> bool:
     """Whether nothing more will come: an end was logged, or the log has fallen silent."""
     last = found.log.sessions[-1] if found.log.sessions else None
-    silent = any(one.code == "ended-early" and one.severity != "info" for one in found.findings)
+    silent = found.log.silent_for is not None and not running(found.log)
     return silent or (last is not None and last.ending != "unsaid")

@@ -142,6 +142,19 @@ def test_comments_in_the_record_and_scattered_sections_stay(text, kept):
     assert not plan_patch(after, BLOCK, {"calibration": RECORD}, units=("calibration",)).edits
 
 
+def test_a_section_of_the_block_may_stand_before_the_block():
+    head = (
+        "[train.dynamic_loss_scheduling.phases.early]\nuntil = 0.1\n[train.dynamic_loss_scheduling]\nenabled = true\n"
+    )
+    _, _, after = patched(head, WANTED)
+    assert tomllib.loads(after.text)["train"]["dynamic_loss_scheduling"] == WANTED
+
+
+def test_a_long_word_costs_no_more_than_its_length():
+    document = parse_document(f"# {'a' * 900_000}\n[train]\n".encode(), "train.toml")
+    assert lookup(document, ("train",)) is not None
+
+
 def test_a_comment_inside_a_value_that_would_go_is_refused_in_one_line():
     text = "[train.dynamic_loss_scheduling]\nkinds = [ # mine\n 1 ]\n"
     with pytest.raises(AutocalError, match=r"^train\.toml: The comment '# mine' stands inside a value"):

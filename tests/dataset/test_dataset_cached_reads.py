@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,3 +141,12 @@ def test_a_pair_is_known_while_both_of_its_images_are_the_same(folder, tmp_path,
     Image.new("RGB", (16, 11)).save(lq / "079.png")
     assert not survey(folder, cache, paired=Paired((lq,))).rows[79].facts.pair.fits
     assert survey(folder, cache).rows[79].facts.pair is None
+
+
+def test_what_is_damaged_in_the_cache_is_read_anew(folder, tmp_path, decoded):
+    first = survey(folder, tmp_path / "cache")
+    with sqlite3.connect(tmp_path / "cache" / "images.sqlite") as database:
+        database.execute("update images set facts = substr(facts, 1, 20)")
+    decoded.clear()
+    assert survey(folder, tmp_path / "cache") == first
+    assert len(decoded) == 81

@@ -164,6 +164,11 @@ def test_what_the_trainer_printed_before_it_started_is_known():
             ["2024-07-02 21:41:18,000 WARNING: autocal: iteration 90: l_g_gan: spike (value 3); nothing was changed\n"],
             "unsaid", ["spike (value 3)"],
         ),
+        (
+            ["2024-07-02 21:41:18,000 WARNING: autocal: iteration 10: *: no adversarial loss; no weight is moved; "
+             "the watch is kept\n"],
+            "unsaid", ["no adversarial loss"],
+        ),
     ],
 )  # fmt: skip
 def test_the_end_and_what_is_said_in_words(lines, ending, causes):

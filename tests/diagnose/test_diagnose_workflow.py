@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from PIL import Image
 from run_logs import write_text_log
 
 from autocal_cli.diagnose.model import Diagnosis
-from autocal_cli.workflow.diagnose import closing, diagnose_run, follow, read_run
+from autocal_cli.errors import AutocalError
+from autocal_cli.workflow.diagnose import closing, diagnose_run, ended, follow, read_run
 
 LOG = "train_demo_20240702_214117.log"
 
@@ -84,6 +86,39 @@ def test_a_run_that_is_followed_shows_each_line_once_until_it_ends(tmp_path):
     assert len(shown) == 4
     assert shown[1]
     assert not set(shown[0]) & set(shown[1])
+
+
+def test_a_log_that_is_replaced_while_it_is_followed_is_read_again(tmp_path):
+    def wait(_: float) -> None:
+        waited.append(1)
+        if len(waited) == 2:
+            run(tmp_path, end=True)
+        else:
+            path.write_text("", "utf-8")
+
+    waited: list[int] = []
+    path = run(tmp_path)
+    found = follow(
+        lambda: diagnose_run(tmp_path), lambda _: None, wait, 1.0, lambda one: tuple(x.text for x in one.lines)
+    )
+    assert (len(waited), found.log.sessions[-1].ending) == (2, "finished")
+    path.unlink()
+    with pytest.raises(AutocalError):
+        follow(lambda: diagnose_run(tmp_path), lambda _: None, wait, 1.0, lambda _: ())
+
+
+@pytest.mark.parametrize("source", ["text logs", "TensorBoard event files"])
+@pytest.mark.parametrize(("silent_for", "over"), [(5.0, False), (1e6, True)])
+def test_a_run_that_fell_silent_has_ended_whatever_its_log_is(tmp_path, source, silent_for, over):
+    run(tmp_path)
+    found = diagnose_run(tmp_path)
+    assert ended(replace(found, log=replace(found.log, source=source, silent_for=silent_for))) is over
+
+
+def test_a_folder_named_like_a_config_beside_the_log_is_passed_over(tmp_path):
+    run(tmp_path)
+    (tmp_path / "options.yml").mkdir()
+    assert read_run(tmp_path).rows > 0
 
 
 def test_a_run_ends_with_its_verdict_and_one_without_a_log_in_silence(tmp_path):

@@ -329,7 +329,13 @@ def test_a_resumed_run_goes_on_bit_for_bit(cut):
     assert torch.equal(first.weights(), whole.weights())
 
 
-@pytest.mark.parametrize("broken", [{}, {"scheduler": {}, "iteration": 1}, {"iteration": 3}, []])
+BROKEN = [
+    {}, {"scheduler": {}, "iteration": 1}, {"iteration": 3}, [], "text",
+    {"scheduler": {}, "iteration": None, "called": []}, {"scheduler": {}, "iteration": "x", "called": []},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_truncated_state_is_one_clear_error_and_changes_nothing(broken):
     run = Run()
     attachment = attached(run)
@@ -338,6 +344,31 @@ def test_a_truncated_state_is_one_clear_error_and_changes_nothing(broken):
     with pytest.raises(AutocalError):
         attachment.load_state_dict(broken)
     assert attachment.state_dict() == before
+
+
+def test_where_calls_are_counted_the_first_call_after_a_resume_is_of_a_new_step():
+    def steps(resumed_at):
+        run = Run()
+        attachment = attach(run.losses, BLOCK, 100, network=run.net)
+        for number in range(1, 9):
+            if number == resumed_at:
+                saved = attachment.state_dict()
+                attachment.detach()
+                attachment = attach(run.losses, BLOCK, 100, network=run.net)
+                attachment.load_state_dict(saved)
+            output = run.net(F.avg_pool2d(images(number), 2))
+            run.losses["l_g_l1"](output, images(number))
+            run.losses["l_g_gan"](run.judge(output), True)
+        return attachment.state_dict()
+
+    assert steps(5) == steps(None)
+
+
+def test_a_copy_of_an_attached_loss_may_be_attached():
+    run = Run()
+    attached(run)
+    again = {label: copy.deepcopy(loss) for label, loss in run.losses.items()}
+    attach(again, BLOCK, 100, network=run.net).detach()
 
 
 def test_every_part_of_a_state_is_missed():

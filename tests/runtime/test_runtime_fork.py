@@ -112,3 +112,25 @@ def test_a_copy_is_watched_by_nobody():
     assert again.state_dict() == scheduler.state_dict()
     assert again.attachment is None
     assert again({"l_g_gan": None}, 4) == {"l_g_gan": scheduler.multiplier("l_g_gan")}
+
+
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_resumed_run_goes_on_bit_for_bit(cut):
+    """The first pass after a resume belongs to the step that the saved run was in, not to the first."""
+
+    def multipliers(resumed_at):
+        run, losses, found = Run(), {"l_g_l1": L1Loss(), "l_g_gan": GANLoss(50.0)}, []
+        scheduler = create_dynamic_loss_scheduler(losses, CONFIG)
+        for iteration in range(1, 61):
+            if iteration == resumed_at:
+                saved = pickle.loads(pickle.dumps(scheduler.state_dict()))
+                scheduler.attachment.detach()
+                scheduler = create_dynamic_loss_scheduler(losses, CONFIG)
+                scheduler.load_state_dict(saved)
+            high = images(iteration)
+            output = run.net(F.avg_pool2d(high, 2)) + iteration / 20  # fidelity is lost step by step
+            raw = {"l_g_l1": losses["l_g_l1"](output, high), "l_g_gan": losses["l_g_gan"](run.judge(output), True)}
+            found.append((scheduler(raw, iteration)["l_g_gan"], scheduler.state_dict()["iteration"]))
+        return found, scheduler.state_dict()
+
+    assert multipliers(cut) == multipliers(None)

@@ -182,6 +182,29 @@ def test_a_resumed_run_without_a_scheduler_state_says_so(run, tmp_path):
     assert "the scheduler starts anew" in (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
 
 
+@once
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("content", [b"hello text file\n", b"", b"PK\x03\x04"])
+def test_a_damaged_scheduler_state_ends_no_resume(run, tmp_path, content):
+    for path in (tmp_path / "experiments" / "run" / "training_states").glob("*.autocal"):
+        path.write_bytes(content)
+    assert run(config_with(BLOCK), "--auto_resume").returncode == 0
+    log = (tmp_path / "experiments" / "run" / "train.log").read_text("utf-8")
+    assert "the scheduler starts anew" in log
+    assert "cannot be read (" in log
+
+
+def test_an_event_begins_a_line_after_one_that_was_cut_off(tmp_path):
+    path = tmp_path / "events.autocal.jsonl"
+    path.write_text('{"iteration": 1950, "lo', "utf-8")
+    log = logging.getLogger("of events after a kill")
+    log.propagate = False
+    log.addHandler(EventLines(path))
+    for iteration in (1000, 1800):
+        log.warning("autocal: %s", Event(iteration, "*", "resumed", "the scheduler goes on"))
+    assert [json.loads(line)["iteration"] for line in path.read_text("utf-8").splitlines()[1:]] == [1000, 1800]
+
+
 def test_the_config_may_be_named_with_an_equals_sign(tmp_path, monkeypatch):
     (tmp_path / "train.yml").write_text(config_with(BLOCK), "utf-8")
     assert started(tmp_path, monkeypatch, "run", TRAINER / "train.py", "-opt=./train.yml").returncode == 0
