@@ -32,9 +32,9 @@ from autocal_cli.config.yaml.document import (
 from autocal_cli.config.yaml.edit import Edit, Patch, lines_below, next_line, splice
 from autocal_cli.errors import AutocalError, Place, VerificationError
 
-_PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\w-]+)"""
+_PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\w-]++)"""
 # tomllib's time grows with the square of the parts of a dotted key, so that a megabyte of `a.a.a...` would not end.
-_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART.replace('+)', '++)')}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*\.[ \t]*){{{MAX_DEPTH}}}")
 _KEY = re.compile(rf"[\[ \t]*(?:{_PART}[ \t]*\.[ \t]*)*({_PART})[ \t]*[=\]][ \t]*")
 _LONG_STRING = r'''"""(?:\\.|[^\\])*?"{3,5}|''' r"""'''.*?'{3,5}"""
 _TOKEN = re.compile(rf"{_LONG_STRING}|{_PART}|#[^\r\n]*|\S|\n", re.DOTALL)

@@ -21,6 +21,7 @@ from autocal_cli.dataset.model import ModelFile
 from autocal_cli.errors import AutocalError
 
 MODEL_SIZE = 512  # long side; as large as a JPEG is decoded at least (`decode.DRAFT_SIZE`)
+TRIED = (1, 3, 96, 128), (1, 3, 160, 96)  # two, so that a network of one size is told before the scan
 
 Pixels = npt.NDArray[np.float32]
 
@@ -37,11 +38,12 @@ class Scorer:
         self.file = ModelFile(str(path), hashlib.sha256(content).hexdigest())
         self._run = _onnx(path) if path.suffix.lower() == ".onnx" else _torchscript(path)
         self._one_at_a_time = threading.Lock()
-        try:
-            self._number(np.full((1, 3, 96, 128), 0.5, dtype=np.float32))
-        except Exception as error:
-            message = f"{path} cannot score an image of shape (1, 3, 96, 128): {_first_line(error)}."
-            raise AutocalError(message, fix="It has to take any size and return one number or one map.") from error
+        for shape in TRIED:
+            try:
+                self._number(np.full(shape, 0.5, dtype=np.float32))
+            except Exception as error:
+                message = f"{path} cannot score an image of shape {shape}: {_first_line(error)}."
+                raise AutocalError(message, fix="It has to take any size and return one number or one map.") from error
 
     def score(self, rgb: Image.Image) -> float:
         """The network's number for an upright RGB image. Raises ValueError for one that is not finite."""
@@ -66,9 +68,8 @@ def _torchscript(path: Path) -> Callable[[Pixels], Any]:
     try:
         network = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
-        raise AutocalError(
-            f"{path} is no TorchScript file: {_first_line(error)}.", fix="Or name an .onnx one."
-        ) from error
+        fix = "Save the network by torch.jit.script(network).save(FILE), or name an .onnx file."
+        raise AutocalError(f"{path} is no TorchScript file.", fix=fix) from error
 
     def run(planes: Pixels) -> Any:
         with torch.inference_mode():

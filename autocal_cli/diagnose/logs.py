@@ -15,6 +15,7 @@ from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, 
 from autocal_cli.errors import AutocalError, Place
 
 CHUNK = 1 << 20  # bytes that are read at once
+TAIL = 256  # bytes by which a log that grew is told from another of its name
 MAX_DEPTH = 4  # folders below the one named: a trainer's own folder lies above experiments/NAME and tb_logger/NAME
 MAX_ENTRIES = 100_000  # a folder of images named by mistake must not be walked for minutes
 
@@ -81,13 +82,14 @@ class TextLogs:
     facts: dict[str, str] = field(default_factory=dict)
     readers: dict[Path, TextReader] = field(default_factory=dict)
     ends: dict[Path, int] = field(default_factory=dict)
+    tails: dict[Path, bytes] = field(default_factory=dict)  # what stands before those ends
     cut: set[Path] = field(default_factory=set)  # files whose last line is not whole
 
     def goes_on(self, files: Sequence[LogFile]) -> bool:
-        """Whether these are the files that were read, grown, and perhaps one more."""
+        """Whether these are the files that were read, grown and not replaced, and perhaps one more."""
         paths = [file.path for file in files]
-        known = list(self.ends)
-        return known == paths[: len(known)] and all(path.stat().st_size >= end for path, end in self.ends.items())
+        same = (_before(path, end) == self.tails[path] for path, end in self.ends.items())
+        return list(self.ends) == paths[: len(self.ends)] and all(same)
 
     def read(self, files: Sequence[LogFile]) -> RunLog:
         """Takes what the files hold beyond what was read, and gives all of it."""
@@ -119,7 +121,15 @@ class TextLogs:
                 whole, end, rest = (rest + chunk).rpartition(b"\n")
                 reader.read(whole.decode("utf-8", "replace").split("\n") if end else ())
             self.ends[path] = file.tell() - len(rest)
+        self.tails[path] = _before(path, self.ends[path])
         self.cut = self.cut | {path} if rest.strip() else self.cut - {path}
+
+
+def _before(path: Path, end: int) -> bytes:
+    """The last TAIL bytes before a place; fewer at the beginning of a file, and in one that is shorter now."""
+    with path.open("rb") as file:
+        file.seek(max(0, end - TAIL))
+        return file.read(min(end, TAIL))
 
 
 def _refuse_several(path: Path, files: Sequence[LogFile]) -> None:

@@ -76,6 +76,10 @@ def create_dynamic_loss_scheduler(losses: Mapping[str, Any], config: Mapping[str
     return scheduler
 
 
+def damaged() -> AutocalError:
+    return AutocalError("The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew.")
+
+
 class ForkScheduler(DynamicLossScheduler):
     """One multiplier a label, for the fork's call site, once a forward pass."""
 
@@ -95,8 +99,12 @@ class ForkScheduler(DynamicLossScheduler):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As the scheduler's."""
+        try:
+            following = int(state["next"])
+        except (KeyError, TypeError, ValueError):
+            raise damaged() from None
         super().load_state_dict(state)
-        self._next = int(state.get("next", 1))
+        self._next = following
         if self.attachment is not None:
             self.attachment.iteration = self._next
 
@@ -198,9 +206,7 @@ class Attachment:
         try:
             scheduler, iteration, called = state["scheduler"], int(state["iteration"]), set(state["called"])
         except (KeyError, TypeError, ValueError):
-            raise AutocalError(
-                "The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew."
-            ) from None
+            raise damaged() from None
         self.scheduler.load_state_dict(scheduler)
         self._iteration, self._called = iteration, called
 

@@ -150,3 +150,13 @@ def test_what_is_damaged_in_the_cache_is_read_anew(folder, tmp_path, decoded):
     decoded.clear()
     assert survey(folder, tmp_path / "cache") == first
     assert len(decoded) == 81
+
+
+def test_why_an_lq_image_was_not_read_is_asked_again(folder, tmp_path):
+    """A limit, rights or memory may be others next time, and change nothing by which the image is known."""
+    lq, cache = tmp_path / "lq", tmp_path / "cache"
+    lq.mkdir()
+    Image.open(folder / "079.png").resize((48, 36)).save(lq / "079.png")
+    refused = survey(folder, cache, paired=Paired((lq,)), max_pixels=1000).rows[79].facts.pair
+    assert refused.problem
+    assert not survey(folder, cache, paired=Paired((lq,))).rows[79].facts.pair.problem

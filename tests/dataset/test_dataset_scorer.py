@@ -30,6 +30,11 @@ class Fixed(torch.nn.Module):
         return image.reshape(1, 3, 64, 64)
 
 
+class FixedAtOneOfOurs(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image.reshape(1, 3, 96, 128)
+
+
 class Endless(torch.nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return 1.0 / image.mean() - image.mean() * 0.0
@@ -67,6 +72,11 @@ def test_the_long_side_is_512_at_most(tmp_path, size, seen):
 def test_what_is_no_network_for_images_is_refused(tmp_path, make, said):
     with pytest.raises(AutocalError, match=said):
         Scorer(make(tmp_path))
+
+
+def test_a_network_of_one_size_is_refused_before_the_scan(tmp_path):
+    with pytest.raises(AutocalError, match=r"cannot score an image of shape \(1, 3, 160, 96\)"):
+        Scorer(saved(tmp_path, FixedAtOneOfOurs()))
 
 
 def written(path, content):

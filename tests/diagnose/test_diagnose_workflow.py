@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from run_logs import write_text_log
 
+from autocal_cli.diagnose.logs import LogReader
 from autocal_cli.diagnose.model import Diagnosis
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.diagnose import closing, diagnose_run, ended, follow, read_run
@@ -105,6 +106,14 @@ def test_a_log_that_is_replaced_while_it_is_followed_is_read_again(tmp_path):
     path.unlink()
     with pytest.raises(AutocalError):
         follow(lambda: diagnose_run(tmp_path), lambda _: None, wait, 1.0, lambda _: ())
+
+
+def test_a_longer_log_of_the_same_name_is_read_from_its_beginning(tmp_path):
+    reader = LogReader()
+    path = run(tmp_path)
+    reader.read(tmp_path)
+    write_text_log(path, {at: {"l_g_l1": 0.9} for at in range(100, 3_001, 100)})
+    assert list(reader.read(tmp_path).tracks["l_g_l1"].values) == [0.9] * 30
 
 
 @pytest.mark.parametrize("source", ["text logs", "TensorBoard event files"])

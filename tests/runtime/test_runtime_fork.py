@@ -10,6 +10,7 @@ from runtime_training import GANLoss, L1Loss, Run, images
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from autocal_cli.errors import AutocalError
 from autocal_cli.runtime import create_dynamic_loss_scheduler
 
 CONFIG = {
@@ -112,6 +113,16 @@ def test_a_copy_is_watched_by_nobody():
     assert again.state_dict() == scheduler.state_dict()
     assert again.attachment is None
     assert again({"l_g_gan": None}, 4) == {"l_g_gan": scheduler.multiplier("l_g_gan")}
+
+
+@pytest.mark.parametrize("following", [{}, {"next": None}, {"next": "x"}])
+def test_a_state_without_its_next_step_is_one_clear_error_and_changes_nothing(following):
+    scheduler, _ = train(CONFIG, 3)
+    before = scheduler.state_dict()
+    broken = {**{key: value for key, value in before.items() if key != "next"}, **following}
+    with pytest.raises(AutocalError, match="damaged"):
+        scheduler.load_state_dict(broken)
+    assert scheduler.state_dict() == before
 
 
 @pytest.mark.parametrize("cut", [1, 30])

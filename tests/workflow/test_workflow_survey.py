@@ -131,6 +131,7 @@ def test_what_has_no_partner_is_said(pairs: Path) -> None:
     (pairs / "lq" / "c.png").unlink()
     report, findings = survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
     assert codes(findings) == ["pairs-missing-lq"]
+    assert findings[0].place.path == str(pairs / "lq")
     assert [row.facts.pair is None for row in report.rows] == [False, False, True, False, False]
 
 
