@@ -3,6 +3,7 @@
     python benchmarks/controller.py FOLDER              all cells; hours on one core
     python benchmarks/controller.py FOLDER --quick      one cell, short runs: minutes
     python benchmarks/controller.py FOLDER --vary momentum adaptation_rate      the block's numbers, one by one
+    python benchmarks/controller.py FOLDER --without return raise      the law without that part of it
     python benchmarks/controller.py FOLDER --fresh OTHER      the cell "fresh" too: other photographs and generator
     python benchmarks/controller.py FOLDER --recipes    published recipes at their own weights; an hour
     python benchmarks/controller.py FOLDER --table      the tables of what is there, without a run
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import torch
 from controller_methods import METHODS
+from controller_parts import PARTS
 from controller_run import one_run
 from controller_training import Outcome, Setting
 from small_photographs import Photographs, load_photographs
@@ -63,6 +65,7 @@ VARIED = {  # other values of the block's numbers, and by how much the adversari
     "baseline_iterations": (100.0, (5.0, 400.0)),
     "fidelity_budget": (100.0, (0.3, 1.0, 3.0)),
 }
+TAKEN_APART = ("random", "vgg", "x4", "strong", "hinge")  # cells in which the law is run without a part of it
 WITHIN = 0.006  # LPIPS: what a wrong weight may cost under the law, beside the right one
 SLACK = 0.5  # dB below the training without adversarial loss, beside the budget
 
@@ -97,6 +100,7 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("--recipes", action="store_true", help="published recipes at their own weights, 2,000 steps")
     parser.add_argument("--quick", action="store_true", help="one cell, 150 steps")
     parser.add_argument("--vary", nargs="+", choices=list(VARIED), default=())
+    parser.add_argument("--without", nargs="+", choices=list(PARTS), default=(), metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--out", type=Path, default=Path("controller"), help="a folder; default: controller")
     return parser.parse_args()
@@ -117,6 +121,15 @@ def planned(arguments: argparse.Namespace) -> list[Setting]:
             replace(cell, method="law", factor=factor, seed=seed, numbers=numbers)
             for seed in range(arguments.seeds)
             for factor, numbers in sorted(rows)
+        ]
+    if arguments.without:
+        methods = ["law", *(f"without {part}" for part in arguments.without)]
+        return [
+            replace(cells[name], method=method, factor=factor, seed=seed)
+            for name in arguments.cells or TAKEN_APART
+            for seed in range(arguments.seeds)
+            for method in methods
+            for factor in arguments.law
         ]
     wanted = arguments.cells or [name for name in cells if name not in ("long", "vgg-scratch")]
     factors = (arguments.static, arguments.law, arguments.others)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from controller_methods import METHODS
+from controller_parts import PARTS, without
 from controller_training import Outcome, Setting, Training
 from small_photographs import Photographs, shrink
 
@@ -22,8 +24,20 @@ LATE = 0.8  # of the run: from there on F and S are averaged
 
 
 def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome:
+    """A method "without PART" is the law without that part."""
+    part = setting.method.removeprefix("without ")
+    if part in PARTS:
+        budget = dict(setting.numbers).get("fidelity_budget", BUDGETS[setting.scale])
+        with without(part, budget) as budget:
+            return _trained(setting, photographs, folder, budget)
+    return _trained(setting, photographs, folder, None)
+
+
+def _trained(setting: Setting, photographs: Photographs, folder: Path, budget: float | None) -> Outcome:
     training = Training(setting, photographs, folder)
     scheduler = scheduler_for(setting, training)
+    if budget is not None:
+        scheduler.controller.settings = replace(scheduler.settings, fidelity_budget=budget)
     other = METHODS[setting.method](training) if setting.method in METHODS else None
     late: list[tuple[float, float]] = []
     trace: list[list[float]] = []
@@ -56,7 +70,7 @@ def one_run(setting: Setting, photographs: Photographs, folder: Path) -> Outcome
 def scheduler_for(setting: Setting, training: Training) -> DynamicLossScheduler:
     block = {**NUMBERS, "fidelity_budget": BUDGETS[setting.scale], **dict(setting.numbers), "auto_calibrate": False}
     length = int(block.pop("total_iterations", setting.steps))  # of the run, of which only the first steps are made
-    if setting.method != "law":
+    if setting.method == "static" or setting.method in METHODS:
         block["enabled"] = False
     described = {
         "msssim": "MSSSIMLoss",

@@ -10,11 +10,15 @@ import on_gpu
 import pytest
 import torch
 from controller_methods import METHODS
+from controller_parts import PARTS, without
 from controller_run import one_run
 from controller_training import Outcome, Setting
 from PIL import Image
 from small_photographs import Photographs
 from torch.nn import functional as F  # noqa: N812
+
+from autocal_cli.runtime.controller import Controller
+from autocal_cli.runtime.settings import SchedulerSettings
 
 SHORT = Setting(start="scratch", steps=4)
 
@@ -53,6 +57,28 @@ def test_a_recipe_trains(recipe, photographs, tmp_path, monkeypatch):
     assert found.multiplier == 1.0
     assert -1.0 <= found.separation <= 1.0
     assert math.isfinite(found.psnr)
+
+
+def moves(budget: float) -> list[float]:
+    """The multiplier in a made-up run: cheap and clear, dear, blind, and cheap and clear again."""
+    noise = torch.Generator().manual_seed(0)
+    block = {"momentum": 0.85, "adaptation_rate": 0.015, "baseline_iterations": 20, "fidelity_budget": 1.0}
+    law = Controller(replace(SchedulerSettings.from_block(block, 2000, 2), fidelity_budget=budget), 2000)
+    path = []
+    for step in range(2000):
+        loud = torch.randn(2, generator=noise).tolist()
+        fidelity = 1.0 if 400 < step < 800 else 1.4 + (step - 1000) / 5000 if step > 1000 else 2.0
+        separation = 0.1 if step < 60 or 800 < step < 1000 else 0.7
+        path.append(law.advance(fidelity + 0.3 * loud[0], separation + 0.1 * loud[1], step))
+    return path
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_the_law_can_be_taken_away(part):
+    whole = moves(1.0)
+    with without(part, 1.0) as budget:
+        assert moves(budget) != pytest.approx(whole)
+    assert moves(1.0) == whole
 
 
 def test_a_run_is_kept_by_its_settings(tmp_path):
