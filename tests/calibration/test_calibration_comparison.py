@@ -83,7 +83,7 @@ def test_what_differs(other, section, names):
         ({"variant": "micro"}, "momentum", [("preset.nano", "preset.micro")]),
         ({"variant": None}, "max_weight", [("preset.nano", "preset.interpolated")]),
         ({"batch_size": 4}, "momentum", [("batch-momentum", "batch-momentum")]),
-        ({"losses": (L1, GAN)}, "max_weight", [(None, "adversarial-ceiling")]),
+        ({"losses": (L1, GAN)}, "adaptation_threshold", [(None, "adversarial-threshold")]),
         ({"block": {"momentum": 0.8}}, "momentum", [(None, "manual")]),
         (
             {"variant": "micro", "total_iter": 80_000},
@@ -102,8 +102,8 @@ def test_the_steps_that_made_it_differ(other, parameter, steps):
 
 def test_a_rule_that_only_starts_from_another_value_is_no_reason():
     adversarial = {"losses": (L1, GAN)}
-    found = differing(side(**adversarial), side("micro", **adversarial))[("parameters", "max_weight")]
-    assert (found.a, found.b) == (4.0, 6.0)
+    found = differing(side(**adversarial), side("micro", **adversarial))[("parameters", "adaptation_threshold")]
+    assert (found.a, found.b) == pytest.approx((0.06, 0.075))
     assert codes(found) == [("preset.nano", "preset.micro")]
 
 
