@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
@@ -28,16 +30,35 @@ def console(stderr: bool = False) -> Console:
 
 
 def show(*parts: RenderableType, stderr: bool = False) -> None:
-    """Prints what a person reads, no line ending in blanks."""
+    """Prints what a person reads, no line ending in blanks. A path stays in one piece.
+
+    A terminal gets text broken between words; a file or a pipe gets it unbroken, so that a line is a finding.
+    """
     target = console(stderr)
     with target.capture() as capture:
         for part in parts:
-            target.print(part, markup=False, soft_wrap=isinstance(part, Text))  # a path must stay in one piece
+            lines = between_words(part, target.width) if isinstance(part, Text) and target.is_terminal else [part]
+            for line in lines:
+                target.print(line, markup=False, soft_wrap=isinstance(part, Text))
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     if stderr:
         sys.stderr.write(text)
     else:
         write(text.encode())
+
+
+def between_words(text: Text, width: int) -> list[Text]:
+    """Text in lines of at most `width` columns, as far as words are short enough: a longer one is not broken."""
+    lines: list[Text] = []
+    for line in text.split(allow_blank=True):
+        starts, column = [], 0
+        for word in re.finditer(r"(?:^\s+)?\S+\s*", line.plain):
+            if column and column + cell_len(word.group().rstrip()) > width:
+                starts.append(word.start())
+                column = 0
+            column += cell_len(word.group())
+        lines += line.divide(starts)
+    return lines
 
 
 def write(data: bytes) -> None:

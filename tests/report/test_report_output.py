@@ -27,7 +27,7 @@ from autocal_cli.report.calibration import (
     unknown_view,
 )
 from autocal_cli.report.comparison import unified_diff
-from autocal_cli.report.console import one_line, show
+from autocal_cli.report.console import between_words, one_line, show
 from autocal_cli.report.json import calibration_json, dump, plain
 from autocal_cli.workflow.calibrate import resolve
 from autocal_cli.workflow.config_file import BlockFile
@@ -213,3 +213,18 @@ def test_differences_are_told_line_by_line(before, after, changed):
     assert text.startswith("--- old.yml\n+++ new.yml\n@@")
     assert "".join(changed) in text
     assert text.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("train.yml:3:1: warning here", ["train.yml:3:1:", "warning here"]),
+        ("a/path/longer/than/the/width.yml:3:1: why", ["a/path/longer/than/the/width.yml:3:1:", "why"]),
+        ("  why: so", ["  why: so"]),
+        ("  12 | key: 1\n     |      ^", ["  12 | key: 1", "     |      ^"]),
+        ("", [""]),
+        ("画像が小さい 画像が", ["画像が小さい", "画像が"]),
+    ],
+)
+def test_a_terminal_gets_lines_broken_between_words(text, lines):
+    assert [line.plain.rstrip() for line in between_words(Text(text), 16)] == lines
