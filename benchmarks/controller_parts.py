@@ -21,6 +21,7 @@ PARTS: Mapping[str, tuple[str, Mapping[str, float]]] = {  # what is gone, and th
     ),
     "noise": ("averages remember as long as momentum says", {"LONGEST": 0.0, "LONGEST_STEPS": 0.0, "STEADY": 0.0}),
     "hardest": ("a fall far outside is no faster than one at the edge", {"HARDEST": 1.0}),
+    "quick": ("a tenfold fall takes at least 100 steps in place of 30", {"DOWN_STEPS": 100.0}),
     "falling": ("falls also while the cost falls already; nothing comes back", {"SLOWER": 1.0}),
 }
 
