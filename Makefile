@@ -50,9 +50,11 @@ lint: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/cog -r -I docs README.md docs/*.md
+	$(BIN)/python docs/picture.py
 
 docs-check: $(INSTALLED)
 	$(BIN)/cog --check --diff -I docs README.md docs/*.md
+	$(BIN)/python docs/picture.py --check
 
 lock:
 	$(PYTHON) -m venv .venv-lock

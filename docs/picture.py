@@ -1,4 +1,7 @@
-"""Draws a terminal, as an SVG, out of a real run of autocal: `python docs/picture.py` writes docs/calibrate.svg."""
+"""Draws a terminal, as an SVG, out of a real run of autocal: `python docs/picture.py` writes docs/calibrate.svg.
+
+With --check it writes nothing, and fails where the picture is not what would be drawn.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,16 @@ WIDTH = 100  # columns
 def main() -> None:
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     console.print(Text.assemble(("$ ", "bold green"), f"autocal {' '.join(COMMAND)}"))
-    console.print(Text.from_ansi(told(COMMAND)))
+    for line in Text.from_ansi(told(COMMAND)).split(allow_blank=True):
+        line.rstrip()
+        console.print(line)
     svg = console.export_svg(title="autocal", unique_id="autocal")
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # nothing is fetched from elsewhere
-    (ROOT / "docs" / "calibrate.svg").write_text(svg, encoding="utf-8")
+    picture = ROOT / "docs" / "calibrate.svg"
+    if "--check" not in sys.argv[1:]:
+        picture.write_text(svg, encoding="utf-8")
+    elif picture.read_text(encoding="utf-8") != svg:
+        sys.exit("docs/calibrate.svg is not what autocal prints now: make docs")
 
 
 def told(arguments: tuple[str, ...]) -> str:
