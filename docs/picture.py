@@ -24,7 +24,8 @@ def main() -> None:
     console.print(Text.assemble(("$ ", "bold green"), f"autocal {' '.join(COMMAND)}"))
     for line in Text.from_ansi(told(COMMAND)).split(allow_blank=True):
         line.rstrip()
-        console.print(line)
+        if not line.plain.startswith("scanning"):  # the bar of progress, which a terminal would have erased
+            console.print(line)
     svg = console.export_svg(title="autocal", unique_id="autocal")
     svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # nothing is fetched from elsewhere
     picture = ROOT / "docs" / "calibrate.svg"
