@@ -29,37 +29,25 @@ WORKERS_A_CORE = 4  # chosen
 
 
 @rule(
-    "crop-conflict",
-    "training",
-    title="Two sizes of one crop",
-    severity="error",
+    "training/crop-conflict [error]: Two sizes of one crop",
     why="The one follows from the other by the scale; traiNNer-redux takes exactly one of them and ends at two.",
     source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
-    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\ngt_size: 32"),
-    at="12:5",
+    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\n^gt_size: 32"),
     good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
 )
 @rule(
-    "crop-missing",
-    "training",
-    title="No size of the crop",
-    severity="error",
+    "training/crop-missing [error]: No size of the crop",
     why="traiNNer-redux takes exactly one of gt_size and lq_size, and ends at none.",
     source="traiNNer-redux, train.py: `Exactly one of gt_size or lq_size must be defined in the train dataset`",
-    bad=training_set("batch_size_per_gpu: 4"),
-    at="4:3",
+    bad=training_set("batch_size_per_gpu: 4").replace("train:", "^train:", 1),
     good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
 )
 @rule(
-    "crop-not-a-multiple",
-    "training",
-    title="A crop that is no multiple of the scale",
-    severity="error",
+    "training/crop-not-a-multiple [error]: A crop that is no multiple of the scale",
     why="The crop of the LQ image would not be a whole number of pixels, and the two crops show different parts.",
-    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and "
-    "GT then differ",
-    bad=training_set("batch_size_per_gpu: 4\ngt_size: 33"),
-    at="11:14",
+    source="BasicSR, data/transforms.py: `lq_patch_size = gt_patch_size // scale`; the sizes of output and GT then "
+    "differ",
+    bad=training_set("batch_size_per_gpu: 4\ngt_size: ^33"),
     good=training_set("batch_size_per_gpu: 4\ngt_size: 32"),
 )
 def crops(checked: Checked) -> Iterator[Finding]:
@@ -83,32 +71,23 @@ def crops(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "augmentations-differ",
-    "training",
-    title="Augmentations and probabilities that are not as many",
-    severity="error",
+    "training/augmentations-differ [error]: Augmentations and probabilities that are not as many",
     why="Each augmentation is drawn with its own probability; the trainer ends at the first step where they differ, "
     "also from the default of the other.",
     source="traiNNer-redux, ops/batchaug.py, and neosr, data/augmentations.py: `Length of 'augmentation' and aug_prob "
     "don't match!`",
-    bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.2, 0.2]"),
-    at="11:14",
+    bad=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: ^[0.6, 0.2, 0.2]"),
     good=redux("use_moa: true", "moa_augs: [none, mixup]", "moa_probs: [0.6, 0.4]"),
 )
 @rule(
-    "augmentations-batch",
-    "training",
-    title="Augmentations that mix a batch of one image",
-    severity="error",
+    "training/augmentations-batch [error]: Augmentations that mix a batch of one image",
     why="They mix the images of a batch with each other.",
-    source="traiNNer-redux and neosr: `Augmentations need batch >1 to "
-    "work.`",
-    bad=training_set("batch_size_per_gpu: 1\nlq_size: 16").replace(
+    source="traiNNer-redux and neosr: `Augmentations need batch >1 to work.`",
+    bad=training_set("batch_size_per_gpu: ^1\nlq_size: 16").replace(
         "  total_iter", "  use_moa: true\n  moa_augs: [none]\n  moa_probs: [1]\n  total_iter"
     ),
-    at="10:25",
     good=training_set("batch_size_per_gpu: 4\nlq_size: 16"),
-)  # fmt: skip
+)
 def augmentations(checked: Checked) -> Iterator[Finding]:
     """Mixture of augmentations: as many probabilities, and more than one image."""
     neosr = checked.layout.trainer == "neosr"
@@ -139,16 +118,12 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "heads-differ",
-    "training",
-    title="Attention heads that do not fit the network",
-    severity="error",
+    "training/heads-differ [error]: Attention heads that do not fit the network",
     why="Each group of blocks takes its number of heads from the list, and each head an equal part of the width: the "
     "trainer ends where it builds the network, or at the first step.",
-    source="the constructors and forward passes of SwinIR, HAT, DAT, SRFormer, RGT, DRCT, HiT-SR, Swin2SR, CRAFT, FDAT "
-    "and EMT, tried; it holds for the defaults of all networks in presets/options",
-    bad=redux(top="network_d: ~").replace("{type: compact}", "{type: swinir_s, num_heads: [6, 6]}"),
-    at="2:40",
+    source="the constructors and forward passes of SwinIR, HAT, DAT, SRFormer, RGT, DRCT, HiT-SR, Swin2SR, CRAFT, "
+    "FDAT and EMT, tried; it holds for the defaults of all networks in presets/options",
+    bad=redux(top="network_d: ~").replace("{type: compact}", "{type: swinir_s, num_heads: ^[6, 6]}"),
     good=redux(top="network_d: ~").replace("{type: compact}", "{type: swinir_s, num_heads: [6, 6, 6, 6]}"),
 )
 def heads(checked: Checked) -> Iterator[Finding]:
@@ -182,37 +157,25 @@ def heads(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "probabilities-differ",
-    "training",
-    title="A list and its probabilities that are not as many",
-    severity="error",
+    "training/probabilities-differ [error]: A list and its probabilities that are not as many",
     why="Each is drawn with its own weight; Python's random.choices raises where there are more or fewer.",
     source="random.choices: `The number of weights does not match the population`",
-    bad=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.3, 0.2]"),
-    at="4:19",
+    bad=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: ^[0.5, 0.3, 0.2]"),
     good=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.5]"),
 )
 @rule(
-    "range-reversed",
-    "training",
-    title="A range from high to low",
-    severity="warning",
+    "training/range-reversed [warning]: A range from high to low",
     why="The low end comes first. numpy draws from it all the same, torch raises an error.",
     source="torch.Tensor.uniform_: `expects to return a [from, to) range`",
-    bad=redux(top="jpeg_range: [95, 40]"),
-    at="3:13",
+    bad=redux(top="jpeg_range: ^[95, 40]"),
     good=redux(top="jpeg_range: [40, 95]"),
 )
 @rule(
-    "kernel-even",
-    "training",
-    title="Kernels of an even size",
-    severity="error",
-    why="The sizes go up by two from the first of the range, and a blur kernel has a middle: the trainer ends where it "
-    "draws the first.",
+    "training/kernel-even [error]: Kernels of an even size",
+    why="The sizes go up by two from the first of the range, and a blur kernel has a middle: the trainer ends where "
+    "it draws the first.",
     source="traiNNer-redux, data/realesrgan_dataset.py and data/degradations.py: `Kernel size must be an odd number.`",
-    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: [6, 18]"),
-    at="12:19",
+    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: ^[6, 18]"),
     good=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: [5, 17]"),
 )
 def degradations(checked: Checked) -> Iterator[Finding]:
@@ -245,22 +208,15 @@ def degradations(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "queue-not-a-multiple",
-    "training",
-    title="A queue that is no multiple of the batch",
-    severity="error",
+    "training/queue-not-a-multiple [error]: A queue that is no multiple of the batch",
     why="The pool of training pairs is filled batch by batch; the trainer asserts that it comes out even.",
     source="Real-ESRGAN and traiNNer-redux: `queue size should be divisible by batch size`",
     when="On-the-fly degradation with a queue_size that is no multiple of the batch.",
 )
 @rule(
-    "dataset-type-differs",
-    "training",
-    title="A data set that the model cannot train on",
-    severity="error",
-    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models "
-    "need the LQ image that "
-    "this data set does not give.",
+    "training/dataset-type-differs [error]: A data set that the model cannot train on",
+    why="On-the-fly degradation needs the blur kernels that its own data set draws; other models need the LQ image "
+    "that this data set does not give.",
     source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
     when="The data set of on-the-fly degradation with another model, or that model with another data set.",
 )
@@ -306,19 +262,13 @@ def _synthesis(checked: Checked, model: str) -> tuple[bool, str]:
 
 
 @rule(
-    "validation-on-training-data",
-    "training",
-    title="Validation on what is trained on",
-    severity="warning",
+    "training/validation-on-training-data [warning]: Validation on what is trained on",
     why="The metric then tells how well the network remembers, and grows while it gets worse on everything else.",
     source="held-out validation, of any textbook",
     when="A validation set names a GT folder of the training set.",
 )
 @rule(
-    "workers-beyond-cores",
-    "training",
-    title="Far more loading processes than the machine has cores",
-    severity="warning",
+    "training/workers-beyond-cores [warning]: Far more loading processes than the machine has cores",
     why="Each holds its own memory and waits for its turn.",
     source="torch.utils.data.DataLoader warns beyond the number of cores; four a core, and 32 in any case, are chosen",
     when="num_worker_per_gpu is over 32 and over four times the cores of this machine.",

@@ -29,15 +29,11 @@ from autocal_cli.network.model import NetworkFingerprint
 
 
 @rule(
-    "block-misplaced",
-    "block",
-    title="The block stands where nothing reads it",
-    severity="error",
-    why="The scheduler is configured below `train`. Anywhere else a strict trainer refuses the config, and "
-    "another trains unscheduled without a word.",
+    "block/block-misplaced [error]: The block stands where nothing reads it",
+    why="The scheduler is configured below `train`. Anywhere else a strict trainer refuses the config, and another "
+    "trains unscheduled without a word.",
     source="traiNNer-redux, redux_options.py: `forbid_unknown_fields=True`; its fork declares the block below `train`",
-    bad=nano() + "dynamic_loss_scheduling:\n  auto_calibrate: true\n",
-    at="8:1",
+    bad=nano() + "^dynamic_loss_scheduling:\n  auto_calibrate: true\n",
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
@@ -52,32 +48,22 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "block-rejected",
-    "block",
-    title="The trainer refuses the block",
-    severity="info",
-    why="An unmodified traiNNer-redux reads its config into structures that take no unknown key, so it ends "
-    "before the first step. `autocal run` keeps the block from its parser.",
+    "block/block-rejected [info]: The trainer refuses the block",
+    why="An unmodified traiNNer-redux reads its config into structures that take no unknown key, so it ends before "
+    "the first step. `autocal run` keeps the block from its parser.",
     source="traiNNer-redux: `Object contains unknown field 'dynamic_loss_scheduling' - at '$.train'`",
     trainer="traiNNer-redux",
-    bad=nano("enabled: true", "auto_calibrate: true"),
-    at="8:3",
+    bad=nano("enabled: true", "auto_calibrate: true").replace("dynamic", "^dynamic"),
     good=nano(),
 )
 @rule(
-    "block-ignored",
-    "block",
-    title="The trainer takes no notice of the block",
-    severity="info",
+    "block/block-ignored [info]: The trainer takes no notice of the block",
     why="The block does no harm, and nothing either, until the scheduler is attached.",
     source="autocal itself",
     when="A config of BasicSR, Real-ESRGAN or neosr is calibrated.",
 )
 @rule(
-    "block-not-native",
-    "block",
-    title="The fork's own scheduler cannot take the block",
-    severity="info",
+    "block/block-not-native [info]: The fork's own scheduler cannot take the block",
     why="It knows flat keys alone, and trains unscheduled with any other.",
     source="autocal itself",
     when="A config of the fork is calibrated whose block holds more.",
@@ -106,15 +92,11 @@ def about_block(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "block-disabled",
-    "block",
-    title="The block is switched off",
-    severity="info",
-    why="With `enabled: false` the block is checked and calibrated like any other, but the losses keep the "
-    "weights that you gave them.",
+    "block/block-disabled [info]: The block is switched off",
+    why="With `enabled: false` the block is checked and calibrated like any other, but the losses keep the weights "
+    "that you gave them.",
     source="the block's schema",
-    bad=nano("enabled: false"),
-    at="9:14",
+    bad=nano("enabled: ^false"),
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 def block_disabled(checked: Checked) -> Iterator[Finding]:
@@ -124,15 +106,11 @@ def block_disabled(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "record-unusable",
-    "block",
-    title="The record of a calibration cannot be used",
-    severity="error",
-    why="`calibration` is where autocal keeps what it wrote and why. A key of one's own there would be "
-    "overwritten, and a damaged or newer record would be misread.",
+    "block/record-unusable [error]: The record of a calibration cannot be used",
+    why="`calibration` is where autocal keeps what it wrote and why. A key of one's own there would be overwritten, "
+    "and a damaged or newer record would be misread.",
     source="the record's own format",
-    bad=nano("auto_calibrate: true", "calibration: mine"),
-    at="10:18",
+    bad=nano("auto_calibrate: true", "calibration: ^mine"),
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 def record_unusable(checked: Checked) -> Iterator[Finding]:
@@ -147,26 +125,18 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "misspelt-key",
-    "block",
-    title="A key of the block is misspelt",
-    severity="warning",
+    "block/misspelt-key [warning]: A key of the block is misspelt",
     why="A key that nobody knows is kept and ignored, so the value that was meant never takes effect.",
     source="the block's schema; likeness by difflib, 0.75: chosen, untested",
     fixable=True,
-    bad=nano("auto_calibrate: true", "momentun: 0.85"),
-    at="10:5",
+    bad=nano("auto_calibrate: true", "^momentun: 0.85"),
     good=nano("auto_calibrate: true", "momentum: 0.85"),
 )
 @rule(
-    "unknown-key",
-    "block",
-    title="A key of the block is not known",
-    severity="info",
+    "block/unknown-key [info]: A key of the block is not known",
     why="Keys of one's own are allowed and kept; autocal does nothing with them, and some schedulers refuse them.",
     source="guide: `custom_param` beside `auto_calibrate: true`",
-    bad=nano("auto_calibrate: true", "custom_param: 123"),
-    at="10:5",
+    bad=nano("auto_calibrate: true", "^custom_param: 123"),
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 def unknown_keys(checked: Checked) -> Iterator[Finding]:
@@ -179,27 +149,19 @@ def unknown_keys(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "value-invalid",
-    "block",
-    title="A value that the scheduler cannot take",
-    severity="error",
-    why="The scheduler is not defined for it: a momentum of 1 never forgets, a score beyond 1 is no "
-    "percentile, a list is no number.",
+    "block/value-invalid [error]: A value that the scheduler cannot take",
+    why="The scheduler is not defined for it: a momentum of 1 never forgets, a score beyond 1 is no percentile, a "
+    "list is no number.",
     source="the block's schema (autocal_cli/calibration/block.py)",
-    bad=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: 1.7}"),
-    at="11:40",
+    bad=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: ^1.7}"),
     good=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: 0.7}"),
 )
 @rule(
-    "phases-out-of-order",
-    "block",
-    title="A phase would never come",
-    severity="error",
-    why="Phases end at rising shares of the run; one that ends no later than the phase before it has no step "
-    "of its own.",
+    "block/phases-out-of-order [error]: A phase would never come",
+    why="Phases end at rising shares of the run; one that ends no later than the phase before it has no step of its "
+    "own.",
     source="presets/phases.toml",
-    bad=nano("auto_calibrate: true", "phases:", "  early: {until: 0.9}"),
-    at="11:22",
+    bad=nano("auto_calibrate: true", "phases:", "  early: {until: ^0.9}"),
     good=nano("auto_calibrate: true", "phases:", "  early: {until: 0.2}"),
 )
 def invalid_values(checked: Checked) -> Iterator[Finding]:
@@ -221,15 +183,12 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "nothing-to-calibrate",
-    "block",
-    title="Every parameter is set by hand beside `auto_calibrate: true`",
-    severity="warning",
-    why="What is written by hand always wins, so calibration has nothing left to choose; most often the "
-    "values were meant to go.",
+    "block/nothing-to-calibrate [warning]: Every parameter is set by hand beside `auto_calibrate: true`",
+    why="What is written by hand always wins, so calibration has nothing left to choose; most often the values were "
+    "meant to go.",
     source="guide: manual overrides",
     bad=nano(
-        "auto_calibrate: true",
+        "auto_calibrate: ^true",
         "momentum: 0.85",
         "adaptation_rate: 0.015",
         "adaptation_threshold: 0.04",
@@ -238,7 +197,6 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         "baseline_iterations: 50",
         "fidelity_budget: 1.0",
     ),
-    at="9:21",
     good=nano("auto_calibrate: true", "momentum: 0.85"),
 )
 def everything_by_hand(checked: Checked) -> Iterator[Finding]:
@@ -259,15 +217,11 @@ def _wrong_shape(checked: Checked, path: tuple[str, ...], value: object) -> bool
 
 
 @rule(
-    "value-unsupported",
-    "values",
-    title="A value outside of what the network's preset supports",
-    severity="warning",
-    why="Small networks learn fast and need a quick, tightly bounded schedule; the values of a large one make "
-    "them degrade. Supported is what calibration itself could write, and a quarter beyond.",
+    "values/value-unsupported [warning]: A value outside of what the network's preset supports",
+    why="Small networks learn fast and need a quick, tightly bounded schedule; the values of a large one make them "
+    "degrade. Supported is what calibration itself could write, and a quarter beyond.",
     source="guide: its wrong block for nano; the range: presets/rules.toml, margin chosen, untested",
-    bad=nano("enabled: true", "momentum: 0.95"),
-    at="10:15",
+    bad=nano("enabled: true", "momentum: ^0.95"),
     good=nano("enabled: true", "momentum: 0.85"),
 )
 def unsupported_values(checked: Checked) -> Iterator[Finding]:
@@ -288,14 +242,10 @@ def crossed(checked: Checked) -> bool:
 
 
 @rule(
-    "weights-crossed",
-    "values",
-    title="min_weight is above max_weight",
-    severity="error",
+    "values/weights-crossed [error]: min_weight is above max_weight",
     why="A multiplier would have to be above the one and below the other at once.",
     source="the scheduler's own rule",
-    bad=nano("auto_calibrate: true", "min_weight: 50.0", "max_weight: 5.0"),
-    at="10:17",
+    bad=nano("auto_calibrate: true", "min_weight: ^50.0", "max_weight: 5.0"),
     good=nano("auto_calibrate: true", "min_weight: 1.0e-06", "max_weight: 5.0"),
 )
 def weights_crossed(checked: Checked) -> Iterator[Finding]:
@@ -307,26 +257,18 @@ def weights_crossed(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "baseline-past-run",
-    "values",
-    title="The baseline is as long as the run",
-    severity="error",
+    "values/baseline-past-run [error]: The baseline is as long as the run",
     why="The reference of fidelity averages over the baseline, so here it never settles.",
     source="the scheduler's own rule",
-    bad=nano("auto_calibrate: true", "baseline_iterations: 100", total_iter=100),
-    at="10:26",
+    bad=nano("auto_calibrate: true", "baseline_iterations: ^100", total_iter=100),
     good=nano("auto_calibrate: true", "baseline_iterations: 5", total_iter=100),
 )
 @rule(
-    "baseline-past-early",
-    "values",
-    title="The baseline is longer than the early phase",
-    severity="warning",
-    why="The reference of fidelity averages over the baseline. One longer than the early phase still moves "
-    "when the law should have settled.",
+    "values/baseline-past-early [warning]: The baseline is longer than the early phase",
+    why="The reference of fidelity averages over the baseline. One longer than the early phase still moves when the "
+    "law should have settled.",
     source="guide: early phase of 10%; calibrated baselines take at most 5% of the run: chosen, untested",
-    bad=nano("auto_calibrate: true", "baseline_iterations: 100", total_iter=900),
-    at="10:26",
+    bad=nano("auto_calibrate: true", "baseline_iterations: ^100", total_iter=900),
     good=nano("auto_calibrate: true", "baseline_iterations: 45", total_iter=900),
 )
 def baseline_too_long(checked: Checked) -> Iterator[Finding]:
@@ -349,15 +291,11 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "parameter-idle",
-    "values",
-    title="A parameter that cannot take effect",
-    severity="warning",
-    why="With max_weight 1 no loss is ever raised, with min_weight 1 none is ever lowered, and a rate of 0 in "
-    "all phases stands still.",
+    "values/parameter-idle [warning]: A parameter that cannot take effect",
+    why="With max_weight 1 no loss is ever raised, with min_weight 1 none is ever lowered, and a rate of 0 in all "
+    "phases stands still.",
     source="the law, autocal_cli/runtime/controller.py",
-    bad=nano("auto_calibrate: false", "max_weight: 1.0"),
-    at="10:17",
+    bad=nano("auto_calibrate: false", "max_weight: ^1.0"),
     good=nano("auto_calibrate: false", "max_weight: 5.0"),
 )
 def idle_parameters(checked: Checked) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""All checks, the one function that runs them, and the catalogue of what they find.
+"""The one function that runs all checks, and the catalogue of what they find.
 
-Adding a check is one function with its `rule` beside it, and one row. What is found below `check`, by networks, data
-sets and commands, which cannot import `rule`, has its text in presets/findings/.
+A check is a function with its `rule` beside it, in one of the modules below. What is found below `check`, by networks,
+data sets and commands, which cannot import `rule`, has its text in presets/findings/.
 """
 
 from __future__ import annotations
@@ -12,104 +12,25 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
-import autocal_cli.check.weights  # noqa: F401  (describes findings too; run by whoever opens the files)
-from autocal_cli.check.agreement import augmentations, crops, degradations, heads, loading, model_and_data
-from autocal_cli.check.block import (
-    baseline_too_long,
-    block_disabled,
-    block_misplaced,
-    block_received,
-    everything_by_hand,
-    idle_parameters,
-    invalid_values,
-    record_unusable,
-    unknown_keys,
-    unsupported_values,
-    weights_crossed,
+from autocal_cli.check import (
+    agreement,
+    block,
+    keys,
+    losses,
+    options,
+    schedules,
+    trainer_options,
+    training,
+    weights,  # noqa: F401  (has rules too; run by whoever opens the files)
 )
-from autocal_cli.check.keys import (
-    half_precision,
-    keys_twice,
-    length_findings,
-    network_findings,
-    numbers_as_text,
-)
-from autocal_cli.check.losses import (
-    active_losses,
-    discriminator_missing,
-    discriminator_unused,
-    duplicate_losses,
-    negative_losses,
-    nothing_to_move,
-)
-from autocal_cli.check.model import Check, Checked
-from autocal_cli.check.options import option_findings
-from autocal_cli.check.rule import FAMILIES, RULES, Rule
-from autocal_cli.check.schedules import intervals, rates, schedule
-from autocal_cli.check.trainer_options import trainer_unknown, written_for_another
-from autocal_cli.check.training import (
-    adaptive_discriminator,
-    adversarial_parts,
-    adversarial_start,
-    automations,
-    bf16_without_amp,
-    block_not_calibrated,
-    ema_decay,
-    ldl_without_ema,
-    metrics_without_pairs,
-)
+from autocal_cli.check.model import Checked
+from autocal_cli.check.rule import CHECKS, FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.packaged import preset_text
 
-CHECKS: tuple[Check, ...] = (
-    numbers_as_text,
-    keys_twice,
-    block_misplaced,
-    block_received,
-    block_disabled,
-    record_unusable,
-    unknown_keys,
-    weights_crossed,
-    invalid_values,
-    everything_by_hand,
-    unsupported_values,
-    baseline_too_long,
-    idle_parameters,
-    network_findings,
-    active_losses,
-    negative_losses,
-    duplicate_losses,
-    nothing_to_move,
-    discriminator_missing,
-    discriminator_unused,
-    length_findings,
-    half_precision,
-    trainer_unknown,
-)
-# Those that hold for the known trainers alone.
-OF_KNOWN_TRAINERS: tuple[Check, ...] = (
-    option_findings,
-    rates,
-    schedule,
-    intervals,
-    ema_decay,
-    ldl_without_ema,
-    adversarial_start,
-    adversarial_parts,
-    bf16_without_amp,
-    automations,
-    adaptive_discriminator,
-    block_not_calibrated,
-    metrics_without_pairs,
-    crops,
-    augmentations,
-    degradations,
-    heads,
-    model_and_data,
-    loading,
-)
+FOR_ALL = (keys, block, losses, trainer_options)
+FOR_KNOWN_TRAINERS = (options, schedules, training, agreement)
 
 
 def check(checked: Checked, sidecar: bool = False) -> tuple[Finding, ...]:
@@ -117,10 +38,10 @@ def check(checked: Checked, sidecar: bool = False) -> tuple[Finding, ...]:
 
     A `sidecar` holds a block alone, so that nothing else is looked for in it.
     """
-    known = not sidecar and written_for_another(checked) is None
-    checks = (*CHECKS, *OF_KNOWN_TRAINERS) if known else CHECKS
-    found = [finding for check in checks for finding in check(checked)]
-    return in_order(tuple(_once([*found, *checked.problems])))
+    known = not sidecar and trainer_options.written_for_another(checked) is None
+    modules = (*FOR_ALL, *FOR_KNOWN_TRAINERS) if known else FOR_ALL
+    found = [finding for module in modules for check in CHECKS[module.__name__] for finding in check(checked)]
+    return in_order(_once([*checked.about_network, *found, *checked.problems]))
 
 
 # One mistake may be seen by two checks: of findings at one place the first of these codes speaks for the others.
@@ -144,27 +65,18 @@ MISSED = {"losses-none": "losses", "length-unknown": "total_iter"}
 
 def _once(findings: list[Finding]) -> list[Finding]:
     """Without what another finding says better: at the same place, or of the same key."""
-    codes: dict[object, set[str]] = {}
-    for finding in findings:
-        codes.setdefault(finding.place, set()).add(finding.code)
-    silent = {
-        (place, other) for place, here in codes.items() if place for code in here for other in SPEAKS_FOR.get(code, ())
-    }
+    spoken_for = {(one.place, other) for one in findings if one.place for other in SPEAKS_FOR.get(one.code, ())}
     # Whoever builds the network says more of its arguments, at the value where the options point to the key.
-    built = {_line(finding) for finding in findings if finding.code.startswith(("network-arg", "discriminator-arg"))}
-    mistyped = {finding.place for finding in findings if finding.code == "option-type"}
-    told = {
-        finding.message.split("`")[1].rpartition(".")[2] for finding in findings if finding.code == "option-missing"
-    }
+    built = {_line(one) for one in findings if one.code.startswith(("network-arg", "discriminator-arg"))}
+    mistyped = {one.place for one in findings if one.code == "option-type"}
+    told = {one.message.split("`")[1].rpartition(".")[2] for one in findings if one.code == "option-missing"}
     told |= {str(one.fix).split("`")[1] for one in findings if _is_slip(one)}
     return [
-        replace(finding, severity="error")
-        if finding.code == "number-as-text" and finding.place in mistyped
-        else finding
-        for finding in findings
-        if (finding.place, finding.code) not in silent
-        and not (finding.code in ("option-unknown", "option-type") and finding.place and _line(finding) in built)
-        and MISSED.get(finding.code) not in told
+        replace(one, severity="error") if one.code == "number-as-text" and one.place in mistyped else one
+        for one in findings
+        if (one.place, one.code) not in spoken_for
+        and not (one.code in ("option-unknown", "option-type") and one.place and _line(one) in built)
+        and MISSED.get(one.code) not in told
     ]
 
 
@@ -176,14 +88,14 @@ def _line(finding: Finding) -> tuple[str, int | None] | None:
     return (finding.place.path, finding.place.line) if finding.place else None
 
 
-def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Each once, by line and column; what has no place comes first."""
-    return tuple(sorted(dict.fromkeys(findings), key=_position))
 
+    def position(finding: Finding) -> tuple[int, int, str]:
+        place = finding.place
+        return (place.line or 0, place.column or 0, finding.code) if place else (0, 0, finding.code)
 
-def _position(finding: Finding) -> tuple[int, int, str]:
-    place = finding.place
-    return (place.line or 0, place.column or 0, finding.code) if place else (0, 0, finding.code)
+    return tuple(sorted(dict.fromkeys(findings), key=position))
 
 
 # What each code means, why it matters, and an example.
@@ -197,17 +109,10 @@ def load_catalogue() -> dict[str, Rule]:
     """Every code that autocal prints, family by family."""
     rules: dict[str, Rule] = {}
     for family in FAMILIES:
-        for entry in _told_in_presets(family):
-            rules[entry["code"]] = Rule(family=family, **entry)
+        text = preset_text(f"findings/{family}.toml") if family in IN_PRESETS else ""
+        rules |= {entry["code"]: Rule(family=family, **entry) for entry in tomllib.loads(text).get("finding", ())}
         rules |= {code: rule for code, rule in RULES.items() if rule.family == family}
     return rules
-
-
-def _told_in_presets(family: str) -> list[dict[str, Any]]:
-    """Those whose text does not stand beside the function that finds them."""
-    text = preset_text(f"findings/{family}.toml") if family in IN_PRESETS else ""
-    found: list[dict[str, Any]] = tomllib.loads(text).get("finding", [])
-    return found
 
 
 def find_rule(code: str) -> Rule:
@@ -226,7 +131,11 @@ def expand(patterns: Sequence[str]) -> frozenset[str]:
     rules = load_catalogue() if patterns else {}
     codes: set[str] = set()
     for pattern in (part.strip() for given in patterns for part in given.split(",")):
-        found = {code for code, rule in rules.items() if _matches(pattern, code, rule.family)}
+        found = {
+            code
+            for code, rule in rules.items()
+            if pattern in (code, rule.family) or code.startswith(f"{pattern}-") or fnmatch.fnmatchcase(code, pattern)
+        }
         if not found:
             raise AutocalError(f"No finding has the code {pattern}.", fix=_nearest(pattern, (*rules, *FAMILIES)))
         codes |= found
@@ -238,10 +147,6 @@ def chosen(findings: Iterable[Finding], select: frozenset[str], ignore: frozense
     return tuple(
         finding for finding in findings if (not select or finding.code in select) and finding.code not in ignore
     )
-
-
-def _matches(pattern: str, code: str, family: str) -> bool:
-    return pattern in (code, family) or code.startswith(f"{pattern}-") or fnmatch.fnmatchcase(code, pattern)
 
 
 def _nearest(code: str, known: Iterable[str]) -> str:

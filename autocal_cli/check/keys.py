@@ -51,17 +51,12 @@ NUMERIC = WHOLE | {
 
 
 @rule(
-    "number-as-text",
-    "numbers",
-    title="A number that the trainer reads as text",
-    severity="warning",
-    why="By YAML 1.1, as trainers read it, a float has a dot in its mantissa and a sign in its exponent: "
-    "1e-4, 2e-4 and 4e4 are text, and the optimiser or the option parser ends on it. Text in quotes is "
-    "text to every reader.",
+    "numbers/number-as-text [warning]: A number that the trainer reads as text",
+    why="By YAML 1.1, as trainers read it, a float has a dot in its mantissa and a sign in its exponent: 1e-4, 2e-4 "
+    "and 4e4 are text, and the optimiser or the option parser ends on it. Text in quotes is text to every reader.",
     source="PyYAML's resolver of floats; traiNNer-redux decodes with it, and optimisers refuse text",
     fixable=True,
-    bad=nano("auto_calibrate: true", "min_weight: 1e-6"),
-    at="10:17",
+    bad=nano("auto_calibrate: true", "min_weight: ^1e-6"),
     good=nano("auto_calibrate: true", "min_weight: 1.0e-06"),
 )
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
@@ -145,6 +140,13 @@ def _is_text(checked: Checked, node: ScalarNode) -> bool:
         return False
 
 
+@rule(
+    "block/key-twice [error]: A key stands twice",
+    why="YAML readers keep the last of two equal keys, so what the first says is lost without a word.",
+    source="PyYAML, tried",
+    bad=nano("auto_calibrate: true", "momentum: 0.85", "^momentum: 0.87"),
+    good=nano("auto_calibrate: true", "momentum: 0.85"),
+)
 def keys_twice(checked: Checked) -> Iterator[Finding]:
     """A key that stands twice in one mapping; of those on the way to the block the reader of the config tells."""
     told = {problem.place for problem in checked.problems}
@@ -197,24 +199,17 @@ def _key(pair: Pair) -> str:
 
 
 @rule(
-    "length-unknown",
-    "run",
-    title="The length of the run is not said",
-    severity="warning",
+    "run/length-unknown [warning]: The length of the run is not said",
     why="Phases, and the rules on the length of a run, count in shares of total_iter; without it they stay silent.",
     source="traiNNer-redux, redux_options.py: `total_iter: int`, without a default",
     when="A config without total_iter is calibrated, or checked where the trainer's options are not known here.",
 )
 @rule(
-    "length-mismatch",
-    "run",
-    title="Two lengths of the run",
-    severity="warning",
+    "run/length-mismatch [warning]: Two lengths of the run",
     why="The trainer stops at its own total_iter. Phases that count by another length begin too early, or never.",
     source="guide: `training_config.total_iterations` may stand in the block; the trainer stops at its own",
     fixable=True,
-    bad=nano("auto_calibrate: true", "training_config:", "  total_iterations: 400000"),
-    at="11:25",
+    bad=nano("auto_calibrate: true", "training_config:", "  total_iterations: ^400000"),
     good=nano("auto_calibrate: true", "training_config:", "  total_iterations: 40000"),
 )
 def length_findings(checked: Checked) -> Iterator[Finding]:
@@ -241,16 +236,11 @@ def trainer_facts() -> dict[str, Any]:
 
 
 @rule(
-    "fp16-overflow",
-    "trainer",
-    title="fp16 with a network that overflows in it",
-    severity="warning",
-    why="Attention and normalisation of some networks pass 65,504, the largest number of fp16; bf16 has the "
-    "range of fp32. traiNNer-redux declines fp16 for them by itself, and trains without AMP where the GPU "
-    "lacks bf16.",
+    "trainer/fp16-overflow [warning]: fp16 with a network that overflows in it",
+    why="Attention and normalisation of some networks pass 65,504, the largest number of fp16; bf16 has the range of "
+    "fp32. traiNNer-redux declines fp16 for them by itself, and trains without AMP where the GPU lacks bf16.",
     source="presets/trainers.toml: ARCHS_WITHOUT_FP16 of traiNNer-redux",
-    bad=nano(top="use_amp: true\namp_bf16: false\nnetwork_g: {type: swinir_m}"),
-    at="3:11",
+    bad=nano(top="use_amp: true\namp_bf16: ^false\nnetwork_g: {type: swinir_m}"),
     good=nano(top="use_amp: true\namp_bf16: true\nnetwork_g: {type: swinir_m}"),
 )
 def half_precision(checked: Checked) -> Iterator[Finding]:
@@ -265,10 +255,3 @@ def half_precision(checked: Checked) -> Iterator[Finding]:
             message += "; traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
         place = checked.value_at((key,)) or checked.value_at(("use_amp",))
         yield Finding("fp16-overflow", "warning", f"{message}.", f"Set `{key}` to true.", place)
-
-
-# What came of building the network that the config names.
-
-
-def network_findings(checked: Checked) -> Iterator[Finding]:
-    yield from checked.about_network

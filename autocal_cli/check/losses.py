@@ -29,26 +29,18 @@ train:
 
 
 @rule(
-    "losses-none",
-    "losses",
-    title="There is no loss to train with",
-    severity="error",
+    "losses/losses-none [error]: There is no loss to train with",
     why="The trainer needs at least one loss of a weight other than 0.",
     source="traiNNer-redux, sr_model.py: `At least one loss must be defined.`",
-    bad=nano(losses={"l1loss": 0}),
-    at="5:3",
+    bad=nano(losses={"l1loss": 0}).replace("losses", "^losses"),
     good=nano(),
 )
 @rule(
-    "losses-off",
-    "losses",
-    title="Losses of weight 0",
-    severity="info",
-    why="Templates list losses with weight 0 to be switched on by whoever wants them. The trainer skips them, "
-    "and so does the scheduler.",
+    "losses/losses-off [info]: Losses of weight 0",
+    why="Templates list losses with weight 0 to be switched on by whoever wants them. The trainer skips them, and so "
+    "does the scheduler.",
     source="traiNNer-redux, sr_model.py: losses of weight 0 are not built",
-    bad=nano(losses={"l1loss": 1.0, "ffloss": 0}),
-    at="7:7",
+    bad=nano(losses={"l1loss": 1.0, "^ffloss": 0}),
     good=nano(),
 )
 def active_losses(checked: Checked) -> Iterator[Finding]:
@@ -68,16 +60,12 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "loss-negative",
-    "losses",
-    title="A loss of negative weight",
-    severity="warning",
-    why="It is no penalty any more: traiNNer-redux compares with the enlarged input instead of the target, "
-    "BasicSR drives the loss up.",
-    source="the sources of traiNNer-redux (sr_model.py; older versions skip such a loss) and BasicSR (losses "
-    "multiply by their weight)",
-    bad=nano(losses={"l1loss": 1.0, "mssimloss": -0.5}),
-    at="7:7",
+    "losses/loss-negative [warning]: A loss of negative weight",
+    why="It is no penalty any more: traiNNer-redux compares with the enlarged input instead of the target, BasicSR "
+    "drives the loss up.",
+    source="the sources of traiNNer-redux (sr_model.py; older versions skip such a loss) and BasicSR (losses multiply "
+    "by their weight)",
+    bad=nano(losses={"l1loss": 1.0, "^mssimloss": -0.5}),
     good=nano(),
 )
 def negative_losses(checked: Checked) -> Iterator[Finding]:
@@ -95,15 +83,11 @@ def negative_losses(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "loss-twice",
-    "losses",
-    title="Two losses of one type",
-    severity="warning",
-    why="traiNNer-redux keeps losses by a label made of their type, so the second overwrites the first, which "
-    "is never trained with.",
+    "losses/loss-twice [warning]: Two losses of one type",
+    why="traiNNer-redux keeps losses by a label made of their type, so the second overwrites the first, which is "
+    "never trained with.",
     source="traiNNer-redux, sr_model.py: `self.losses[label] = build_loss(loss)`",
-    bad=nano(losses={"l1loss": 1.0, "L1Loss": 0.5}),
-    at="7:7",
+    bad=nano(losses={"l1loss": 1.0, "^L1Loss": 0.5}),
     good=nano(),
 )
 def duplicate_losses(checked: Checked) -> Iterator[Finding]:
@@ -123,15 +107,11 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "nothing-to-move",
-    "losses",
-    title="No adversarial loss",
-    severity="info",
-    why="The scheduler moves the weights of adversarial losses alone, by what they cost in fidelity and by "
-    "what the discriminator still tells. Without one it keeps watch and moves nothing.",
+    "losses/nothing-to-move [info]: No adversarial loss",
+    why="The scheduler moves the weights of adversarial losses alone, by what they cost in fidelity and by what the "
+    "discriminator still tells. Without one it keeps watch and moves nothing.",
     source="the scheduler's own rule",
-    bad=nano("auto_calibrate: true"),
-    at="8:3",
+    bad=nano("auto_calibrate: true").replace("dynamic", "^dynamic"),
     good=GAN + "  dynamic_loss_scheduling: {auto_calibrate: true}\n",
 )
 def nothing_to_move(checked: Checked) -> Iterator[Finding]:
@@ -142,16 +122,12 @@ def nothing_to_move(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "discriminator-missing",
-    "losses",
-    title="An adversarial loss without a discriminator",
-    severity="error",
-    why="An adversarial loss asks a discriminator, which needs a network and an optimiser of its own. Without "
-    "either the trainer ends before the first step.",
+    "losses/discriminator-missing [error]: An adversarial loss without a discriminator",
+    why="An adversarial loss asks a discriminator, which needs a network and an optimiser of its own. Without either "
+    "the trainer ends before the first step.",
     source="traiNNer-redux, sr_model.py: `GAN loss requires discriminator network (network_d)`, `... optimizer "
     "(optim_d)`",
-    bad=GAN.replace("network_d: {type: dunet}\n", ""),
-    at="9:7",
+    bad=GAN.replace("network_d: {type: dunet}\n", "").replace("{type: gan", "^{type: gan"),
     good=GAN,
 )
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:
@@ -170,15 +146,12 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "discriminator-unused",
-    "losses",
-    title="A discriminator without an adversarial loss",
-    severity="warning",
+    "losses/discriminator-unused [warning]: A discriminator without an adversarial loss",
     why="The discriminator is not even built, and the training is another one than the config makes believe.",
     source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`",
     bad="""\
 scale: 2
-network_d: {type: dunet}
+^network_d: {type: dunet}
 network_g: {type: paragonsr2_nano}
 train:
   total_iter: 40000
@@ -186,7 +159,6 @@ train:
     - {type: l1loss, loss_weight: 1.0}
     - {type: mssimloss, loss_weight: 0.5}
 """,
-    at="2:1",
     good=GAN,
 )
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:

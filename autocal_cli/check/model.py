@@ -210,69 +210,38 @@ _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid"
 
 
 @rule(
-    "block-malformed",
-    "block",
-    title="The block is no mapping",
-    severity="error",
+    "block/block-malformed [error]: The block is no mapping",
     why="A list or a single value in the place of the block says nothing that a scheduler could read.",
     source="the block's schema",
-    bad=nano() + "  dynamic_loss_scheduling: true\n",
-    at="8:3",
+    bad=nano() + "  ^dynamic_loss_scheduling: true\n",
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 @rule(
-    "key-twice",
-    "block",
-    title="A key stands twice",
-    severity="error",
-    why="YAML readers keep the last of two equal keys, so what the first says is lost without a word.",
-    source="PyYAML, tried",
-    bad=nano("auto_calibrate: true", "momentum: 0.85", "momentum: 0.87"),
-    at="11:5",
-    good=nano("auto_calibrate: true", "momentum: 0.85"),
-)
-@rule(
-    "losses-malformed",
-    "losses",
-    title="A loss that cannot be read",
-    severity="error",
+    "losses/losses-malformed [error]: A loss that cannot be read",
     why="The trainer wants a list of mappings, each with a `type`.",
     source="traiNNer-redux, sr_model.py: `all losses must define type`",
-    bad=nano(losses={"none": 1.0, "l1loss": 1.0}).replace("type: none, ", ""),
-    at="6:7",
+    bad=nano(losses={"^none": 1.0, "l1loss": 1.0}).replace("type: none, ", ""),
     good=nano(),
 )
 @rule(
-    "network-malformed",
-    "network",
-    title="network_g cannot be read",
-    severity="error",
+    "network/network-malformed [error]: network_g cannot be read",
     why="The trainer wants a mapping with a `type` that names a registered network.",
     source="traiNNer-redux, redux_options.py: `network_g: dict`",
-    bad=nano(top="network_g: paragonsr2_nano"),
-    at="2:12",
+    bad=nano(top="network_g: ^paragonsr2_nano"),
     good=nano(),
 )
 @rule(
-    "datasets-malformed",
-    "dataset",
-    title="The datasets cannot be read",
-    severity="error",
+    "dataset/datasets-malformed [error]: The datasets cannot be read",
     why="A value there has a tag that it does not fit.",
     source="YAML",
-    bad=training_set("lq_size: !!int many\nbatch_size_per_gpu: 8"),
-    at="10:14",
+    bad=training_set("lq_size: ^!!int many\nbatch_size_per_gpu: 8"),
     good=training_set("lq_size: 16\nbatch_size_per_gpu: 8"),
 )
 @rule(
-    "count-invalid",
-    "run",
-    title="A count that is no whole number of at least 1",
-    severity="error",
+    "run/count-invalid [error]: A count that is no whole number of at least 1",
     why="Iterations, images and the scale are counted; the trainer ends on anything else.",
     source="traiNNer-redux, redux_options.py: `total_iter: int`",
-    bad=nano(total_iter="forty thousand"),
-    at="4:15",
+    bad=nano(total_iter="^forty thousand"),
     good=nano(),
 )
 def read_checked(file: ConfigFile, presets: Presets) -> Checked:

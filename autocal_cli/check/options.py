@@ -63,86 +63,60 @@ class Problem:
 
 
 @rule(
-    "option-unknown",
-    "options",
-    title="A key that the trainer does not know",
-    severity="error",
-    why="traiNNer-redux refuses a config with a key that it does not declare. BasicSR, Real-ESRGAN and neosr never ask "
-    "for it, so that what was meant does not happen and nothing says so; with them it is a warning.",
+    "options/option-unknown [error]: A key that the trainer does not know",
+    why="traiNNer-redux refuses a config with a key that it does not declare. BasicSR, Real-ESRGAN and neosr never "
+    "ask for it, so that what was meant does not happen and nothing says so; with them it is a warning.",
     source="presets/options: the trainers' own structs, or what their code reads",
     fixable=True,
-    bad=redux("warm_up_iter: 1000"),
-    at="9:3",
+    bad=redux("^warm_up_iter: 1000"),
     good=redux("warmup_iter: 1000"),
 )
 @rule(
-    "option-ignored",
-    "options",
-    title="A key of published configs that nothing reads",
-    severity="info",
+    "options/option-ignored [info]: A key of published configs that nothing reads",
     why="It does no harm and has no effect.",
     source="presets/options, `ignored`: searched for in the trainer's code",
     trainer="BasicSR",
-    bad=basicsr(top="datasets:\n  val: {name: Val, type: SingleImageDataset, use_shuffle: true, dataroot_lq: images, "
-    "io_backend: {type: disk}}"),
-    at="5:46",
+    bad=basicsr(
+        top="datasets:\n  val: {name: Val, type: SingleImageDataset, ^use_shuffle: true, dataroot_lq: images, "
+        "io_backend: {type: disk}}"
+    ),
     good=basicsr(),
-)  # fmt: skip
+)
 @rule(
-    "option-type",
-    "options",
-    title="A value of the wrong type",
-    severity="error",
+    "options/option-type [error]: A value of the wrong type",
     why="The trainer ends where it reads the value, or where it first reckons with it.",
     source="presets/options",
-    bad=redux("ema_decay: often"),
-    at="9:14",
+    bad=redux("ema_decay: ^often"),
     good=redux("ema_decay: 0.999"),
 )
 @rule(
-    "option-choice",
-    "options",
-    title="A value that is none of the choices",
-    severity="error",
+    "options/option-choice [error]: A value that is none of the choices",
     why="The trainer takes one of a few words here and ends at any other.",
     source="presets/options: declared, or refused in the code of what is built",
-    bad=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l3}"),
-    at="7:54",
+    bad=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: ^l3}"),
     good=redux("losses:\n    - {type: colorloss, loss_weight: 1.0, criterion: l2}"),
 )
 @rule(
-    "option-range",
-    "options",
-    title="A value out of range",
-    severity="error",
+    "options/option-range [error]: A value out of range",
     why="The number cannot be meant: a probability above 1, a batch of no image, a list of another length.",
     source="presets/options",
-    bad=redux("optim_g: {type: Adan, lr: 0.0001, betas: [0.9, 0.99]}"),
-    at="5:44",
+    bad=redux("optim_g: {type: Adan, lr: 0.0001, betas: ^[0.9, 0.99]}"),
     good=redux("optim_g: {type: Adan, lr: 0.0001, betas: [0.98, 0.92, 0.99]}"),
 )
 @rule(
-    "option-missing",
-    "options",
-    title="A key that the trainer cannot do without",
-    severity="error",
+    "options/option-missing [error]: A key that the trainer cannot do without",
     why="The trainer ends where it reads it: at once, or at the first step that needs it.",
     source="presets/options",
-    bad=redux("scheduler: {type: MultiStepLR, gamma: 0.5}"),
-    at="9:3",
+    bad=redux("^scheduler: {type: MultiStepLR, gamma: 0.5}"),
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000], gamma: 0.5}"),
 )
 @rule(
-    "type-unknown",
-    "options",
-    title="A type that the trainer does not have",
-    severity="error",
+    "options/type-unknown [error]: A type that the trainer does not have",
     why="Losses, optimisers, schedulers, data sets, metrics and networks are looked up by their type; where there is "
     "none the trainer ends, with metrics not before the first validation. Where nothing alike is known it is a "
     "warning, since you may have added it.",
     source="presets/options: the trainers' registries",
-    bad=redux("scheduler: {type: MultiStepsLR, milestones: [20000]}"),
-    at="9:21",
+    bad=redux("scheduler: {type: ^MultiStepsLR, milestones: [20000]}"),
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000]}"),
 )
 def option_findings(checked: Checked) -> Iterator[Finding]:

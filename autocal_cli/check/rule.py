@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from autocal_cli.errors import Severity
 
@@ -23,10 +24,10 @@ FAMILIES = (
     "probe",
     "commands",
 )
-
-
 Check = TypeVar("Check", bound=Callable[..., object])
 RULES: dict[str, Rule] = {}
+CHECKS: dict[str, list[Any]] = {}  # by module: the functions that have a rule
+_HEAD = re.compile(r"(\w+)/([\w-]+) \[(\w+)\]: (.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,27 @@ class Rule:
     fixable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class rule(Rule):  # noqa: N801  (a decorator)
-    """Writes a rule down, beside the function that finds it."""
+def rule(head: str, *, bad: str | None = None, **texts: Any) -> Callable[[Check], Check]:
+    """Writes a rule down, beside the function that finds it.
 
-    def __post_init__(self) -> None:
-        if self.code in RULES:
-            raise ValueError(f"The finding {self.code} is described twice.")
-        RULES[self.code] = self
+    `head` is `family/code [severity]: title`; in `bad` a `^` stands before the place of the finding; `texts` are the
+    other fields of Rule.
+    """
+    parts = _HEAD.fullmatch(head)
+    if parts is None or parts[2] in RULES:
+        raise ValueError(f"No head of a rule, or one of a code that is described already: {head}")
+    if bad is not None:
+        before, _, rest = bad.partition("^")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        texts |= {"bad": before + rest, "at": f"{line}:{column}"}
+    RULES[parts[2]] = Rule(parts[2], parts[1], parts[4], cast(Severity, parts[3]), **texts)
 
-    def __call__(self, check: Check) -> Check:
+    def found_by(check: Check) -> Check:
+        checks = CHECKS.setdefault(check.__module__, [])
+        checks += [] if check in checks else [check]
         return check
+
+    return found_by
 
 
 def redux(*lines: str, top: str = "") -> str:
@@ -109,5 +120,6 @@ def nano(
 ) -> str:
     """An example config of ParagonSR2 nano, with these lines in its block; without one, without a block."""
     listed = [f"    - {{type: {kind}, loss_weight: {weight}}}\n" for kind, weight in losses.items()]
+    listed = [line.replace("{type: ^", "^{type: ") for line in listed]
     section = ["  dynamic_loss_scheduling:\n", *(f"    {line}\n" for line in block)] if block else []
     return f"scale: 2\n{top}\ntrain:\n  total_iter: {total_iter}\n  losses:\n" + "".join([*listed, *section])

@@ -26,27 +26,19 @@ def rates_borne() -> dict[str, float]:
 
 
 @rule(
-    "rate-invalid",
-    "training",
-    title="A learning rate of nothing, or below",
-    severity="error",
+    "training/rate-invalid [error]: A learning rate of nothing, or below",
     why="At 0 nothing is learnt, and torch refuses a rate below.",
     source="torch.optim: `Invalid learning rate`",
-    bad=redux("optim_g: {type: AdamW, lr: 0}"),
-    at="5:30",
+    bad=redux("optim_g: {type: AdamW, lr: ^0}"),
     good=redux("optim_g: {type: AdamW, lr: 0.0002}"),
 )
 @rule(
-    "rate-too-high",
-    "training",
-    title="A learning rate far beyond the usual",
-    severity="warning",
+    "training/rate-too-high [warning]: A learning rate far beyond the usual",
     why="A super-resolution network diverges within minutes at ten times the rate that its optimiser bears, and a "
     "pretrained one loses what it has learnt before.",
     source="presets/trainers.toml, `rates_borne`: the largest of the trainers' templates; the factor of 10 is chosen. "
     "neosr #83: a maintainer names a wrong rate as a cause of NaN",
-    bad=redux("optim_g: {type: AdamW, lr: 0.01}"),
-    at="5:30",
+    bad=redux("optim_g: {type: AdamW, lr: ^0.01}"),
     good=redux("optim_g: {type: AdamW, lr: 0.0002}"),
 )
 def rates(checked: Checked) -> Iterator[Finding]:
@@ -69,76 +61,52 @@ def rates(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "milestones-beyond-run",
-    "training",
-    title="A milestone that never comes",
-    severity="warning",
+    "training/milestones-beyond-run [warning]: A milestone that never comes",
     why="The rate was to fall there; the run ends before it.",
     source="torch.optim.lr_scheduler.MultiStepLR",
-    bad=redux("scheduler: {type: MultiStepLR, milestones: [20000, 60000]}"),
-    at="9:46",
+    bad=redux("scheduler: {type: MultiStepLR, milestones: ^[20000, 60000]}"),
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000]}"),
 )
 @rule(
-    "rate-decays-early",
-    "training",
-    title="A rate that has decayed while the run has hardly begun",
-    severity="warning",
-    why="Milestones left from a shorter run: the rate is at a small part of itself for most of the time, and little is "
-    "learnt in it.",
+    "training/rate-decays-early [warning]: A rate that has decayed while the run has hardly begun",
+    why="Milestones left from a shorter run: the rate is at a small part of itself for most of the time, and little "
+    "is learnt in it.",
     source="published configs of this family: milestones of 40,000 to 60,000 in a run of 400,000, an eighth of the "
     "rate for 86% of it. The bounds, a quarter by a fifth of the run or an eighth by a third, are chosen",
-    bad=redux("scheduler: {type: MultiStepLR, milestones: [2000, 3000, 4000], gamma: 0.5}"),
-    at="9:46",
+    bad=redux("scheduler: {type: MultiStepLR, milestones: ^[2000, 3000, 4000], gamma: 0.5}"),
     good=redux("scheduler: {type: MultiStepLR, milestones: [20000, 30000, 36000], gamma: 0.5}"),
 )
 @rule(
-    "rate-cycle-differs",
-    "training",
-    title="A cycle of the rate that is not as long as the run",
-    severity="warning",
+    "training/rate-cycle-differs [warning]: A cycle of the rate that is not as long as the run",
     why="The rate of CosineAnnealingLR rises again after T_max; with a T_max far beyond the run it hardly falls.",
     source="torch.optim.lr_scheduler.CosineAnnealingLR",
-    bad=redux("scheduler: {type: CosineAnnealingLR, T_max: 4000}"),
-    at="9:47",
+    bad=redux("scheduler: {type: CosineAnnealingLR, T_max: ^4000}"),
     good=redux("scheduler: {type: CosineAnnealingLR, T_max: 40000}"),
 )
 @rule(
-    "schedule-length",
-    "training",
-    title="A schedule that ends before the run",
-    severity="error",
-    why="Beyond the last period CosineAnnealingRestartLR has no rate to give, and OneCycleLR raises: the run ends with "
-    "an error, days in.",
+    "training/schedule-length [error]: A schedule that ends before the run",
+    why="Beyond the last period CosineAnnealingRestartLR has no rate to give, and OneCycleLR raises: the run ends "
+    "with an error, days in.",
     source="BasicSR, models/lr_scheduler.py: no index is found and None is reckoned with; "
     "torch.optim.lr_scheduler.OneCycleLR",
     trainer="BasicSR",
-    bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [10000, 10000], restart_weights: [1, 1]}"),
-    at="7:56",
+    bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: ^[10000, 10000], restart_weights: [1, 1]}"),
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
-    "periods-differ",
-    "training",
-    title="Periods and restart weights that are not as many",
-    severity="error",
+    "training/periods-differ [error]: Periods and restart weights that are not as many",
     why="The scheduler asserts that they are.",
     source="BasicSR and traiNNer-redux: CosineAnnealingRestartLR",
     trainer="BasicSR",
-    bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1]}"),
-    at="7:89",
+    bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: ^[1]}"),
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
 )
 @rule(
-    "schedule-with-schedule-free",
-    "training",
-    title="A schedule on an optimiser that needs none",
-    severity="warning",
-    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate "
-    "away from them.",
+    "training/schedule-with-schedule-free [warning]: A schedule on an optimiser that needs none",
+    why="Schedule-free optimisers average what a schedule would reach; a schedule on top takes the rate away from "
+    "them.",
     source="Defazio et al. 2024, The Road Less Scheduled (arXiv 2405.15682)",
-    bad=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}", "scheduler: {type: MultiStepLR, milestones: [20000]}"),
-    at="9:3",
+    bad=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}", "^scheduler: {type: MultiStepLR, milestones: [20000]}"),
     good=redux("optim_g: {type: AdamWScheduleFree, lr: 0.001}"),
 )
 def schedule(checked: Checked) -> Iterator[Finding]:
@@ -233,36 +201,24 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
 
 
 @rule(
-    "warmup-beyond-run",
-    "training",
-    title="A warm-up that outlasts the run",
-    severity="warning",
+    "training/warmup-beyond-run [warning]: A warm-up that outlasts the run",
     why="The rate never reaches what was written for it.",
     source="a published config: a warm-up of 500,000 in a run of 400,000",
-    bad=redux("warmup_iter: 50000"),
-    at="9:16",
+    bad=redux("warmup_iter: ^50000"),
     good=redux("warmup_iter: 1000"),
 )
 @rule(
-    "validation-beyond-run",
-    "training",
-    title="A validation that never comes",
-    severity="warning",
+    "training/validation-beyond-run [warning]: A validation that never comes",
     why="There is no metric and no image to judge the run by.",
     source="the trainers' loops: validation at multiples of val_freq",
-    bad=redux(top="val: {val_enabled: true, save_img: true, val_freq: 50000}"),
-    at="3:52",
+    bad=redux(top="val: {val_enabled: true, save_img: true, val_freq: ^50000}"),
     good=redux(top="val: {val_enabled: true, save_img: true, val_freq: 1000}"),
 )
 @rule(
-    "saving-beyond-run",
-    "training",
-    title="No checkpoint before the end",
-    severity="warning",
+    "training/saving-beyond-run [warning]: No checkpoint before the end",
     why="Whatever ends the run early, a crash, a power cut or full memory, takes all of it.",
     source="the trainers' loops: saved at multiples of save_checkpoint_freq",
-    bad=redux(top="logger: {print_freq: 100, save_checkpoint_freq: 50000, use_tb_logger: true}"),
-    at="3:49",
+    bad=redux(top="logger: {print_freq: 100, save_checkpoint_freq: ^50000, use_tb_logger: true}"),
     good=redux(top="logger: {print_freq: 100, save_checkpoint_freq: 1000, use_tb_logger: true}"),
 )
 def intervals(checked: Checked) -> Iterator[Finding]:

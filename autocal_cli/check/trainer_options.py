@@ -219,15 +219,11 @@ OTHER_TRAINERS: tuple[KeyPath, ...] = (
 
 
 @rule(
-    "trainer-unknown",
-    "options",
-    title="The config of a trainer that autocal does not know",
-    severity="info",
+    "options/trainer-unknown [info]: The config of a trainer that autocal does not know",
     why="Only what all trainers share is checked: to judge the keys of one trainer by those of another would be wrong.",
     source="the option files of ESRGAN, victorca25/traiNNer and what was made of them; BasicSR's registry of models",
-    bad="network_G: {type: RRDBNet}\nscale: 4\ntrain:\n  niter: 40000\n  lr_G: 0.0001\n"
+    bad="^network_G: {type: RRDBNet}\nscale: 4\ntrain:\n  niter: 40000\n  lr_G: 0.0001\n"
     "  losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: mssimloss, loss_weight: 0.5}\n",
-    at="1:1",
     good=redux(),
 )
 def trainer_unknown(checked: Checked) -> Iterator[Finding]:

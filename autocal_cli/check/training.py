@@ -23,19 +23,16 @@ PIXEL_MODELS = frozenset({
 })  # fmt: skip
 FROM_SCRATCH = frozenset({"StyleGAN2Model", "HiFaceGANModel"})  # generators of faces: trained so by their authors
 GAN = "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ganloss, gan_type: vanilla, loss_weight: 0.1}"
+OUTWEIGHED = GAN.replace("{type: gan", "^{type: gan").replace("0.1", "5")
 OPTIM_D = "optim_d: {type: AdamW, lr: 0.0001}"
 
 
 @rule(
-    "ema-invalid",
-    "training",
-    title="An average that never moves, or explodes",
-    severity="error",
-    why="The average is decay x old + (1 - decay) x new: at 1 it stays what it was at the start, beyond 1 it explodes; "
-    "and it is the average that is validated and saved.",
+    "training/ema-invalid [error]: An average that never moves, or explodes",
+    why="The average is decay x old + (1 - decay) x new: at 1 it stays what it was at the start, beyond 1 it "
+    "explodes; and it is the average that is validated and saved.",
     source="ema_pytorch, torch.optim.swa_utils.get_ema_multi_avg_fn, BasicSR's model_ema",
-    bad=redux("ema_decay: 1.0"),
-    at="9:14",
+    bad=redux("ema_decay: ^1.0"),
     good=redux("ema_decay: 0.999"),
 )
 def ema_decay(checked: Checked) -> Iterator[Finding]:
@@ -51,15 +48,11 @@ def ema_decay(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "ldl-without-ema",
-    "training",
-    title="The LDL loss without an average",
-    severity="error",
+    "training/ldl-without-ema [error]: The LDL loss without an average",
     why="It compares the output with that of the averaged network; without one the trainer ends at the first step.",
     source="traiNNer-redux, models/sr_model.py: `ema_decay must be enabled for LDL loss`; BasicSR, "
     "models/esrgan_model.py",
-    bad=redux("losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}"),
-    at="8:7",
+    bad=redux("losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - ^{type: ldlloss, loss_weight: 1.0}"),
     good=redux(
         "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: ldlloss, loss_weight: 1.0}", "ema_decay: 0.999"
     ),
@@ -75,43 +68,31 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "gan-without-pretrain",
-    "training",
-    title="Adversarial training without a pretrained start",
-    severity="warning",
-    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the "
-    "adversarial loss drives "
-    "noise into images that the other losses have not shaped. The published recipes pretrain without it.",
-    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network "
-    "first; neosr #83",
-    bad=redux(GAN, OPTIM_D, top="network_d: {type: dunet}"),
-    at="9:7",
+    "training/gan-without-pretrain [warning]: Adversarial training without a pretrained start",
+    why="A network that knows nothing yet is told apart at once: the discriminator wins, and the adversarial loss "
+    "drives noise into images that the other losses have not shaped. The published recipes pretrain without it.",
+    source="Ledig et al. 2017 (SRGAN), 3.2, and Wang et al. 2018 (ESRGAN), 4.1: a PSNR-oriented network first; neosr "
+    "#83",
+    bad=redux(GAN.replace("{type: gan", "^{type: gan"), OPTIM_D, top="network_d: {type: dunet}"),
     good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: x2_compact.pth}"),
 )
 @rule(
-    "gan-weight-high",
-    "training",
-    title="An adversarial loss that outweighs all others",
-    severity="warning",
+    "training/gan-weight-high [warning]: An adversarial loss that outweighs all others",
     why="What the discriminator asks for then drowns fidelity: colours drift, textures are invented, and the run "
     "collapses or ends in NaN.",
     source="706 option files of traiNNer-redux, its forks, BasicSR, Real-ESRGAN and neosr: at most 0.1 of the weights "
-    "of the other losses together; ten times that is told, a factor that is chosen. neosr #83: a maintainer names "
-    "the weight as a cause of NaN",
-    bad=redux(GAN.replace("0.1", "5"), OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
-    at="10:7",
+    "of the other losses together; ten times that is told, a factor that is chosen. neosr #83: a maintainer names the "
+    "weight as a cause of NaN",
+    bad=redux(OUTWEIGHED, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
     good=redux(GAN, OPTIM_D, top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
 )
 @rule(
-    "adversarial-inert",
-    "training",
-    title="An adversarial loss without a gradient",
-    severity="warning",
+    "training/adversarial-inert [warning]: An adversarial loss without a gradient",
     why="neosr calls the discriminator for the generator's loss in inference mode, so that nothing of it reaches the "
     "generator: the loss is logged, and trains nothing.",
     source="neosr since commit 75bed7f, models/image.py: `with torch.inference_mode(): fake_g_pred = self.net_d(...)`",
-    trainer="neosr",
     when="A neosr config has a `gan_opt`.",
+    trainer="neosr",
 )
 def adversarial_start(checked: Checked) -> Iterator[Finding]:
     """What an adversarial loss starts from, and whether it does anything."""
@@ -139,53 +120,40 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "gan-loss-missing",
-    "training",
-    title="A model of adversarial training without its loss",
-    severity="error",
+    "training/gan-loss-missing [error]: A model of adversarial training without its loss",
     why="The model calls the adversarial loss at every step, and ends at the first where there is none.",
     source="BasicSR, models/srgan_model.py: `self.cri_gan` is only set where there is a gan_opt",
     trainer="BasicSR",
     bad=basicsr(
         "optim_d: {type: Adam, lr: 0.0001}",
-        model="SRGANModel",
+        model="^SRGANModel",
         top="network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}",
     ),
-    at="1:13",
     good=basicsr(),
 )
 @rule(
-    "model-without-gan",
-    "training",
-    title="An adversarial loss that the model does not read",
-    severity="warning",
-    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no "
-    "effect and no message.",
+    "training/model-without-gan [warning]: An adversarial loss that the model does not read",
+    why="The model trains with its pixel and perceptual losses alone; the adversarial one has no effect and no "
+    "message.",
     source="BasicSR, models/sr_model.py, realesrnet_model.py: neither asks for gan_opt",
     trainer="BasicSR",
-    bad=basicsr("gan_opt: {type: GANLoss, gan_type: vanilla, loss_weight: 0.1}", "optim_d: {type: Adam, lr: 0.0001}",
-                top="network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}\n"
-                "path: {pretrain_network_g: a.pth}"),
-    at="11:12",
+    bad=basicsr(
+        "gan_opt: ^{type: GANLoss, gan_type: vanilla, loss_weight: 0.1}",
+        "optim_d: {type: Adam, lr: 0.0001}",
+        top="network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}\npath: {pretrain_network_g: a.pth}",
+    ),
     good=basicsr(),
-)  # fmt: skip
+)
 @rule(
-    "generator-never-updated",
-    "training",
-    title="A generator that waits for its discriminator for ever",
-    severity="error",
+    "training/generator-never-updated [error]: A generator that waits for its discriminator for ever",
     why="The generator is updated after net_d_init_iters only.",
     source="BasicSR, models/srgan_model.py: `current_iter > self.net_d_init_iters`",
     trainer="BasicSR",
-    bad=basicsr("net_d_init_iters: 50000"),
-    at="9:21",
+    bad=basicsr("net_d_init_iters: ^50000"),
     good=basicsr("net_d_init_iters: 0"),
 )
 @rule(
-    "discriminator-input",
-    "training",
-    title="A discriminator for crops of another size",
-    severity="error",
+    "training/discriminator-input [error]: A discriminator for crops of another size",
     why="VGGStyleDiscriminator ends in a layer that fits one size of image; it asserts that size at the first step.",
     source="BasicSR and traiNNer-redux, archs/discriminator_arch.py: input_size 128 or 256",
     when="The crop of the training set is not the `input_size` of a VGGStyleDiscriminator.",
@@ -220,16 +188,12 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "bf16-without-amp",
-    "training",
-    title="bf16 without mixed precision",
-    severity="warning",
+    "training/bf16-without-amp [warning]: bf16 without mixed precision",
     why="Without use_amp the run is in fp32: slower, and with twice the memory. neosr ends instead, so that it is an "
     "error there.",
-    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; "
-    "neosr, train.py",
-    bad=redux(top="use_amp: false\namp_bf16: true"),
-    at="4:11",
+    source="traiNNer-redux, models/sr_model.py: `bf16 was enabled without AMP and will have no effect`; neosr, "
+    "train.py",
+    bad=redux(top="use_amp: false\namp_bf16: ^true"),
     good=redux(top="use_amp: true\namp_bf16: true"),
 )
 def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
@@ -248,37 +212,32 @@ AUTOMATIONS = ("train", "training_automations")
 
 
 @rule(
-    "automation-never-called",
-    "training",
-    title="Automation that nothing calls",
-    severity="warning",
+    "training/automation-never-called [warning]: Automation that nothing calls",
     why="The fork fetches its automations by the names of their classes and runs those that are `enabled`; under any "
     "other name one is built and never asked, and early stopping waits for a metric that no validation gives.",
     source='delafer/traiNNer-redux, models/base_model.py: `automations.get("IntelligentEarlyStopping")`; published '
     "configs with snake_case names",
     trainer="traiNNer-redux-fork",
-    bad=redux("training_automations:\n    enabled: true\n    adaptive_gradient_clipping: {enabled: true}"),
-    at="11:5",
+    bad=redux("training_automations:\n    enabled: true\n    ^adaptive_gradient_clipping: {enabled: true}"),
     good=redux("training_automations:\n    enabled: true\n    AdaptiveGradientClipping: {enabled: true}"),
 )
 @rule(
-    "patience-in-validations",
-    "training",
-    title="A patience of more validations than the run has",
-    severity="warning",
+    "training/patience-in-validations [warning]: A patience of more validations than the run has",
     why="Patience counts validations, not iterations: the run ends long before it does.",
-    source="published configs: a patience of 10,000 with a validation every 1,000 iterations; "
-    "delafer/traiNNer-redux, utils/training_automations.py",
+    source="published configs: a patience of 10,000 with a validation every 1,000 iterations; delafer/traiNNer-redux, "
+    "utils/training_automations.py",
     trainer="traiNNer-redux-fork",
-    bad=redux("training_automations:\n    enabled: true\n"
-              "    IntelligentEarlyStopping: {enabled: true, patience: 10000}",
-              top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
-              "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
-    at="12:57",
-    good=redux("training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
-               top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
-               "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}"),
-)  # fmt: skip
+    bad=redux(
+        "training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: ^10000}",
+        top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
+        "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}",
+    ),
+    good=redux(
+        "training_automations:\n    enabled: true\n    IntelligentEarlyStopping: {enabled: true, patience: 10}",
+        top="val: {val_enabled: true, save_img: false, val_freq: 1000, metrics_enabled: true, "
+        "metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}",
+    ),
+)
 def automations(checked: Checked) -> Iterator[Finding]:
     """The fork's automations: whether they are called, and whether they can act within the run."""
     table = checked.table(*AUTOMATIONS)
@@ -323,21 +282,21 @@ def _early_stopping(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "automation-inert",
-    "training",
-    title="adaptive_d at numbers with which it does nothing",
-    severity="warning",
-    why="The discriminator is skipped where the average of its opponent's loss rises by the threshold within one step. "
-    "An average with a decay of 0.999 rises by 2% only where the loss is 21 times the average: in the first 48 steps, "
-    "while it is still near 0, and never again.",
+    "training/automation-inert [warning]: adaptive_d at numbers with which it does nothing",
+    why="The discriminator is skipped where the average of its opponent's loss rises by the threshold within one "
+    "step. An average with a decay of 0.999 rises by 2% only where the loss is 21 times the average: in the first 48 "
+    "steps, while it is still near 0, and never again.",
     source="traiNNer-redux, models/sr_model.py, and arithmetic: (threshold - 1) / (1 - decay) + 1 times the average",
-    bad=redux(GAN, OPTIM_D, "adaptive_d: true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
-    at="12:15",
+    bad=redux(GAN, OPTIM_D, "adaptive_d: ^true", top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}"),
     good=redux(
-        GAN, OPTIM_D, "adaptive_d: true", "adaptive_d_threshold: 1.0002", "adaptive_d_ema_decay: 0.999",
+        GAN,
+        OPTIM_D,
+        "adaptive_d: true",
+        "adaptive_d_threshold: 1.0002",
+        "adaptive_d_ema_decay: 0.999",
         top="network_d: {type: dunet}\npath: {pretrain_network_g: a.pth}",
     ),
-)  # fmt: skip
+)
 def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     """traiNNer-redux' `adaptive_d`, where its numbers keep it from ever acting."""
     if checked.option("train", "adaptive_d") is not True:
@@ -357,15 +316,11 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "block-not-calibrated",
-    "training",
-    title="A block that nothing was chosen for",
-    severity="warning",
+    "training/block-not-calibrated [warning]: A block that nothing was chosen for",
     why="Without `auto_calibrate` the scheduler runs at its own defaults, which fit no network in particular.",
     source='published configs: a heading "with auto-calibration" over a block of `enabled: true` alone',
     trainer="traiNNer-redux-fork",
-    bad=redux("dynamic_loss_scheduling:\n    enabled: true"),
-    at="9:3",
+    bad=redux("^dynamic_loss_scheduling:\n    enabled: true"),
     good=redux("dynamic_loss_scheduling:\n    enabled: true\n    auto_calibrate: true"),
 )
 def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
@@ -380,10 +335,7 @@ def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
 
 
 @rule(
-    "metrics-without-pairs",
-    "training",
-    title="Metrics without a validation set to reckon them on",
-    severity="error",
+    "training/metrics-without-pairs [error]: Metrics without a validation set to reckon them on",
     why="Metrics compare with a GT image; without a paired validation set the trainer ends before the first step.",
     source="traiNNer-redux, train.py: `at least one validation dataset must have type PairedImageDataset or "
     "PairedVideoDataset`",

@@ -54,60 +54,41 @@ def _known() -> dict[str, Any]:
 
 
 @rule(
-    "pretrained-missing",
-    "files",
-    title="A checkpoint that is not there",
-    severity="error",
+    "files/pretrained-missing [error]: A checkpoint that is not there",
     why="The trainer ends where it loads it, after the data sets have been scanned.",
     source="torch.load and safetensors: FileNotFoundError",
     when="`path` names a file that does not exist, while images of the config do.",
 )
 @rule(
-    "pretrained-unreadable",
-    "files",
-    title="A checkpoint that cannot be read",
-    severity="warning",
+    "files/pretrained-unreadable [warning]: A checkpoint that cannot be read",
     why="A download that broke off, or another kind of file, ends the run where it is loaded.",
     source="the formats of safetensors and torch.save",
     when="A file that `path` names is neither a safetensors file nor one of torch.save, or is damaged.",
 )
 @rule(
-    "pretrained-kind",
-    "files",
-    title="A training state for a network, or the other way round",
-    severity="error",
+    "files/pretrained-kind [error]: A training state for a network, or the other way round",
     why="`pretrain_network_g` takes the weights of a network, `resume_state` the state of a run (.state).",
     source="the trainers: `resume_state['iter']`; traiNNer-redux, models/base_model.py: `Unsupported model`",
     when="`resume_state` names a .pth or .safetensors, `pretrain_network_g` a .state or a file of another kind.",
 )
 @rule(
-    "pretrained-architecture",
-    "files",
-    title="A checkpoint of another architecture",
-    severity="error",
+    "files/pretrained-architecture [error]: A checkpoint of another architecture",
     why="None, or few, of its tensors belong to the network: with strict loading the trainer ends, without it the run "
     "begins from scratch.",
     source="presets/checkpoints.json: the names of tensors as the trainers' constructors make them",
     when="The tensors of the checkpoint are not those of `network_g`.",
 )
 @rule(
-    "pretrained-scale",
-    "files",
-    title="A checkpoint for another scale",
-    severity="error",
-    why="The layers that enlarge have other sizes: with strict loading the trainer ends. Without it "
-    "the rest is loaded, "
-    "as many do on purpose.",
+    "files/pretrained-scale [error]: A checkpoint for another scale",
+    why="The layers that enlarge have other sizes: with strict loading the trainer ends. Without it the rest is "
+    "loaded, as many do on purpose.",
     source="presets/checkpoints.json: the sizes of tensors by scale; 11 threads in the trackers of these trainers",
     when="The checkpoint's tensors, or its name where it is not there, say another scale than the config.",
 )
 @rule(
-    "param-key-missing",
-    "files",
-    title="A param_key that the checkpoint does not have",
-    severity="warning",
-    why="BasicSR then takes `params` instead, which may not be the averaged weights that were meant; where that is not "
-    "there either, it ends with a KeyError.",
+    "files/param-key-missing [warning]: A param_key that the checkpoint does not have",
+    why="BasicSR then takes `params` instead, which may not be the averaged weights that were meant; where that is "
+    "not there either, it ends with a KeyError.",
     source="BasicSR, models/base_model.py: load_network; BasicSR #253, Real-ESRGAN #82",
     when="`param_key_g` names a key that the .pth does not hold.",
 )
