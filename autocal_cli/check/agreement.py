@@ -9,7 +9,7 @@ from pathlib import PurePath
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule, training_set
 from autocal_cli.check.trainer_options import options_of
-from autocal_cli.config.model import KeyPath, Value
+from autocal_cli.config.model import KeyPath
 from autocal_cli.errors import Finding
 
 # Lists and the probabilities of what is in them: below what they stand, and both keys.
@@ -60,14 +60,13 @@ def crops(checked: Checked) -> Iterator[Finding]:
     if checked.layout.trainer.startswith("traiNNer"):
         if gt is not None and lq is not None:
             message = "`gt_size` and `lq_size` both: traiNNer-redux takes exactly one of them and ends."
-            yield Finding("crop-conflict", "error", message, "Remove gt_size.", checked.key_at((*path, "gt_size")))
+            yield checked.finding("crop-conflict", message, "Remove gt_size.", checked.key_at((*path, "gt_size")))
         elif gt is None and lq is None and not {"gt_size", "lq_size", "patch_size", "HR_size"} & set(options):
             message = "The training set says no crop, `lq_size` or `gt_size`: traiNNer-redux ends."
-            yield Finding("crop-missing", "error", message, "Add `lq_size`, e.g. 64.", checked.key_at(path))
+            yield checked.finding("crop-missing", message, "Add `lq_size`, e.g. 64.", checked.key_at(path))
     if scale and gt and gt % scale:
-        message = f"`gt_size` is {gt:g}, no multiple of the scale {scale}."
-        fix = f"Write {int(gt // scale * scale)}."
-        yield Finding("crop-not-a-multiple", "error", message, fix, checked.value_at((*path, "gt_size")))
+        message, fix = f"`gt_size` is {gt:g}, no multiple of the scale {scale}.", f"Write {int(gt // scale * scale)}."
+        yield checked.finding("crop-not-a-multiple", message, fix, (*path, "gt_size"))
 
 
 @rule(
@@ -92,29 +91,23 @@ def augmentations(checked: Checked) -> Iterator[Finding]:
     """Mixture of augmentations: as many probabilities, and more than one image."""
     neosr = checked.layout.trainer == "neosr"
     home: KeyPath = ("datasets", "train") if neosr else ("train",)
-    names, odds = ("augmentation", "aug_prob") if neosr else ("moa_augs", "moa_probs")
-    if (checked.option(*home, names) is None) if neosr else (checked.option("train", "use_moa") is not True):
+    names, odds = ((*home, name) for name in (("augmentation", "aug_prob") if neosr else ("moa_augs", "moa_probs")))
+    kinds, weights = checked.option(*names), checked.option(*odds)
+    if (kinds is None) if neosr else (checked.option("train", "use_moa") is not True):
         return
-    first = checked.option(*home, names)
-    augs = first if isinstance(first, list) else ["none", "mixup", "cutmix", "resizemix"]  # redux_options.py
-    second = checked.option(*home, odds)
-    probabilities = second if isinstance(second, list) else [None] * 5
+    augs = kinds if isinstance(kinds, list) else ["none", "mixup", "cutmix", "resizemix"]  # redux_options.py
+    number = len(weights) if isinstance(weights, list) else 5
     plain = neosr and augs == ["none"]
-    if len(augs) != len(probabilities) and not plain:
-        said = "" if isinstance(first, list) and isinstance(second, list) else " (by default)"
-        message = (
-            f"{len(augs)} augmentations and {len(probabilities)} probabilities{said}: the trainer ends at "
-            "the first step."
-        )
-        place = (
-            checked.value_at((*home, odds)) or checked.value_at((*home, names)) or checked.key_at(("train", "use_moa"))
-        )
-        yield Finding("augmentations-differ", "error", message, "Write one for each.", place)
-    batch = next((value for path in checked.layout.batch_per_gpu if (value := checked.amount(*path)) is not None), None)
-    if batch == 1 and not plain:
-        place = next((found for path in checked.layout.batch_per_gpu if (found := checked.value_at(path))), None)
+    if len(augs) != number and not plain:
+        said = "" if isinstance(kinds, list) and isinstance(weights, list) else " (by default)"
+        message = f"{len(augs)} augmentations and {number} probabilities{said}: the trainer ends at the first step."
+        place = checked.value_at(odds) or checked.value_at(names) or checked.key_at(("train", "use_moa"))
+        yield checked.finding("augmentations-differ", message, "Write one for each.", place)
+    batches = [(path, value) for path in checked.layout.batch_per_gpu if (value := checked.amount(*path)) is not None]
+    if batches and batches[0][1] == 1 and not plain:
         message = "Augmentations mix the images of a batch, and the batch is one image: the trainer ends."
-        yield Finding("augmentations-batch", "error", message, "Take a larger batch, or no augmentations.", place)
+        fix = "Take a larger batch, or no augmentations."
+        yield checked.finding("augmentations-batch", message, fix, batches[0][0])
 
 
 @rule(
@@ -136,24 +129,21 @@ def heads(checked: Checked) -> Iterator[Finding]:
     for name in ("num_heads", "depths", "depth"):
         if isinstance(usual.get(name), list) and not isinstance(network.arguments.get(name, []), list):
             message = f"`{name}` should be a list, one number for each group of blocks: the network cannot be built."
-            fix = f"Write a list, e.g. {usual[name]}."
-            yield Finding("heads-differ", "error", message, fix, checked.value_at(("network_g", name)))
-    arguments = {**usual, **network.arguments}
+            yield checked.finding("heads-differ", message, f"Write a list, e.g. {usual[name]}.", ("network_g", name))
     said = [name for name in ("num_heads", "depths", "depth", "embed_dim", "dim") if name in network.arguments]
+    if not said:
+        return
     place = next((place for name in said if (place := checked.value_at(("network_g", name)))), None)
-    number = arguments["num_heads"]
-    groups, width = (
-        arguments.get(one, arguments.get(other)) for one, other in (("depths", "depth"), ("embed_dim", "dim"))
-    )
-    if isinstance(number, list) and isinstance(groups, list) and len(number) < len(groups) and said:
-        message = (
-            f"`num_heads` has {len(number)} entries and the network {len(groups)} groups of blocks: it cannot be built."
-        )
-        yield Finding("heads-differ", "error", message, f"Write {len(groups)}.", place)
+    arguments = {**usual, **network.arguments}
+    number, groups = arguments["num_heads"], arguments.get("depths", arguments.get("depth"))
+    width = arguments.get("embed_dim", arguments.get("dim"))
+    if isinstance(number, list) and isinstance(groups, list) and len(number) < len(groups):
+        counted = f"`num_heads` has {len(number)} entries and the network {len(groups)} groups of blocks"
+        yield checked.finding("heads-differ", f"{counted}: it cannot be built.", f"Write {len(groups)}.", place)
     for one in dict.fromkeys(number if isinstance(number, list) else [number]):
-        if said and isinstance(width, int) and isinstance(one, int) and one > 0 and width % one:
+        if isinstance(width, int) and isinstance(one, int) and one > 0 and width % one:
             message = f"{one} heads do not share a width of {width} evenly: the trainer ends at the first step."
-            yield Finding("heads-differ", "error", message, f"Take a multiple of {one} for the width.", place)
+            yield checked.finding("heads-differ", message, f"Take a multiple of {one} for the width.", place)
 
 
 @rule(
@@ -181,30 +171,25 @@ def heads(checked: Checked) -> Iterator[Finding]:
 def degradations(checked: Checked) -> Iterator[Finding]:
     """Lists with probabilities and ranges, wherever a trainer keeps its degradations."""
     for section in SECTIONS:
-        table = checked.table(*section) if section else _top(checked)
+        table = checked.table(*section)
         for names, odds in LISTS:
             kinds, weights = table.get(names), table.get(odds)
             if isinstance(kinds, list) and isinstance(weights, list) and len(kinds) != len(weights):
-                message = (
-                    f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}: the trainer ends where it draws."
-                )
-                place = checked.value_at((*section, odds))
-                yield Finding("probabilities-differ", "error", message, "Write one for each.", place)
-        for key in ("resize_prob", "resize_prob2"):
-            weights = table.get(key)
-            if isinstance(weights, list) and len(weights) != 3:
-                message = f"`{key}` has {len(weights)} weights; enlarging, reducing and keeping take one each."
-                place = checked.value_at((*section, key))
-                yield Finding("probabilities-differ", "error", message, "Write three.", place)
+                counted = f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}"
+                message, path = f"{counted}: the trainer ends where it draws.", (*section, odds)
+                yield checked.finding("probabilities-differ", message, "Write one for each.", path)
         for key, value in table.items():
-            first = value[0] if "kernel_range" in key and isinstance(value, list) and value else None
-            if isinstance(first, int) and first % 2 == 0:
+            numbers, path = value if isinstance(value, list) else [], (*section, key)
+            if key in ("resize_prob", "resize_prob2") and isinstance(value, list) and len(value) != 3:
+                message = f"`{key}` has {len(value)} weights; enlarging, reducing and keeping take one each."
+                yield checked.finding("probabilities-differ", message, "Write three.", path)
+            if "kernel_range" in key and numbers and isinstance(numbers[0], int) and numbers[0] % 2 == 0:
+                first = numbers[0]
                 message = f"`{key}` begins at {first}, and kernels of an even size have no middle: the trainer ends."
-                place = checked.value_at((*section, key))
-                yield Finding("kernel-even", "error", message, f"Begin at {first + 1}.", place)
-            if key.endswith(RANGES) and _reversed(value):
-                message = f"`{key}` runs from high to low."
-                yield Finding("range-reversed", "warning", message, "Swap the two.", checked.value_at((*section, key)))
+                yield checked.finding("kernel-even", message, f"Begin at {first + 1}.", path)
+            low, high = numbers if len(numbers) == 2 else (0, 0)
+            if key.endswith(RANGES) and isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+                yield checked.finding("range-reversed", f"`{key}` runs from high to low.", "Swap the two.", path)
 
 
 @rule(
@@ -222,43 +207,37 @@ def degradations(checked: Checked) -> Iterator[Finding]:
 )
 def model_and_data(checked: Checked) -> Iterator[Finding]:
     """The model's way of making LQ images, and the type of the training set."""
-    kind = str(checked.option("datasets", "train", "type") or "").lower()
-    trainer = checked.layout.trainer
-    if not kind or ("model_type" not in _top(checked) and not trainer.startswith("traiNNer")):
+    path = ("datasets", "train", "type")
+    named, trainer = str(checked.option(*path) or ""), checked.layout.trainer
+    if not named or ("model_type" not in checked.table() and not trainer.startswith("traiNNer")):
         return
-    model = str(checked.option("model_type") or "")
-    on_the_fly, made = _synthesis(checked, model)
-    place = checked.value_at(("datasets", "train", "type"))
+    on_the_fly, kind = _on_the_fly(checked), named.lower()
     if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset", "realesrganpaireddataset"):
-        message = (
-            "The LQ images are to be made from kernels, which "
-            f"{checked.option('datasets', 'train', 'type')} does not draw."
-        )
-        yield Finding("dataset-type-differs", "error", message, f"Take {made}, or another model.", place)
+        message = f"The LQ images are to be made from kernels, which {named} does not draw."
+        made = "type otf" if trainer == "neosr" else "RealESRGANDataset"
+        yield checked.finding("dataset-type-differs", message, f"Take {made}, or another model.", path)
     elif not on_the_fly and kind in ("realesrgandataset", "otf"):
-        message = f"{checked.option('datasets', 'train', 'type')} gives no LQ image, and this model makes none."
-        fix = {"neosr": 'Write model_type = "otf".', "BasicSR": "Take a RealESRGANModel."}.get(
-            trainer, "Write `high_order_degradation: true`."
-        )
-        yield Finding("dataset-type-differs", "error", message, fix, place)
-    batch, queue = checked.config.batch_size, checked.amount("queue_size")
-    per_step = next((checked.amount(*path) for path in checked.layout.batch_per_gpu if checked.amount(*path)), batch)
+        message = f"{named} gives no LQ image, and this model makes none."
+        fixes = {"neosr": 'Write model_type = "otf".', "BasicSR": "Take a RealESRGANModel."}
+        fix = fixes.get(trainer, "Write `high_order_degradation: true`.")
+        yield checked.finding("dataset-type-differs", message, fix, path)
+    batches = [value for path in checked.layout.batch_per_gpu if (value := checked.amount(*path))]
+    queue, per_step = checked.amount("queue_size"), batches[0] if batches else checked.config.batch_size
     if on_the_fly and trainer != "neosr" and queue and per_step and queue % per_step:
-        message = (
-            f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}: the trainer ends at the first step."
-        )
+        counted = f"queue_size is {queue:g}, no multiple of the batch of {per_step:g}"
         fix = f"Write {int(queue // per_step * per_step) or int(per_step)}."
-        yield Finding("queue-not-a-multiple", "error", message, fix, checked.value_at(("queue_size",)))
+        message = f"{counted}: the trainer ends at the first step."
+        yield checked.finding("queue-not-a-multiple", message, fix, ("queue_size",))
 
 
-def _synthesis(checked: Checked, model: str) -> tuple[bool, str]:
-    """Whether the model makes LQ images on the fly, and the data set that it takes them from."""
-    trainer = checked.layout.trainer
-    if trainer == "neosr":
-        return model == "otf", "type otf"
-    if trainer.startswith("traiNNer"):
-        return checked.option("high_order_degradation") is True, "RealESRGANDataset"
-    return model.startswith("RealESR") and checked.option("high_order_degradation") is not False, "RealESRGANDataset"
+def _on_the_fly(checked: Checked) -> bool:
+    """Whether the model makes LQ images itself."""
+    model, high_order = str(checked.option("model_type") or ""), checked.option("high_order_degradation")
+    if checked.layout.trainer == "neosr":
+        return model == "otf"
+    if checked.layout.trainer.startswith("traiNNer"):
+        return high_order is True
+    return model.startswith("RealESR") and high_order is not False
 
 
 @rule(
@@ -275,34 +254,21 @@ def _synthesis(checked: Checked, model: str) -> tuple[bool, str]:
 )
 def loading(checked: Checked) -> Iterator[Finding]:
     """The sets, and how many processes read them."""
+
+    def folder(path: str) -> str:
+        return str(PurePath(path.replace("\\", "/"))).casefold()
+
     # A list of names, or a partition, may keep images of one folder apart.
     whole = [section for section in checked.config.datasets if section.meta_info is None]
-    training = {_folder(root.path) for section in whole if section.trains for root in section.gt}
+    training = {folder(root.path) for section in whole if section.trains for root in section.gt}
     for section in whole:
         for root in section.gt:
-            if not section.trains and _folder(root.path) in training:
+            if not section.trains and folder(root.path) in training:
                 message = f"{section.name} validates on {root.path}, which is trained on."
                 fix = "Keep a folder of images aside that training never sees."
-                yield Finding("validation-on-training-data", "warning", message, fix, root.place)
+                yield checked.finding("validation-on-training-data", message, fix, root.place)
     path = ("datasets", "train", "num_worker_per_gpu")
-    workers = checked.amount(*path) or 0
-    cores = os.cpu_count() or 1
+    workers, cores = checked.amount(*path) or 0, os.cpu_count() or 1
     if workers > max(MANY_WORKERS, WORKERS_A_CORE * cores):
         message = f"{workers:,.0f} processes a GPU would load images, on {cores} cores."
-        yield Finding("workers-beyond-cores", "warning", message, f"Write {min(cores, 16)}.", checked.value_at(path))
-
-
-def _top(checked: Checked) -> dict[str, Value]:
-    value = checked.option()
-    return value if isinstance(value, dict) else {}
-
-
-def _folder(path: str) -> str:
-    return str(PurePath(path.replace("\\", "/"))).casefold()
-
-
-def _reversed(value: Value) -> bool:
-    if not isinstance(value, list) or len(value) != 2:
-        return False
-    low, high = value
-    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
+        yield checked.finding("workers-beyond-cores", message, f"Write {min(cores, 16)}.", path)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import nano, rule
-from autocal_cli.check.training import GAN_MODELS
+from autocal_cli.check.training import ADVERSARIAL, GAN_MODELS
 from autocal_cli.config.losses import UNKNOWN, loss_label
-from autocal_cli.config.model import LossTerm
-from autocal_cli.config.yaml.document import ScalarNode, lookup, read_scalar
-from autocal_cli.errors import Finding, Place
+from autocal_cli.config.model import KeyPath, LossTerm
+from autocal_cli.config.yaml.document import is_null, node_at
+from autocal_cli.errors import Finding
 
-ADVERSARIAL = "adversarial"
 # An example of adversarial training, for the rules below.
 GAN = """\
 scale: 2
@@ -51,12 +50,14 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
         if any(problem.code == "losses-malformed" for problem in checked.problems):
             return
         what = f"of {len(losses)} losses none has a weight other than 0" if losses else "there is no loss"
-        message = f"Nothing is trained: {what}."
-        yield Finding("losses-none", "error", message, "Give at least one a weight above 0.", _home(checked))
+        place = checked.key_at(checked.layout.losses) or checked.config.place
+        yield checked.finding(
+            "losses-none", f"Nothing is trained: {what}.", "Give at least one a weight above 0.", place
+        )
     elif off:
         names = ", ".join(loss.type for loss in off)
         message = f"{len(off)} of {len(losses)} losses have weight 0 and are skipped: {names}."
-        yield Finding("losses-off", "info", message, None, off[0].place)
+        yield checked.finding("losses-off", message, None, off[0].place)
 
 
 @rule(
@@ -69,17 +70,15 @@ def active_losses(checked: Checked) -> Iterator[Finding]:
     good=nano(),
 )
 def negative_losses(checked: Checked) -> Iterator[Finding]:
+    """A loss of negative weight, and what its trainer makes of it."""
+    deed = f"{checked.layout.trainer} multiplies by it, so that the loss is driven up"
+    if checked.layout.trainer.startswith("traiNNer"):
+        deed = "traiNNer-redux takes its absolute value, and the enlarged input for the target"
     for loss in checked.config.losses:
         if loss.weight < 0:
-            deed = (
-                "traiNNer-redux takes its absolute value, and the enlarged input for the target"
-                if checked.layout.trainer.startswith("traiNNer")
-                else f"{checked.layout.trainer} multiplies by it, so that the loss is driven up"
-            )
             message = f"The weight of {loss.type} is negative, {loss.weight:g}: {deed}."
-            yield Finding(
-                "loss-negative", "warning", message, f"Write {-loss.weight:g}, if that is not meant.", loss.place
-            )
+            fix = f"Write {-loss.weight:g}, if that is not meant."
+            yield checked.finding("loss-negative", message, fix, loss.place)
 
 
 @rule(
@@ -98,11 +97,9 @@ def duplicate_losses(checked: Checked) -> Iterator[Finding]:
             continue
         label = loss_label(loss.type)
         if label in seen:
-            first = f" (first in line {seen[label].place.line})"
-            message = (
-                f"{loss.type} stands twice{first} and both are {label}: the trainer keeps the last and drops the first."
-            )
-            yield Finding("loss-twice", "warning", message, "Remove one, or set its weight to 0.", loss.place)
+            twice = f"{loss.type} stands twice (first in line {seen[label].place.line})"
+            message = f"{twice} and both are {label}: the trainer keeps the last and drops the first."
+            yield checked.finding("loss-twice", message, "Remove one, or set its weight to 0.", loss.place)
         seen[label] = loss
 
 
@@ -118,7 +115,7 @@ def nothing_to_move(checked: Checked) -> Iterator[Finding]:
     """The scheduler moves adversarial losses alone; it watches all."""
     if checked.active is not None and _active(checked) and not checked.config.adversarial:
         message = "No loss is adversarial: the scheduler moves no weight here, and only watches the losses."
-        yield Finding("nothing-to-move", "info", message, None, checked.active.place)
+        yield checked.finding("nothing-to-move", message, None, checked.active.place)
 
 
 @rule(
@@ -132,68 +129,43 @@ def nothing_to_move(checked: Checked) -> Iterator[Finding]:
 )
 def discriminator_missing(checked: Checked) -> Iterator[Finding]:
     """An adversarial loss without `network_d` or its optimiser: trainers end before the first step."""
-    adversarial = next((loss for loss in _active(checked) if loss.kind == ADVERSARIAL), None)
-    if adversarial is None:
+    loss = next((loss for loss in _active(checked) if loss.kind == ADVERSARIAL), None)
+    if loss is None:
         return
-    for path, what in (
-        (("network_d",), "a discriminator"),
-        (("train", "optim_d"), "an optimiser for the discriminator"),
-    ):
-        if not _present(checked, path):
-            message = f"{adversarial.type} needs {what}, and there is no `{'.'.join(path)}`: the trainer ends at once."
-            fix = f"Add `{'.'.join(path)}`, or set the weight to 0."
-            yield Finding("discriminator-missing", "error", message, fix, adversarial.place)
+    needed = {"network_d": "a discriminator", "train.optim_d": "an optimiser for the discriminator"}
+    for key, what in needed.items():
+        if not _present(checked, tuple(key.split("."))):
+            message = f"{loss.type} needs {what}, and there is no `{key}`: the trainer ends at once."
+            fix = f"Add `{key}`, or set the weight to 0."
+            yield checked.finding("discriminator-missing", message, fix, loss.place)
 
 
 @rule(
     "losses/discriminator-unused [warning]: A discriminator without an adversarial loss",
     why="The discriminator is not even built, and the training is another one than the config makes believe.",
     source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`",
-    bad="""\
-scale: 2
-^network_d: {type: dunet}
-network_g: {type: paragonsr2_nano}
-train:
-  total_iter: 40000
-  losses:
-    - {type: l1loss, loss_weight: 1.0}
-    - {type: mssimloss, loss_weight: 0.5}
-""",
+    bad=nano(top="^network_d: {type: dunet}\nnetwork_g: {type: paragonsr2_nano}"),
     good=GAN,
 )
 def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     """The reverse: a discriminator that nothing trains against."""
-    if checked.config.adversarial or not checked.config.losses or _feature_matching(checked):
+    # Losses on the discriminator's features, or of unknown kind, may need it too.
+    needed = any(loss.kind in ("feature matching", UNKNOWN) for loss in _active(checked))
+    if checked.config.adversarial or not checked.config.losses or needed:
         return
     if checked.option("model_type") in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
         return
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)
         why = f"{off.type} has weight 0" if off else "no loss is adversarial"
-        message = f"`network_d` has no effect: {why}."
-        yield Finding(
-            "discriminator-unused",
-            "warning",
-            message,
-            "Remove it, or add an adversarial loss.",
-            checked.key_at(("network_d",)),
-        )
+        fix, place = "Remove it, or add an adversarial loss.", checked.key_at(("network_d",))
+        yield checked.finding("discriminator-unused", f"`network_d` has no effect: {why}.", fix, place)
 
 
 def _active(checked: Checked) -> list[LossTerm]:
     return [loss for loss in checked.config.losses if loss.active or loss.style_weight]
 
 
-def _feature_matching(checked: Checked) -> bool:
-    """Losses on the discriminator's features, or of unknown kind, may need it too."""
-    return any(loss.kind in ("feature matching", UNKNOWN) for loss in _active(checked))
-
-
-def _present(checked: Checked, path: tuple[str, ...]) -> bool:
-    pair = lookup(checked.document, path)
-    node = checked.document.follow(pair.value) if pair else None
-    return node is not None and not (isinstance(node, ScalarNode) and read_scalar(checked.document, node) is None)
-
-
-def _home(checked: Checked) -> Place | None:
-    return checked.key_at(checked.layout.losses) or checked.config.place
+def _present(checked: Checked, path: KeyPath) -> bool:
+    node = node_at(checked.document, path)
+    return node is not None and not is_null(checked.document, node)

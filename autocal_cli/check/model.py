@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +15,12 @@ from autocal_cli.calibration.block import (
     written_by_autocal,
 )
 from autocal_cli.calibration.model import Presets
-from autocal_cli.check.rule import nano, rule, training_set
+from autocal_cli.check.rule import RULES, nano, rule, training_set
 from autocal_cli.config.files import ConfigFile
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import TrainerLayout
 from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.network.model import NetworkFingerprint
 
 
@@ -128,8 +127,12 @@ class Checked:
             return None
         return self.document.place(pair.value.start if pair.value.end > pair.value.start else pair.key.start)
 
-
-Check = Callable[[Checked], Iterator[Finding]]
+    def finding(
+        self, code: str, message: str, fix: str | None, at: KeyPath | Place | None, severity: Severity | None = None
+    ) -> Finding:
+        """What a rule has to say, with its usual severity; `at` is a place, or the path of the value in question."""
+        place = self.value_at(at) if isinstance(at, tuple) else at
+        return Finding(code, severity or RULES[code].severity, message, fix, place)
 
 
 # What came of checking several configs.

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
 
+from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.config.model import Value
 from autocal_cli.errors import Finding
-from autocal_cli.packaged import preset_text
 
 SCHEDULER = ("train", "scheduler")
-OPTIMISERS = ("optim_g", "optim_d")
 TOO_HIGH = 10  # times what an optimiser bears (presets/trainers.toml); chosen, untested
 FIFTH, THIRD = 1 / 5, 1 / 3  # of the run: by then a rate should not have gone to a quarter, or to an eighth; chosen
 SCHEDULE_FREE = ("sf", "schedulefree")  # how optimisers that need no schedule end
-
-
-@cache
-def rates_borne() -> dict[str, float]:
-    """The largest usual learning rate of each optimiser, by its type in lower case."""
-    return dict(tomllib.loads(preset_text("trainers.toml"))["rates_borne"])
 
 
 @rule(
@@ -43,21 +34,19 @@ def rates_borne() -> dict[str, float]:
 )
 def rates(checked: Checked) -> Iterator[Finding]:
     """The learning rate of each optimiser."""
-    for name in OPTIMISERS:
-        path = ("train", name)
-        rate = checked.amount(*path, "lr")
-        kind = str(checked.option(*path, "type") or "")
+    for name in ("optim_g", "optim_d"):
+        path = ("train", name, "lr")
+        rate, kind = checked.amount(*path), str(checked.option("train", name, "type") or "")
         if rate is None:
             continue
-        place = checked.value_at((*path, "lr"))
         if rate <= 0:
             message = f"`train.{name}.lr` is {rate:g}: " + ("nothing is learnt." if rate == 0 else "torch refuses it.")
-            yield Finding("rate-invalid", "error", message, "Write a rate above 0, e.g. 1.0e-04.", place)
-        borne = rates_borne().get(kind.lower())
+            yield checked.finding("rate-invalid", message, "Write a rate above 0, e.g. 1.0e-04.", path)
+        borne = trainer_facts()["rates_borne"].get(kind.lower())
         if borne and rate >= TOO_HIGH * borne:
             message = f"`train.{name}.lr` is {rate:g}, {rate / borne:.0f} times what {kind} bears in super-resolution."
-            fix = f"Write at most {borne:g}" + (", or less from a pretrained start." if _pretrained(checked) else ".")
-            yield Finding("rate-too-high", "warning", message, fix, place)
+            fix = f"Write at most {borne:g}" + (", or less from a pretrained start." if checked.config.weights else ".")
+            yield checked.finding("rate-too-high", message, fix, path)
 
 
 @rule(
@@ -111,61 +100,66 @@ def rates(checked: Checked) -> Iterator[Finding]:
 )
 def schedule(checked: Checked) -> Iterator[Finding]:
     """The scheduler of the rate, against the length of the run."""
-    total = checked.config.total_iter
-    options = checked.table(*SCHEDULER)
+    total, options = checked.config.total_iter, checked.table(*SCHEDULER)
     kind = str(options.get("type", "")).lower()
-    if not options or not kind:
+    if not kind:
         return
-    optimiser = str(checked.option("train", "optim_g", "type") or "").lower().replace("_", "")
-    if optimiser.endswith(SCHEDULE_FREE) and kind not in ("constantlr", "kneelr"):
-        message = f"{checked.option('train', 'optim_g', 'type')} makes its own schedule, and {options['type']} another."
-        place = checked.key_at(SCHEDULER)
-        yield Finding("schedule-with-schedule-free", "warning", message, "Remove `train.scheduler`.", place)
-    yield from _periods(checked, options, kind, total)
+    optimiser = str(checked.option("train", "optim_g", "type") or "")
+    if optimiser.lower().replace("_", "").endswith(SCHEDULE_FREE) and kind not in ("constantlr", "kneelr"):
+        message = f"{optimiser} makes its own schedule, and {options['type']} another."
+        fix, place = "Remove `train.scheduler`.", checked.key_at(SCHEDULER)
+        yield checked.finding("schedule-with-schedule-free", message, fix, place)
+    periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
+    restarts = kind == "cosineannealingrestartlr" and bool(periods)
+    if restarts and isinstance(weights, list) and len(weights) != len(periods):
+        counted = f"{len(periods)} periods and {len(weights)} restart_weights"
+        message = f"{counted}: the trainer asserts that they are as many."
+        place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
+        yield checked.finding("periods-differ", message, "Write one weight for each period.", place)
     if total is None:
         return
-    if kind.startswith("multistep"):
-        yield from _milestones(checked, options, total)
-    elif kind in ("cosineannealinglr", "cosineannealing"):
-        cycle = checked.amount(*SCHEDULER, "T_max")
-        if cycle and (cycle < 0.9 * total or cycle > 2 * total):
-            deed = (
-                f"the rate falls and rises again {total / cycle:.0f} times"
-                if cycle < total
-                else "the rate hardly falls before the run ends"
-            )
-            message = f"T_max is {cycle:,}, the run {total:,} iterations: {deed}."
-            place = checked.value_at((*SCHEDULER, "T_max"))
-            yield Finding("rate-cycle-differs", "warning", message, f"Write {total}.", place)
-    elif kind == "onecyclelr":
-        steps = checked.amount(*SCHEDULER, "total_steps")
-        if steps and steps < total:
-            message = f"OneCycleLR ends after {steps:,} steps, the run after {total:,}: it raises there."
-            place = checked.value_at((*SCHEDULER, "total_steps"))
-            yield Finding("schedule-length", "error", message, f"Write {total}.", place)
-    elif kind in ("steplr", "exponentiallr"):
-        yield from _early(checked, options, kind, total, checked.value_at((*SCHEDULER, "gamma")))
+    if restarts and sum(periods) < total:
+        ends = f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}"
+        message, path = f"{ends}: it ends with an error there.", (*SCHEDULER, "periods")
+        yield checked.finding("schedule-length", message, f"Let them add up to {total}.", path)
+    steps = checked.amount(*SCHEDULER, "total_steps")
+    if kind == "onecyclelr" and steps and steps < total:
+        message = f"OneCycleLR ends after {steps:,} steps, the run after {total:,}: it raises there."
+        yield checked.finding("schedule-length", message, f"Write {total}.", (*SCHEDULER, "total_steps"))
+    cycle = checked.amount(*SCHEDULER, "T_max")
+    if kind in ("cosineannealinglr", "cosineannealing") and cycle and not 0.9 * total <= cycle <= 2 * total:
+        again = f"the rate falls and rises again {total / cycle:.0f} times"
+        deed = again if cycle < total else "the rate hardly falls before the run ends"
+        message = f"T_max is {cycle:,}, the run {total:,} iterations: {deed}."
+        yield checked.finding("rate-cycle-differs", message, f"Write {total}.", (*SCHEDULER, "T_max"))
+    yield from _steps_down(checked, options, kind, total)
 
 
-def _milestones(checked: Checked, options: Mapping[str, Value], total: int) -> Iterator[Finding]:
-    milestones = _numbers(options.get("milestones"))
-    place = checked.value_at((*SCHEDULER, "milestones"))
-    late = [one for one in milestones if one > total]
-    if late:
+def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total: int) -> Iterator[Finding]:
+    """Milestones that never come, and a rate that is gone before the run is."""
+    path = (*SCHEDULER, "milestones")
+    late = [one for one in _numbers(options.get("milestones")) if one > total]
+    if kind.startswith("multistep") and late:
         shown = ", ".join(f"{one:,.0f}" for one in late)
         message = f"The run ends at {total:,}: the milestone{'s' if len(late) > 1 else ''} {shown} never comes."
-        yield Finding("milestones-beyond-run", "warning", message, "Remove it, or set it before the end.", place)
-    yield from _early(checked, options, "multisteplr", total, place)
+        yield checked.finding("milestones-beyond-run", message, "Remove it, or set it before the end.", path)
+    for share, most in ((FIFTH, 1 / 4), (THIRD, 1 / 8)):
+        left = rate_left(options, kind, share * total)
+        if left is not None and left <= most:
+            message = f"By {share:.0%} of the run the rate is at {left:.2g} of itself, and stays so or falls further."
+            fix = f"Spread the steps over the {total:,} iterations, e.g. from half of the run on."
+            place = checked.value_at(path) or checked.value_at((*SCHEDULER, "gamma"))
+            yield checked.finding("rate-decays-early", message, fix, place)
+            return
 
 
-def _early(checked: Checked, options: Mapping[str, Value], kind: str, total: int, place: object) -> Iterator[Finding]:
-    by_fifth, by_third = (rate_left(options, kind, share * total) for share in (FIFTH, THIRD))
-    if by_fifth is None or by_third is None or (by_fifth > 1 / 4 and by_third > 1 / 8):
-        return
-    share, left = (FIFTH, by_fifth) if by_fifth <= 1 / 4 else (THIRD, by_third)
-    message = f"By {share:.0%} of the run the rate is at {left:.2g} of itself, and stays there or falls further."
-    fix = f"Spread the steps over the {total:,} iterations, e.g. from half of the run on."
-    yield Finding("rate-decays-early", "warning", message, fix, checked.value_at((*SCHEDULER, "milestones")) or place)  # type: ignore[arg-type]
+# What comes once, or at intervals: its key, the rule, what happens where the run is shorter, what to write.
+BEYOND_RUN = (
+    ("train.warmup_iter", "warmup-beyond-run", "the rate never reaches its value", "a few thousand at most"),
+    ("train.optim_g.warmup_steps", "warmup-beyond-run", "the rate never reaches its value", "a few thousand at most"),
+    ("val.val_freq", "validation-beyond-run", "no validation ever runs", "e.g. 1000 or 5000"),
+    ("logger.save_checkpoint_freq", "saving-beyond-run", "whatever ends it early takes all", "e.g. 1000 or 5000"),
+)
 
 
 def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | None:
@@ -179,25 +173,6 @@ def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | N
         return float(gamma**step)
     size = options.get("step_size")
     return float(gamma) ** (step // size) if kind == "steplr" and isinstance(size, int) and size > 0 else None
-
-
-def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: int | None) -> Iterator[Finding]:
-    if kind != "cosineannealingrestartlr":
-        return
-    periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
-    if isinstance(weights, list) and periods and len(weights) != len(periods):
-        message = (
-            f"{len(periods)} periods and {len(weights)} restart_weights: the trainer asserts that they are as many."
-        )
-        place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
-        yield Finding("periods-differ", "error", message, "Write one weight for each period.", place)
-    if total and periods and sum(periods) < total:
-        message = (
-            f"The periods end after {sum(periods):,.0f} iterations, the run after {total:,}: it ends with "
-            "an error there."
-        )
-        place = checked.value_at((*SCHEDULER, "periods"))
-        yield Finding("schedule-length", "error", message, f"Let them add up to {total}.", place)
 
 
 @rule(
@@ -224,33 +199,17 @@ def _periods(checked: Checked, options: Mapping[str, Value], kind: str, total: i
 def intervals(checked: Checked) -> Iterator[Finding]:
     """Warm-up, validation and saving, against the length of the run."""
     total = checked.config.total_iter
-    if total is None:
-        return
-    for path in (("train", "warmup_iter"), ("train", "optim_g", "warmup_steps")):
-        warmup = checked.amount(*path)
-        if warmup is not None and warmup >= total:
-            message = f"`{'.'.join(path)}` is {warmup:,} and the run {total:,}: the rate never reaches its value."
-            yield Finding(
-                "warmup-beyond-run", "warning", message, "Write a few thousand at most.", checked.value_at(path)
-            )
-    every = checked.amount("val", "val_freq")
-    if every is not None and every > total and checked.option("val", "val_enabled") is not False:
-        message = f"`val.val_freq` is {every:,.0f} and the run {total:,}: no validation ever runs."
-        place = checked.value_at(("val", "val_freq"))
-        yield Finding("validation-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
-    every = checked.amount("logger", "save_checkpoint_freq")
-    if every is not None and every > total:
-        message = (
-            f"`logger.save_checkpoint_freq` is {every:,.0f} and the run {total:,}: whatever ends it early takes all."
-        )
-        place = checked.value_at(("logger", "save_checkpoint_freq"))
-        yield Finding("saving-beyond-run", "warning", message, "Write e.g. 1000 or 5000.", place)
+    for key, code, so, write in BEYOND_RUN:
+        path = tuple(key.split("."))
+        every = checked.amount(*path)
+        off = code == "validation-beyond-run" and checked.option("val", "val_enabled") is False
+        if total is None or every is None or off:
+            continue
+        if every > total or (every == total and code == "warmup-beyond-run"):
+            message = f"`{key}` is {every:,.0f} and the run {total:,}: {so}."
+            yield checked.finding(code, message, f"Write {write}.", path)
 
 
 def _numbers(value: Value) -> list[float]:
     items = value if isinstance(value, list) else []
     return [float(one) for one in items if isinstance(one, int | float) and not isinstance(one, bool)]
-
-
-def _pretrained(checked: Checked) -> bool:
-    return checked.config.weights is not None

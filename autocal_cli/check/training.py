@@ -10,7 +10,6 @@ from autocal_cli.check.keys import text_numbers
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import options_of
-from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Finding, Severity
 
 ADVERSARIAL = "adversarial"
@@ -41,10 +40,9 @@ def ema_decay(checked: Checked) -> Iterator[Finding]:
     decay = checked.amount(*path)
     if decay is None or 0 <= decay < 1 or (decay < 0 and path[-1] == "ema"):
         return
-    message = f"`{'.'.join(path)}` is {decay:g}: " + (
-        "the average never moves from the start." if decay == 1 else "the average is none."
-    )
-    yield Finding("ema-invalid", "error", message, "Write 0.999, or 0 for no average.", checked.value_at(path))
+    deed = "the average never moves from the start" if decay == 1 else "the average is none"
+    message = f"`{'.'.join(path)}` is {decay:g}: {deed}."
+    yield checked.finding("ema-invalid", message, "Write 0.999, or 0 for no average.", path)
 
 
 @rule(
@@ -61,10 +59,10 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
     """An LDL loss needs `ema_decay`; neosr's compares with no average."""
     if checked.layout.trainer == "neosr" or (checked.amount("train", "ema_decay") or 0) > 0:
         return
-    for loss in _active(checked):
+    for loss in checked.config.active_losses:
         if loss.type.lower() == "ldlloss":
             message = f"{loss.type} needs the averaged network, and `train.ema_decay` is not set."
-            yield Finding("ldl-without-ema", "error", message, "Write `ema_decay: 0.999` in `train`.", loss.place)
+            yield checked.finding("ldl-without-ema", message, "Write `ema_decay: 0.999` in `train`.", loss.place)
 
 
 @rule(
@@ -96,27 +94,26 @@ def ldl_without_ema(checked: Checked) -> Iterator[Finding]:
 )
 def adversarial_start(checked: Checked) -> Iterator[Finding]:
     """What an adversarial loss starts from, and whether it does anything."""
-    loss = next((one for one in _active(checked) if one.kind == ADVERSARIAL), None)
+    active = checked.config.active_losses
+    loss = next((one for one in active if one.kind == ADVERSARIAL), None)
     if loss is None:
         return
     if checked.layout.trainer == "neosr":
         message = f"{loss.type} trains nothing: neosr calls its discriminator in inference mode, without a gradient."
         fix = "Take that line out of models/image.py, or do without the loss."
-        yield Finding("adversarial-inert", "warning", message, fix, loss.place)
+        yield checked.finding("adversarial-inert", message, fix, loss.place)
         return
-    others = sum(abs(one.weight) for one in _active(checked) if one.kind != ADVERSARIAL)
+    others = sum(abs(one.weight) for one in active if one.kind != ADVERSARIAL)
     readable = all(text.key != "loss_weight" for text in text_numbers(checked).values())
     if readable and others and loss.weight >= others:
         message = f"{loss.type} has a weight of {loss.weight:g}, and all other losses together {others:g}."
-        yield Finding("gan-weight-high", "warning", message, f"Begin with {significant(others / 20, 1):g}.", loss.place)
+        yield checked.finding("gan-weight-high", message, f"Begin with {significant(others / 20, 1):g}.", loss.place)
     started = [checked.option("path", key) for key in ("pretrain_network_g", "pretrain_network_g_path", "resume_state")]
-    if any(started) or checked.option("model_type") in FROM_SCRATCH:
-        return
-    message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
-    fix = "Train with the other losses first, and name that checkpoint."
-    yield Finding(
-        "gan-without-pretrain", "warning", message, fix, checked.key_at(("path", "pretrain_network_g")) or loss.place
-    )
+    if not any(started) and checked.option("model_type") not in FROM_SCRATCH:
+        message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
+        fix = "Train with the other losses first, and name that checkpoint."
+        place = checked.key_at(("path", "pretrain_network_g")) or loss.place
+        yield checked.finding("gan-without-pretrain", message, fix, place)
 
 
 @rule(
@@ -161,30 +158,27 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
 def adversarial_parts(checked: Checked) -> Iterator[Finding]:
     """Model, loss and discriminator, where the trainer is BasicSR or its like."""
     model, total = checked.option("model_type"), checked.config.total_iter
-    gan = checked.table("train", "gan_opt")
-    if model in GAN_MODELS and not gan:
+    gan, waits = ("train", "gan_opt"), ("train", "net_d_init_iters")
+    if model in GAN_MODELS and not checked.table(*gan):
         message = f"{model} needs `train.gan_opt`, and there is none: it ends at the first step."
-        yield Finding("gan-loss-missing", "error", message, "Add it.", checked.value_at(("model_type",)))
-    if model in PIXEL_MODELS and gan and checked.amount("train", "gan_opt", "loss_weight") != 0:
+        yield checked.finding("gan-loss-missing", message, "Add it.", ("model_type",))
+    if model in PIXEL_MODELS and checked.table(*gan) and checked.amount(*gan, "loss_weight") != 0:
         message = f"{model} reads no `gan_opt`: the adversarial loss has no effect."
         fix = "Take ESRGANModel or RealESRGANModel, or remove it."
-        yield Finding("model-without-gan", "warning", message, fix, checked.value_at(("train", "gan_opt")))
-    waits = checked.amount("train", "net_d_init_iters")
-    if total is not None and waits is not None and waits >= total:
-        message = f"The generator is first updated after {waits:,} iterations, and the run ends at {total:,}."
-        place = checked.value_at(("train", "net_d_init_iters"))
-        yield Finding("generator-never-updated", "error", message, "Write 0.", place)
+        yield checked.finding("model-without-gan", message, fix, gan)
+    first = checked.amount(*waits)
+    if total is not None and first is not None and first >= total:
+        message = f"The generator is first updated after {first:,} iterations, and the run ends at {total:,}."
+        yield checked.finding("generator-never-updated", message, "Write 0.", waits)
     discriminator = checked.config.discriminator
     if discriminator is not None and discriminator.type.lower() == "vggstylediscriminator":
         wanted = discriminator.arguments.get("input_size", 128)
         for section in checked.config.datasets:
             if section.trains and section.gt_size and section.gt_size != wanted:
-                message = (
-                    f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}: it ends at the "
-                    "first step."
-                )
+                sizes = f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}"
                 fix = f"Take a crop of {wanted}, or write `input_size: 256` with one of 256."
-                yield Finding("discriminator-input", "error", message, fix, section.crop_place)
+                message = f"{sizes}: it ends at the first step."
+                yield checked.finding("discriminator-input", message, fix, section.crop_place)
 
 
 @rule(
@@ -201,11 +195,10 @@ def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
     ends = checked.layout.trainer == "neosr"
     key = "bfloat16" if ends else "amp_bf16"
     if checked.option(key) is True and checked.option("use_amp") is not True:
+        so = ", and neosr ends." if ends else ": the run is in fp32."
+        message = f"`{key}` has no effect without `use_amp`{so}"
         severity: Severity = "error" if ends else "warning"
-        message = f"`{key}` has no effect without `use_amp`" + (
-            ", and neosr ends." if ends else ": the run is in fp32."
-        )
-        yield Finding("bf16-without-amp", severity, message, "Write `use_amp` true.", checked.value_at((key,)))
+        yield checked.finding("bf16-without-amp", message, "Write `use_amp` true.", (key,), severity)
 
 
 AUTOMATIONS = ("train", "training_automations")
@@ -240,45 +233,36 @@ AUTOMATIONS = ("train", "training_automations")
 )
 def automations(checked: Checked) -> Iterator[Finding]:
     """The fork's automations: whether they are called, and whether they can act within the run."""
-    table = checked.table(*AUTOMATIONS)
-    options = options_of(checked.layout.trainer)
+    table, options = checked.table(*AUTOMATIONS), options_of(checked.layout.trainer)
     if not table or options is None or "Automations" not in options.definitions:
         return
-    wanted = {name: on for name, on in table.items() if isinstance(on, dict) and on.get("enabled") is True}
+    wanted = [name for name, on in table.items() if isinstance(on, dict) and on.get("enabled") is True]
     if wanted and table.get("enabled") is not True:
         message = "`training_automations` is not `enabled`: nothing of it is built."
-        place = checked.key_at(AUTOMATIONS)
-        yield Finding("automation-never-called", "warning", message, "Write `enabled: true` in it.", place)
-    classes = [name for name in options.definitions["Automations"]["properties"] if name != "enabled"]
+        fix, place = "Write `enabled: true` in it.", checked.key_at(AUTOMATIONS)
+        yield checked.finding("automation-never-called", message, fix, place)
+    classes = {_plain(name): name for name in options.definitions["Automations"]["properties"] if name != "enabled"}
     for name in table:
-        if name != "enabled" and name not in classes:
-            near = next((one for one in classes if _plain(one) == _plain(name)), None)
-            near = near or next((one for one in classes if _plain(name) in _plain(one)), None)
+        if name != "enabled" and name not in classes.values():
+            near = classes.get(_plain(name)) or next((classes[one] for one in classes if _plain(name) in one), None)
             message = f"The trainer asks for its automations by class name: `{name}` is never called."
-            fix = f"Write `{near}`." if near else f"Known: {', '.join(classes)}."
-            yield Finding("automation-never-called", "warning", message, fix, checked.key_at((*AUTOMATIONS, name)))
-    yield from _early_stopping(checked)
-
-
-def _early_stopping(checked: Checked) -> Iterator[Finding]:
+            fix = f"Write `{near}`." if near else f"Known: {', '.join(classes.values())}."
+            yield checked.finding("automation-never-called", message, fix, checked.key_at((*AUTOMATIONS, name)))
     path = (*AUTOMATIONS, "IntelligentEarlyStopping")
     if checked.option(*path, "enabled") is not True:
         return
     if checked.option("val", "val_enabled") is False or checked.option("val", "metrics_enabled") is False:
         message = "IntelligentEarlyStopping waits for a metric, and no validation gives one."
-        yield Finding(
-            "automation-never-called", "warning", message, "Enable `val` and its metrics.", checked.key_at(path)
-        )
+        fix, place = "Enable `val` and its metrics.", checked.key_at(path)
+        yield checked.finding("automation-never-called", message, fix, place)
     total, every = checked.config.total_iter, checked.amount("val", "val_freq")
     for key in ("patience", "max_no_improvement"):
         patience = checked.amount(*path, key)
         if patience and total and every and patience * every > total:
-            message = (
-                f"A {key} of {patience:,} counts validations, one every {every:,} iterations: {patience * every:,} "
-                f"iterations in a run of {total:,}."
-            )
+            counted = f"A {key} of {patience:,} counts validations, one every {every:,} iterations"
+            message = f"{counted}: {patience * every:,} iterations in a run of {total:,}."
             fix = f"Write at most {max(1, int(total // every // 5))}."
-            yield Finding("patience-in-validations", "warning", message, fix, checked.value_at((*path, key)))
+            yield checked.finding("patience-in-validations", message, fix, (*path, key))
 
 
 @rule(
@@ -306,13 +290,10 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
     decay, threshold = 0.999 if decay is None else decay, 1.02 if threshold is None else threshold
     times = 1 + (threshold - 1) / (1 - decay) if decay < 1 else float("inf")
     if times > 5:  # a loss rarely grows fivefold within a step; chosen
-        message = (
-            f"adaptive_d acts where l_g_gan is {times:.0f} times its average (threshold {threshold:g}, "
-            f"decay {decay:g}): "
-            "in the first steps only."
-        )
+        numbers = f"(threshold {threshold:g}, decay {decay:g})"
+        message = f"adaptive_d acts where l_g_gan is {times:.0f} times its average {numbers}: in the first steps only."
         fix = f"Write adaptive_d_threshold: {1 + 0.2 * (1 - decay):g}, which acts at 1.2 times the average."
-        yield Finding("automation-inert", "warning", message, fix, checked.value_at(("train", "adaptive_d")))
+        yield checked.finding("automation-inert", message, fix, ("train", "adaptive_d"))
 
 
 @rule(
@@ -326,12 +307,12 @@ def adaptive_discriminator(checked: Checked) -> Iterator[Finding]:
 def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
     """A block without `auto_calibrate` and without a parameter of one's own."""
     block = checked.active
-    if block is None or "auto_calibrate" in block.values or set(block.values) - {"enabled"}:
+    if block is None or set(block.values) - {"enabled"}:
         return
     comment = re.search(r"#[^\n]*auto[-_ ]?calibrat", checked.document.text, re.IGNORECASE)
     why = ", though a comment speaks of auto-calibration" if comment else ""
     message = f"The block has neither `auto_calibrate` nor a parameter{why}: the scheduler runs at its defaults."
-    yield Finding("block-not-calibrated", "warning", message, "Write `auto_calibrate: true` in it.", block.place)
+    yield checked.finding("block-not-calibrated", message, "Write `auto_calibrate: true` in it.", block.place)
 
 
 @rule(
@@ -343,24 +324,16 @@ def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
 )
 def metrics_without_pairs(checked: Checked) -> Iterator[Finding]:
     """traiNNer-redux: metrics enabled, and no validation set of pairs."""
-    if not checked.layout.trainer.startswith("traiNNer"):
-        return
     val = checked.table("val")
-    if not (val.get("val_enabled") is True and val.get("metrics_enabled") is True and val.get("metrics")):
+    enabled = val.get("val_enabled") is True and val.get("metrics_enabled") is True and val.get("metrics")
+    if not enabled or not checked.layout.trainer.startswith("traiNNer"):
         return
-    kinds = [
-        str(options.get("type", "")).lower()
-        for name, options in checked.table("datasets").items()
-        if name.split("_")[0] == "val" and isinstance(options, dict)
-    ]
-    if kinds and not any(kind in ("pairedimagedataset", "pairedvideodataset") for kind in kinds):
+    sets = [one for name, one in checked.table("datasets").items() if name.split("_")[0] == "val"]
+    kinds = [str(one.get("type", "")).lower() for one in sets if isinstance(one, dict)]
+    if kinds and not {"pairedimagedataset", "pairedvideodataset"} & set(kinds):
         message = "Metrics are enabled, and no validation set has pairs: traiNNer-redux ends."
         fix = "Name a PairedImageDataset, or write `metrics_enabled: false`."
-        yield Finding("metrics-without-pairs", "error", message, fix, checked.value_at(("val", "metrics_enabled")))
-
-
-def _active(checked: Checked) -> list[LossTerm]:
-    return [loss for loss in checked.config.losses if loss.active]
+        yield checked.finding("metrics-without-pairs", message, fix, ("val", "metrics_enabled"))
 
 
 def _plain(name: str) -> str:

@@ -123,6 +123,11 @@ class TrainingConfig:
     place: Place = field(default_factory=lambda: Place(""))
 
     @property
+    def active_losses(self) -> tuple[LossTerm, ...]:
+        """Trainers skip a loss whose weight is 0."""
+        return tuple(loss for loss in self.losses if loss.active)
+
+    @property
     def adversarial(self) -> bool:
         """Whether an adversarial loss takes part in the objective."""
-        return any(loss.kind == "adversarial" and loss.active for loss in self.losses)
+        return any(loss.kind == "adversarial" for loss in self.active_losses)

@@ -20,14 +20,20 @@ SOURCE = Path(autocal_cli.__file__).parent
 
 
 @cache
+def nodes_in_source() -> list[ast.AST]:
+    return [node for path in SOURCE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+
+
 def calls_in_source() -> list[ast.Call]:
-    trees = [ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")]
-    return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [node for node in nodes_in_source() if isinstance(node, ast.Call)]
 
 
 def codes_in_source() -> set[str]:
-    """The first argument (or `code`) of every `Finding(...)`, and the codes under which parts are tolerated."""
+    """The first argument (or `code`) of every `Finding(...)` and `.finding(...)`, the codes under which parts are
+    tolerated, and those that stand in a row of a table."""
     codes = {f"trainer-{trait}" for trait in TRAINER_VIEW}
+    cells = [cell for node in nodes_in_source() if isinstance(node, ast.Tuple) for cell in node.elts]
+    codes |= {str(cell.value) for cell in cells if isinstance(cell, ast.Constant) and cell.value in RULES}
     return codes.union(*(codes_of_call(node) for node in calls_in_source()))
 
 
@@ -35,7 +41,7 @@ def codes_of_call(node: ast.Call) -> list[str]:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
     name = name or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
-    position = {"Finding": 0, "_part": 1, "tolerate": 0, "note": 0}.get(name)
+    position = {"Finding": 0, "finding": 0, "_part": 1, "tolerate": 0, "note": 0}.get(name)
     if position is None:
         return []
     given = [*named, *node.args[position : position + 1]]
