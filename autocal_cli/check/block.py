@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from autocal_cli.calibration.block import (
     NATIVE_KEYS,
@@ -14,7 +14,7 @@ from autocal_cli.calibration.block import (
     refuse_wrong_shape,
     unknown_key,
 )
-from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets, Rule
+from autocal_cli.calibration.model import PARAMETERS, WHOLE_NUMBERS, Presets
 from autocal_cli.calibration.placement import place
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.calibration.rules import factor, significant
@@ -38,13 +38,13 @@ from autocal_cli.network.model import NetworkFingerprint
 )
 def block_misplaced(checked: Checked) -> Iterator[Finding]:
     """A block anywhere else than where the trainer looks for it."""
-    home = ".".join(checked.layout.block)
+    home = checked.layout.block
     for path, node in walk(checked.document.root):
         for pair in node.all_pairs(BLOCK_KEY) if isinstance(node, MappingNode) else ():
-            if (*path, BLOCK_KEY) != checked.layout.block and BLOCK_KEY not in path:
+            if (*path, BLOCK_KEY) != home and BLOCK_KEY not in path:
                 message = f"`{BLOCK_KEY}` stands under `{'.'.join(path) or 'the top level'}`, where nothing reads it."
                 place = checked.document.place(pair.key.start)
-                yield Finding("block-misplaced", "error", message, f"Move it to `{home}`.", place)
+                yield checked.finding("block-misplaced", message, f"Move it to `{'.'.join(home)}`.", place)
 
 
 @rule(
@@ -76,13 +76,12 @@ def block_received(checked: Checked) -> Iterator[Finding]:
     run = f"Start it with `autocal run train.py -opt {checked.config.path}`."
     if checked.layout.on_block == "rejects":
         message = f"{trainer} by itself refuses a config with a `{BLOCK_KEY}` block; `autocal run` keeps it from it."
-        yield Finding("block-rejected", "info", message, run, place)
+        yield checked.finding("block-rejected", message, run, place)
     elif checked.layout.on_block == "ignores":
-        message = f"{trainer} by itself takes no notice of the block."
-        yield Finding("block-ignored", "info", message, run, place)
+        yield checked.finding("block-ignored", f"{trainer} by itself takes no notice of the block.", run, place)
     elif foreign := sorted({path[0] for path, _ in checked.leaves} - NATIVE_KEYS):
         message = f"The fork's own scheduler raises on {', '.join(foreign)}, and the fork then trains unscheduled."
-        yield Finding("block-not-native", "info", message, run, place)
+        yield checked.finding("block-not-native", message, run, place)
 
 
 def about_block(checked: Checked) -> Iterator[Finding]:
@@ -102,7 +101,7 @@ def about_block(checked: Checked) -> Iterator[Finding]:
 def block_disabled(checked: Checked) -> Iterator[Finding]:
     if checked.block is not None and checked.active is None:
         message = "The block says `enabled: false`: it stays switched off."
-        yield Finding("block-disabled", "info", message, "Write `enabled: true`.", checked.at("enabled"))
+        yield checked.finding("block-disabled", message, "Write `enabled: true`.", checked.at("enabled"))
 
 
 @rule(
@@ -115,13 +114,11 @@ def block_disabled(checked: Checked) -> Iterator[Finding]:
 )
 def record_unusable(checked: Checked) -> Iterator[Finding]:
     """A `calibration` that is no record, is of a later version, or was damaged."""
-    if checked.block is None:
-        return
     try:
         refuse_foreign_record(checked.block)
         read_record(checked.block)
     except AutocalError as error:
-        yield Finding("record-unusable", "error", error.message, error.fix, error.place)
+        yield checked.finding("record-unusable", error.message, error.fix, error.place)
 
 
 @rule(
@@ -140,10 +137,9 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
     good=nano("enabled: true", "auto_calibrate: true"),
 )
 def unknown_keys(checked: Checked) -> Iterator[Finding]:
-    for path, value in checked.leaves:
-        if path not in checked.schema and not _wrong_shape(checked, path, value):
-            if value in (None, {}) and checked.is_section(path):
-                continue
+    for path, _ in checked.leaves:
+        inside = any(path[:length] in checked.schema for length in range(1, len(path)))
+        if path not in checked.schema and not inside and not checked.is_section(path):  # told by `invalid_values`
             place = checked.key_at((*checked.layout.block, *path)) or checked.at(*path)
             yield unknown_key(path, checked.schema, place)
 
@@ -170,16 +166,15 @@ def invalid_values(checked: Checked) -> Iterator[Finding]:
         try:
             if path not in checked.schema:
                 refuse_wrong_shape(path, value, checked.schema, checked.at(*path))
-            elif value is not None and not (crossed(checked) and path in (("min_weight",), ("max_weight",))):
+            elif value is not None and not (path in (("min_weight",), ("max_weight",)) and crossed(checked)):
                 check_value(path, value, checked.schema[path], checked.at(*path))
         except AutocalError as error:
-            yield Finding(
-                "value-invalid", "error", error.message, error.fix or "Write that, or delete it.", error.place
-            )
+            fix = error.fix or "Write that, or delete it."
+            yield checked.finding("value-invalid", error.message, fix, error.place)
     try:
         refuse_phases_out_of_order(checked.values, checked.presets, checked.block)
     except AutocalError as error:
-        yield Finding("phases-out-of-order", "error", error.message, error.fix, error.place)
+        yield checked.finding("phases-out-of-order", error.message, error.fix, error.place)
 
 
 @rule(
@@ -204,13 +199,7 @@ def everything_by_hand(checked: Checked) -> Iterator[Finding]:
     if checked.values.get(("auto_calibrate",)) is True and all((name,) in checked.by_hand for name in PARAMETERS):
         message = "`auto_calibrate: true`, but every parameter is set by hand: there is nothing left to calibrate."
         fix = "Delete those that should be chosen for you, or write `auto_calibrate: false`."
-        yield Finding("nothing-to-calibrate", "warning", message, fix, checked.at("auto_calibrate"))
-
-
-def _wrong_shape(checked: Checked, path: tuple[str, ...], value: object) -> bool:
-    """Told by `invalid_values`."""
-    inside = any(path[:length] in checked.schema for length in range(1, len(path)))
-    return inside or (value not in (None, {}) and checked.is_section(path))
+        yield checked.finding("nothing-to-calibrate", message, fix, checked.at("auto_calibrate"))
 
 
 # The numbers of the block: each by itself acceptable, and still not what the network, the run or the others allow.
@@ -230,10 +219,16 @@ def unsupported_values(checked: Checked) -> Iterator[Finding]:
         value = checked.by_hand.get((name,))
         if not isinstance(value, int | float) or (name == "max_weight" and value == 1):  # told by `idle_parameters`
             continue
-        limits = supported(name, checked.network, checked.config.total_iter, checked.presets)
-        if not limits.low <= value <= limits.high:
-            message = f"{name} {value:g} is {_direction(value, limits)} what {limits.told} supports: {_range(limits)}."
-            yield Finding("value-unsupported", "warning", message, _cure(name, limits), checked.at(name))
+        low, high, usual, told = supported(name, checked.network, checked.config.total_iter, checked.presets)
+        if not low <= value <= high:
+            preset = "" if usual is None else f" (preset: {usual:g})"
+            reach = f"{significant(low, 3):g} to {significant(high, 3):g}{preset}"
+            message = f"{name} {value:g} is {'above' if value > high else 'below'} what {told} supports: {reach}."
+            fix = "Delete it, and `autocal calibrate` chooses it."
+            if usual is not None:
+                usual = round(usual) if name in WHOLE_NUMBERS else usual
+                fix = f"Write {write_scalar(usual)}, or delete it, and `autocal calibrate` chooses it."
+            yield checked.finding("value-unsupported", message, fix, checked.at(name))
 
 
 def crossed(checked: Checked) -> bool:
@@ -253,7 +248,7 @@ def weights_crossed(checked: Checked) -> Iterator[Finding]:
         low, high = (dict(checked.leaves)[(name,)] for name in ("min_weight", "max_weight"))
         message = f"min_weight {low} is above max_weight {high}: no multiplier lies between them."
         fix = "min_weight is at most 1 and max_weight at least 1."
-        yield Finding("weights-crossed", "error", message, fix, checked.at("min_weight"))
+        yield checked.finding("weights-crossed", message, fix, checked.at("min_weight"))
 
 
 @rule(
@@ -278,16 +273,15 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
         return
     first = checked.presets.phases[0]
     early = math.floor(run * (checked.number("phases", first.name, "until") or first.until))
-    place = checked.at("baseline_iterations")
+    said, place = f"baseline_iterations {baseline:,} is", checked.at("baseline_iterations")
+    share = f"{max(1, run // 20):,}"
     if baseline >= run:
-        message = (
-            f"baseline_iterations {baseline:,} is as long as the run of {run:,} iterations: the reference never ends."
-        )
-        yield Finding("baseline-past-run", "error", message, f"Write at most {max(1, run // 20):,}.", place)
+        message = f"{said} as long as the run of {run:,} iterations: the reference never ends."
+        yield checked.finding("baseline-past-run", message, f"Write at most {share}.", place)
     elif baseline > early:
-        message = f"baseline_iterations {baseline:,} is longer than the {first.name} phase, which ends at {early:,}."
-        fix = f"Write at most {max(1, early):,}; calibrated ones take at most {max(1, run // 20):,}."
-        yield Finding("baseline-past-early", "warning", message, fix, place)
+        message = f"{said} longer than the {first.name} phase, which ends at {early:,}."
+        fix = f"Write at most {max(1, early):,}; calibrated ones take at most {share}."
+        yield checked.finding("baseline-past-early", message, fix, place)
 
 
 @rule(
@@ -300,38 +294,18 @@ def baseline_too_long(checked: Checked) -> Iterator[Finding]:
 )
 def idle_parameters(checked: Checked) -> Iterator[Finding]:
     """Values that keep others, or themselves, from ever taking effect."""
-    high, low = (checked.number(name) for name in ("max_weight", "min_weight"))
-    if high == 1:
+    if checked.number("max_weight") == 1:
         message = "max_weight 1: an adversarial loss that is too weak is never raised."
-        yield _idle(message, "Write more than 1, or leave it to `autocal calibrate`.", checked, "max_weight")
-    if low == 1:
+        fix = "Write more than 1, or leave it to `autocal calibrate`."
+        yield checked.finding("parameter-idle", message, fix, checked.at("max_weight"))
+    if checked.number("min_weight") == 1:
         message = "min_weight 1: an adversarial loss that costs too much is never lowered."
-        yield _idle(message, "Write less than 1, e.g. 1.0e-06.", checked, "min_weight")
-    stated = {phase.name: checked.number("phases", phase.name, "rate") for phase in checked.presets.phases}
-    if all(value == 0 for value in stated.values()):
+        yield checked.finding("parameter-idle", message, "Write less than 1, e.g. 1.0e-06.", checked.at("min_weight"))
+    names = [phase.name for phase in checked.presets.phases]
+    if all(checked.number("phases", name, "rate") == 0 for name in names):
         message = "The rate is 0 in every phase: the multiplier never moves."
-        yield _idle(message, "Write a value above 0 for one of them.", checked, "phases", next(iter(stated)), "rate")
-
-
-def _idle(message: str, fix: str, checked: Checked, *path: str) -> Finding:
-    return Finding("parameter-idle", "warning", message, fix, checked.at(*path))
-
-
-def _direction(value: float, limits: Supported) -> str:
-    return "above" if value > limits.high else "below"
-
-
-def _range(limits: Supported) -> str:
-    preset = f" (preset: {limits.usual:g})" if limits.usual is not None else ""
-    return f"{significant(limits.low, 3):g} to {significant(limits.high, 3):g}{preset}"
-
-
-def _cure(name: str, limits: Supported) -> str:
-    usual = limits.usual
-    if usual is None:
-        return "Delete it, and `autocal calibrate` chooses it."
-    value = round(usual) if name in WHOLE_NUMBERS else usual
-    return f"Write {write_scalar(value)}, or delete it, and `autocal calibrate` chooses it."
+        fix = "Write a value above 0 for one of them."
+        yield checked.finding("parameter-idle", message, fix, checked.at("phases", names[0], "rate"))
 
 
 # What a preset supports: the values that calibration itself could write from it, and a margin around them.
@@ -342,13 +316,11 @@ def _cure(name: str, limits: Supported) -> str:
 # For momentum the factors act on its time constant 1 / (1 - momentum), as the rules do. Where the network's capacity is
 # unknown, what any preset supports counts.
 
-
 MARGIN = 1.25  # chosen, untested
 GUIDE_PARAMETERS = ("momentum", "adaptation_rate", "max_weight", "baseline_iterations")  # those of the guide's table
 
 
-@dataclass(frozen=True, slots=True)
-class Supported:
+class Supported(NamedTuple):
     """`low` to `high` are supported; `usual` is the preset's own value; `told` names the preset or presets."""
 
     low: float
@@ -367,36 +339,25 @@ def supported(
         told = f"any preset, {presets.presets[0].variant} to {presets.presets[-1].variant},"
         return Supported(min(low for low, _ in ranges), max(high for _, high in ranges), None, told)
     usual = steps[parameter].after
-    low, high = _reach(parameter, usual, total_iter, presets)
     told = f"the preset {placement.variant}"
     if placement.match == "interpolated":
         told = f"a network of {network.parameters if network else 0:,} parameters (nearest preset: {placement.variant})"
-    return Supported(low, high, significant(usual, 3), told)
+    return Supported(*_reach(parameter, usual, total_iter, presets), significant(usual, 3), told)
 
 
 def _reach(parameter: str, value: float, total_iter: int | None, presets: Presets) -> tuple[float, float]:
+    bound = presets.bounds[parameter]
     low = high = _to_space(parameter, value)
     for one in presets.rules:
         if one.parameter == parameter:
-            factors = list(_extremes(one))
-            low, high = low * min(factors), high * max(factors)
-    bound = presets.bounds[parameter]
-    ends = _to_space(parameter, bound.low), _to_space(parameter, bound.high)
-    low, high = (min(max(end, ends[0]), ends[1]) for end in (low, high))
+            bounded = one.form == "power"
+            ends = (one.numbers["low"], one.numbers["high"]) if bounded else (factor(one, 0.0), factor(one, 1.0))
+            low, high = low * min(ends), high * max(ends)
+    least, most = _to_space(parameter, bound.low), _to_space(parameter, bound.high)
+    low, high = (min(max(end, least), most) for end in (low, high))
     if bound.share_of_run is not None and total_iter is not None:  # short runs are calibrated to less
         low = min(low, max(bound.low, math.floor(total_iter * bound.share_of_run)))
     return _from_space(parameter, low / MARGIN), _from_space(parameter, high * MARGIN)
-
-
-def _extremes(of: Rule) -> Iterable[float]:
-    """The factors of a rule at the ends of its signal."""
-    match of.form:
-        case "exponential":
-            return factor(of, 0.0), factor(of, 1.0)
-        case "power":
-            return of.numbers["low"], of.numbers["high"]
-        case "switch":
-            return 1.0, factor(of, 1.0)
 
 
 def _to_space(parameter: str, value: float) -> float:

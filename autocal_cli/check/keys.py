@@ -6,12 +6,12 @@ YAML 1.1, by which trainers read, wants a dot in the mantissa and a sign in the 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.check.model import Checked
@@ -27,7 +27,7 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place, Severity
+from autocal_cli.errors import Finding, Place
 from autocal_cli.packaged import preset_text
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
@@ -60,32 +60,28 @@ NUMERIC = WHOLE | {
     good=nano("auto_calibrate: true", "min_weight: 1.0e-06"),
 )
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
-    """Every scalar, wherever it stands, that is a number to its writer and text to the trainer."""
+    """Every scalar, wherever it stands, that is a number to its writer and text to the trainer; an error where the
+    trainer wants a number there (checks.py)."""
     for place, text in text_numbers(checked).items():
         said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
         message = f"{said}; it is meant as the number {text.number!r}."
-        severity: Severity = "warning"  # an error where the trainer wants a number there (checks.py)
-        yield Finding("number-as-text", severity, message, f"Write {text.spelling}.", place)
+        yield checked.finding("number-as-text", message, f"Write {text.spelling}.", place)
 
 
-@dataclass(frozen=True, slots=True)
-class TextNumber:
-    """A scalar that is text and means `number`."""
+class TextNumber(NamedTuple):
+    """A scalar that is text and means `number`, which is to be written as `spelling`."""
 
     key: str
     node: ScalarNode
     number: int | float
-
-    @property
-    def spelling(self) -> str:
-        return spelling(self.number, self.node.value)
+    spelling: str
 
 
 @lru_cache(maxsize=1)
 def text_numbers(checked: Checked) -> dict[Place, TextNumber]:
     """All of them in a document, by their places."""
     return {
-        checked.document.place(node.start): TextNumber(path[-1], node, number)
+        checked.document.place(node.start): TextNumber(path[-1], node, number, spelling(number, node.value))
         for path, node in walk(checked.document.root)
         if isinstance(node, ScalarNode) and (number := _meant(checked, path, node)) is not None
     }
@@ -93,17 +89,17 @@ def text_numbers(checked: Checked) -> dict[Place, TextNumber]:
 
 def _meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | float | None:
     """The number that a text stands for; None for what is a number already, or plainly none."""
-    key = path[-1] if path else ""
+    key, plain = path[-1] if path else "", node.style is None
     if node.tag is not None or key in _NAMES or any(part.startswith(_FOLDERS) for part in path):
         return None
-    if node.style not in (None, "'", '"') or (node.style is not None and key not in NUMERIC):
+    if not (plain or (node.style in ("'", '"') and key in NUMERIC)):
         return None
-    pattern = _SCIENTIFIC if node.style is None else _NUMBER
     text = node.value.strip()
-    if not pattern.fullmatch(text) or not _is_text(checked, node):
+    matches = (_SCIENTIFIC if plain else _NUMBER).fullmatch(text)
+    if not matches or not isinstance(read_scalar(checked.document, node), str):
         return None
     number = float(text.replace("_", ""))
-    if number in (float("inf"), float("-inf")):
+    if math.isinf(number):
         return None
     return int(number) if key in WHOLE and number.is_integer() else number
 
@@ -133,13 +129,6 @@ def walk(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
             yield from walk(pair.value, (*path, _key(pair)))
 
 
-def _is_text(checked: Checked, node: ScalarNode) -> bool:
-    try:
-        return isinstance(read_scalar(checked.document, node), str)
-    except AutocalError:
-        return False
-
-
 @rule(
     "block/key-twice [error]: A key stands twice",
     why="YAML readers keep the last of two equal keys, so what the first says is lost without a word.",
@@ -151,17 +140,12 @@ def keys_twice(checked: Checked) -> Iterator[Finding]:
     """A key that stands twice in one mapping; of those on the way to the block the reader of the config tells."""
     told = {problem.place for problem in checked.problems}
     for path, node in walk(checked.document.root):
-        pairs = [pair for pair in node.pairs if _key(pair) != "<<"] if isinstance(node, MappingNode) else []
-        if len({_key(pair) for pair in pairs}) == len(pairs):
-            continue
         first: dict[str, Place] = {}
-        for pair in pairs:
+        for pair in node.pairs if isinstance(node, MappingNode) else ():
             key, place = _key(pair), checked.document.place(pair.key.start)
-            if key in first and place not in told:
-                message = (
-                    f"`{'.'.join((*path, key))}` stands twice (first in line {first[key].line}); the trainer reads "
-                )
-                yield Finding("key-twice", "error", f"{message}the last alone.", "Remove one.", place)
+            if key in first and key != "<<" and place not in told:
+                twice = f"`{'.'.join((*path, key))}` stands twice (first in line {first[key].line})"
+                yield checked.finding("key-twice", f"{twice}; the trainer reads the last alone.", "Remove one.", place)
             first.setdefault(key, place)
 
 
@@ -219,11 +203,10 @@ def length_findings(checked: Checked) -> Iterator[Finding]:
         if not any(lookup(checked.document, path) for path in layout.total_iter):
             name = ".".join(layout.total_iter[0])
             message = f"The config does not say how long the run is ({name})."
-            yield Finding("length-unknown", "warning", message, f"Add {name}.", config.place)
+            yield checked.finding("length-unknown", message, f"Add {name}.", config.place)
     elif stated is not None and stated != config.total_iter:
         message = f"training_config.total_iterations is {stated:,}, but the trainer stops at {config.total_iter:,}."
-        place = checked.at(*TOTAL_ITERATIONS)
-        yield Finding("length-mismatch", "warning", message, "Make them equal.", place)
+        yield checked.finding("length-mismatch", message, "Make them equal.", checked.at(*TOTAL_ITERATIONS))
 
 
 # What a particular trainer does not know, or cannot do with a particular network.
@@ -250,8 +233,7 @@ def half_precision(checked: Checked) -> Iterator[Finding]:
     if network is None or checked.option("use_amp") is not True or checked.option(key) is True:
         return
     if network.type.lower() in trainer_facts()["overflows_in_fp16"]["types"]:
-        message = f"use_amp without {key} is fp16, in which {network.type} overflows"
-        if not neosr:
-            message += "; traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
+        then = "traiNNer-redux then takes bf16 by itself, or no AMP at all where the GPU lacks it"
+        message = f"use_amp without {key} is fp16, in which {network.type} overflows{'' if neosr else f'; {then}'}."
         place = checked.value_at((key,)) or checked.value_at(("use_amp",))
-        yield Finding("fp16-overflow", "warning", f"{message}.", f"Set `{key}` to true.", place)
+        yield checked.finding("fp16-overflow", message, f"Set `{key}` to true.", place)

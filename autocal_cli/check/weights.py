@@ -16,7 +16,7 @@ from typing import Any
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import rule
 from autocal_cli.config.model import KeyPath
-from autocal_cli.errors import Finding, Place
+from autocal_cli.errors import Finding, Place, Severity
 from autocal_cli.packaged import preset_text
 
 KEYS: tuple[KeyPath, ...] = (("path", "pretrain_network_g"), ("path", "pretrain_network_d"), ("path", "resume_state"))
@@ -36,13 +36,12 @@ Shapes = Mapping[str, tuple[int, ...]]
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
     """A file that the config names: `path` as written. `states` are its state dicts by their keys, None where it is
-    not there; `keys` those of its top level; `trouble` why it could not be read."""
+    not there; `trouble` why it could not be read."""
 
     key: KeyPath
     path: str
     place: Place | None
     states: Mapping[str, Shapes] | None
-    keys: tuple[str, ...] = ()
     trouble: str | None = None
 
 
@@ -97,12 +96,12 @@ def weights_findings(checked: Checked, files: list[WeightsFile], elsewhere: bool
     for file in files:
         kind = _kind(file)
         if kind:
-            yield Finding("pretrained-kind", "error", kind, "Name a file of the right kind.", file.place)
+            yield checked.finding("pretrained-kind", kind, "Name a file of the right kind.", file.place)
         elif file.states is None:
             yield from _absent(checked, file, elsewhere)
         elif file.trouble:
             message = f"{file.path} cannot be read: {file.trouble}."
-            yield Finding("pretrained-unreadable", "warning", message, "Load it anew.", file.place)
+            yield checked.finding("pretrained-unreadable", message, "Load it anew.", file.place)
         elif file.key[-1] == "pretrain_network_g":
             yield from _of_generator(checked, file)
 
@@ -112,73 +111,70 @@ def _kind(file: WeightsFile) -> str | None:
     if file.key[-1] == "resume_state" and ending in (".pth", ".safetensors", ".pt", ".ckpt"):
         return f"`resume_state` is {file.path}, the weights of a network; a run is resumed from its .state."
     if file.key[-1] != "resume_state" and ending == ".state":
-        return (
-            f"`{'.'.join(file.key)}` is {file.path}, the state of a run; a network's weights are a .pth "
-            "or .safetensors."
-        )
+        state = f"`{'.'.join(file.key)}` is {file.path}, the state of a run"
+        return f"{state}; a network's weights are a .pth or .safetensors."
     return None
 
 
 def _absent(checked: Checked, file: WeightsFile, elsewhere: bool) -> Iterator[Finding]:
-    said, scale = _scale_said(file.path), checked.config.scale
-    if said and scale and said != scale and _strict(checked) and file.key[-1] == "pretrain_network_g":
-        message = f"{file.path} is for x{said} by its name, and the config for x{scale}."
-        yield Finding("pretrained-scale", "error", message, _loose(scale), file.place)
+    # The scale that a file's name says: `4x_`, `_x2`, `x4plus`.
+    found = {next(filter(None, groups)) for groups in _SCALE.findall(PurePath(file.path.replace("\\", "/")).stem)}
+    said = int(found.pop()) if len(found) == 1 else None
+    if said and file.key[-1] == "pretrain_network_g" and _is_another(checked, said):
+        message = f"{file.path} is for x{said} by its name, and the config for x{checked.config.scale}."
+        yield checked.finding("pretrained-scale", message, _loosely(checked), file.place)
     elif not elsewhere:
         message = f"There is no file {file.path} (`{'.'.join(file.key)}`): the trainer ends where it loads it."
-        yield Finding("pretrained-missing", "error", message, "Correct the path, or remove it.", file.place)
+        yield checked.finding("pretrained-missing", message, "Correct the path, or remove it.", file.place)
 
 
 def _of_generator(checked: Checked, file: WeightsFile) -> Iterator[Finding]:
     state, finding = _state(checked, file)
     if finding:
         yield finding
-    network, scale = checked.config.network, checked.config.scale
-    entry = _known()["types"].get(network.type.lower()) if network else None
-    if not state or entry is None or network is None:
+    network, types = checked.config.network, _known()["types"]
+    if not state or network is None or network.type.lower() not in types:
         return
-    names = frozenset(re.sub(r"\d+", "#", _plain(name)) for name in state if not name.endswith(BUFFERS))
-    own = _share(names, entry[0])
-    best = max(
-        _known()["types"], key=lambda name: (_overlap(names, _known()["types"][name][0]), name == network.type.lower())
-    )
-    if own < FOREIGN and not _same(network.type, best):
-        alike = _share(names, _known()["types"][best][0]) >= ALIKE
+    own, telling = types[network.type.lower()]
+    plain = (name.removeprefix("module.").removeprefix("_orig_mod.") for name in state if not name.endswith(BUFFERS))
+    names = frozenset(re.sub(r"\d+", "#", name) for name in plain)
+    # Of each architecture's names the share that is here, and of all names those that both have.
+    patterns = _known()["patterns"]
+    shares = [len(names & one) / len(one) for one in patterns]
+    overlaps = [len(names & one) / len(names | one) for one in patterns]
+    best = max(types, key=lambda name: (overlaps[types[name][0]], name == network.type.lower()))
+    if shares[own] < FOREIGN and not _same(network.type, best):
+        alike = shares[types[best][0]] >= ALIKE
         whose = f"it is of {best}" if alike else "of an architecture that is not known here"
         deed = "the trainer ends" if _strict(checked) else "nothing of it is loaded, and the run begins from scratch"
-        message = f"{file.path} has {own:.0%} of the tensors of {network.type}; {whose}: {deed}."
-        yield Finding("pretrained-architecture", "error", message, f"Name a checkpoint of {network.type}.", file.place)
+        message = f"{file.path} has {shares[own]:.0%} of the tensors of {network.type}; {whose}: {deed}."
+        yield checked.finding("pretrained-architecture", message, f"Name a checkpoint of {network.type}.", file.place)
         return
-    found = checkpoint_scale(state, entry[1])
-    if found and scale and found != scale and _strict(checked):
-        message = f"{file.path} is of {network.type} for x{found}, and the config for x{scale}: the trainer ends."
-        yield Finding("pretrained-scale", "error", message, _loose(scale), file.place)
+    found = checkpoint_scale(state, telling)
+    if found and _is_another(checked, found):
+        here = f"{file.path} is of {network.type} for x{found}"
+        message = f"{here}, and the config for x{checked.config.scale}: the trainer ends."
+        yield checked.finding("pretrained-scale", message, _loosely(checked), file.place)
 
 
 def _state(checked: Checked, file: WeightsFile) -> tuple[Shapes, Finding | None]:
     """The state dict that the trainer would load, and what there is to say of the key under which it looks."""
-    states = file.states or {}
-    any_state = next((states[key] for key in ("params_ema", "params", "") if key in states), None)
-    any_state = any_state or next(iter(states.values()), {})
+    states, path = file.states or {}, ("path", "param_key_g")
+    any_state = next((states[key] for key in ("params_ema", "params", "", *states) if states.get(key)), {})
     if not checked.layout.trainer.startswith(("BasicSR", "Real-ESRGAN")):
         return any_state, None
-    path = ("path", "param_key_g")
     given = checked.option(*path) if checked.key_at(path) else "params"  # BasicSR's default
-    if given is None:
-        return states.get("", any_state), None
-    if str(given) in states:
-        return states[str(given)], None
+    if given is None or str(given) in states:
+        return states.get("" if given is None else str(given), any_state), None
     falls_back = "params" in states
     deed = "BasicSR takes `params` instead" if falls_back else f"BasicSR ends with KeyError '{given}'"
-    message = (
-        f"{file.path} has no `{given}` (it has {', '.join(key or 'its tensors at the top' for key in states)}): {deed}."
-    )
-    fix = (
-        "Write `param_key_g: ~`." if "" in states and not falls_back else f"Write one that it has: {', '.join(states)}."
-    )
+    has = ", ".join(key or "its tensors at the top" for key in states)
+    message = f"{file.path} has no `{given}` (it has {has}): {deed}."
+    bare = "" in states and not falls_back
+    fix = "Write `param_key_g: ~`." if bare else f"Write one that it has: {', '.join(states)}."
+    severity: Severity = "warning" if falls_back else "error"
     place = checked.value_at(path) or file.place
-    severity = "warning" if falls_back else "error"
-    return any_state, Finding("param-key-missing", severity, message, fix, place)  # type: ignore[arg-type]
+    return any_state, checked.finding("param-key-missing", message, fix, place, severity)
 
 
 def checkpoint_scale(state: Shapes, telling: list[list[Any]]) -> int | None:
@@ -187,48 +183,26 @@ def checkpoint_scale(state: Shapes, telling: list[list[Any]]) -> int | None:
     for key, sizes in telling:
         shape = state.get(key)
         here = {scale for scale, size in sizes.items() if (list(shape) if shape else None) == size}
-        if not here and shape is not None:
-            # Other widths than the default: the sizes that are in proportion to the scale still tell.
-            here = {scale for scale, size in sizes.items() if size and size[0] == shape[0] and _grows(sizes)}
+        # Other widths than the default: sizes that grow with the square of the scale (pixel shuffle) still tell.
+        growth = [size[0] / int(scale) ** 2 for scale, size in sizes.items() if size]
+        if not here and shape is not None and len(growth) > 1 and len(set(growth)) == 1:
+            here = {scale for scale, size in sizes.items() if size and size[0] == shape[0]}
         fitting = here if fitting is None else fitting & here
-    found = fitting or set()
-    return int(next(iter(found))) if len(found) == 1 else None
-
-
-def _grows(sizes: Mapping[str, Any]) -> bool:
-    """Whether the first side of a tensor is as many times as the scale, squared, for every scale (pixel shuffle)."""
-    pairs = [(int(scale), size[0]) for scale, size in sizes.items() if size]
-    return len(pairs) > 1 and len({size / scale**2 for scale, size in pairs}) == 1
-
-
-def _share(names: frozenset[str], number: int) -> float:
-    patterns = _known()["patterns"][number]
-    return len(names & patterns) / len(patterns)
-
-
-def _overlap(names: frozenset[str], number: int) -> float:
-    patterns = _known()["patterns"][number]
-    return len(names & patterns) / len(names | patterns)
+    return int(next(iter(fitting))) if fitting and len(fitting) == 1 else None
 
 
 def _same(one: str, other: str) -> bool:
     return one.lower() == other.lower() or any({one.lower(), other.lower()} <= names for names in SAME)
 
 
-def _plain(name: str) -> str:
-    """Without what wrappers put before a name."""
-    return name.removeprefix("module.").removeprefix("_orig_mod.")
-
-
-def _scale_said(path: str) -> int | None:
-    """The scale that a file's name says: `4x_`, `_x2`, `x4plus`."""
-    found = {next(filter(None, groups)) for groups in _SCALE.findall(PurePath(path.replace("\\", "/")).stem)}
-    return int(found.pop()) if len(found) == 1 else None
+def _is_another(checked: Checked, scale: int) -> bool:
+    """Whether a checkpoint's scale is another than the config's, and the trainer ends at that."""
+    return checked.config.scale not in (None, 0, scale) and _strict(checked)
 
 
 def _strict(checked: Checked) -> bool:
     return checked.option("path", "strict_load_g") is not False
 
 
-def _loose(scale: int) -> str:
-    return f"Name one for x{scale}, or write `strict_load_g: false` to load what fits."
+def _loosely(checked: Checked) -> str:
+    return f"Name one for x{checked.config.scale}, or write `strict_load_g: false` to load what fits."

@@ -84,4 +84,4 @@ def _file(checked: Checked, key: tuple[str, ...]) -> WeightsFile | None:
     except (ValueError, OSError, RecursionError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return WeightsFile(key, path, place, {}, trouble=reason)
-    return WeightsFile(key, path, place, contents.states, contents.keys)
+    return WeightsFile(key, path, place, contents.states)
