@@ -17,7 +17,7 @@ from autocal_cli.check.keys import nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule
 from autocal_cli.config.model import BLOCK_KEY, KeyPath
-from autocal_cli.config.trainers import FORK, REDUX, TrainerLayout
+from autocal_cli.config.trainers import FORK, REDUX, TRAINERS, TrainerLayout
 from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.packaged import preset_text
@@ -77,7 +77,11 @@ class TrainerOptions:
 
     def entry(self, registry: str, name: str) -> Schema | None:
         """The arguments of what a registry has under a name."""
-        return self.registries[registry].get(name if self.case else name.lower())
+        return self.registries.get(registry, {}).get(name if self.case else name.lower())
+
+    def others(self) -> Iterator[TrainerOptions]:
+        """The options of the other trainers."""
+        return (one for layout in TRAINERS if (one := options_of(layout.trainer)) and one is not self)
 
     @cached_property
     def sections_of(self) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from autocal_cli.config.model import KeyPath, Value
@@ -23,8 +23,6 @@ from autocal_cli.config.yaml.document import (
 from autocal_cli.config.yaml.edit import all_comments, last_token_end
 from autocal_cli.errors import VerificationError
 
-_Event = tuple[object, ...]
-
 
 def verify_yaml(
     before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
@@ -33,8 +31,8 @@ def verify_yaml(
     value set reads back with its exact type under YAML 1.1, by PyYAML, and under 1.2, by its core schema and by
     ruamel.yaml, which is laxer; no comment is lost but those `dropped`. Raises VerificationError.
     """
-    set_paths = frozenset(values)
-    if _events(before, set_paths) != _events(after, set_paths):
+    one, other = ([event for _, event in events(document.root, (), values)] for document in (before, after))
+    if one != other:
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in values.items():
         _require_readback(after, path, value)
@@ -56,33 +54,31 @@ def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> Non
         raise VerificationError(f"`{name}` should read back as {value!r}, and ruamel.yaml reads {found!r}.")
 
 
-def _events(document: ConfigDocument, without: frozenset[KeyPath]) -> list[_Event]:
-    """The document as a flat list of events, without the pairs at the paths `without`."""
-    events: list[_Event] = []
-    _walk(document.root, (), without, events)
-    return events
+def events(
+    node: Node, path: KeyPath | None = (), without: Collection[KeyPath] = ()
+) -> Iterator[tuple[Node, tuple[object, ...]]]:
+    """A tree as a flat list of its nodes, and of all that is to be said of each but its position and its children.
 
-
-def _walk(node: Node, path: KeyPath | None, without: frozenset[KeyPath], events: list[_Event]) -> None:
-    """Appends the events of a node. `path` is None where no path of keys leads: in lists, below unusual keys."""
+    Left out are the pairs at the paths `without`; `path` is None where no path of keys leads: in lists, below unusual
+    keys.
+    """
     match node:
         case ScalarNode():
-            events.append(("scalar", node.tag, node.anchor, node.style, node.value))
+            yield node, ("scalar", node.tag, node.anchor, node.style, node.value)
         case AliasNode():
-            events.append(("alias", node.anchor))
+            yield node, ("alias", node.anchor)
         case SequenceNode():
-            events.append(("sequence", node.tag, node.anchor, node.flow))
+            yield node, ("sequence", node.tag, node.anchor, node.flow, len(node.items))
             for item in node.items:
-                _walk(item, None, without, events)
-            events.append(("end",))
+                yield from events(item, None, without)
         case MappingNode():
-            events.append(("mapping", node.tag, node.anchor, node.flow))
+            yield node, ("mapping", node.tag, node.anchor, node.flow)
             for pair in node.pairs:
                 here = (*path, pair.key.value) if path is not None and isinstance(pair.key, ScalarNode) else None
                 if here not in without:
-                    _walk(pair.key, None, without, events)
-                    _walk(pair.value, here, without, events)
-            events.append(("end",))
+                    yield from events(pair.key, None, without)
+                    yield from events(pair.value, here, without)
+            yield node, ("end",)
 
 
 def read_1_2(document: ConfigDocument, pair: Pair, flow: bool) -> Any:
