@@ -9,6 +9,7 @@ from typing import NamedTuple
 from autocal_cli.calibration.block import (
     NATIVE_KEYS,
     check_value,
+    is_section,
     refuse_foreign_record,
     refuse_phases_out_of_order,
     refuse_wrong_shape,
@@ -139,7 +140,9 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
 def unknown_keys(checked: Checked) -> Iterator[Finding]:
     for path, _ in checked.leaves:
         inside = any(path[:length] in checked.schema for length in range(1, len(path)))
-        if path not in checked.schema and not inside and not checked.is_section(path):  # told by `invalid_values`
+        if (
+            path not in checked.schema and not inside and not is_section(path, checked.schema)
+        ):  # told by `invalid_values`
             place = checked.key_at((*checked.layout.block, *path)) or checked.at(*path)
             yield unknown_key(path, checked.schema, place)
 

@@ -6,14 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from autocal_cli.calibration.block import (
-    Field,
-    block_schema,
-    is_section,
-    kept_by_hand,
-    leaves,
-    written_by_autocal,
-)
+from autocal_cli.calibration.block import Field, block_schema, kept_by_hand, leaves, written_by_autocal
 from autocal_cli.calibration.model import Presets
 from autocal_cli.check.rule import RULES, nano, rule, training_set
 from autocal_cli.config.files import ConfigFile
@@ -72,24 +65,15 @@ class Checked:
         return {path: value for path, value in self.leaves if path in self.schema and self.schema[path].accepts(value)}
 
     @cached_property
-    def own(self) -> dict[KeyPath, Value]:
-        """Those that are the user's own: autocal did not write them, by the record."""
-        written = written_by_autocal(self.block) if self.block else frozenset()
-        return {path: value for path, value in self.values.items() if path not in written}
-
-    @cached_property
     def by_hand(self) -> dict[KeyPath, Value]:
-        """Those of the user's own that no calibration has seen yet, by the record."""
-        seen = kept_by_hand(self.block) if self.block else {}
-        return {path: value for path, value in self.own.items() if path not in seen}
+        """Those that are the user's own, and that no calibration has seen yet, by the record."""
+        seen = {*written_by_autocal(self.block), *kept_by_hand(self.block)} if self.block else set()
+        return {path: value for path, value in self.values.items() if path not in seen}
 
     def number(self, *path: str) -> int | float | None:
         """A number of the block that the scheduler accepts, or None."""
         value = self.values.get(path)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    def is_section(self, path: KeyPath) -> bool:
-        return is_section(path, self.schema)
 
     def at(self, *path: str) -> Place:
         """Where the value of a key of the block stands, or the block itself."""
@@ -173,29 +157,22 @@ class CheckRun:
     def told(self, verbose: bool) -> CheckRun:
         """As people are told: without the notices that only `--verbose` brings, and those about the installation."""
         left_out = OF_INSTALLATION if verbose else OF_INSTALLATION | VERBOSE
-        files = (
-            replace(
-                file, findings=tuple(one for one in file.findings if one.severity != "info" or one.code not in left_out)
-            )
-            for file in self.files
-        )
-        return CheckRun(tuple(files), self.passed_over)
+
+        def told(file: CheckedFile) -> CheckedFile:
+            kept = (one for one in file.findings if one.severity != "info" or one.code not in left_out)
+            return replace(file, findings=tuple(kept))
+
+        return replace(self, files=tuple(map(told, self.files)))
 
     @property
     def unbuilt(self) -> tuple[str, ...]:
         """The types of networks that nothing here could build or measure, sorted."""
-        about = [
-            (file.checked.config.network, file.checked.config.discriminator, one)
-            for file in self.files
-            if file.checked
-            for one in file.findings
-            if one.code in OF_INSTALLATION
-        ]
-        named = {
-            network.type
-            for generator, discriminator, one in about
-            if (network := discriminator if one.code.startswith("discriminator") else generator)
-        }
+        named = set()
+        for file in self.files:
+            if file.checked is not None:
+                config, codes = file.checked.config, {one.code for one in file.findings} & OF_INSTALLATION
+                about = [config.discriminator if code.startswith("discriminator") else config.network for code in codes]
+                named |= {network.type for network in about if network}
         return tuple(sorted(named))
 
     @property
