@@ -6,12 +6,14 @@ scheduler is defined at all, far wider than what is sensible.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from autocal_cli.calibration.model import PRESET_PARAMETERS, Presets, as_letters
 from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
@@ -32,120 +34,93 @@ NATIVE_KEYS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number between `low` and `high`; `open_low`, `open_high`: that bound itself excluded. Or a boolean.
+    """A boolean, one of `words`, or a number between `low` and `high`; `open_low`, `open_high`: that bound excluded.
 
     `description` says in a line or two what the key does.
     """
 
     type: Literal["number", "whole number", "boolean", "word"]
+    description: str
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
     open_high: bool = False
-    description: str = ""
     words: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
         """What is accepted, in words."""
-        if self.type == "boolean":
-            return "true or false"
-        if self.type == "word":
-            return " or ".join(self.words)
-        parts = []
-        if self.low > -math.inf:
-            parts.append(f"above {self.low:g}" if self.open_low else f"at least {self.low:g}")
-        if self.high < math.inf:
-            parts.append(f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
-        return f"a {self.type}, {' and '.join(parts)}" if parts else f"a {self.type}"
+        if self.type in ("boolean", "word"):
+            return " or ".join(self.words or ("true", "false"))
+        low = [f"{'above' if self.open_low else 'at least'} {self.low:g}"] if self.low > -math.inf else []
+        high = [f"{'below' if self.open_high else 'at most'} {self.high:g}"] if self.high < math.inf else []
+        return f"a {self.type}, {' and '.join(low + high)}" if low or high else f"a {self.type}"
 
     def accepts(self, value: Value) -> bool:
-        if self.type == "boolean":
-            return isinstance(value, bool)
-        if self.type == "word":
-            return value in self.words
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            return False
-        if self.type == "whole number" and not isinstance(value, int):
+        if self.type in ("boolean", "word"):
+            return value in self.words if self.words else isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int if self.type == "whole number" else int | float):
             return False
         above = value > self.low if self.open_low else value >= self.low
-        return above and (value < self.high if self.open_high else value <= self.high)
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below and abs(value) <= sys.float_info.max  # nor is a larger whole number one to a trainer
+
+
+def _number(interval: str, description: str, type: Literal["number", "whole number"] = "number") -> Field:
+    """A number in an interval: `[0, 1)` from 0 to below 1."""
+    low, high = map(float, interval[1:-1].split(","))
+    return Field(type, description, low, high, open_low=interval[0] == "(", open_high=interval[-1] == ")")
 
 
 def _score(what: str) -> Field:
     told = f"{what}, 0 to 1: a percentile among ordinary photographs. Measured where it is not written by hand."
-    return Field("number", 0.0, 1.0, description=told)
+    return _number("[0, 1]", told)
 
 
-_FIXED: Mapping[KeyPath, Field] = {
-    ("enabled",): Field(
-        "boolean", description="Whether the losses are watched at all; when false the configured weights stay."
-    ),
-    ("auto_calibrate",): Field(
+_FIXED: Mapping[str, Field] = {
+    "enabled": Field("boolean", "Whether the losses are watched at all; when false the configured weights stay."),
+    "auto_calibrate": Field(
         "boolean",
-        description="true: autocal chooses what is not written by hand. false: nothing is chosen; a resolved block "
-        "says so, and a block by hand is left alone.",
+        "true: autocal chooses what is not written by hand. false: nothing is chosen; a resolved block says so, and a "
+        "block by hand is left alone.",
     ),
-    ("momentum",): Field(
-        "number",
-        0.0,
-        1.0,
-        open_high=True,
-        description="Memory of the averages of fidelity and separation, 1 / (1 - momentum) steps; longer where "
-        "the noise asks for it.",
+    "momentum": _number(
+        "[0, 1)",
+        "Memory of the averages of fidelity and separation, 1 / (1 - momentum) steps; longer where the noise asks for "
+        "it.",
     ),
-    ("adaptation_rate",): Field(
-        "number",
-        0.0,
-        1.0,
-        open_low=True,
-        description="How far a step moves the logarithm of the adversarial losses' multiplier; up to ten times "
-        "that far outside.",
+    "adaptation_rate": _number(
+        "(0, 1]",
+        "How far a step moves the logarithm of the adversarial losses' multiplier; up to ten times that far outside.",
     ),
-    ("adaptation_threshold",): Field(
-        "number",
-        0.0,
-        description="Dead band around the edges of the budget and of the separation, as a part of each.",
+    "adaptation_threshold": _number(
+        "[0, inf]", "Dead band around the edges of the budget and of the separation, as a part of each."
     ),
-    ("min_weight",): Field(
-        "number", 0.0, 1.0, open_low=True, description="The lowest multiplier of the adversarial losses."
-    ),
-    ("max_weight",): Field("number", 1.0, description="The highest multiplier of the adversarial losses."),
-    ("baseline_iterations",): Field(
+    "min_weight": _number("(0, 1]", "The lowest multiplier of the adversarial losses."),
+    "max_weight": _number("[1, inf]", "The highest multiplier of the adversarial losses."),
+    "baseline_iterations": _number(
+        "[1, inf]",
+        "Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
         "whole number",
-        1,
-        description="Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
     ),
-    ("fidelity_budget",): Field(
-        "number",
-        0.0,
-        3.0,
-        open_low=True,
-        description="How many dB of PSNR the adversarial losses may cost before they are lowered.",
+    "fidelity_budget": _number(
+        "(0, 3]", "How many dB of PSNR the adversarial losses may cost before they are lowered."
     ),
-    ("mode",): Field(
-        "word", words=("act", "observe"), description="act: the multiplier moves. observe: it is only reported."
-    ),
-    ("training_config", "total_iterations"): Field(
+    "mode": Field("word", "act: the multiplier moves. observe: it is only reported.", words=("act", "observe")),
+    "training_config.total_iterations": _number(
+        "[1, inf]",
+        "Steps of the run. It counts only where the trainer's own train.total_iter is missing.",
         "whole number",
-        1,
-        description="Steps of the run. It counts only where the trainer's own train.total_iter is missing.",
     ),
-    ("training_config", "dataset_info", "texture_variance"): _score("Texture of the training images"),
-    ("training_config", "dataset_info", "edge_density"): _score("Density of edges in the training images"),
-    ("training_config", "dataset_info", "color_variation"): _score("Variety of colour in the training images"),
-    ("training_config", "dataset_info", "overall_complexity"): _score(
-        "Complexity of the training images, from all three"
+    "training_config.dataset_info.texture_variance": _score("Texture of the training images"),
+    "training_config.dataset_info.edge_density": _score("Density of edges in the training images"),
+    "training_config.dataset_info.color_variation": _score("Variety of colour in the training images"),
+    "training_config.dataset_info.overall_complexity": _score("Complexity of the training images, from all three"),
+    "stability.spike_z": _number("(0, inf]", "A loss that many standard deviations above its average is a spike."),
+    "stability.cusum_k": _number(
+        "[0, inf]", "Slack a step of the CUSUM that watches for divergence, in standard deviations."
     ),
-    ("stability", "spike_z"): Field(
-        "number", 0.0, open_low=True, description="A loss that many standard deviations above its average is a spike."
-    ),
-    ("stability", "cusum_k"): Field(
-        "number", 0.0, description="Slack a step of the CUSUM that watches for divergence, in standard deviations."
-    ),
-    ("stability", "cusum_h"): Field(
-        "number", 0.0, open_low=True, description="The sum at which the CUSUM calls a loss diverging."
-    ),
+    "stability.cusum_h": _number("(0, inf]", "The sum at which the CUSUM calls a loss diverging."),
 }
 
 _SECTIONS: Mapping[KeyPath, str] = {
@@ -160,24 +135,20 @@ _SECTIONS: Mapping[KeyPath, str] = {
 
 def block_schema(presets: Presets) -> dict[KeyPath, Field]:
     """Every key path of a block that autocal knows, in the order in which a resolved block holds them."""
-    schema = dict(_FIXED)
+    schema = {tuple(name.split(".")): field for name, field in _FIXED.items()}
     for phase in presets.phases:
-        named = f"phase {phase.name}"
-        schema[("phases", phase.name, "until")] = Field(
-            "number", 0.0, 1.0, open_low=True, description=f"The {named} ends at this share of the run."
-        )
-        schema[("phases", phase.name, "rate")] = Field(
-            "number", 0.0, description=f"In the {named}, adaptation_rate times this."
-        )
+        path, named = ("phases", phase.name), f"phase {phase.name}"
+        schema[(*path, "until")] = _number("(0, 1]", f"The {named} ends at this share of the run.")
+        schema[(*path, "rate")] = _number("[0, inf]", f"In the {named}, adaptation_rate times this.")
     return schema
 
 
 def block_sections(presets: Presets) -> dict[KeyPath, str]:
     """What every mapping within a block is for, the block itself at ()."""
-    return {
-        **_SECTIONS,
-        **{("phases", phase.name): f"The {phase.name} phase of the run." for phase in presets.phases},
+    phases: dict[KeyPath, str] = {
+        ("phases", phase.name): f"The {phase.name} phase of the run." for phase in presets.phases
     }
+    return {**_SECTIONS, **phases}
 
 
 def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) -> tuple[Value, Finding | None]:
@@ -186,19 +157,18 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     A number that YAML reads as text (`1e-6`) is taken as the number, with a finding. Raises AutocalError, with the
     place, for anything that the field does not accept.
     """
-    name = ".".join(path)
-    if (
-        isinstance(value, str)
-        and field.type not in ("boolean", "word")
-        and (number := _number_in(value, field)) is not None
-    ):
-        message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
-        return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
-    if field.type == "whole number" and isinstance(value, float) and value.is_integer():
-        value = int(value)  # 50.0, or 4.0e+4
-    if not field.accepts(value):
+    name, number = ".".join(path), value
+    if isinstance(value, str) and field.type in ("number", "whole number"):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+    if field.type == "whole number" and isinstance(number, float) and number.is_integer():
+        number = int(number)  # 50.0, or 4.0e+4
+    if not field.accepts(number):
         raise AutocalError(f"`{name}` should be {field.told}. Found {shown(value)}.", place=place)
-    return value, None
+    if isinstance(number, str | list | dict) or not isinstance(value, str):
+        return number, None
+    message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
+    return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
 
 
 def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:
@@ -216,23 +186,6 @@ def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | N
 def nearest_keys(name: str, schema: Mapping[KeyPath, Field]) -> list[str]:
     """The known keys that a misspelt one resembles, nearest first."""
     return difflib.get_close_matches(name, [".".join(known) for known in schema], cutoff=0.75)
-
-
-def _is_finite(value: int | float) -> bool:
-    """Whether a number is one to a trainer: a whole number beyond the range of floats is none."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
-def _number_in(text: str, field: Field) -> int | float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    value = int(number) if field.type == "whole number" and number.is_integer() else number
-    return value if field.accepts(value) else None
 
 
 def shown(value: object) -> str:
@@ -272,23 +225,19 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
     schema = block_schema(presets)
     values: dict[KeyPath, Value] = {}
     findings: list[Finding] = []
-    own = written_by_autocal(block) if block else frozenset()
     refuse_foreign_record(block)
-    for path, value in leaves(block.values if block else {}):
+    own = written_by_autocal(block) if block else frozenset()
+    for path, value in leaves(block.values) if block else ():
         place = block.place_of(path) if block else None
         if path[0] == RECORD_KEY:
             continue
         if path not in schema:
             refuse_wrong_shape(path, value, schema, place)
-            if not (value in (None, {}) and is_section(path, schema)):
-                findings.append(unknown_key(path, schema, place))
-            continue
-        if value is None or path in settings or path in own:
-            continue
-        checked, finding = check_value(path, value, schema[path], place)
-        findings += [finding] if finding else []
-        if path != MODE_KEY:
-            values[path] = checked
+            findings += [] if is_section(path, schema) else [unknown_key(path, schema, place)]
+        elif value is not None and path not in settings and path not in own:
+            checked, finding = check_value(path, value, schema[path], place)
+            findings += [finding] if finding else []
+            values |= {path: checked} if path != MODE_KEY else {}
     merged = {**values, **settings}
     refuse_phases_out_of_order(merged, presets, block)
     return Overrides(merged, tuple(findings))
@@ -296,42 +245,29 @@ def read_overrides(block: SchedulingBlock | None, settings: Mapping[KeyPath, Val
 
 def wholly_manual(block: SchedulingBlock | None) -> bool:
     """`auto_calibrate: false` without a record: the user wants to be left alone."""
-    return block is not None and block.values.get("auto_calibrate") is False and record_in(block) is None
-
-
-def record_in(block: SchedulingBlock | None) -> dict[str, Any] | None:
-    """The record that autocal left in a block, as it stands there, or None."""
-    return block.record if block else None
+    return block is not None and block.values.get("auto_calibrate") is False and block.record is None
 
 
 def written_by_autocal(block: SchedulingBlock) -> frozenset[KeyPath]:
     """The keys whose values are still those that autocal wrote, by the digests of its record. A phase is one key."""
-    return frozenset(path for path, digest in _standing(block) if digest)
+    words, written = _words(block), set()
+    for path, _ in leaves(block.values):
+        unit, value = _unit(path), block.values.get(path[0])
+        value = value.get(path[1]) if len(unit) > 1 and isinstance(value, dict) else value
+        if value_digest(unit, value) == words.get(key_mark(unit)):
+            written.add(path)
+    return frozenset(written)
 
 
 def kept_by_hand(block: SchedulingBlock) -> dict[KeyPath, Value]:
     """The values that the last calibration found set by hand and kept: whoever ran it was told of them."""
-    if record_in(block) is None:
-        return {}
-    words, keys = _words(block), leaves(block.values)
+    words, keys = _words(block), leaves(block.values) if block.record else ()
     return {path: value for path, value in keys if path[0] != RECORD_KEY and key_mark(_unit(path)) not in words}
-
-
-def _standing(block: SchedulingBlock) -> Iterator[tuple[KeyPath, bool]]:
-    """Each key that autocal wrote, and whether its digest still fits."""
-    words = _words(block)
-    for path, _ in leaves(block.values):
-        unit = _unit(path)
-        if key_mark(unit) in words:
-            value: Value = dict(block.values)
-            for key in unit:
-                value = value[key] if isinstance(value, dict) else None
-            yield path, value_digest(unit, value) == words[key_mark(unit)]
 
 
 def _words(block: SchedulingBlock) -> dict[str, str]:
     """The words of the record, by the letters that stand for their key."""
-    wrote = (record_in(block) or {}).get("wrote")
+    wrote = (block.record or {}).get("wrote")
     return {word[:MARK]: word for word in wrote.split()} if isinstance(wrote, str) else {}
 
 
@@ -351,7 +287,8 @@ def value_digest(path: KeyPath, value: Value) -> str:
     def plain(part: Value) -> str:
         if isinstance(part, dict):
             return "{" + ", ".join(f"{key}: {plain(inner)}" for key, inner in sorted(part.items())) + "}"
-        return repr(float(part)) if isinstance(part, int | float) and not isinstance(part, bool) else repr(part)
+        number = isinstance(part, int | float) and not isinstance(part, bool) and abs(part) <= sys.float_info.max
+        return repr(float(part)) if number else repr(part)  # type: ignore[arg-type]
 
     digest = hashlib.sha256(f"{'.'.join(path)}={plain(value)}".encode()).hexdigest()
     return key_mark(path) + as_letters(digest[: 8 - MARK])
@@ -381,7 +318,7 @@ def refuse_foreign_record(block: SchedulingBlock | None) -> None:
     found = block.values.get(RECORD_KEY) if block else None
     if block is None or found in (None, {}):
         return
-    place, record = block.place_of((RECORD_KEY,)), record_in(block)
+    place, record = block.place_of((RECORD_KEY,)), block.record
     if record is None:
         message = f"`{RECORD_KEY}` is where autocal keeps its record. This is none."
         raise AutocalError(message, place=place, fix="Give your own key another name.")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autocal_cli.calibration.block import RECORD_VERSION, leaves, record_in, shown, value_digest
+from autocal_cli.calibration.block import RECORD_VERSION, leaves, shown, value_digest
 from autocal_cli.calibration.model import DIGEST, Calibration, DatasetScores, Parameter, as_letters
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.model import METRIC_NAMES, TrainingCrops
@@ -125,7 +125,7 @@ def record_of(calibration: Calibration, trainer: str, text: str, config: str = "
 
 def read_record(block: SchedulingBlock | None) -> Record | None:
     """The record in a block, or None. Raises AutocalError, with the place, where it is damaged."""
-    entry = record_in(block)
+    entry = block.record if block else None
     if block is None or entry is None:
         return None
     try:

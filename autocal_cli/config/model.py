@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from autocal_cli.errors import Place
 
@@ -92,7 +93,7 @@ class SchedulingBlock:
         return self.places.get(path, self.place)
 
     @property
-    def record(self) -> dict[str, Value] | None:
+    def record(self) -> dict[str, Any] | None:
         """The record that autocal left in the block, as it stands there, or None."""
         record = self.values.get(RECORD_KEY)
         return record if isinstance(record, dict) and isinstance(record.get("made"), dict) else None

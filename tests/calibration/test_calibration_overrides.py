@@ -76,6 +76,11 @@ def test_a_value_is_the_users_where_it_differs_from_what_was_written(
     assert read(resolved(wrote, **now)).values == by_hand
 
 
+def test_a_whole_number_beyond_the_floats_in_the_place_of_a_written_one_is_refused(read: Read) -> None:
+    with pytest.raises(AutocalError, match="baseline_iterations"):
+        read(resolved({"baseline_iterations": 50}, baseline_iterations=10**400))
+
+
 def test_without_a_record_every_known_value_is_the_users(read: Read) -> None:
     found = read({"enabled": True, "auto_calibrate": True, "momentum": 0.8, "custom_param": 123})
     assert found.values == {("enabled",): True, ("momentum",): 0.8}

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.calibration.block import MARK, key_mark, record_in
+from autocal_cli.calibration.block import MARK, key_mark
 from autocal_cli.config.model import Value
 from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.workflow.calibrate import calibrate_file
@@ -216,7 +216,7 @@ def test_every_edit_of_one_value_survives_the_next_calibration(form: Form, resol
         assert {key: again.block[key] for key in names if key != name} == {
             key: first.block[key] for key in names if key != name
         }
-        record = record_in(again.target.block)
+        record = again.target.block.record
         assert record is not None
         assert key_mark((name,)) not in [word[:MARK] for word in record["wrote"].split()]
         assert f"{name}: {NUMBERS.get(name, '0.03')}" in again.text
@@ -274,7 +274,7 @@ def test_a_phase_with_one_key_by_hand_is_kept_as_a_whole(resolved: Resolve) -> N
     text = HEAD + "  dynamic_loss_scheduling: {phases: {early: {until: 0.2}}}\n" + TAIL
     first = resolved(text)
     assert first.block["phases"]["early"] == {"until": 0.2, "rate": 0.5}
-    record = record_in(first.target.block)
+    record = first.target.block.record
     assert record is not None
     marks = [word[:MARK] for word in record["wrote"].split()]
     assert [key_mark(("phases", name)) in marks for name in ("early", "middle", "late")] == [False, True, True]
