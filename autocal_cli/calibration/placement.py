@@ -12,11 +12,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autocal_cli.calibration.model import PRESET_PARAMETERS, Number, Placement, Preset, Presets, Step
+from autocal_cli.calibration.model import PRESET_PARAMETERS, Placement, Preset, Presets, Step
 from autocal_cli.errors import Finding
 from autocal_cli.network.model import NetworkFingerprint
 
 Space = tuple[Callable[[float], float], Callable[[float], float]]
+
+Span = tuple[float, float]
+Placed = tuple[Placement, dict[str, Step], tuple[Finding, ...]]
 
 FAR = 1.0  # presets between the places by parameters and by MACs that are worth a word; chosen, untested
 
@@ -30,9 +33,6 @@ _SPACES: Mapping[str, Space] = {
     "adaptation_threshold": _LINEAR,
     "baseline_iterations": _LINEAR,
 }
-
-
-Placed = tuple[Placement, dict[str, Step], tuple[Finding, ...]]
 
 
 def place(network: NetworkFingerprint, presets: Presets) -> Placed:
@@ -54,23 +54,28 @@ def scale_key(scale: int | None) -> str:
 def budget_step(scale: int | None, presets: Presets) -> Step:
     """The first step of the fidelity budget's trail: by the scale of the super-resolution."""
     known = scale if scale in presets.budgets else None
-    reason = "The scale is not known." if known is None else f"The budget of x{known}."
-    short = "scale not known" if known is None else f"x{known}"
+    reason, short = "The scale is not known.", "scale not known"
+    if known is not None:
+        reason, short = f"The budget of x{known}.", f"x{known}"
     source = presets.sources[f"budgets.{scale_key(known)}"]
     return Step("budget", source, None, presets.budgets[known], reason, short=short)
 
 
 def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed:
-    exact = next((p for p in axis.presets if (p.family, p.variant) == (network.family, network.variant)), None)
-    if exact is not None:
-        reason = f"{network.type} is the preset {exact.variant} itself."
-        placement = Placement(exact.variant, "exact", reason, position=float(axis.presets.index(exact)))
-        return placement, _steps(exact, presets, reason), ()
+    for index, preset in enumerate(axis.presets):
+        if (preset.family, preset.variant) == (network.family, network.variant):
+            reason = f"{network.type} is the preset {preset.variant} itself."
+            placement = Placement(preset.variant, "exact", reason, position=float(index))
+            return placement, _steps(preset, presets, reason), ()
     if network.parameters is None:
-        fallback = next(preset for preset in presets.presets if preset.variant == presets.fallback)
-        reason = f"The network was not measured; {fallback.variant} stands in for it."
-        steps = _steps(fallback, presets, reason, f"{fallback.variant} (network not measured)")
-        return Placement(fallback.variant, "fallback", reason), steps, (_fallback_finding(fallback),)
+        preset = next(preset for preset in presets.presets if preset.variant == presets.fallback)
+        start = f"so the values start from the preset of ParagonSR2 {preset.variant}"
+        message = f"The network's capacity is unknown, {start}."
+        fix = "Check them against a network of the size you know yours to have, or set them by hand."
+        reason = f"The network was not measured; {preset.variant} stands in for it."
+        steps = _steps(preset, presets, reason, f"{preset.variant} (network not measured)")
+        finding = Finding("network-not-measured", "warning", message, fix)
+        return Placement(preset.variant, "fallback", reason), steps, (finding,)
     if axis.parameters[0] <= network.parameters <= axis.parameters[-1]:
         return _between(network.parameters, axis, presets)
     return _beyond(network, network.parameters, axis, presets)
@@ -78,9 +83,9 @@ def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed
 
 def _steps(preset: Preset, presets: Presets, reason: str, short: str = "") -> dict[str, Step]:
     """The first step of every trail, for a network that takes a preset as it is."""
-    short = short or preset.variant
+    code, short = f"preset.{preset.variant}", short or preset.variant
     return {
-        name: Step(f"preset.{preset.variant}", presets.sources[name], None, preset.values[name], reason, short=short)
+        name: Step(code, presets.sources[name], None, preset.values[name], reason, short=short)
         for name in PRESET_PARAMETERS
     }
 
@@ -91,28 +96,22 @@ def _between(parameters: int, axis: Axis, presets: Presets) -> Placed:
     t = position - index  # 0..1 on the way from the smaller preset to the larger
     (low, low_size), (high, high_size) = ((axis.presets[i], axis.parameters[i]) for i in (index, index + 1))
     nearest, size = (low, low_size) if t < 0.5 else (high, high_size)
+    distance = f"the nearest, {nearest.variant}, is {_against(size, parameters)} "
+    distance += "smaller" if size < parameters else "larger"
     reason = (
         f"{parameters:,} parameters stand between {low.variant} ({low_size:,}) and {high.variant} ({high_size:,}), "
-        f"{t:.0%} of the way; {_distance(nearest, size, parameters)}."
+        f"{t:.0%} of the way; {distance if size != parameters else f'{nearest.variant} has as many'}."
     )
-    source = "{} at both ends; between them: chosen, misses a left-out preset by at most 23%"
+    ends = "at both ends; between them: chosen, misses a left-out preset by at most 23%"
     steps = {}
     for name in PRESET_PARAMETERS:
-        ends = low.values[name], high.values[name]
-        told = (
-            f"{t:.0%} of the way from {low.variant} ({ends[0]:g}) to {high.variant} ({ends[1]:g}) by log(parameters)."
-        )
-        value = _interpolate(name, *ends, t)
-        short = f"{low.variant} to {high.variant}"
-        steps[name] = Step("preset.interpolated", source.format(presets.sources[name]), None, value, told, short=short)
+        one, other = low.values[name], high.values[name]
+        into, back = _SPACES[name]
+        value = one if one == other else back((1 - t) * into(one) + t * into(other))
+        told = f"{t:.0%} of the way from {low.variant} ({one:g}) to {high.variant} ({other:g}) by log(parameters)."
+        source, short = f"{presets.sources[name]} {ends}", f"{low.variant} to {high.variant}"
+        steps[name] = Step("preset.interpolated", source, None, value, told, short=short)
     return Placement(nearest.variant, "interpolated", reason, position=round(position, 3)), steps, ()
-
-
-def _distance(nearest: Preset, size: int, parameters: int) -> str:
-    if size == parameters:
-        return f"{nearest.variant} has as many"
-    how = f"{_against(size, parameters)} {'smaller' if size < parameters else 'larger'}"
-    return f"the nearest, {nearest.variant}, is {how}"
 
 
 def _against(one: int, other: int) -> str:
@@ -124,22 +123,12 @@ def _against(one: int, other: int) -> str:
 def _beyond(network: NetworkFingerprint, parameters: int, axis: Axis, presets: Presets) -> Placed:
     index, where = (0, "below the smallest") if parameters < axis.parameters[0] else (-1, "above the largest")
     preset, size = axis.presets[index], axis.parameters[index]
-    factor = max(parameters, size) / min(parameters, size)
-    reason = (
-        f"{parameters:,} parameters are {_against(parameters, size)} {where} preset, {preset.variant} ({size:,}); "
-        "its values are kept."
-    )
-    steps = _steps(preset, presets, reason)
-    finding = Finding("network-out-of-range", "info", f"{network.type}: {reason}")
+    far = f"{parameters:,} parameters are {_against(parameters, size)} {where} preset, {preset.variant} ({size:,})"
+    reason = f"{far}; its values are kept."
     placement = Placement(preset.variant, "clamped", reason, position=axis.place_of(parameters))
-    return placement, steps, (finding,) if factor > 1.1 else ()
-
-
-def _interpolate(name: str, low: Number, high: Number, t: float) -> float:
-    if low == high:
-        return low
-    into, back = _SPACES[name]
-    return back((1 - t) * into(low) + t * into(high))
+    finding = Finding("network-out-of-range", "info", f"{network.type}: {reason}")
+    told = max(parameters, size) > 1.1 * min(parameters, size)
+    return placement, _steps(preset, presets, reason), (finding,) if told else ()
 
 
 def _about_macs(network: NetworkFingerprint, placement: Placement) -> tuple[Finding, ...]:
@@ -155,24 +144,12 @@ def _about_macs(network: NetworkFingerprint, placement: Placement) -> tuple[Find
     return (Finding("network-macs-apart", "info", message, "Set by hand what should rather follow its cost."),)
 
 
-def _fallback_finding(fallback: Preset) -> Finding:
-    return Finding(
-        "network-not-measured",
-        "warning",
-        f"The network's capacity is unknown, so the values start from the preset of ParagonSR2 {fallback.variant}.",
-        "Check them against a network of the size you know yours to have, or set them by hand.",
-    )
-
-
 # The axis of the presets, in order of their parameters: 0 the smallest, 1 the next, and so on to the largest.
 #
 # By parameters a network has one place on it. By MACs it may have several, since a larger preset need not cost more
 # (m attends and l doesn't): it has the span from the first to the last place on the axis where that many MACs are
 # spent. Both ends of the span grow with the MACs, every preset lies within its own span, and where the presets' MACs
 # grow, the span is a single place.
-
-
-Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +175,13 @@ class Axis:
 
 def axis_at(presets: Presets, scale: int | None) -> Axis:
     """The axis at a scale; at a scale that a preset lacks, with its numbers at the nearest one."""
-    known = [(preset, _nearest_scale(preset, scale)) for preset in presets.presets]
-    known.sort(key=lambda entry: entry[0].parameters[entry[1]])
-    return Axis(
-        presets=tuple(preset for preset, _ in known),
-        parameters=tuple(preset.parameters[at] for preset, at in known),
-        macs=tuple(preset.macs_per_pixel[at] for preset, at in known),
-    )
+
+    def nearest(preset: Preset) -> int:
+        return min(preset.parameters, key=lambda known: (abs(known - (scale or 4)), known))
+
+    known = sorted(presets.presets, key=lambda preset: preset.parameters[nearest(preset)])
+    parameters = tuple(preset.parameters[nearest(preset)] for preset in known)
+    return Axis(tuple(known), parameters, tuple(preset.macs_per_pixel[nearest(preset)] for preset in known))
 
 
 def gap(place: float, span: Span) -> float:
@@ -230,25 +207,17 @@ def span_in_words(names: Sequence[str], span: Span) -> str:
 
 def _first(values: Sequence[float], wanted: float) -> float:
     """The first place where the line through the values reaches `wanted`."""
-    above = next((index for index, value in enumerate(values) if value >= wanted), None)
-    if above is None:
-        return float(len(values) - 1)
-    return above - 1 + _share(values, above - 1, wanted) if above else 0.0
+    above = next((index for index, value in enumerate(values) if value >= wanted), len(values))
+    return float(min(above, len(values) - 1)) if above in (0, len(values)) else _on_the_way(values, above - 1, wanted)
 
 
 def _last(values: Sequence[float], wanted: float) -> float:
     """The last place where the line through the values is no higher than `wanted`."""
-    below = next((index for index in reversed(range(len(values))) if values[index] <= wanted), None)
-    if below is None:
-        return 0.0
-    return below + _share(values, below, wanted) if below + 1 < len(values) else float(below)
+    below = max((index for index, value in enumerate(values) if value <= wanted), default=-1)
+    return float(max(below, 0)) if below in (-1, len(values) - 1) else _on_the_way(values, below, wanted)
 
 
-def _share(values: Sequence[float], index: int, wanted: float) -> float:
-    """t = log(wanted / low) / log(high / low): 0 at `values[index]`, 1 at the next."""
+def _on_the_way(values: Sequence[float], index: int, wanted: float) -> float:
+    """index + log(wanted / low) / log(high / low), from `low` at the index to `high` at the next."""
     low, high = values[index], values[index + 1]
-    return math.log(wanted / low) / math.log(high / low)
-
-
-def _nearest_scale(preset: Preset, scale: int | None) -> int:
-    return min(preset.parameters, key=lambda known: (abs(known - (scale or 4)), known))
+    return index + math.log(wanted / low) / math.log(high / low)
