@@ -66,10 +66,10 @@ class Field:
         return above and below and abs(value) <= sys.float_info.max  # nor is a larger whole number one to a trainer
 
 
-def _number(interval: str, description: str, type: Literal["number", "whole number"] = "number") -> Field:
+def _number(interval: str, description: str) -> Field:
     """A number in an interval: `[0, 1)` from 0 to below 1."""
     low, high = map(float, interval[1:-1].split(","))
-    return Field(type, description, low, high, open_low=interval[0] == "(", open_high=interval[-1] == ")")
+    return Field("number", description, low, high, open_low=interval[0] == "(", open_high=interval[-1] == ")")
 
 
 def _score(what: str) -> Field:
@@ -98,19 +98,17 @@ _FIXED: Mapping[str, Field] = {
     ),
     "min_weight": _number("(0, 1]", "The lowest multiplier of the adversarial losses."),
     "max_weight": _number("[1, inf]", "The highest multiplier of the adversarial losses."),
-    "baseline_iterations": _number(
-        "[1, inf]",
-        "Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
+    "baseline_iterations": Field(
         "whole number",
+        "Memory of the reference, in steps: the fidelity at the start against which the cost is counted.",
+        low=1,
     ),
     "fidelity_budget": _number(
         "(0, 3]", "How many dB of PSNR the adversarial losses may cost before they are lowered."
     ),
     "mode": Field("word", "act: the multiplier moves. observe: it is only reported.", words=("act", "observe")),
-    "training_config.total_iterations": _number(
-        "[1, inf]",
-        "Steps of the run. It counts only where the trainer's own train.total_iter is missing.",
-        "whole number",
+    "training_config.total_iterations": Field(
+        "whole number", "Steps of the run. It counts only where the trainer's own train.total_iter is missing.", low=1
     ),
     "training_config.dataset_info.texture_variance": _score("Texture of the training images"),
     "training_config.dataset_info.edge_density": _score("Density of edges in the training images"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from autocal_cli.calibration.block import block_schema, leaves, same_value
-from autocal_cli.calibration.model import PARAMETERS, Calibration, Number, Parameter, Presets, Step
+from autocal_cli.calibration.model import PARAMETERS, Calibration, Presets, Step
 from autocal_cli.config.model import RECORD_KEY, KeyPath, LossTerm, TrainingConfig, Value
 
 SAME_EFFECT = 1e-3  # relative; trails hold five significant digits, also of a momentum close to 1
@@ -71,7 +71,7 @@ def compare(a: Schedule, b: Schedule, presets: Presets) -> tuple[Difference, ...
 
 
 def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
-    config, calibration = side.config, side.calibration
+    config, calibration, block = side.config, side.calibration, side.config.block
     network, dataset = calibration.network, calibration.dataset
     facts: Facts = {
         ("network", "type"): network.type,
@@ -89,12 +89,20 @@ def _facts(side: Schedule, known: Collection[KeyPath]) -> Facts:
     facts |= {("dataset", name): score for name, score in calibration.dataset_info.items()}
     facts |= {("dataset", "images read"): dataset.read if dataset else None}
     facts |= {("dataset", "identity"): dataset.identity if dataset else None}
-    facts |= {("parameters", name): _value(calibration.parameters.get(name)) for name in PARAMETERS}
+    for name in PARAMETERS:
+        facts["parameters", name] = calibration.parameters[name].value if name in calibration.parameters else None
     for phase in calibration.phases:
-        facts[("phases", f"{phase.name}.until")] = phase.until
-        facts[("phases", f"{phase.name}.rate")] = phase.rate
+        facts |= {("phases", f"{phase.name}.until"): phase.until, ("phases", f"{phase.name}.rate"): phase.rate}
     facts |= {("stability", name): value for name, value in calibration.stability.items()}
-    return facts | {("block", name): value for name, value in _rest(side, known)}
+    # What the block holds beside that: the scheduler's own keys, and keys that autocal does not know.
+    values = block.values if block else {}
+    enabled = values.get("enabled")
+    facts |= {
+        ("block", "enabled"): True if enabled is None else enabled,
+        ("block", "mode"): values.get("mode") or "act",
+    }
+    own = [(path, one) for path, one in leaves(values) if path not in known and path[0] != RECORD_KEY]
+    return facts | {("block", ".".join(path)): value for path, value in own}
 
 
 def _weights(losses: tuple[LossTerm, ...]) -> Iterator[tuple[str, float]]:
@@ -109,52 +117,30 @@ def _weights(losses: tuple[LossTerm, ...]) -> Iterator[tuple[str, float]]:
             yield f"{label} (style)", loss.style_weight
 
 
-def _rest(side: Schedule, known: Collection[KeyPath]) -> Iterator[tuple[str, Value]]:
-    """What the block holds beside what is calibrated: the scheduler's own keys, and keys that autocal does not know."""
-    block = side.config.block
-    values = block.values if block else {}
-    enabled = values.get("enabled")
-    yield "enabled", True if enabled is None else enabled
-    yield "mode", values.get("mode") or "act"
-    for path, value in leaves(values):
-        if path not in known and path[0] != RECORD_KEY:
-            yield ".".join(path), value
-
-
-def _value(parameter: Parameter | None) -> Value:
-    return None if parameter is None else parameter.value
-
-
 def _steps(section: Section, name: str, a: Schedule, b: Schedule) -> tuple[StepPair, ...]:
     """The steps that are not alike. Where two values differ there is at least one."""
     if section != "parameters":
         return ()
-    trails = [side.calibration.parameters.get(name) for side in (a, b)]
-    ours, theirs = (parameter.trail if parameter else () for parameter in trails)
-    pairs = _aligned(ours, theirs)
+    one, other = (side.calibration.parameters.get(name) for side in (a, b))
+    pairs = _aligned(one.trail if one else (), other.trail if other else ())
     telling = tuple(pair for pair in pairs if not _alike(name, pair))
-    if telling or same_value(*(_value(parameter) for parameter in trails)):
+    if telling or same_value(one.value if one else None, other.value if other else None):
         return telling
     return tuple(pair for pair in pairs if pair.a is None or pair.b is None or pair.a.after != pair.b.after)
 
 
 def _aligned(ours: tuple[Step, ...], theirs: tuple[Step, ...]) -> list[StepPair]:
-    """The steps of both trails in order, those of one code side by side."""
-    match = difflib.SequenceMatcher(None, [*map(_role, ours)], [*map(_role, theirs)], autojunk=False)
-    pairs = []
+    """The steps of both trails in order, those of one code side by side; a trail starts with whichever preset."""
+    one, other = (["preset" if s.code.startswith("preset.") else s.code for s in trail] for trail in (ours, theirs))
+    match = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    pairs: list[StepPair] = []
     for tag, start, end, other_start, other_end in match.get_opcodes():
         if tag == "equal":
-            matched = zip(ours[start:end], theirs[other_start:other_end], strict=True)
-            pairs += [StepPair(one, other) for one, other in matched]
+            pairs += map(StepPair, ours[start:end], theirs[other_start:other_end])
         else:
             pairs += [StepPair(step, None) for step in ours[start:end]]
             pairs += [StepPair(None, step) for step in theirs[other_start:other_end]]
     return pairs
-
-
-def _role(step: Step) -> str:
-    """Whichever preset it is, it is where a trail starts."""
-    return "preset" if step.code.startswith("preset.") else step.code
 
 
 def _alike(name: str, pair: StepPair) -> bool:
@@ -167,14 +153,8 @@ def _alike(name: str, pair: StepPair) -> bool:
         return known.before == known.after
     if one.before is None or other.before is None or one.code == "manual" or one.code.startswith("bound-"):
         return (one.code, one.after) == (other.code, other.after)
-    # equal factors after / before, crosswise: a record may hold a 0
-    crosswise = (
-        _reach(name, one.after) * _reach(name, other.before),
-        _reach(name, other.after) * _reach(name, one.before),
+    # Equal factors after / before, crosswise: a record may hold a 0. Of momentum a rule multiplies its distance from 1.
+    before, after, other_before, other_after = (
+        1 - value if name == "momentum" else value for value in (one.before, one.after, other.before, other.after)
     )
-    return math.isclose(*crosswise, rel_tol=SAME_EFFECT)
-
-
-def _reach(name: str, value: Number) -> float:
-    """What a rule multiplies: of momentum its distance from 1, which is 1 / time constant."""
-    return 1 - value if name == "momentum" else value
+    return math.isclose(after * other_before, other_after * before, rel_tol=SAME_EFFECT)

@@ -44,13 +44,11 @@ class Record:
 
 def resolved_values(calibration: Calibration) -> dict[str, Value]:
     """The block without its record: what the scheduler reads, hand-written values in their places."""
-    block: dict[str, Value] = {"enabled": True}
-    block |= {name: parameter.value for name, parameter in calibration.parameters.items()}
-    if calibration.phases:
-        block["phases"] = {phase.name: {"until": phase.until, "rate": phase.rate} for phase in calibration.phases}
-    for path, value in calibration.manual.items():
-        _put(block, path, value)
-    return block
+    flat: dict[KeyPath, Value] = {("enabled",): True}
+    flat |= {(name,): parameter.value for name, parameter in calibration.parameters.items()}
+    for phase in calibration.phases:
+        flat |= {("phases", phase.name, "until"): phase.until, ("phases", phase.name, "rate"): phase.rate}
+    return _nested({**flat, **calibration.manual})
 
 
 def written_values(calibration: Calibration) -> dict[str, Value]:
@@ -58,39 +56,41 @@ def written_values(calibration: Calibration) -> dict[str, Value]:
 
     A phase is one: of a phase in which the user wrote a key nothing counts as autocal's.
     """
-    own = {path if path[0] != "phases" else path[:2] for path in calibration.manual}
-    chosen: dict[str, Value] = {}
-    for path, value in leaves(resolved_values(calibration)):
-        if path != ("enabled",) and path not in own and path[:2] not in own:
-            _put(chosen, path, value)
-    return chosen
+    own = {path if path[0] != "phases" else path[:2] for path in calibration.manual} | {("enabled",)}
+    values = leaves(resolved_values(calibration))
+    return _nested({path: value for path, value in values if path not in own and path[:2] not in own})
+
+
+def _nested(flat: Mapping[KeyPath, Value]) -> dict[str, Value]:
+    nested: dict[str, Value] = {}
+    for path, value in flat.items():
+        inner: Any = nested
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[path[-1]] = value
+    return nested
 
 
 def reasons(calibration: Calibration) -> dict[KeyPath, str]:
     """The short reason that stands behind each parameter: `nano 0.85, complexity 0.38`."""
-    return {(name,): _reason(parameter) for name, parameter in calibration.parameters.items()}
 
+    def reason(parameter: Parameter) -> str:
+        first, last = parameter.trail[0], parameter.trail[-1]
+        if parameter.manual:
+            return "by hand" if last.before in (None, last.after) else f"by hand; calibrated {last.before:.6g}"
+        moved = [step.short for step in parameter.trail[1:] if step.short and step.before != step.after]
+        return ", ".join([f"{first.short} {first.after:.4g}", *moved]) if moved else first.short
 
-def _reason(parameter: Parameter) -> str:
-    last = parameter.trail[-1]
-    if parameter.manual:
-        return "by hand" if last.before in (None, last.after) else f"by hand; calibrated {last.before:.6g}"
-    moved = [step.short for step in parameter.trail[1:] if step.short and step.before != step.after]
-    return ", ".join([f"{parameter.trail[0].short} {parameter.trail[0].after:.4g}" if moved else
-                      parameter.trail[0].short, *moved])  # fmt: skip
+    return {(name,): reason(parameter) for name, parameter in calibration.parameters.items()}
 
 
 def headline(calibration: Calibration) -> str:
     """The line above a resolved block: who wrote it, for what, and who tells why."""
-    network, dataset = calibration.network, calibration.dataset
+    network, scores = calibration.network, calibration.dataset_info
     size = f" ({network.parameters:,} parameters)" if network.parameters is not None else ", not measured"
-    images = f"complexity {calibration.dataset_info['overall_complexity']:.2f}"
-    images += "" if dataset or _scores_by_hand(calibration) else " assumed"
+    known = calibration.dataset or any(path[-1] in scores for path in calibration.manual)
+    images = f"complexity {scores['overall_complexity']:.2f}{'' if known else ' assumed'}"
     return f"autocal {__version__}: {network.type or 'no network'}{size}, {images}; {EXPLAIN}"
-
-
-def _scores_by_hand(calibration: Calibration) -> bool:
-    return any(path[-1] in calibration.dataset_info for path in calibration.manual)
 
 
 def text_digest(text: str) -> str:
@@ -100,10 +100,7 @@ def text_digest(text: str) -> str:
 
 def record_of(calibration: Calibration, trainer: str, text: str, config: str = "") -> dict[str, Value]:
     """The record of a calibration for a trainer; `text` and `config` are digests as in `Record`."""
-    network = calibration.network
-    chosen = written_values(calibration)
-    phases = chosen.pop("phases", {})
-    assert isinstance(phases, dict)
+    network, rival, dataset = calibration.network, calibration.network.discriminator, calibration.dataset
     made: dict[str, Value] = {
         "autocal": __version__,
         "record": RECORD_VERSION,
@@ -112,12 +109,19 @@ def record_of(calibration: Calibration, trainer: str, text: str, config: str = "
         "text": text,
     }
     record: dict[str, Value] = {"made": {**made, "config": config} if config else made}
-    record["network"] = _without_none({key: getattr(network, key) for key in _NETWORK_KEYS})
-    if network.discriminator is not None:
-        rival = {key: getattr(network.discriminator, key) for key in _DISCRIMINATOR_KEYS}
-        record["discriminator"] = _without_none(rival)
-    if calibration.dataset is not None:
-        record["dataset"] = _dataset_entry(calibration.dataset)
+    for name, measured, keys in (("network", network, _NETWORK_KEYS), ("discriminator", rival, _DISCRIMINATOR_KEYS)):
+        if measured is not None:  # TOML has no null
+            record[name] = {key: value for key in keys if (value := getattr(measured, key)) is not None}
+    if dataset is not None:
+        entry: dict[str, Value] = {"read": dataset.read, "found": dataset.found}
+        entry |= {"failed": dataset.failed} if dataset.failed else {}
+        entry |= {"crops": [dataset.crops.count, dataset.crops.side]} if dataset.crops else {}
+        entry |= {short: dataset.scores[name] for short, name in _SHORT_METRICS.items()}
+        entry |= {"complexity": dataset.overall_complexity, "ci95": list(dataset.overall_ci95)}
+        record["dataset"] = entry | {"identity": dataset.identity, "metric": dataset.metric_version}
+    chosen = written_values(calibration)
+    phases = chosen.pop("phases", {})
+    assert isinstance(phases, dict)
     paths = {(name,): value for name, value in chosen.items()} | {("phases", name): phases[name] for name in phases}
     record["wrote"] = " ".join(value_digest(path, value) for path, value in paths.items())
     return record
@@ -129,14 +133,14 @@ def read_record(block: SchedulingBlock | None) -> Record | None:
     if block is None or entry is None:
         return None
     try:
-        made, network = entry["made"], dict(_mapping(entry["network"]))
-        rival = _network(_mapping(entry["discriminator"])) if "discriminator" in entry else None
+        made, network = entry["made"], _valid(entry["network"], "mapping")
+        rival = _network(_valid(entry["discriminator"], "mapping"), None) if "discriminator" in entry else None
         return Record(
-            presets=_text(made["presets"]),
-            text=_text(made["text"]),
-            config=_text(made.get("config", "")),
+            presets=_valid(made["presets"], "text"),
+            text=_valid(made["text"], "text"),
+            config=_valid(made.get("config", ""), "text"),
             network=_network(network, rival),
-            dataset=_dataset(_mapping(entry["dataset"])) if "dataset" in entry else None,
+            dataset=_dataset(_valid(entry["dataset"], "mapping")) if "dataset" in entry else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         message = f"The `{RECORD_KEY}` record is damaged ({type(error).__name__}: {error})."
@@ -144,89 +148,46 @@ def read_record(block: SchedulingBlock | None) -> Record | None:
         raise AutocalError(message, place=block.place_of((RECORD_KEY,)), fix=fix) from None
 
 
-def _put(block: dict[str, Value], path: KeyPath, value: Value) -> None:
-    for key in path[:-1]:
-        inner = block.setdefault(key, {})
-        assert isinstance(inner, dict)
-        block = inner
-    block[path[-1]] = value
-
-
-def _without_none(entry: Mapping[str, Value]) -> dict[str, Value]:
-    """TOML has no null."""
-    return {key: value for key, value in entry.items() if value is not None}
-
-
-def _dataset_entry(dataset: DatasetScores) -> dict[str, Value]:
-    entry: dict[str, Value] = {"read": dataset.read, "found": dataset.found}
-    entry |= {"failed": dataset.failed} if dataset.failed else {}
-    entry |= {"crops": [dataset.crops.count, dataset.crops.side]} if dataset.crops else {}
-    entry |= {short: dataset.scores[name] for short, name in _SHORT_METRICS.items()}
-    entry |= {"complexity": dataset.overall_complexity, "ci95": list(dataset.overall_ci95)}
-    return {**entry, "identity": dataset.identity, "metric": dataset.metric_version}
+def _network(entry: Mapping[str, Any], discriminator: NetworkFingerprint | None) -> NetworkFingerprint:
+    kinds = {"scale": "count", "parameters": "count", "macs_per_pixel": "number of 0 or more"}
+    known = {key: _valid(entry[key], kinds.get(key, "text")) for key in _NETWORK_KEYS if entry.get(key) is not None}
+    return NetworkFingerprint(**{"type": None, **known}, discriminator=discriminator)
 
 
 def _dataset(entry: Mapping[str, Any]) -> DatasetScores:
-    low, high = entry["ci95"]
-    crops = entry.get("crops")
+    def count(key: str) -> int:
+        return int(_valid(entry[key], "count"))
+
+    def score(value: object) -> float:
+        return float(_valid(value, "score of 0 to 1"))
+
+    (low, high), crops = entry["ci95"], entry.get("crops")
     return DatasetScores(
-        found=_count(entry["found"]),
-        read=_count(entry["read"]),
-        failed=_count(entry.get("failed", 0)),
-        scores={name: _score(entry[short]) for short, name in _SHORT_METRICS.items()},
-        overall_complexity=_score(entry["complexity"]),
-        overall_ci95=(_score(low), _score(high)),
-        identity=_text(entry["identity"]),
-        metric_version=_count(entry["metric"]),
-        crops=TrainingCrops(_count(crops[0]), _count(crops[1])) if crops else None,
+        found=count("found"),
+        read=count("read"),
+        failed=count("failed") if "failed" in entry else 0,
+        scores={name: score(entry[short]) for short, name in _SHORT_METRICS.items()},
+        overall_complexity=score(entry["complexity"]),
+        overall_ci95=(score(low), score(high)),
+        identity=_valid(entry["identity"], "text"),
+        metric_version=count("metric"),
+        crops=TrainingCrops(_valid(crops[0], "count"), _valid(crops[1], "count")) if crops else None,
     )
 
 
-def _network(entry: Mapping[str, Any], discriminator: NetworkFingerprint | None = None) -> NetworkFingerprint:
-    scale, parameters, macs = (entry.get(key) for key in ("scale", "parameters", "macs_per_pixel"))
-    type, family, variant, builder = (
-        None if entry.get(key) is None else _text(entry[key]) for key in ("type", "family", "variant", "builder")
-    )
-    return NetworkFingerprint(
-        type=type,
-        family=family,
-        variant=variant,
-        builder=builder,
-        scale=None if scale is None else _count(scale),
-        parameters=None if parameters is None else _count(parameters),
-        macs_per_pixel=None if macs is None else _positive(macs),
-        discriminator=discriminator,
-    )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{shown(value)} is no mapping")
+def _valid(value: Any, kind: str) -> Any:
+    """The value, where it is of a kind. Raises TypeError where it is not."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        "mapping": isinstance(value, Mapping),
+        "text": isinstance(value, str),
+        "count": number and isinstance(value, int) and value >= 0,
+        "number of 0 or more": number and 0 <= value < math.inf,
+        "score of 0 to 1": number and 0 <= value <= 1,
+    }
+    if not fits[kind]:
+        raise TypeError(f"{shown(value)} is no {kind}")
     return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{shown(value)} is no text")
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{shown(value)} is no count")
-    return value
-
-
-def _positive(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
-        raise TypeError(f"{shown(value)} is no number of 0 or more")
-    return value
-
-
-def _score(value: object) -> float:
-    if _positive(value) > 1.0:
-        raise ValueError(f"{shown(value)} is no score of 0 to 1")
-    return float(value)  # type: ignore[arg-type]
 
 
 assert set(_SHORT_METRICS.values()) == set(METRIC_NAMES)
