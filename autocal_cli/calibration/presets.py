@@ -15,47 +15,34 @@ _RULE_FIELDS = {"code", "signal", "parameter", "form", "direction", "reason", "s
 
 def load_presets() -> Presets:
     """All presets, rules, bounds, phases, stability settings and budgets that ship with this version."""
-    families = [_load(f"{family}.toml") for family in FAMILIES]
-    rules, phases, stability, budgets = (_load(f"{name}.toml") for name in ("rules", "phases", "stability", "budgets"))
-    versions = [table["version"] for table in (*families, rules, phases, stability, budgets)]
+    *families, rules, phases, stability, budgets = tables = [
+        tomllib.loads(preset_text(f"{name}.toml")) for name in (*FAMILIES, "rules", "phases", "stability", "budgets")
+    ]
+    sources = {key: source for family in families for key, source in family["sources"].items()}
+    sources |= {f"phases.{phase['name']}": phase["source"] for phase in phases["phase"]}
+    for name, table in (("stability", stability), ("budgets", budgets)):
+        sources |= {f"{name}.{key}": source for key, source in table["source"].items()}
     return Presets(
-        version=".".join(str(version) for version in versions),
+        version=".".join(str(table["version"]) for table in tables),
         presets=tuple(_preset(family["family"], entry) for family in families for entry in family["preset"]),
         fallback=families[0]["fallback"],
-        sources={
-            **{key: source for family in families for key, source in family["sources"].items()},
-            **{f"phases.{phase['name']}": phase["source"] for phase in phases["phase"]},
-            **{f"stability.{key}": source for key, source in stability["source"].items()},
-            **{f"budgets.{scale}": source for scale, source in budgets["source"].items()},
-        },
+        sources=sources,
         rules=tuple(_rule(entry) for entry in rules["rule"]),
-        bounds={
-            name: Bound(entry["min"], entry["max"], entry.get("share_of_run"))
-            for name, entry in rules["bounds"].items()
-        },
+        bounds={name: Bound(row["min"], row["max"], row.get("share_of_run")) for name, row in rules["bounds"].items()},
         bounds_source=rules["bounds_source"]["text"],
         phases=tuple(Phase(entry["name"], entry["until"], entry["rate"]) for entry in phases["phase"]),
         stability=stability["stability"],
-        budgets={
-            None: budgets["unknown_scale"],
-            **{int(scale.removeprefix("x")): budget for scale, budget in budgets["budget"].items()},
-        },
+        budgets={None: budgets["unknown_scale"], **_by_scale(budgets["budget"])},
     )
-
-
-def _load(name: str) -> dict[str, Any]:
-    return tomllib.loads(preset_text(name))
 
 
 def _preset(family: str, entry: dict[str, Any]) -> Preset:
-    return Preset(
-        family=family,
-        variant=entry["variant"],
-        use=entry["use"],
-        values={name: entry[name] for name in PRESET_PARAMETERS},
-        parameters={int(scale.removeprefix("x")): count for scale, count in entry["parameters"].items()},
-        macs_per_pixel={int(scale.removeprefix("x")): macs for scale, macs in entry["macs_per_pixel"].items()},
-    )
+    sizes = (_by_scale(entry[name]) for name in ("parameters", "macs_per_pixel"))
+    return Preset(family, entry["variant"], entry["use"], {name: entry[name] for name in PRESET_PARAMETERS}, *sizes)
+
+
+def _by_scale(entry: dict[str, Any]) -> dict[Any, Any]:
+    return {int(scale.removeprefix("x")): value for scale, value in entry.items()}
 
 
 def _rule(entry: dict[str, Any]) -> Rule:

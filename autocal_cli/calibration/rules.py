@@ -126,32 +126,24 @@ def read_signals(
     total_iter: int | None,
 ) -> dict[str, Signal]:
     """Every signal that a rule may name."""
-    return {
-        "overall_complexity": _complexity(dataset, by_hand),
-        "total_iter": _counted(total_iter, "iterations", "The config does not say how long the run is"),
-        "batch_size": _counted(config.batch_size, "images a step", "The config does not say the batch size"),
-        "adversarial": _adversarial(config),
-    }
-
-
-def _complexity(dataset: DatasetScores | None, by_hand: Mapping[str, float]) -> Signal:
     value = dataset_scores(dataset, by_hand)["overall_complexity"]
+    said = f"Complexity {value:.2f}"
     if by_hand:
         whole = "overall_complexity" in by_hand or all(name in by_hand for name in METRIC_NAMES)
-        told = f"Complexity {value:.2f}, {'' if whole else 'partly '}given by hand"
-        return Signal(value, told, short=f"complexity {value:.2f}")
-    if dataset is None:
-        return Signal(value, f"The dataset was not measured and counts as neutral, {value}")
-    told = f"Complexity {value:.2f}, where an ordinary photograph has {NEUTRAL_SCORE}"
-    return Signal(value, told, dataset.overall_ci95, short=f"complexity {value:.2f}")
-
-
-def _adversarial(config: TrainingConfig) -> Signal:
-    names = dict.fromkeys(loss.type for loss in config.losses if loss.kind == "adversarial" and loss.active)
+        complexity = Signal(value, f"{said}, {'' if whole else 'partly '}given by hand", short=said.lower())
+    elif dataset is None:
+        complexity = Signal(value, f"The dataset was not measured and counts as neutral, {value}")
+    else:
+        told = f"{said}, where an ordinary photograph has {NEUTRAL_SCORE}"
+        complexity = Signal(value, told, dataset.overall_ci95, said.lower())
+    names = dict.fromkeys(loss.type for loss in config.active_losses if loss.kind == "adversarial")
     told = f"{' and '.join(names) or 'No loss'} is adversarial"
-    return Signal(float(config.adversarial), told, short="adversarial loss")
-
-
-def _counted(value: int | None, unit: str, unknown: str) -> Signal:
-    told = f"{value:,} {unit}" if value is not None else unknown
-    return Signal(value, told, short=told)
+    steps, batch = "The config does not say how long the run is", "The config does not say the batch size"
+    steps = steps if total_iter is None else f"{total_iter:,} iterations"
+    batch = batch if config.batch_size is None else f"{config.batch_size:,} images a step"
+    return {
+        "overall_complexity": complexity,
+        "total_iter": Signal(total_iter, steps, short=steps),
+        "batch_size": Signal(config.batch_size, batch, short=batch),
+        "adversarial": Signal(float(config.adversarial), told, short="adversarial loss"),
+    }
