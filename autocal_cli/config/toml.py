@@ -10,8 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
 from tomlkit.items import SingleKey
@@ -72,8 +71,7 @@ def _place(text: str, path: str, offset: int) -> Place:
     return Place(path, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A header or a pair in the text, from `start` to `end`, the last part of its key at `key`, its value from `value`.
 
     `section` is the path of the section that it stands in; that of a header is its own path.
@@ -90,10 +88,6 @@ class Statement:
     def pair(self) -> bool:
         return self.value > self.start
 
-    def below(self, path: KeyPath) -> bool:
-        """Whether it says something of what stands at `path` or below."""
-        return self.path[: len(path)] == path
-
     def holds(self, path: KeyPath) -> bool:
         """Whether its value is what stands at `path`, or an inline table around it."""
         return self.pair and path[: len(self.path)] == self.path
@@ -106,9 +100,14 @@ def _statements(text: str) -> list[Statement]:
     for start, end in _stretches(text):
         header, key = text[start] == "[", _KEY.match(text, start, end)
         assert key is not None
-        names = tuple(_names(tomllib.loads(text[start:end] if header else f"{key[0]}0")))
-        section = names if header else section
-        path = names if header else (*section, *names)
+        data: Any = tomllib.loads(text[start:end] if header else f"{key[0]}0")
+        names: list[str] = []
+        while data:  # on the way down through tables of one key
+            ((name, data),) = data.items()
+            names.append(name)
+            data = data[0] if isinstance(data, list) else data
+        path = (*(() if header else section), *names)
+        section = path if header else section
         found.append(Statement(path, section, start, key.span(1), start if header else key.end(), end))
     return found
 
@@ -125,14 +124,6 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
             depth += (token[0] in "[{") - (token[0] in "]}")
     if start >= 0:
         yield start, end
-
-
-def _names(data: Any) -> Iterator[str]:
-    """The names on the way down through tables of one key."""
-    while data:
-        ((name, data),) = data.items()
-        yield name
-        data = data[0] if isinstance(data, list) else data
 
 
 def _node(data: Any, standing: Mapping[KeyPath, Statement], path: KeyPath, depth: int, place: int) -> Node:
@@ -179,9 +170,7 @@ def plan_toml_patch(
 def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
     """As `text_without`, of a TOML document; an inline table around the pair is written anew in any case."""
     planner = _Planner(document, path)
-    owner = _at(planner.desired, path[:-1])
-    if isinstance(owner, dict):
-        owner.pop(path[-1], None)
+    (_at(planner.desired, path[:-1]) or {}).pop(path[-1], None)
     planner.change(respell=True)
     return splice(document.text, planner.edits).rstrip("\r\n")
 
@@ -217,11 +206,10 @@ class _Planner:
             if not around and (same_data(old, value) or not (one.pair or value is None)):
                 continue
             if value is None:  # with its line, unless a comment stands there, which is left
-                rest = re.compile(r"[ \t]*").match(text, one.end)
-                assert rest is not None
-                comment = text.startswith("#", rest.end())
+                rest = len(text[one.end :]) - len(text[one.end :].lstrip(" \t"))
+                comment = text.startswith("#", one.end + rest)
                 line, below = text.rfind("\n", 0, one.start) + 1, next_line(text, one.end)
-                self.edits.append(Edit(one.start, rest.end(), "") if comment else Edit(line, below, ""))
+                self.edits.append(Edit(one.start, one.end + rest, "") if comment else Edit(line, below, ""))
             else:
                 self.edits.append(Edit(one.value, one.end, render_inline(value)))
             gone = next((n for n in range(len(one.path)) if _at(self.desired, one.path[:n]) is None), len(one.path))
@@ -245,23 +233,22 @@ class _Planner:
         """Adds pairs to a table: to its section, beside its dotted keys, or as a section at the end of its owner's."""
         text, statements = self.document.text, self.statements
         own = [one for one in statements if one.section == path]
-        dotted = [one for one in statements if one.pair and one.below(path) and len(one.section) < len(path)]
-        owners = [one for one in statements if one.below(path[:-1])]
-        last = (own or dotted or [one for one in statements if one.section == owners[-1].section])[-1]
-        after, prefix = last.end, path[len(last.section) :] if dotted and not own else ()
-        lines = []
+        below = [one for one in statements if one.path[: len(path)] == path]
+        dotted = [] if own else [one for one in below if one.pair and len(one.section) < len(path)]
+        owner = [one for one in statements if one.path[: len(path) - 1] == path[:-1]][-1].section
+        last = (own or dotted or [one for one in statements if one.section == owner])[-1]
+        after, prefix, lines = last.end, path[len(last.section) :] if dotted else (), []
         for key, value in pairs.items():  # mappings as dotted keys
             head, inner = _dotted(*prefix, key), value if isinstance(value, dict) and path == self.path else {}
             lines += [f"{head}.{_dotted(name)} = {render_inline(item)}" for name, item in inner.items()]
             lines += [] if inner else [f"{head} = {render_inline(value)}"]
-        edits = self.edits
-        if not own and not dotted:
-            edits = self.sections
-            lines = ["", f"[{_dotted(*path)}]", *lines]
-            while text[(below := next_line(text, after)) :].lstrip(" \t").startswith("#"):
-                after = self.document.line_end(below)
-            lines += [""] if text[below:] and text[below] not in "\r\n" else []
-        edits.append(lines_below(self.document, after, lines))
+        if own or dotted:
+            self.edits.append(lines_below(self.document, after, lines))
+            return
+        while text[(line := next_line(text, after)) :].lstrip(" \t").startswith("#"):
+            after = self.document.line_end(line)
+        lines = ["", f"[{_dotted(*path)}]", *lines, *([""] if text[line:] and text[line] not in "\r\n" else [])]
+        self.sections.append(lines_below(self.document, after, lines))
 
 
 def _dotted(*names: str) -> str:
@@ -287,10 +274,15 @@ def verify_toml(
     """The proof: without what was set, both files have the same keys and values in their order; each value set reads
     back with its exact type; no comment is lost but those `dropped`. Raises VerificationError.
     """
-    one, other = (_pruned(tomllib.loads(document.text), values) for document in (before, after))
-    if not same_data(one, other):
-        raise VerificationError("Something outside the edited keys reads differently.")
+
+    def pruned(data: Any, path: KeyPath = ()) -> Any:
+        table = data.items() if isinstance(data, dict) else ()
+        kept = {key: pruned(item, (*path, key)) for key, item in table if (*path, key) not in values}
+        return kept if isinstance(data, dict) else data
+
     data = tomllib.loads(after.text)
+    if not same_data(pruned(tomllib.loads(before.text)), pruned(data)):
+        raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in values.items():
         if not same_data(_at(data, path), value):
             raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r}.")
@@ -307,10 +299,3 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 def _comments(text: str) -> Counter[str]:
     return Counter(match[0].rstrip() for match in _TOKEN.finditer(text) if match[0].startswith("#"))
-
-
-def _pruned(data: Any, paths: Collection[KeyPath], path: KeyPath = ()) -> Any:
-    """The data without what stands at the `paths`."""
-    if not isinstance(data, dict):
-        return data
-    return {key: _pruned(item, paths, (*path, key)) for key, item in data.items() if (*path, key) not in paths}
