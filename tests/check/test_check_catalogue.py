@@ -41,7 +41,7 @@ def codes_of_call(node: ast.Call) -> list[str]:
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
     name = name or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
-    position = {"Finding": 0, "finding": 0, "_part": 1, "tolerate": 0, "note": 0}.get(name)
+    position = {"Finding": 0, "finding": 0, "part": 0, "tolerate": 0, "note": 0}.get(name)
     if position is None:
         return []
     given = [*named, *node.args[position : position + 1]]

@@ -261,9 +261,9 @@ def lookup(document: ConfigDocument, path: KeyPath) -> Pair | None:
 
 
 def node_at(document: ConfigDocument, path: KeyPath) -> Node | None:
-    """What stands at a path of keys, an alias followed."""
+    """What stands at a path of keys, an alias followed; at none, the whole."""
     pair = lookup(document, path)
-    return document.follow(pair.value) if pair else None
+    return document.follow(pair.value) if pair else None if path else document.root
 
 
 def is_null(document: ConfigDocument, node: Node) -> bool:
