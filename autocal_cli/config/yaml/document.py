@@ -7,6 +7,7 @@ for: an alias stays an alias.
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -178,28 +179,21 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
 
 def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -> Value:
     """The plain data of a whole subtree, aliases followed, merge keys applied, keys as text (`8: x` is under "8")."""
-    return _Reader(document, version).value(node, 0)
+    nodes = itertools.count(1)
 
-
-class _Reader:
-    def __init__(self, document: ConfigDocument, version: Version) -> None:
-        self.document = document
-        self.version = version
-        self.nodes = 0
-
-    def value(self, node: Node, depth: int) -> Value:
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > 2 * MAX_DEPTH:
-            raise AutocalError("The aliases expand to too much data.", place=self.document.place(node.start))
+    def value(node: Node, depth: int) -> Value:
+        if next(nodes) > MAX_NODES or depth > 2 * MAX_DEPTH:
+            raise AutocalError("The aliases expand to too much data.", place=document.place(node.start))
         if isinstance(node, AliasNode):
-            return self.value(self.document.follow(node), depth + 1)
+            return value(document.follow(node), depth + 1)
         if isinstance(node, ScalarNode):
-            return read_scalar(self.document, node, self.version)
+            return read_scalar(document, node, version)
         if isinstance(node, SequenceNode):
-            return [self.value(item, depth + 1) for item in node.items]
+            return [value(item, depth + 1) for item in node.items]
         assert isinstance(node, MappingNode)
-        pairs = pairs_of(self.document, node)
-        return {key: self.value(pair.value, depth + 1) for key, pair in pairs.items()}
+        return {key: value(pair.value, depth + 1) for key, pair in pairs_of(document, node).items()}
+
+    return value(node, 0)
 
 
 def same_data(one: Value, other: Value) -> bool:
@@ -251,9 +245,7 @@ def lookup(document: ConfigDocument, path: KeyPath) -> Pair | None:
     node: Node = document.root
     pair: Pair | None = None
     for key in path:
-        if not isinstance(node, MappingNode):
-            return None
-        pair = child(document, node, key)
+        pair = child(document, node, key) if isinstance(node, MappingNode) else None
         if pair is None:
             return None
         node = document.follow(pair.value)
