@@ -26,7 +26,7 @@ from autocal_cli.config.yaml.document import (
     lookup,
     read_scalar,
 )
-from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.config.yaml.scalars import with_exponent, write_scalar
 from autocal_cli.errors import Finding, Place
 from autocal_cli.packaged import preset_text
 
@@ -113,9 +113,7 @@ def spelling(number: int | float, text: str) -> str:
     mantissa, letter, exponent = text.strip().replace("_", "").lower().partition("e")
     if isinstance(number, int) or not letter:
         return write_scalar(number)
-    whole, _, part = mantissa.partition(".")
-    sign = "-" if exponent.startswith("-") else "+"
-    return f"{whole if whole.strip('+-') else whole + '0'}.{part or '0'}e{sign}{exponent.lstrip('+-'):0>2}"
+    return with_exponent(mantissa, exponent)
 
 
 def walk(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:

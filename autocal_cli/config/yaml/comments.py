@@ -7,12 +7,12 @@ value no reason is added.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import yaml
 
 from autocal_cli.config.model import KeyPath, Value
-from autocal_cli.config.yaml.document import ConfigDocument, Node, ScalarNode, TypedScalarNode, lookup
+from autocal_cli.config.yaml.document import ConfigDocument, ScalarNode, TypedScalarNode, lookup
 from autocal_cli.config.yaml.edit import Edit, last_token_end
 
 MARK = "#: "
@@ -21,17 +21,11 @@ _LINES = re.compile(r"^[ \t]*#: [^\r\n]*\r?\n", re.MULTILINE)
 _BEHIND = re.compile(r"[ \t]*(?:(#:[^\r\n]*)|(#[^\r\n]*))?(?=\r?\n|\Z)")
 
 
-def lines_above(document: ConfigDocument, path: KeyPath) -> tuple[str, ...]:
-    """What autocal's comment lines right above a key say, from the top, without their mark."""
-    start, end = _span_above(document, path) or (0, 0)
-    return tuple(match[1] for match in _ABOVE.finditer(document.text[start:end]))
-
-
 def record_above(document: ConfigDocument, path: KeyPath) -> dict[str, Value] | None:
     """The record in autocal's comment lines above a key, below its headline; None where there is none."""
     if document.language != "yaml":
         return None
-    lines = lines_above(document, path)[1:]
+    lines = _lines_above(document, path)[1:]
     try:
         record = yaml.safe_load("\n".join(lines)) if lines else None
     except yaml.YAMLError:
@@ -53,19 +47,29 @@ def plan_comments(
     """
     edits: list[Edit] = []
     dropped: list[str] = []
-    span = _span_above(document, path)
-    if span is not None:
-        start, end = span
-        key = lookup(document, path)
-        assert key is not None
-        line = document.text[document.line_start(key.key.start) : key.key.start]
-        indent = line[: len(line) - len(line.lstrip(" "))]
-        wanted = "".join(f"{indent}{MARK}{line}{document.newline}" for line in above)
-        if document.text[start:end] != wanted:
+    span, key = _span_above(document, path), lookup(document, path)
+    if span is None or key is None:
+        return edits, dropped
+    line = document.text[document.line_start(key.key.start) : key.key.start]
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    wanted = "".join(f"{indent}{MARK}{line}{document.newline}" for line in above)
+    if document.text[slice(*span)] != wanted:
+        edits.append(Edit(*span, wanted))
+        dropped += [f"{MARK}{line}".rstrip() for line in _lines_above(document, path)]
+    # The reasons, lined up in one column.
+    places = [(place, why) for key, why in behind.items() if (place := _line_end(document, (*path, *key)))]
+    column = max((width for (_, _, width), _ in places), default=0)
+    for (start, end, width), why in places:
+        wanted, standing = f"{' ' * (column - width + 2)}{MARK}{why}", document.text[start:end]
+        if standing != wanted:
             edits.append(Edit(start, end, wanted))
-            dropped += [f"{MARK}{line}".rstrip() for line in lines_above(document, path)]
-        edits += list(_behind(document, path, behind, dropped))
+            dropped += [standing.strip()] if standing.strip() else []
     return edits, dropped
+
+
+def _lines_above(document: ConfigDocument, path: KeyPath) -> list[str]:
+    """What autocal's comment lines right above a key say, from the top, without their mark."""
+    return _ABOVE.findall(document.text[slice(*(_span_above(document, path) or (0, 0)))])
 
 
 def _span_above(document: ConfigDocument, path: KeyPath) -> tuple[int, int] | None:
@@ -76,26 +80,9 @@ def _span_above(document: ConfigDocument, path: KeyPath) -> tuple[int, int] | No
     end = start = document.line_start(pair.key.start)
     if document.language == "yaml" and document.text[start : pair.key.start].strip(" "):
         return None
-    while start > 0:
-        before = document.line_start(start - 1)
-        if not _ABOVE.fullmatch(document.text, before, start):
-            break
+    while start > 0 and _ABOVE.fullmatch(document.text, before := document.line_start(start - 1), start):
         start = before
     return start, end
-
-
-def _behind(
-    document: ConfigDocument, path: KeyPath, reasons: Mapping[KeyPath, str], dropped: list[str]
-) -> Iterator[Edit]:
-    """The reasons, lined up in one column; `dropped` collects those that they replace."""
-    places = [(place, reason) for key, reason in reasons.items() if (place := _line_end(document, (*path, *key)))]
-    column = max((width for (_, _, width), _ in places), default=0)
-    for (start, end, width), reason in places:
-        wanted = f"{' ' * (column - width + 2)}{MARK}{reason}"
-        standing = document.text[start:end]
-        if standing != wanted:
-            yield Edit(start, end, wanted)
-            dropped += [standing.strip()] if standing.strip() else []
 
 
 def _line_end(document: ConfigDocument, path: KeyPath) -> tuple[int, int, int] | None:
@@ -104,18 +91,12 @@ def _line_end(document: ConfigDocument, path: KeyPath) -> tuple[int, int, int] |
     None where the key begins no line, the value is more than a plain scalar on it, or a person's comment stands there.
     """
     pair = lookup(document, path)
-    if pair is None or not _is_plain(pair.value):
+    value = pair.value if pair else None
+    typed = isinstance(value, TypedScalarNode) and not value.omitted
+    if pair is None or not (typed or (isinstance(value, ScalarNode) and value.style is None)):
         return None
     line, end = document.line_start(pair.key.start), last_token_end(document, pair)
     found = _BEHIND.match(document.text, end)
-    if document.text[line : pair.key.start].strip(" ") or found is None or found[2] is not None:
+    if found is None or found[2] is not None or document.line_start(end) != line:
         return None
-    if document.line_start(end) != line:
-        return None
-    return end, found.end(), end - line
-
-
-def _is_plain(node: Node) -> bool:
-    if isinstance(node, TypedScalarNode):
-        return not node.omitted
-    return isinstance(node, ScalarNode) and node.style is None
+    return None if document.text[line : pair.key.start].strip(" ") else (end, found.end(), end - line)

@@ -53,14 +53,13 @@ def write_scalar(value: Scalar) -> str:
     >>> write_scalar(1e-06), write_scalar(5.0), write_scalar("off"), write_scalar(True)
     ('1.0e-06', '5.0', '"off"', 'true')
     """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _write_float(value)
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, float) and math.isfinite(value):
+        mantissa, letter, exponent = repr(value).partition("e")
+        return with_exponent(mantissa, exponent) if letter else mantissa
+    if not isinstance(value, str):
+        return str(value).replace("inf", ".inf").replace("nan", ".nan")
     if _PLAIN_SAFE.fullmatch(value) and value.lower() not in _RESERVED:
         return value
     return '"' + "".join(map(_escape, value)) + '"'
@@ -68,23 +67,19 @@ def write_scalar(value: Scalar) -> str:
 
 def _escape(char: str) -> str:
     """One character between double quotes. (JSON would write an emoji as two surrogates, which YAML keeps as two.)"""
-    if char in _SHORT_ESCAPES:
-        return _SHORT_ESCAPES[char]
-    if char.isprintable():
-        return char
-    return f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else f"\\u{ord(char):04x}"
+    code = f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else f"\\u{ord(char):04x}"
+    return _SHORT_ESCAPES.get(char) or (char if char.isprintable() else code)
 
 
-def _write_float(value: float) -> str:
-    if math.isnan(value):
-        return ".nan"
-    if math.isinf(value):
-        return ".inf" if value > 0 else "-.inf"
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return mantissa
+def with_exponent(mantissa: str, exponent: str) -> str:
+    """A float as every YAML reader takes it: a dot in the mantissa, and a sign in the exponent.
+
+    >>> with_exponent("2", "-4"), with_exponent(".5", "10")
+    ('2.0e-04', '0.5e+10')
+    """
+    whole, _, part = mantissa.partition(".")
     sign = "-" if exponent.startswith("-") else "+"
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{sign}{exponent.lstrip('+-'):0>2}"
+    return f"{whole if whole.strip('+-') else whole + '0'}.{part or '0'}e{sign}{exponent.lstrip('+-'):0>2}"
 
 
 # Plain data -> lines of YAML, in block style or on one line.
@@ -110,28 +105,19 @@ def render_pairs(pairs: Mapping[str, Value], indent: int, step: int, level: int 
     """The lines of a block mapping, without line endings. `indent` is in columns, `step` the columns a level deeper."""
     lines: list[str] = []
     for key, value in pairs.items():
-        lines += render_pair(key, value, indent, step, level)
+        head, body = " " * indent + write_scalar(key) + ":", render_body(value, indent + step, step, level + 1)
+        lines += [head, *body] if isinstance(body, list) else [f"{head} {body}"]
     return lines
-
-
-def render_pair(key: str, value: Value, indent: int, step: int, level: int = 0) -> list[str]:
-    """The lines of `key: value`, the first of them with the key."""
-    head = " " * indent + write_scalar(key) + ":"
-    body = render_body(value, indent + step, step, level + 1)
-    return [head, *body] if isinstance(body, list) else [f"{head} {body}"]
 
 
 def render_body(value: Value, indent: int, step: int, level: int) -> str | list[str]:
     """What follows `key:`: text for the same line, or lines to put below it."""
-    if isinstance(value, dict) and value and not (level > 1 and _single_values(value)):
-        return render_pairs(value, indent, step, level)
+    if isinstance(value, dict) and value:
+        single = not any(isinstance(item, dict) or _nested(item) for item in value.values())
+        return render_flow(value) if level > 1 and single else render_pairs(value, indent, step, level)
     if isinstance(value, list) and _nested(value):
         return [" " * indent + "- " + render_flow(item) for item in value]
     return render_flow(value)
-
-
-def _single_values(mapping: Mapping[str, Value]) -> bool:
-    return not any(isinstance(item, dict) or _nested(item) for item in mapping.values())
 
 
 def _nested(value: Value) -> bool:
