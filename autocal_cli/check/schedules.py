@@ -146,10 +146,10 @@ def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total
     for share, most in ((FIFTH, 1 / 4), (THIRD, 1 / 8)):
         left = rate_left(options, kind, share * total)
         if left is not None and left <= most:
-            message = f"By {share:.0%} of the run the rate is at {left:.2g} of itself, and stays so or falls further."
+            early = f"By {share:.0%} of the run the rate is at {left:.2g} of itself"
             fix = f"Spread the steps over the {total:,} iterations, e.g. from half of the run on."
             place = checked.value_at(path) or checked.value_at((*SCHEDULER, "gamma"))
-            yield checked.finding("rate-decays-early", message, fix, place)
+            yield checked.finding("rate-decays-early", f"{early}, and stays there or falls further.", fix, place)
             return
 
 

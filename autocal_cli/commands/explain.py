@@ -137,7 +137,7 @@ def _explain_presets(name: str | None, as_json: bool) -> None:
         shown = [*(["presets", "fallback", "sources"] if name == "all" or not parts else []), *parts]
         write(dump(presets_json(loaded, one or loaded.presets, shown)).encode())
     else:
-        show(*presets_page(loaded, one, parts, table=name in (None, "all")))
+        show(*presets_page(loaded, one, parts, all_of_them=name in (None, "all")))
 
 
 def _named(name: str, loaded: Presets) -> tuple[Preset, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -30,26 +30,30 @@ METRIC_LABELS = {
 
 def calibration_view(calibration: Calibration, probe: ProbeFingerprint | None = None) -> RenderableType:
     """The summary of `calibrate`: network, dataset, losses, and every parameter with its short reason."""
-    return Group(*heading(calibration), *([probe_view(probe)] if probe else []), *_parameters(calibration))
+    parts = [*heading(calibration), *([probe_view(probe)] if probe else [])]
+    if calibration.parameters:
+        shown = table("parameter", "value", "because", header="bold", right=(1,))
+        shown.columns[1].style = "bold"
+        for path, reason in reasons(calibration).items():
+            shown.add_row(path[0], number(calibration.parameters[path[0]].value), one_line(reason))
+        parts += [Text(), shown]
+    return Group(*parts)
+
+
+def table(*columns: str, header: str = "dim", right: Collection[int] = (), whole: bool = True) -> Table:
+    """A table without lines. The last column wraps; the others keep their words together, if `whole`."""
+    made = Table(box=None, pad_edge=False, header_style=header)
+    for index, name in enumerate(columns):
+        last = index == len(columns) - 1
+        side: Literal["left", "right"] = "right" if index in right else "left"
+        made.add_column(name, justify=side, no_wrap=whole and not last, overflow="fold", ratio=1 if last else None)
+    return made
 
 
 def explanation_view(calibration: Calibration, probe: ProbeFingerprint | None = None) -> RenderableType:
     """The page of `explain`: as the summary, and how to ask for one value's whole trail."""
     more = "autocal explain CONFIG PARAMETER tells every step and its source."
     return Group(calibration_view(calibration, probe), Text(), Text(more, style="dim"))
-
-
-def _parameters(calibration: Calibration) -> list[RenderableType]:
-    if not calibration.parameters:
-        return []
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("parameter", no_wrap=True)
-    table.add_column("value", justify="right", style="bold", no_wrap=True)
-    table.add_column("because", ratio=1)
-    short = reasons(calibration)
-    for name, parameter in calibration.parameters.items():
-        table.add_row(name, number(parameter.value), one_line(short[(name,)]))
-    return [Text(), table]
 
 
 def trail_view(calibration: Calibration, name: str) -> RenderableType:
@@ -70,37 +74,35 @@ def unknown_view(calibration: Calibration, forced: bool) -> Text:
 
 def heading(calibration: Calibration) -> list[RenderableType]:
     """What the network is, and what the images are."""
-    network, placement = calibration.network, calibration.placement
+    network, placement, scores = calibration.network, calibration.placement, calibration.dataset_info
     measured = "not measured"
     if network.parameters is not None:
         measured = f"{network.parameters:,} parameters"
         measured += f", {network.macs_per_pixel:,.0f} MACs per pixel" if network.macs_per_pixel is not None else ""
         measured += f" at x{network.scale}" if network.scale else ""
-    scores = ", ".join(f"{METRIC_LABELS[name]} {calibration.dataset_info[name]:.2f}" for name in METRIC_LABELS)
-    overall = f"complexity {calibration.dataset_info['overall_complexity']:.2f} ({scores})"
-    return [
-        _rows(
-            ("network", f"{one_line(network.type or 'not named')}, {measured}"),
-            ("", Text(one_line(placement.reason), style="dim")),
-            *(("", Text(told, style="dim")) for told in _builder(calibration)),
-        ),
-        Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)),
-        _rows(
-            *(("against", told) for told in _rival(calibration)),
-            ("dataset", overall),
-            ("", Text(_seen(calibration), style="dim")),
-        ),
-    ]
-
-
-def _rows(*rows: tuple[str, RenderableType]) -> Table:
-    """A word before each paragraph, which wraps beside it."""
-    grid = Table.grid()
-    grid.add_column(width=9, style="bold")
-    grid.add_column()
-    for row in rows:
-        grid.add_row(*row)
-    return grid
+    grid, below = Table.grid(), Table.grid()
+    for one in (grid, below):  # a word before each paragraph, which wraps beside it
+        one.add_column(width=9, style="bold")
+        one.add_column()
+    grid.add_row("network", f"{one_line(network.type or 'not named')}, {measured}")
+    grid.add_row("", Text(one_line(placement.reason), style="dim"))
+    if network.builder is not None and (network.builder != "built-in" or network.passed):
+        before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
+        grid.add_row("", Text(one_line(f"measured by {network.builder}{before}"), style="dim"))
+    rival = network.discriminator
+    if rival is not None:
+        told = "not measured" if rival.parameters is None else f"{rival.parameters:,} parameters"
+        if rival.parameters is not None and network.parameters:
+            told += f", {rival.parameters / network.parameters:.3g} times the network's"
+        below.add_row("against", f"{one_line(rival.type or '')}, {told}")
+    each = ", ".join(f"{label} {scores[name]:.2f}" for name, label in METRIC_LABELS.items())
+    below.add_row("dataset", f"complexity {scores['overall_complexity']:.2f} ({each})")
+    dataset, by_hand = calibration.dataset, any(path[:-1] == DATASET_INFO for path in calibration.manual)
+    seen = "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
+    if dataset is not None:
+        seen = f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
+    below.add_row("", Text(seen, style="dim"))
+    return [grid, Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)), below]
 
 
 class WholeOrNot:
@@ -112,36 +114,6 @@ class WholeOrNot:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if all(line.cell_len <= options.max_width for line in self.lines):
             yield from self.lines
-
-
-def _builder(calibration: Calibration) -> list[str]:
-    """Who built the network, where it was not autocal itself, and why those asked before did not."""
-    network = calibration.network
-    if network.builder is None or (network.builder == "built-in" and not network.passed):
-        return []
-    before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
-    return [one_line(f"measured by {network.builder}{before}")]
-
-
-def _rival(calibration: Calibration) -> list[str]:
-    """The discriminator with its size, where there is one."""
-    rival, parameters = calibration.network.discriminator, calibration.network.parameters
-    if rival is None:
-        return []
-    told = "not measured"
-    if rival.parameters is not None:
-        told = f"{rival.parameters:,} parameters"
-        told += f", {rival.parameters / parameters:.3g} times the network's" if parameters else ""
-    return [f"{one_line(rival.type or '')}, {told}"]
-
-
-def _seen(calibration: Calibration) -> str:
-    """Where the scores come from."""
-    dataset = calibration.dataset
-    by_hand = any(path[:-1] == DATASET_INFO for path in calibration.manual)
-    if dataset is not None:
-        return f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
-    return "set by hand" if by_hand else "not measured: neutral, as ordinary photographs have it"
 
 
 def of_how_many(dataset: DatasetScores | DatasetFingerprint) -> str:
@@ -206,39 +178,21 @@ def axis_drawing(placement: Placement, blocks: bool) -> list[str]:
     """
     if placement.position is None or len(placement.axis) < 2:
         return []
-    tick, line, mark = ("┼", "─", "●") if blocks else ("+", "-", "#")
-    ticks = [tick if column % STEP == 0 else line for column in range(STEP * (len(placement.axis) - 1) + 1)]
-    if blocks:
-        ticks[0], ticks[-1] = "├", "┤"
-    ticks[_column(placement.position)] = mark
-    width = len(ticks) + 2
-    lines = [f"{''.join(ticks):<{width}}parameters", _labels(placement.axis)]
+    end = STEP * (len(placement.axis) - 1)
+    ticks = ["-" if column % STEP else "+" for column in range(end + 1)]
+    ticks[round(STEP * placement.position)] = "#"
+    names = ""
+    for index, name in enumerate(placement.axis):  # centred under its tick, the first and the last within the axis
+        start = min(max(STEP * index - len(name) // 2, 0), end + 1 - len(name))
+        names = names.ljust(start) + name
+    line, bar, width = "".join(ticks), "", len(ticks) + 2
     if placement.macs_span is not None:
-        lines.append(f"{_bar(*placement.macs_span, blocks):<{width}}MACs")
-    return lines
-
-
-def _column(position: float) -> int:
-    return round(STEP * position)
-
-
-def _bar(low: float, high: float, blocks: bool) -> str:
-    """One mark for a place, a bar for a span."""
-    first, last = _column(low), _column(high)
-    if first == last:
-        return " " * first + ("▲" if blocks else "^")
-    left, line, right = ("├", "─", "┤") if blocks else ("[", "-", "]")
-    return " " * first + left + line * (last - first - 1) + right
-
-
-def _labels(names: tuple[str, ...]) -> str:
-    """Each name centred under its tick, the first and the last kept within the axis."""
-    end = STEP * (len(names) - 1) + 1
-    text = ""
-    for index, name in enumerate(names):
-        start = min(max(STEP * index - len(name) // 2, 0), end - len(name))
-        text = text.ljust(start) + name
-    return text
+        first, last = (round(STEP * position) for position in placement.macs_span)
+        bar = " " * first + ("^" if first == last else f"[{'-' * (last - first - 1)}]")
+    if blocks:
+        line, bar = (text.translate(str.maketrans("+-#^[]", "┼─●▲├┤")) for text in (line, bar))
+        line = ("├" if line[0] == "┼" else line[0]) + line[1:-1] + ("┤" if line[-1] == "┼" else line[-1])
+    return [f"{line:<{width}}parameters", names, *([f"{bar:<{width}}MACs"] if bar else [])]
 
 
 # What a probe measured, as a person reads it: what the configured weights amount to.
@@ -250,62 +204,40 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
     Shares are of all losses, or say that they are of those measured; below the table stands what was not measured and
     why, and what must be said of a number.
     """
-    whole = not probe.unmeasured
-    table = _table("loss", "weight", "value", "noise", "gradient", "noise", "share" if whole else "of those measured")
+    share = "of those measured" if probe.unmeasured else "share"
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("loss", "weight", "value", "noise", "gradient", "noise", share):
+        shown.add_column(name, justify="left" if name == "loss" else "right", no_wrap=True)
     for loss in probe.losses:
-        noise, gradient_noise = (_deviation(found) for found in (loss.noise, loss.gradient_noise))
+        noise, gradient_noise = ("" if one is None else f"{one:.2g}" for one in (loss.noise, loss.gradient_noise))
         share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")
-        table.add_row(
-            one_line(loss.label), f"{loss.weight:g}", f"{loss.value:.4g}", noise, f"{loss.gradient:.3g}",
-            gradient_noise, share,
-        )  # fmt: skip
+        numbers = (f"{loss.weight:g}", f"{loss.value:.4g}", noise, f"{loss.gradient:.3g}", gradient_noise, share)
+        shown.add_row(one_line(loss.label), *numbers)
+    notes: list[RenderableType] = []
     for missing in probe.unmeasured:
         weight = "" if missing.weight is None else f"{missing.weight:g}"
-        table.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
-    return Group(
-        Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained"),
-        Padding(Text(_told(probe), style="dim"), (0, 0, 0, 9)),
-        Padding(table, (0, 0, 0, 9)),
-        *(Padding(line, (0, 0, 0, 9)) for line in _remarks(probe)),
-    )
-
-
-def _remarks(probe: ProbeFingerprint) -> Iterator[Text]:
-    """What is missing from the shares, then the notes of the losses that were measured."""
-    for missing in probe.unmeasured:
-        yield Text.assemble((f"{one_line(missing.label)} ", "yellow"), f"not measured: {one_line(missing.reason)}.")
+        shown.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
+        reason = f"not measured: {one_line(missing.reason)}."
+        notes.append(Text.assemble((f"{one_line(missing.label)} ", "yellow"), reason))
     if probe.unmeasured:
-        yield Text(
-            "Its pull is in none of the shares."
-            if len(probe.unmeasured) == 1
-            else "Their pull is in none of the shares."
-        )
-    for loss in probe.losses:
-        if loss.note:
-            yield Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim")
+        notes.append(Text(f"{'Its' if len(probe.unmeasured) == 1 else 'Their'} pull is in none of the shares."))
+    notes += [
+        Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim") for loss in probe.losses if loss.note
+    ]
+    parts: list[RenderableType] = [Text(_how_measured(probe), style="dim"), shown, *notes]
+    head = Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained")
+    return Group(head, *(Padding(part, (0, 0, 0, 9)) for part in parts))
 
 
-def _told(probe: ProbeFingerprint) -> str:
-    of_how_many = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
+def _how_measured(probe: ProbeFingerprint) -> str:
+    batch = f" of the training's {probe.batch_size}" if probe.batch_size not in (None, probe.images) else ""
     smaller = f" of the training's {probe.training_crop}" if probe.training_crop not in (None, probe.crop) else ""
     code = f"; losses by the code of {probe.code}, where it has them" if probe.code else ""
     told = (
-        f"{probe.batches} batches of {probe.images}{of_how_many} crops, {probe.crop} x {probe.crop}{smaller}, input "
+        f"{probe.batches} batches of {probe.images}{batch} crops, {probe.crop} x {probe.crop}{smaller}, input "
         f"from {probe.lq}; {probe.network}{code}. Noise is the standard deviation of the logarithm between batches; "
         "gradient the norm at the network's output; share weight x gradient over their sum."
     )
     if probe.adversarial:
         told += " *: against random weights of the discriminator; the share grows as that learns."
     return one_line(told)
-
-
-def _deviation(noise: float | None) -> str:
-    return "" if noise is None else f"{noise:.2g}"
-
-
-def _table(name: str, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(name, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from autocal_cli.check.checks import load_catalogue
+from autocal_cli.check.keys import listed
 from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.check.rule import FAMILIES, Rule
-from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.report.console import SEVERITY_STYLE, one_line
 
@@ -19,25 +20,20 @@ MAX_LINE = 150  # columns of the offending line that are shown
 
 
 def file_lines(file: CheckedFile) -> Iterator[Text]:
-    """All findings on one config; of several with one code the first says why."""
+    """All findings on one config: what, the line where it stands with a caret below, why (of several with one code
+    the first says so), the fix."""
     said: set[str] = set()
     for finding in file.findings:
-        yield from finding_lines(finding, file.checked.document if file.checked else None, finding.code not in said)
+        severity, place, rule = finding.severity, finding.place, load_catalogue().get(finding.code)
+        head = (one_line(f"{place}: " if place else ""), (finding.code, "bold"), " [")
+        yield Text.assemble(*head, (severity, SEVERITY_STYLE[severity]), "] ", one_line(finding.message))
+        if file.checked is not None and place is not None and place.line is not None:
+            yield from _excerpt(file.checked.document.text, place.line, place.column or 1)
+        if rule is not None and finding.code not in said:
+            yield Text.assemble(("  why: ", "dim"), one_line(" ".join(rule.why.split())))
+        if finding.fix:
+            yield Text.assemble(("  fix: ", "dim"), one_line(finding.fix))
         said.add(finding.code)
-
-
-def finding_lines(finding: Finding, document: ConfigDocument | None, why: bool = True) -> Iterator[Text]:
-    """One finding: what, the line where it stands with a caret below, why, the fix."""
-    place = f"{finding.place}: " if finding.place else ""
-    head = (one_line(place), (finding.code, "bold"), " [", (finding.severity, SEVERITY_STYLE[finding.severity]), "] ")
-    yield Text.assemble(*head, one_line(finding.message))
-    if document is not None and finding.place is not None and finding.place.line is not None:
-        yield from _excerpt(document, finding.place.line, finding.place.column or 1)
-    rule = load_catalogue().get(finding.code)
-    if rule is not None and why:
-        yield Text.assemble(("  why: ", "dim"), one_line(" ".join(rule.why.split())))
-    if finding.fix:
-        yield Text.assemble(("  fix: ", "dim"), one_line(finding.fix))
 
 
 def error_line(error: AutocalError, name: str) -> Text:
@@ -49,42 +45,34 @@ def error_line(error: AutocalError, name: str) -> Text:
 def summary_line(run: CheckRun) -> Text:
     """How many configs, how many findings of which severity, what was left out."""
     read = sum(file.error is None for file in run.files)
-    unread = len(run.files) - read
     counts = {severity: sum(f.severity == severity for f in run.findings) for severity in ("error", "warning", "info")}
-    told = ", ".join(
-        f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts.items() if count
-    )
-    parts = [f"{read} config{'s' * (read != 1)} checked: {told or 'nothing found'}"]
-    parts += [f"{unread} could not be read"] if unread else []
+    told = [f"{count} {name}{'s' * (count != 1 and name != 'info')}" for name, count in counts.items() if count]
+    parts = [f"{read} config{'s' * (read != 1)} checked: {', '.join(told) or 'nothing found'}"]
+    parts += [f"{len(run.files) - read} could not be read"] if read < len(run.files) else []
     parts += [f"{run.passed_over} other file{'s' * (run.passed_over != 1)} passed over"] if run.passed_over else []
     return Text("; ".join(parts) + ".")
 
 
 def installation_line(run: CheckRun) -> Text:
     """What could not be built here: how autocal is installed, and nothing of the configs."""
-    shown = ", ".join(run.unbuilt[:5]) + (f" and {len(run.unbuilt) - 5} more" if len(run.unbuilt) > 5 else "")
-    return Text(f"Not measured here: {shown}. `pip install spandrel`, or --trainer CHECKOUT, builds more.", style="dim")
+    told = f"Not measured here: {listed(run.unbuilt, 5)}. `pip install spandrel`, or --trainer CHECKOUT, builds more."
+    return Text(told, style="dim")
 
 
-def _excerpt(document: ConfigDocument, line: int, column: int) -> Iterator[Text]:
+def _excerpt(text: str, line: int, column: int) -> Iterator[Text]:
     """The line, and a caret under the token: as wide as it looks, so that tabs and wide characters do not shift it."""
-    lines = document.text.split("\n")
+    lines = text.split("\n")
     if not 1 <= line <= len(lines):
         return
-    text = lines[line - 1].rstrip("\r")
-    before, token = text[: column - 1], _token(text[column - 1 :])
-    margin = f"  {line:>4} | "
-    shown = one_line_keeping_tabs(text)
-    lead = "".join(char if char == "\t" else " " * cell_len(one_line(char)) for char in before)
-    width = max(1, cell_len(one_line(token)))
+    shown, margin = lines[line - 1].rstrip("\r"), f"  {line:>4} | "
+    token = _token(shown[column - 1 :])
+    lead = "".join(char if char == "\t" else " " * cell_len(one_line(char)) for char in shown[: column - 1])
+    caret = "^" * min(max(1, cell_len(one_line(token))), MAX_LINE)
+    shown = "\t".join(map(one_line, shown.split("\t")))
     if len(shown) > MAX_LINE and column + len(token) < MAX_LINE:
         shown = shown[:MAX_LINE] + "…"
     yield Text.assemble((margin, "dim"), shown)
-    yield Text.assemble((" " * (len(margin) - 2) + "| ", "dim"), lead, ("^" * min(width, MAX_LINE), "bold red"))
-
-
-def one_line_keeping_tabs(text: str) -> str:
-    return "\t".join(one_line(part) for part in text.split("\t"))
+    yield Text.assemble((" " * (len(margin) - 2) + "| ", "dim"), lead, (caret, "bold red"))
 
 
 def _token(rest: str) -> str:
@@ -92,19 +80,11 @@ def _token(rest: str) -> str:
     if rest[:1] in ("'", '"'):
         end = rest.find(rest[0], 1)
         return rest[: end + 1] if end > 0 else rest
-    for index, char in enumerate(rest):
-        ends = (
-            char in ",]}" or (char == ":" and rest[index + 1 : index + 2] in ("", " ")) or rest[index:].startswith(" #")
-        )
-        if index and ends:
-            return rest[:index].rstrip()
-    return rest.rstrip() or " "
+    ended = re.search(r"(?<=.)(?:[,\]}]|:(?= |\Z)| #)", rest)
+    return (rest[: ended.start()] if ended else rest).rstrip() or " "
 
 
 # Findings as workflow commands of GitHub Actions, which annotates the lines of a pull request with them.
-
-
-_LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def check_github(run: CheckRun) -> str:
@@ -112,27 +92,27 @@ def check_github(run: CheckRun) -> str:
     lines = []
     for file in run.files:
         if file.error:
-            text = " ".join(part for part in (file.error.message, file.error.fix) if part)
-            lines.append(_command("error", file.error.place or Place(file.name), "cannot-read", text))
+            lines.append(_command("error", "cannot-read", file.error, file.name))
         for finding in file.findings:
-            text = " ".join(part for part in (finding.message, finding.fix) if part)
-            lines.append(_command(_LEVELS[finding.severity], finding.place or Place(file.name), finding.code, text))
+            level = "notice" if finding.severity == "info" else finding.severity
+            lines.append(_command(level, finding.code, finding, file.name))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _command(level: str, place: Place, code: str, text: str) -> str:
+def _command(level: str, code: str, found: Finding | AutocalError, name: str) -> str:
+    place = found.place or Place(name)
     where = {"file": Path(place.path).as_posix(), "line": place.line, "col": place.column, "title": code}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value is not None)
-    return f"::{level} {properties}::{_data(text)}"
+    properties = ",".join(
+        f"{key}={_encoded(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for key, value in where.items()
+        if value is not None
+    )
+    return f"::{level} {properties}::{_encoded(' '.join(part for part in (found.message, found.fix) if part))}"
 
 
-def _data(text: str) -> str:
+def _encoded(text: str) -> str:
     """Percent-encoded as GitHub's own toolkit does it (actions/toolkit, packages/core/src/command.ts)."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 # One rule of the catalogue as text: for `autocal explain CODE`, and as Markdown for docs/findings.md.
@@ -141,9 +121,8 @@ def _property(text: str) -> str:
 def rule_text(rule: Rule) -> str:
     """A rule as a person reads it in a terminal."""
     parts = [f"{rule.code} [{rule.severity}]: {rule.title}", "", *_paragraphs(rule)]
-    for name, example in (("Wrong", rule.bad), ("Right", rule.good)):
-        if example is not None:
-            parts += ["", f"{name}:", "", *(f"    {line}".rstrip() for line in example.strip("\n").splitlines())]
+    for name, example in _examples(rule):
+        parts += ["", f"{name}:", "", *(f"    {line}".rstrip() for line in example.splitlines())]
     return "\n".join([*parts, "", f"Source: {rule.source}"]) + "\n"
 
 
@@ -164,19 +143,19 @@ def rules_markdown(rules: Iterable[Rule]) -> str:
         parts += [f"## {family}", ""]
         for rule in members:
             parts += [f"### `{rule.code}`: {rule.title}", "", f"*{rule.severity}*", "", *_paragraphs(rule), ""]
-            for name, example in (("Wrong", rule.bad), ("Right", rule.good)):
-                if example is not None:
-                    parts += [f"{name}:", "", "```yaml", example.strip("\n"), "```", ""]
+            for name, example in _examples(rule):
+                parts += [f"{name}:", "", "```yaml", example, "```", ""]
             parts += [f"Source: {rule.source}", ""]
     return "\n".join(parts)
 
 
+def _examples(rule: Rule) -> list[tuple[str, str]]:
+    examples = (("Wrong", rule.bad), ("Right", rule.good))
+    return [(name, example.strip("\n")) for name, example in examples if example is not None]
+
+
 def _paragraphs(rule: Rule) -> list[str]:
     parts = [" ".join(rule.why.split())]
-    if rule.when is not None:
-        parts += ["", f"When: {' '.join(rule.when.split())}"]
-    if rule.trainer is not None:
-        parts += ["", f"With `--trainer-kind {rule.trainer}`."]
-    if rule.fixable:
-        parts += ["", "`autocal check --fix` mends it."]
-    return parts
+    parts += ["", f"When: {' '.join(rule.when.split())}"] if rule.when is not None else []
+    parts += ["", f"With `--trainer-kind {rule.trainer}`."] if rule.trainer is not None else []
+    return parts + (["", "`autocal check --fix` mends it."] if rule.fixable else [])

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from autocal_cli.calibration.comparison import Difference, Schedule, StepPair
-from autocal_cli.calibration.model import Step
 from autocal_cli.config.model import Value
-from autocal_cli.report.calibration import number
+from autocal_cli.report.calibration import number, table
 from autocal_cli.report.console import one_line
 
 
 def comparison_view(a: Schedule, b: Schedule, shown: Sequence[Difference]) -> RenderableType:
     """Which two are compared, and every value in `shown`, a parameter with the steps of its trails that differ."""
-    parts: list[RenderableType] = [_told("A", a), _told("B", b), Text()]
-    return Group(*parts, _table(shown) if shown else Text("No difference."))
-
-
-def _told(label: str, side: Schedule) -> Text:
-    return Text.assemble((f"{label}  ", "bold"), one_line(side.path), (f"  {origin(side)}", "dim"))
+    head = [
+        Text.assemble((f"{label}  ", "bold"), one_line(side.path), (f"  {origin(side)}", "dim"))
+        for label, side in (("A", a), ("B", b))
+    ]
+    if not shown:
+        return Group(*head, Text(), Text("No difference."))
+    made = table("", "A", "B", "why", right=(1, 2), whole=False)
+    section = ""
+    for one in shown:
+        if one.section != section:
+            if section:
+                made.add_row()
+            section = one.section
+            made.add_row(Text(section, style="bold"))
+        missing, style = ("not set", "bold") if section == "parameters" else ("none", "")
+        cells = (one_line(one.name), shown_value(one.a, missing), shown_value(one.b, missing))
+        made.add_row(*(Text(cell, style=style) for cell in cells))
+        for pair in one.steps:
+            codes = {step.code for step in (pair.a, pair.b) if step}
+            sides = ["none" if step is None else number(step.after) for step in (pair.a, pair.b)]
+            made.add_row(f"  {one_line(codes.pop() if len(codes) == 1 else 'preset')}", *sides, why(pair))
+    return Group(*head, Text(), made)
 
 
 def origin(side: Schedule) -> str:
@@ -33,36 +47,20 @@ def origin(side: Schedule) -> str:
         return "set by hand: autocal chose nothing"
     dataset = side.calibration.dataset
     images = "images not measured" if dataset is None else f"{dataset.read:,} of {dataset.found:,} images read"
-    return (
-        f"{'resolved, told from its record' if side.origin == 'record' else 'calibrated for this comparison'}; {images}"
-    )
+    how = "resolved, told from its record" if side.origin == "record" else "calibrated for this comparison"
+    return f"{how}; {images}"
 
 
-def _table(shown: Iterable[Difference]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    table.add_column("A", justify="right", overflow="fold")
-    table.add_column("B", justify="right", overflow="fold")
-    table.add_column("why", ratio=1)
-    section = ""
-    for difference in shown:
-        if difference.section != section:
-            if section:
-                table.add_row()
-            section = difference.section
-            table.add_row(Text(section, style="bold"))
-        _add(table, difference)
-    return table
-
-
-def _add(table: Table, difference: Difference) -> None:
-    missing = "not set" if difference.section == "parameters" else "none"
-    style = "bold" if difference.section == "parameters" else ""
-    values = [Text(shown_value(value, missing), style=style) for value in (difference.a, difference.b)]
-    table.add_row(Text(one_line(difference.name), style=style), *values)
-    for pair in difference.steps:
-        sides = ["none" if step is None else number(step.after) for step in (pair.a, pair.b)]
-        table.add_row(f"  {one_line(_code(pair))}", *sides, _why(pair))
+def why(pair: StepPair) -> Text:
+    """The reasons of both sides with their sources; what both have in common once."""
+    sides = [(label, step) for label, step in (("A: ", pair.a), ("B: ", pair.b)) if step]
+    one_source = len({step.source for _, step in sides}) == 1
+    one_reason = len({step.reason for _, step in sides}) == 1
+    sides = [("", sides[0][1])] if one_source and one_reason else sides
+    lines = [Text.assemble(label, one_line(step.reason)) for label, step in sides]
+    for line, (_, step) in [*zip(lines, sides, strict=True)][-1 if one_source else 0 :]:
+        line.append(f" [{one_line(step.source)}]", style="dim")
+    return Text("\n").join(lines)
 
 
 def shown_value(value: Value, missing: str = "none") -> str:
@@ -76,42 +74,9 @@ def shown_value(value: Value, missing: str = "none") -> str:
     return number(value) if isinstance(value, float) else one_line(str(value))
 
 
-def _code(pair: StepPair) -> str:
-    codes = {step.code for step in (pair.a, pair.b) if step}
-    return codes.pop() if len(codes) == 1 else "preset"
-
-
-def _why(pair: StepPair) -> Text:
-    """The reasons of both sides with their sources; what both have in common once."""
-    sides = [(label, step) for label, step in (("A: ", pair.a), ("B: ", pair.b)) if step]
-    reasons = {step.reason for _, step in sides}
-    sources = {step.source for _, step in sides}
-    if len(sources) > 1:
-        return Text("\n").join(Text.assemble(label, _reason(step), _source(step)) for label, step in sides)
-    if len(reasons) > 1:
-        told = Text("\n").join(Text.assemble(label, _reason(step)) for label, step in sides)
-    else:
-        told = Text(_reason(sides[0][1]))
-    return told.append_text(_source(sides[0][1]))
-
-
-def _reason(step: Step) -> str:
-    return one_line(step.reason)
-
-
-def _source(step: Step) -> Text:
-    return Text(f" [{one_line(step.source)}]", style="dim")
-
-
-# What a calibration changed in a config, as a unified diff.
-
-
 def unified_diff(before: bytes, after: bytes, name: str, resolved_name: str) -> str:
-    """A diff of two UTF-8 texts, line endings shown as they are; empty when they are equal."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), name, resolved_name)
+    """What a calibration changed: two UTF-8 texts, line endings shown as they are; empty when they are equal."""
+    # `splitlines` would end lines at form feeds and the like too
+    old, new = (list(io.StringIO(text.decode("utf-8"), newline="\n")) for text in (before, after))
+    lines = difflib.unified_diff(old, new, name, resolved_name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: bytes) -> list[str]:
-    """Lines that end at a line feed only; `splitlines` would also end them at form feeds and the like."""
-    return list(io.StringIO(text.decode("utf-8"), newline="\n"))
