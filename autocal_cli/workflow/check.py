@@ -67,12 +67,10 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
 
 def check_named_files(checked: Checked) -> Iterator[Finding]:
     """Findings on data sets, pretrained and resume files."""
-    config = checked.config
+    config, folder = checked.config, Path(checked.config.path).parent
     named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
-    paired = {root.path for section in config.datasets for root in section.gt}
-    if any(find_root(root, Path(config.path).parent) for root in named) or any(
-        root.path in paired for section in config.datasets for root in section.lq
-    ):
+    gt, lq = ({root.path for one in config.datasets for root in getattr(one, side)} for side in ("gt", "lq"))
+    if gt & lq or any(find_root(root, folder) for root in named):
         from autocal_cli.workflow.images import check_roots  # numpy and pillow
 
         yield from check_roots(config)
@@ -85,28 +83,27 @@ def check_named_files(checked: Checked) -> Iterator[Finding]:
 def check_sidecar(file: CheckedFile, options: CheckOptions) -> CheckedFile | None:
     """The sidecar of a checked config, looked at as that config's block; None where there is none to look at."""
     checked, sidecar = file.checked, sidecar_of(file.path) if file.path else None
-    if checked is None or sidecar is None or file.path is None or sidecar == file.path or not sidecar.exists():
+    if checked is None or sidecar is None or sidecar == file.path or not sidecar.exists():
         return None
     try:
-        found_block = find_block(checked.file)
-        config = replace(checked.config, block=found_block.block)
+        block_file = find_block(checked.file)
+        config = replace(checked.config, block=block_file.block)
     except AutocalError as error:
         return CheckedFile(str(sidecar), sidecar, error=error, sidecar=True)
-    held = replace(checked, file=found_block.file, config=config, problems=())
-    found = check(held, sidecar=True)
-    own = [one for one in found if one.place and one.place.path == str(sidecar) and one.code not in OF_CONFIGS_ALONE]
-    return CheckedFile(str(sidecar), sidecar, chosen(own, options.select, options.ignore), None, held, sidecar=True)
+    held = replace(checked, file=block_file.file, config=config, problems=())
+    own = (one for one in check(held, sidecar=True) if one.place and one.place.path == str(sidecar))
+    found = chosen((one for one in own if one.code not in OF_CONFIGS_ALONE), options.select, options.ignore)
+    return CheckedFile(str(sidecar), sidecar, found, None, held, sidecar=True)
 
 
 def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
     """A checked config with everything mended that can be, checked again; None where nothing can. Writes nothing."""
-    if file.sidecar:  # a part of a config, which cannot be read again by itself
+    before = checked = file.checked
+    if before is None or checked is None or file.sidecar:  # a part of a config, which cannot be read again by itself
         return None
-    before, checked, findings, mended = file.checked, file.checked, file.findings, 0
+    findings, mended = file.findings, 0
     with NetworkCache(options.sources) as networks:
         for _ in range(ROUNDS):
-            if checked is None:
-                return None
             text, count = mend(checked, findings)
             if not count:
                 break
@@ -114,10 +111,8 @@ def mend_file(file: CheckedFile, options: CheckOptions) -> MendedFile | None:
             document = parse_document(checked.document.encode(text), file.name)
             checked = read_checked(ConfigFile(document, checked.layout), checked.presets)
             checked, findings = _examined(checked, options, networks)
-    if before is None or checked is None or not mended:
-        return None
     again = replace(file, findings=findings, checked=checked)
-    return MendedFile(again, before.file.raw, checked.file.raw, mended)
+    return MendedFile(again, before.file.raw, checked.file.raw, mended) if mended else None
 
 
 def _check_file(
@@ -134,9 +129,9 @@ def _check_file(
         if options.trainer is None and (other := trainer_of_types(checked)):
             checked = read_checked(replace(file, layout=other), presets)
     except AutocalError as error:
-        if candidate.named or not raw or speaks_of_training(raw):
-            return CheckedFile(candidate.name, candidate.path, error=error)
-        return None
+        # What cannot be parsed may look like a training config all the same.
+        meant = candidate.named or not raw or _TRAIN.search(raw)
+        return CheckedFile(candidate.name, candidate.path, error=error) if meant else None
     checked, findings = _examined(checked, options, networks)
     return CheckedFile(candidate.name, candidate.path, findings, None, checked)
 
@@ -172,35 +167,21 @@ class Candidate:
 
     def read(self) -> bytes:
         """Its bytes. Raises AutocalError."""
-        if self.path is not None:
-            return read_bytes(self.path)
-        return sys.stdin.buffer.read()
+        return read_bytes(self.path) if self.path is not None else sys.stdin.buffer.read()
 
 
 def find_configs(given: Sequence[Path]) -> list[Candidate]:
     """The files that are meant, each once, folders in the order of their names."""
     found: dict[str, Candidate] = {}
     for path in given:
-        for candidate in _candidates(path):
+        candidates = [Candidate(None if str(path) == "-" else path, named=True)]
+        if str(path) != "-" and path.is_dir():
+            try:
+                inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+            except OSError as error:
+                reason = error.strerror or error
+                raise AutocalError(f"The folder cannot be read: {reason}.", place=Place(str(path))) from None
+            candidates = [Candidate(file, named=False) for file in inside]
+        for candidate in candidates:
             found.setdefault(candidate.name, candidate)
     return list(found.values())
-
-
-def speaks_of_training(raw: bytes) -> bool:
-    """Whether a text that cannot be parsed looks like a training config all the same."""
-    return _TRAIN.search(raw) is not None
-
-
-def _candidates(path: Path) -> Iterator[Candidate]:
-    if str(path) == "-":
-        yield Candidate(None, named=True)
-    elif path.is_dir():
-        try:
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
-        except OSError as error:
-            raise AutocalError(
-                f"The folder cannot be read: {error.strerror or error}.", place=Place(str(path))
-            ) from None
-        yield from (Candidate(file, named=False) for file in inside)
-    else:
-        yield Candidate(path, named=True)

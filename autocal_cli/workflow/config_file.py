@@ -57,12 +57,16 @@ def sidecar_of(path: Path) -> Path:
 
 def find_block(config: ConfigFile) -> BlockFile:
     """Where an existing block stands. Raises AutocalError where both the config and its sidecar hold one."""
-    sidecar = sidecar_of(config.path)
+    sidecar, block = sidecar_of(config.path), config.block
     if sidecar == config.path or not sidecar.exists():
-        return BlockFile(config, config, _form_in(config))
-    if config.block is not None:
+        # A block of the fork's stays as the fork takes it, unless it holds more than that already.
+        flat = block is not None and set(block.values) <= NATIVE_KEYS | {RECORD_KEY} and config.layout is FORK
+        record = lookup(config.document, (*config.layout.block, RECORD_KEY)) is not None
+        native = flat and not record and config.document.language == "yaml"
+        return BlockFile(config, config, "native" if native else "block")
+    if block is not None:
         message = f"Both this config and {sidecar.name} hold a `{BLOCK_KEY}` block."
-        raise AutocalError(message, place=config.block.place, fix="Remove one.")
+        raise AutocalError(message, place=block.place, fix="Remove one.")
     return BlockFile(config, _open_sidecar(sidecar, config.layout), "sidecar")
 
 
@@ -88,32 +92,29 @@ def write_block(target: BlockFile, calibration: Calibration) -> ConfigDocument:
 
     Raises AutocalError for what the user must mend, VerificationError where the text is not what was meant.
     """
-    document, layout = target.file.document, target.file.layout
+    document, layout, native = target.file.document, target.file.layout, target.form == "native"
+    above, record_path = [headline(calibration)], (*layout.block, RECORD_KEY)
     values = resolved_values(calibration)
-    if target.form == "native":
+    if native:  # only what the fork's scheduler takes
         values = {key: value for key, value in values.items() if key in NATIVE_VALUES}
     standing = target.file.block
     if standing is not None and "enabled" in standing.values:
         values.pop("enabled")
     document = _patched(document, layout.block, values)
-    if target.form == "native":
-        document = _commented(document, layout, [headline(calibration)], calibration)
-        document = _patched_without_record(document, layout)
-        record = record_of(_native(calibration), layout.trainer, _digest(document, layout))
-        lines = [f"{key}: {render_flow(value)}" for key, value in record.items()]
-        return _commented(document, layout, [headline(calibration), *lines], calibration)
-    document = _commented(document, layout, [headline(calibration)], calibration)
-    config = text_digest(target.config.text) if target.form == "sidecar" else ""
-    record = record_of(calibration, target.config.layout.trainer, _digest(document, layout), config)
-    return _patched(document, layout.block, {RECORD_KEY: record})
-
-
-def _form_in(config: ConfigFile) -> Form:
-    """A block of the fork's stays as the fork takes it, unless it holds more than that already."""
-    block = config.block
-    more = lookup(config.document, (*config.layout.block, RECORD_KEY)) is not None
-    native = config.layout is FORK and block is not None and set(block.values) <= NATIVE_KEYS | {RECORD_KEY}
-    return "native" if native and not more and config.document.language == "yaml" else "block"
+    document = _commented(document, layout, above, calibration)
+    if not native:
+        config = text_digest(target.config.text) if target.form == "sidecar" else ""
+        record = record_of(calibration, target.config.layout.trainer, _digest(document, layout), config)
+        return _patched(document, layout.block, {RECORD_KEY: record})
+    if lookup(document, record_path) is not None:  # the fork's scheduler would raise on it
+        document = parse_document(
+            document.encode(text_without(document, record_path) + document.newline), document.path
+        )
+    parameters = {name: one for name, one in calibration.parameters.items() if name in NATIVE_VALUES}
+    written = replace(calibration, parameters=parameters, phases=())
+    record = record_of(written, layout.trainer, _digest(document, layout))
+    lines = [f"{key}: {render_flow(value)}" for key, value in record.items()]
+    return _commented(document, layout, [*above, *lines], calibration)
 
 
 def _as_fork(config: ConfigFile) -> ConfigFile:
@@ -151,12 +152,6 @@ def _open_sidecar(path: Path, layout: TrainerLayout) -> ConfigFile:
     raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
 
 
-def _native(calibration: Calibration) -> Calibration:
-    """Only the parameters that the fork's scheduler takes were written."""
-    parameters = {name: one for name, one in calibration.parameters.items() if name in NATIVE_VALUES}
-    return replace(calibration, parameters=parameters, phases=())
-
-
 def _digest(document: ConfigDocument, layout: TrainerLayout) -> str:
     """The digest of the text without the record, whether that is a key or stands in autocal's comments."""
     return text_digest(without_comment_lines(text_without(document, (*layout.block, RECORD_KEY))))
@@ -165,14 +160,6 @@ def _digest(document: ConfigDocument, layout: TrainerLayout) -> str:
 def _patched(document: ConfigDocument, path: KeyPath, wanted: Mapping[str, Value]) -> ConfigDocument:
     patch = plan_patch(document, path, wanted, units={RECORD_KEY})
     return verify_patch(document, splice(document.text, patch.edits), patch) if patch.edits else document
-
-
-def _patched_without_record(document: ConfigDocument, layout: TrainerLayout) -> ConfigDocument:
-    """The document without a record in its block, which the fork's scheduler would raise on."""
-    path = (*layout.block, RECORD_KEY)
-    if lookup(document, path) is None:
-        return document
-    return parse_document(document.encode(text_without(document, path) + document.newline), document.path)
 
 
 def _commented(
