@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,18 +101,15 @@ def _show_differences(run: CheckRun, options: CheckOptions, quiet: bool) -> None
     write("".join(unified_diff(one.before, one.after, one.file.name, one.file.name) for one in mended).encode())
     show(*(error_line(file.error, file.name) for file in run.files if file.error), stderr=True)
     count = len(run.findings)
-    if mended or quiet:
-        return
-    if count:
+    if not mended and not quiet and count:
         remain = "1 finding remains" if count == 1 else f"{count:,} findings remain"
         say(f"Nothing here can be mended without doubt; {remain} (run without --diff to see them).")
-    else:
+    elif not mended and not quiet:
         show(summary_line(run), stderr=True)
 
 
 def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
     """The run as it is after mending, with every file written."""
-    from autocal_cli.check.model import CheckRun
     from autocal_cli.commands.options import say
     from autocal_cli.config.files import read_bytes, replace_file
     from autocal_cli.workflow.check import mend_file
@@ -119,15 +117,16 @@ def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
     files = []
     for file in run.files:
         mended = mend_file(file, options)
-        if mended is not None and file.path is not None:
-            if read_bytes(file.path) != mended.before:
-                message = "The config changed while it was checked, so it was not mended."
-                raise AutocalError(message, place=Place(file.name), fix="Check it again.")
-            replace_file(file.path, mended.after)
-            if not quiet:
-                say(f"{file.name}: {mended.mended} mended.")
         files.append(mended.file if mended else file)
-    return CheckRun(tuple(files), run.passed_over)
+        if mended is None or file.path is None:
+            continue
+        if read_bytes(file.path) != mended.before:
+            message = "The config changed while it was checked, so it was not mended."
+            raise AutocalError(message, place=Place(file.name), fix="Check it again.")
+        replace_file(file.path, mended.after)
+        if not quiet:
+            say(f"{file.name}: {mended.mended} mended.")
+    return replace(run, files=tuple(files))
 
 
 def _print(run: CheckRun, output: Format, quiet: bool, verbose: bool) -> None:
@@ -136,14 +135,10 @@ def _print(run: CheckRun, output: Format, quiet: bool, verbose: bool) -> None:
     from autocal_cli.report.json import check_json, dump
 
     told = run.told(verbose)
-    if output is Format.json:
-        write(dump(check_json(run)).encode())
-    elif output is Format.github:
-        write(check_github(told).encode())
-    else:
-        show(*(line for file in told.files for line in file_lines(file)))
-    unread = [file for file in run.files if file.error]
-    if output is Format.text:
-        show(*(error_line(file.error, file.name) for file in unread if file.error), stderr=True)
-    if not quiet and output is Format.text:
+    if output is not Format.text:
+        write((dump(check_json(run)) if output is Format.json else check_github(told)).encode())
+        return
+    show(*(line for file in told.files for line in file_lines(file)))
+    show(*(error_line(file.error, file.name) for file in told.files if file.error), stderr=True)
+    if not quiet:
         show(*([installation_line(run)] if run.unbuilt else []), summary_line(told), stderr=True)
