@@ -20,7 +20,7 @@ from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, V
 from autocal_cli.config.toml import parse_toml, plan_toml_patch, toml_text_without, verify_toml
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
 from autocal_cli.config.yaml.document import BOM, ConfigDocument
-from autocal_cli.config.yaml.edit import Patch, inverse, plan_yaml_patch, splice, yaml_text_without
+from autocal_cli.config.yaml.edit import Edit, Patch, inverse, plan_yaml_patch, splice, yaml_text_without
 from autocal_cli.config.yaml.parsing import parse_yaml
 from autocal_cli.config.yaml.verify import verify_yaml
 from autocal_cli.errors import AutocalError, Place, VerificationError
@@ -104,10 +104,8 @@ def decode(raw: bytes, path: str) -> tuple[str, bool]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise AutocalError(
-            f"The file is not UTF-8 (byte {error.start:,}).", place=Place(path, line), fix="Save it as UTF-8."
-        ) from None
+        message, line = f"The file is not UTF-8 (byte {error.start:,}).", raw.count(b"\n", 0, error.start) + 1
+        raise AutocalError(message, place=Place(path, line), fix="Save it as UTF-8.") from None
     return text.removeprefix(BOM), text.startswith(BOM)
 
 
@@ -150,31 +148,37 @@ def verify_patch(
     value set reads back with its exact type, by every reader; (d) no comment is lost but those `dropped`. That a second
     calibration changes nothing is checked by whoever calibrates. Raises VerificationError.
     """
-    if splice(after_text, inverse(before.text, patch.edits)) != before.text:
+    after = parse_edited(before, after_text, patch.edits)
+    verify = verify_toml if after.language == "toml" else verify_yaml
+    verify(before, after, patch.values, dropped)
+    return after
+
+
+def parse_edited(before: ConfigDocument, after_text: str, edits: Collection[Edit]) -> ConfigDocument:
+    """The edited text, parsed. Raises VerificationError where that fails, or undoing the edits gives another input."""
+    if splice(after_text, inverse(before.text, edits)) != before.text:
         raise VerificationError("Undoing the edits does not give the input.")
     try:
-        after = parse_document(before.encode(after_text), before.path)
+        return parse_document(before.encode(after_text), before.path)
     except AutocalError as error:
         raise VerificationError(f"The output cannot be read: {error}") from None
-    if after.language == "toml":
-        verify_toml(before, after, patch.values, dropped)
-    else:
-        verify_yaml(before, after, patch.values, dropped)
-    return after
 
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a config. Raises AutocalError with the reason in one line."""
-    if path.is_dir():
-        raise AutocalError("This is a folder, not a config.", place=Place(str(path)), fix="Name the YAML file in it.")
-    if path.exists() and not path.is_file():  # a FIFO would never end
-        raise AutocalError("This is not a regular file.", place=Place(str(path)))
+    message, fix = "", None
     try:
-        return path.read_bytes()
+        if path.is_dir():
+            message, fix = "This is a folder, not a config.", "Name the YAML file in it."
+        elif path.exists() and not path.is_file():  # a FIFO would never end
+            message = "This is not a regular file."
+        else:
+            return path.read_bytes()
     except FileNotFoundError:
-        raise AutocalError("There is no such file.", place=Place(str(path))) from None
+        message = "There is no such file."
     except OSError as error:
-        raise AutocalError(f"The file cannot be read: {error.strerror or error}.", place=Place(str(path))) from None
+        message = f"The file cannot be read: {error.strerror or error}."
+    raise AutocalError(message, place=Place(str(path)), fix=fix)
 
 
 def replace_file(path: Path, data: bytes) -> None:

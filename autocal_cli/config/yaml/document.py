@@ -46,8 +46,7 @@ class ConfigDocument:
     @property
     def newline(self) -> str:
         """The line ending that the file uses (the first one found)."""
-        first = self.text.find("\n")
-        return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
+        return "\r\n" if self.text.partition("\n")[0].endswith("\r") else "\n"
 
     @cached_property
     def _line_starts(self) -> list[int]:

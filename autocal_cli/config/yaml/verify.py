@@ -17,6 +17,7 @@ from autocal_cli.config.yaml.document import (
     ScalarNode,
     SequenceNode,
     lookup,
+    node_at,
     read_value,
     same_data,
 )
@@ -35,23 +36,17 @@ def verify_yaml(
     if one != other:
         raise VerificationError("Something outside the edited keys reads differently.")
     for path, value in values.items():
-        _require_readback(after, path, value)
+        pair, owner, name = lookup(after, path), node_at(after, path[:-1]), ".".join(path)
+        for version in ("1.1", "1.2"):
+            if pair is None or not same_data(read_value(after, pair.value, version), value):
+                raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
+        flow = after.root.flow or (isinstance(owner, MappingNode) and owner.flow)
+        found = read_1_2(after, pair, flow) if pair else None
+        if not same_data(found, value):
+            raise VerificationError(f"`{name}` should read back as {value!r}, and ruamel.yaml reads {found!r}.")
     lost = all_comments(before) - all_comments(after) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
-
-
-def _require_readback(after: ConfigDocument, path: KeyPath, value: Value) -> None:
-    pair, name = lookup(after, path), ".".join(path)
-    for version in ("1.1", "1.2"):
-        if pair is None or not same_data(read_value(after, pair.value, version), value):
-            raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
-    assert pair is not None
-    owner = lookup(after, path[:-1])
-    flow = owner is not None and isinstance(owner.value, MappingNode) and owner.value.flow
-    found = read_1_2(after, pair, flow or after.root.flow)
-    if not same_data(found, value):
-        raise VerificationError(f"`{name}` should read back as {value!r}, and ruamel.yaml reads {found!r}.")
 
 
 def events(
