@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from autocal_cli.config.losses import loss_kind
-from autocal_cli.config.model import LossTerm
+from autocal_cli.config.model import LossTerm, loss_kind
 from autocal_cli.errors import Place
 from autocal_cli.probing import pixel, structure
 from autocal_cli.probing.adversarial import adversarial
