@@ -6,62 +6,52 @@ docstring says. The limits that keep divisions finite are the trainers', since t
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Literal
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from autocal_cli.probing.pixel import PairLoss, clipped, criterion_of
+from autocal_cli.probing.formulas import CRITERIA, Criterion, clipped, gaussian_mean
 
 # BT.601 chroma of values 0..1, Cb and Cr in 0..1 about 128 / 255
 CHROMA = ((-37.797 / 255, -74.203 / 255, 112.0 / 255), (112.0 / 255, -93.786 / 255, -18.214 / 255))
 Y_OF_XYZ = (0.2126, 0.7152, 0.0722)
 
 
-def chroma(criterion: str = "l1", scale: int = 4) -> PairLoss:
+def chroma(x: Tensor, y: Tensor, /, criterion: Criterion = "l1", scale: int = 4) -> Tensor:
     """ColorLoss of traiNNer-redux: the criterion between BT.601 Cb and Cr, averaged over scale x scale pixels."""
-    compare = criterion_of(criterion)
-
-    def reduced(image: Tensor) -> Tensor:
-        return F.avg_pool2d(_mixed(image, CHROMA), scale)
-
-    return lambda x, y: compare(reduced(x), reduced(y))
+    return CRITERIA[criterion](F.avg_pool2d(_mixed(x, CHROMA), scale), F.avg_pool2d(_mixed(y, CHROMA), scale))
 
 
-def average(criterion: str = "l1", scale: int = 4) -> PairLoss:
+def average(x: Tensor, y: Tensor, /, criterion: Criterion = "l1", scale: int = 4) -> Tensor:
     """AverageLoss of traiNNer-redux: the criterion between means of scale x scale pixels."""
-    compare = criterion_of(criterion)
-    return lambda x, y: compare(F.avg_pool2d(x, scale), F.avg_pool2d(y, scale))
+    return CRITERIA[criterion](F.avg_pool2d(x, scale), F.avg_pool2d(y, scale))
 
 
-def bicubic(criterion: str = "l1", scale: int = 4) -> PairLoss:
+def bicubic(x: Tensor, y: Tensor, /, criterion: Criterion = "l1", scale: int = 4) -> Tensor:
     """BicubicLoss of traiNNer-redux: the criterion between antialiased bicubic reductions by `scale`."""
-    compare = criterion_of(criterion)
-    return lambda x, y: compare(_reduced(x, scale), _reduced(y, scale))
+    return CRITERIA[criterion](_reduced(x, scale), _reduced(y, scale))
 
 
-def luma(criterion: str = "l1") -> PairLoss:
+def luma(x: Tensor, y: Tensor, /, criterion: Criterion = "l1") -> Tensor:
     """LumaLoss of traiNNer-redux: the criterion between CIE L* / 100."""
-    compare = criterion_of(criterion)
-    return lambda x, y: compare(_lightness(x.clamp(1e-12, 1.0)), _lightness(y.clamp(1e-12, 1.0)))
+    return CRITERIA[criterion](_lightness(x.clamp(1e-12, 1.0)), _lightness(y.clamp(1e-12, 1.0)))
 
 
-def cosine(cosim_lambda: float = 5.0) -> PairLoss:
+def cosine(x: Tensor, y: Tensor, /, cosim_lambda: float = 5.0) -> Tensor:
     """CosimLoss of traiNNer-redux: lambda (1 - mean cos), cos between the two colours of a pixel, clamped to 0..1."""
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = x.clamp(1e-12, 1.0), y.clamp(1e-12, 1.0)
-        return cosim_lambda * (1.0 - F.cosine_similarity(x, y, dim=1, eps=1e-20).mean())
-
-    return loss
+    return cosim_lambda * _angle(x.clamp(1e-12, 1.0), y.clamp(1e-12, 1.0), 1e-20)
 
 
-def fork_cosine(cosim_lambda: float = 5.0) -> PairLoss:
+def fork_cosine(x: Tensor, y: Tensor, /, cosim_lambda: float = 5.0) -> Tensor:
     """CosimLoss of the fork: as `cosine`, with the cosines rounded to 20 digits, through which no gradient comes."""
+    return cosine(x, y, cosim_lambda).detach() + 0.0 * x.sum()
 
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        return cosine(cosim_lambda)(x, y).detach() + 0.0 * x.sum()
 
-    return loss
+def _angle(x: Tensor, y: Tensor, eps: float) -> Tensor:
+    return 1.0 - F.cosine_similarity(x, y, dim=1, eps=eps).mean()
 
 
 def _mixed(image: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
@@ -78,11 +68,11 @@ def _linear(image: Tensor) -> Tensor:
     return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
 
 
-def _lightness(image: Tensor) -> Tensor:
-    """CIE L* / 100, (B, H, W) in 0..1. Below 216 / 24389 the trainers square Y where CIE does not."""
+def _lightness(image: Tensor, squared: bool = True, least: float = 1e-12) -> Tensor:
+    """CIE L* / 100, (B, H, W) in 0..1. `squared`: below 216 / 24389 Y is squared, where CIE has it plain."""
     y = _mixed(_linear(image), (Y_OF_XYZ,))[:, 0]
-    root = y.clamp(min=1e-12) ** (1 / 3)
-    return (torch.where(y <= 216 / 24389, y * y * (24389 / 27), root * 116 - 16) / 100).clamp(0.0, 1.0)
+    dark = (y * y if squared else y) * (24389 / 27)
+    return (torch.where(y <= 216 / 24389, dark, y.clamp(min=least) ** (1 / 3) * 116 - 16) / 100).clamp(0.0, 1.0)
 
 
 # HSLuv (Boronine, hsluv.org): CIE LUV in polar form, its saturation the chroma over the largest that sRGB holds at that
@@ -105,74 +95,46 @@ GREY = 0.1  # saturation or lightness, of 1, below which a pixel counts as grey,
 
 
 def hsluv(
+    x: Tensor,
+    y: Tensor,
+    /,
     hue_weight: float = 1 / 3,
     saturation_weight: float = 1 / 3,
     lightness_weight: float = 1 / 3,
-    criterion: str = "l1",
+    criterion: Criterion = "l1",
     downscale_factor: int = 1,
     blur_strength: int = 0,
-) -> PairLoss:
+    *,
+    white_either: bool = False,
+) -> Tensor:
     """HSLuvLoss of traiNNer-redux: sum of three terms, each a mean over pixels times its weight.
 
     hue: the distance on the circle, 1 for opposite ones; the larger saturation where one of the two is grey; 0 where
     both are grey, black or white. saturation: the criterion, times min(L, 1 - L) of both. lightness: the criterion.
+    `white_either`, as the fork has it: hue counts nothing wherever the output is white.
     """
-    return _hsluv_loss(
-        hue_weight, saturation_weight, lightness_weight, criterion, downscale_factor, blur_strength, white_either=False
-    )
 
-
-def fork_hsluv(
-    hue_weight: float = 1 / 3,
-    saturation_weight: float = 1 / 3,
-    lightness_weight: float = 1 / 3,
-    criterion: str = "l1",
-    downscale_factor: int = 1,
-    blur_strength: int = 0,
-) -> PairLoss:
-    """`hsluv` as the fork has it: hue counts nothing wherever the output is white."""
-    return _hsluv_loss(
-        hue_weight, saturation_weight, lightness_weight, criterion, downscale_factor, blur_strength, white_either=True
-    )
-
-
-def _hsluv_loss(
-    hue_weight: float,
-    saturation_weight: float,
-    lightness_weight: float,
-    criterion: str,
-    downscale_factor: int,
-    blur_strength: int,
-    white_either: bool,
-) -> PairLoss:
-    compare: dict[str, PairLoss] = {
-        "l1": lambda a, b: (a - b).abs(),
-        "l2": lambda a, b: (a - b) ** 2,
-        "charbonnier": lambda a, b: torch.sqrt((a - b) ** 2 + 1e-12),
-    }
-    criterion_of(criterion)  # refuses another
-    distance = compare[criterion]
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        d = (a - b).abs()
+        return d if criterion == "l1" else d**2 if criterion == "l2" else torch.sqrt(d**2 + 1e-12)
 
     def read(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         image = _blurred(image, 4 * blur_strength + 1, blur_strength) if blur_strength else image
         image = _reduced(image, downscale_factor).clamp(0.0, 1.0) if downscale_factor > 1 else image
         return hue_saturation_lightness(image)
 
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        (xh, xs, xl), (yh, ys, yl) = read(x), read(y)
-        turn = (xh - yh).abs()
-        hue = torch.minimum(turn, 1 - turn) * 2
-        hue = torch.where((xs < GREY) & (ys < GREY), 0.0, hue)
-        one_grey = ((xs < GREY) & (ys > GREY)) | ((xs > GREY) & (ys < GREY))
-        hue = torch.where(one_grey, torch.maximum(xs, ys), hue)
-        white = xl > 1 - GREY if white_either else (xl > 1 - GREY) & (yl > 1 - GREY)
-        hue = torch.where(((xl < GREY) & (yl < GREY)) | white, 0.0, hue)
-        counts = torch.minimum(xl, 1 - xl).clamp(0.0, 0.5) + torch.minimum(yl, 1 - yl).clamp(0.0, 0.5)
-        saturation = (distance(xs, ys) * counts).mean()
-        lightness = distance(xl, yl).mean()
-        return hue.mean() * hue_weight + saturation * saturation_weight + lightness * lightness_weight
-
-    return loss
+    (xh, xs, xl), (yh, ys, yl) = read(x), read(y)
+    turn = (xh - yh).abs()
+    hue = torch.minimum(turn, 1 - turn) * 2
+    hue = torch.where((xs < GREY) & (ys < GREY), 0.0, hue)
+    one_grey = ((xs < GREY) & (ys > GREY)) | ((xs > GREY) & (ys < GREY))
+    hue = torch.where(one_grey, torch.maximum(xs, ys), hue)
+    white = xl > 1 - GREY if white_either else (xl > 1 - GREY) & (yl > 1 - GREY)
+    hue = torch.where(((xl < GREY) & (yl < GREY)) | white, 0.0, hue)
+    counts = torch.minimum(xl, 1 - xl).clamp(0.0, 0.5) + torch.minimum(yl, 1 - yl).clamp(0.0, 0.5)
+    saturation = (distance(xs, ys) * counts).mean()
+    lightness = distance(xl, yl).mean()
+    return hue.mean() * hue_weight + saturation * saturation_weight + lightness * lightness_weight
 
 
 def hue_saturation_lightness(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -231,28 +193,33 @@ TO_AB = ((1.9779984951, -2.4285922050, 0.4505937099), (0.0259040371, 0.782771766
 
 
 def neosr_consistency(
-    criterion: str = "chc",
+    x: Tensor,
+    y: Tensor,
+    /,
+    criterion: Literal["l1", "l2", "charbonnier", "chc"] = "chc",
     blur: bool = True,
     cosim: bool = True,
     saturation: float = 1.0,
     brightness: float = 1.0,
-) -> PairLoss:
+) -> Tensor:
     """consistency_loss of neosr. Its cosine term counts only below 0.001, and compares columns of L*."""
-    compare = criterion_of(criterion, "chc")
 
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = x.clamp(1 / 255, 1.0), y.clamp(1 / 255, 1.0)
-        x_light, y_light = _blurred_lightness(x, blur), _blurred_lightness(y, blur) * brightness
-        x_chroma, y_chroma = _oklab_chroma(x), _oklab_chroma(y, saturation)
-        value = compare(x_light, y_light) + compare(x_chroma, y_chroma)
-        apart = 0.5 * _angle(x_chroma, y_chroma, 1e-20) + 0.5 * _angle(x_light, y_light, 1e-20)
-        return value + apart if cosim and apart < 1e-3 else value
+    def read(image: Tensor, saturation: float, brightness: float) -> tuple[Tensor, Tensor]:
+        image = image.clamp(1 / 255, 1.0)
+        blurred = _blurred(image, 21, 3.0).clamp(0.0, 1.0) if blur else image
+        return _lightness(blurred) * brightness, _oklab_chroma(image, saturation)
 
-    return loss
+    (x_light, x_chroma), (y_light, y_chroma) = read(x, 1.0, 1.0), read(y, saturation, brightness)
+    value = CRITERIA[criterion](x_light, y_light) + CRITERIA[criterion](x_chroma, y_chroma)
+    apart = 0.5 * _angle(x_chroma, y_chroma, 1e-20) + 0.5 * _angle(x_light, y_light, 1e-20)
+    return value + apart if cosim and apart < 1e-3 else value
 
 
 def fork_consistency(
-    criterion: str = "chc",
+    x: Tensor,
+    y: Tensor,
+    /,
+    criterion: Literal["l1", "l2", "charbonnier", "huber", "chc"] = "chc",
     blur: bool = True,
     blur_kernel_size: int = 21,
     blur_sigma: float = 3.0,
@@ -261,54 +228,30 @@ def fork_consistency(
     cosim: bool = True,
     cosim_weight: float = 0.5,
     chc_lambda: float = 0.012,
-) -> PairLoss:
+) -> Tensor:
     """ConsistencyLoss of the traiNNer-redux fork."""
-    compare = clipped(loss_lambda=chc_lambda) if criterion == "chc" else criterion_of(criterion, "huber")
+    compare = partial(clipped, loss_lambda=chc_lambda) if criterion == "chc" else CRITERIA[criterion]
 
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = x.clamp(1 / 255, 1.0), y.clamp(1 / 255, 1.0)
-        x_light = _blurred_lightness(x, blur, blur_kernel_size, blur_sigma, squared=False)
-        y_light = _blurred_lightness(y, blur, blur_kernel_size, blur_sigma, squared=False) * brightness
-        x_chroma, y_chroma = _oklab_chroma(x), _oklab_chroma(y, saturation)
-        value = compare(x_light, y_light) + compare(x_chroma, y_chroma)
-        if not cosim:
-            return value
+    def read(image: Tensor, saturation: float, brightness: float) -> tuple[Tensor, Tensor]:
+        image = image.clamp(1 / 255, 1.0)
+        blurred = _blurred(image, blur_kernel_size, blur_sigma).clamp(0.0, 1.0) if blur else image
+        light = _lightness(blurred, squared=False, least=1e-8) * brightness
+        return light, _oklab_chroma(image, saturation)
+
+    (x_light, x_chroma), (y_light, y_chroma) = read(x, 1.0, 1.0), read(y, saturation, brightness)
+    value = compare(x_light, y_light) + compare(x_chroma, y_chroma)
+    if cosim:
         apart = _angle(x_light[:, None], y_light[:, None], 1e-12) + _angle(x_chroma, y_chroma, 1e-12)
-        return value + cosim_weight * apart
-
-    return loss
-
-
-def _angle(x: Tensor, y: Tensor, eps: float) -> Tensor:
-    return 1.0 - F.cosine_similarity(x, y, dim=1, eps=eps).mean()
+        value = value + cosim_weight * apart
+    return value
 
 
-def _oklab_chroma(image: Tensor, factor: float = 1.0) -> Tensor:
+def _oklab_chroma(image: Tensor, factor: float) -> Tensor:
     """(B, 2, H, W)"""
     roots = _mixed(_linear(image), TO_LMS) ** (1 / 3)
     return (_mixed(roots, TO_AB) * factor + 0.5).clamp(0.0, 1.0)
 
 
-def _blurred_lightness(
-    image: Tensor, blur: bool, side: int = 21, deviation: float = 3.0, squared: bool = True
-) -> Tensor:
-    image = _blurred(image, side, deviation).clamp(0.0, 1.0) if blur else image
-    return _lightness(image) if squared else _cie_lightness(image)
-
-
-def _cie_lightness(image: Tensor) -> Tensor:
-    y = _mixed(_linear(image), (Y_OF_XYZ,))[:, 0]
-    root = y.clamp(min=1e-8) ** (1 / 3)
-    return (torch.where(y <= 216 / 24389, y * (24389 / 27), root * 116 - 16) / 100).clamp(0.0, 1.0)
-
-
 def _blurred(image: Tensor, side: int, deviation: float) -> Tensor:
     """The Gaussian mean in a window of `side` pixels, the image mirrored at its edges."""
-    half = (side - 1) / 2
-    at = torch.linspace(-half, half, side, dtype=image.dtype, device=image.device)
-    line = torch.exp(-0.5 * (at / deviation) ** 2)
-    line = line / line.sum()
-    channels, pad = image.shape[1], side // 2
-    image = F.pad(image, [pad] * 4, mode="reflect")
-    image = F.conv2d(image, line.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-    return F.conv2d(image, line.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    return gaussian_mean(F.pad(image, [side // 2] * 4, mode="reflect"), side, deviation)

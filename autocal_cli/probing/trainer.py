@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,56 +32,55 @@ from autocal_cli.probing.model import Series
 LIMIT = 300.0  # seconds for all of them, the import of the trainer included; chosen: imports of 20 were seen
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Losses by label that a trainer's own code shall measure, and the discriminator that judges for them."""
+def trainer_series(
+    checkout: Checkout,
+    terms: Mapping[str, LossTerm],
+    judge: NetworkOptions | None,
+    scale: int,
+    seed: int,
+    batches: Sequence[tuple[Tensor, Tensor]],
+) -> dict[str, Series | str]:
+    """By label the values and gradients of the trainer's own loss over (output, target) batches, or why there are none.
 
-    checkout: Checkout
-    terms: Mapping[str, LossTerm]
-    discriminator: NetworkOptions | None = None
-    scale: int = 1
-    seed: int = 0
-
-    def described(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        kind, judge = self.checkout.kind, self.discriminator
-        return {
-            "folder": str(self.checkout.folder),
-            "package": kind.package,
-            "registries": list(kind.registries),
-            "scale": self.scale if kind.scale_at_import else None,
-            "seed": self.seed,
-            "losses": {label: dict(term.arguments) for label, term in self.terms.items()},
-            "judged": [label for label, term in self.terms.items() if term.kind == "adversarial"],
-            "discriminator": {**judge.arguments, "type": judge.type} if judge else None,
-        }
-
-
-def trainer_series(job: Job, batches: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Series | str]:
-    """By label the values and gradients of a loss over (output, target) batches, or why there are none."""
+    `judge` is the discriminator that its own code shall build for adversarial losses, with random weights by the seed.
+    """
+    job = {
+        "folder": str(checkout.folder),
+        "package": checkout.kind.package,
+        "registries": list(checkout.kind.registries),
+        "scale": scale if checkout.kind.scale_at_import else None,
+        "seed": seed,
+        "losses": {label: dict(term.arguments) for label, term in terms.items()},
+        "judged": [label for label, term in terms.items() if term.kind == "adversarial"],
+        "discriminator": {**judge.arguments, "type": judge.type} if judge else None,
+    }
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / "job.json").write_text(json.dumps(job.described()), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         torch.save(list(batches), folder / "batches.pt")
         ended = _run(folder)
         result = folder / "result.json"
         found: dict[str, Any] = json.loads(result.read_text("utf-8")) if result.exists() else {}
     missing = {"reason": f"the process of the trainer's losses {ended}"}
-    return {label: _series(found.get(label, missing)) for label in job.terms}
+    entries = {label: found.get(label, missing) for label in terms}
+    return {
+        label: str(entry["reason"]) if "reason" in entry else Series(entry["values"], entry["gradients"])
+        for label, entry in entries.items()
+    }
 
 
 def _run(folder: Path) -> str:
     """Runs the process to its end; returns how it ended, in words."""
     package = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(package))))
-    command = [sys.executable, "-P", "-m", "autocal_cli.probing.trainer", str(folder)]
+    nowhere = subprocess.DEVNULL
     try:
         ran = subprocess.run(
-            command,
+            [sys.executable, "-P", "-m", "autocal_cli.probing.trainer", str(folder)],
             env={**os.environ, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdin=nowhere,
+            stdout=nowhere,
+            stderr=nowhere,
             timeout=LIMIT,
             check=False,
         )
@@ -91,13 +89,9 @@ def _run(folder: Path) -> str:
     return f"ended (exit code {ran.returncode})"
 
 
-def _series(entry: Mapping[str, Any]) -> Series | str:
-    return str(entry["reason"]) if "reason" in entry else Series(entry["values"], entry["gradients"])
-
-
 # The process in which a trainer's losses run: `python -m autocal_cli.probing.trainer FOLDER`.
 #
-# FOLDER holds job.json (`Job.described`) and batches.pt, pairs of the network's outputs and the targets. What each loss
+# FOLDER holds job.json and batches.pt, pairs of the network's outputs and the targets. What each loss
 # gave is written to FOLDER/result.json after every loss, so that one that ends this process costs itself alone. Nothing
 # is downloaded.
 

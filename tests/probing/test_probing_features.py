@@ -1,17 +1,14 @@
-"""Where pretrained features are found, what is said where they are not, and whose stand in."""
+"""Where pretrained features are found, and what is said where they are not."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
-from autocal_cli.probing import perceptual as features
 from autocal_cli.probing.losses import Beside, build_loss
 from autocal_cli.probing.model import UnknownLossError
 from autocal_cli.probing.perceptual import CHANNELS, FILES, VARIABLE, VggSource, layer_names
@@ -38,10 +35,9 @@ def save(path: Path, kind: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path, monkeypatch) -> Path:
-    """Nothing of this machine's own: an empty cache of torch, no package, no variable."""
+    """Nothing of this machine's own: an empty cache of torch, no variable."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(features, "PACKAGE", "no_such_package_of_weights")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -57,7 +53,7 @@ def test_without_weights_it_is_said_where_they_were_looked_for():
 )
 def test_weights_are_found_where_torch_and_trainers_keep_them(bare_machine, place):
     path = save(bare_machine / place.format(FILES["vgg19"]), "vgg19")
-    assert VggSource((bare_machine / "trainer",)).find("vgg19") == (path, "vgg19")
+    assert VggSource((bare_machine / "trainer",)).find("vgg19") == path
     built = build_loss(TERM, Beside("traiNNer-redux", vgg=VggSource((bare_machine / "trainer",))))
     assert built.note is None
     assert built.macs_per_pixel > 1e5
@@ -67,7 +63,7 @@ def test_weights_are_found_where_torch_and_trainers_keep_them(bare_machine, plac
 def test_a_variable_names_a_file_or_a_folder(bare_machine, monkeypatch, named):
     path = save(bare_machine / "here" / (named or FILES["vgg19"]), "vgg19")
     monkeypatch.setenv(VARIABLE, str(path if named else path.parent))
-    assert VggSource().find("vgg19") == (path, "vgg19")
+    assert VggSource().find("vgg19") == path
 
 
 def test_a_file_of_the_other_network_is_passed_over(bare_machine, monkeypatch):
@@ -84,33 +80,4 @@ def test_what_cannot_be_used_is_said(bare_machine, content, why):
     if content:
         path.write_bytes(content)
     with pytest.raises(UnknownLossError, match=why):
-        build_loss(TERM, Beside("traiNNer-redux"))
-
-
-def package(folder: Path, monkeypatch: pytest.MonkeyPatch, content: object) -> None:
-    weights = folder / "vgg_in_a_package" / "weights" / "vgg16.ckpt"
-    weights.parent.mkdir(parents=True)
-    (folder / "vgg_in_a_package" / "__init__.py").write_text("")
-    weights.write_bytes(pickle.dumps(content))
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(features, "PACKAGE", "vgg_in_a_package")
-
-
-def test_vgg16_of_a_package_stands_in_for_vgg19_and_says_so(bare_machine, monkeypatch):
-    layers, inputs = {}, 3
-    for name in layer_names("vgg16"):
-        if name.startswith("conv"):
-            outputs = CHANNELS[int(name[4]) - 1]
-            kernel = np.full((3, 3, inputs, outputs), 0.01, np.float32)
-            layers[f"Conv_{len(layers)}"] = {"kernel": kernel, "bias": np.zeros(outputs, np.float32)}
-            inputs = outputs
-    package(bare_machine, monkeypatch, {"VGG16_0": layers})
-    built = build_loss(TERM, Beside("traiNNer-redux"))
-    assert "VGG16 (vgg16.ckpt) stand in" in built.note
-    assert built.loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)).item() > 0.0
-
-
-def test_nothing_but_arrays_is_read_from_a_package(bare_machine, monkeypatch):
-    package(bare_machine, monkeypatch, Path("anything"))
-    with pytest.raises(UnknownLossError, match="UnpicklingError"):
         build_loss(TERM, Beside("traiNNer-redux"))

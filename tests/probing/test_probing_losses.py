@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -10,9 +11,8 @@ from torch import nn
 
 from autocal_cli.config.model import LossTerm, loss_kind
 from autocal_cli.errors import Place
-from autocal_cli.probing import pixel, structure
-from autocal_cli.probing.adversarial import adversarial
-from autocal_cli.probing.losses import FORK, Beside, build_loss, gradient_norms
+from autocal_cli.probing import formulas
+from autocal_cli.probing.losses import FORK, Beside, adversarial, build_loss, gradient_norms
 from autocal_cli.probing.model import UnknownLossError
 
 
@@ -28,10 +28,10 @@ def image(*values: float) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("loss", "value", "gradient"),
     [
-        (pixel.l1(), (0.3 + 0.4) / 2, [0.5, -0.5]),
-        (pixel.mse(), (0.09 + 0.16) / 2, [0.3, -0.4]),
-        (pixel.charbonnier(eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
-        (pixel.huber(delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
+        (formulas.l1, (0.3 + 0.4) / 2, [0.5, -0.5]),
+        (formulas.mse, (0.09 + 0.16) / 2, [0.3, -0.4]),
+        (partial(formulas.charbonnier, eps=0.16), (0.5 + math.sqrt(0.32)) / 2, [0.3, -0.4 / math.sqrt(0.32) / 2]),
+        (partial(formulas.huber, delta=0.35), (0.045 + 0.35 * (0.4 - 0.175)) / 2, [0.15, -0.175]),
     ],
 )
 def test_pixel_losses_of_two_pixels(loss, value, gradient):
@@ -44,13 +44,13 @@ def test_pixel_losses_of_two_pixels(loss, value, gradient):
 
 def test_the_l1_of_a_spectrum_counts_real_and_imaginary_parts():
     # d = 0.3, -0.1: the transform of a line of two is (0.2, 0.4), both real
-    assert pixel.fft_l1()(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
+    assert formulas.fft_l1(image(0.8, 0.4), image(0.5, 0.5)).item() == pytest.approx((0.2 + 0.4) / 4, rel=1e-5)
 
 
 def test_the_focal_loss_weighs_each_frequency_by_its_size():
     # d = 0.3, -0.1: orthonormal (0.2, 0.4) / sqrt 2, of squares 0.02, 0.08; weights 1/2 and 1
     x = image(0.8, 0.4).requires_grad_()
-    found = pixel.focal_frequency()(x, image(0.5, 0.5))
+    found = formulas.focal_frequency(x, image(0.5, 0.5))
     assert found.item() == pytest.approx(50 * (0.01 + 0.08) / 2, rel=1e-5)
     (gradient,) = torch.autograd.grad(found, x)
     # 50/2 (w_0 |X_0|^2 + w_1 |X_1|^2): d/dx = 25 (w_0 (x_0 + x_1) +- w_1 (x_0 - x_1))
@@ -59,16 +59,16 @@ def test_the_focal_loss_weighs_each_frequency_by_its_size():
 
 def test_equal_images_have_no_focal_loss_and_no_nan():
     same = torch.full((2, 3, 8, 8), 0.5, requires_grad=True)
-    found = pixel.focal_frequency()(same, same.detach())
+    found = formulas.focal_frequency(same, same.detach())
     assert found.item() == 0.0
     assert torch.isfinite(torch.autograd.grad(found, same)[0]).all()
 
 
 def test_ssim_of_flat_images_is_their_luminance_term():
     x, y = torch.full((2, 3, 192, 192), 0.4), torch.full((2, 3, 192, 192), 0.6)
-    luminance = (2 * 0.4 * 0.6 + structure.C1) / (0.4**2 + 0.6**2 + structure.C1)
-    assert structure.ssim()(x, y).item() == pytest.approx(luminance, rel=1e-3)
-    assert structure.ms_ssim()(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
+    luminance = (2 * 0.4 * 0.6 + formulas.C1) / (0.4**2 + 0.6**2 + formulas.C1)
+    assert formulas.ssim(x, y).item() == pytest.approx(luminance, rel=1e-3)
+    assert formulas.ms_ssim(x, y).item() == pytest.approx(0.0, abs=1e-3)  # which has no luminance term
 
 
 def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
@@ -76,19 +76,18 @@ def test_contrast_alone_lowers_ms_ssim_as_its_formula_says():
     y = 0.5 + 0.1 * torch.randn(1, 1, 192, 192)
     x = 0.5 + 0.5 * (y - 0.5)
     variances = [0.1**2 / 4**scale for scale in range(5)]  # of noise, whose means of 2x2 have a quarter
-    contrasts = [(2 * 0.5 * s + structure.C2) / (1.25 * s + structure.C2) for s in variances]
-    assert structure.ssim(test_y_channel=False)(x, y).item() == pytest.approx(contrasts[0], abs=0.01)
-    index = math.prod(contrast**b for contrast, b in zip(contrasts, structure.EXPONENTS, strict=True))
-    assert structure.ms_ssim(test_y_channel=False)(x, y).item() == pytest.approx(1 - index, abs=0.01)
+    contrasts = [(2 * 0.5 * s + formulas.C2) / (1.25 * s + formulas.C2) for s in variances]
+    assert formulas.ssim(x, y, test_y_channel=False).item() == pytest.approx(contrasts[0], abs=0.01)
+    index = math.prod(contrast**b for contrast, b in zip(contrasts, formulas.EXPONENTS, strict=True))
+    assert formulas.ms_ssim(x, y, test_y_channel=False).item() == pytest.approx(1 - index, abs=0.01)
 
 
 @pytest.mark.parametrize("is_prod", [True, False])
 def test_ms_ssim_of_an_image_with_itself_is_zero_and_of_noise_near_one(is_prod):
     torch.manual_seed(1)
     x, y = torch.rand(2, 3, 96, 96), torch.rand(2, 3, 96, 96)
-    loss = structure.ms_ssim(is_prod=is_prod)
-    assert loss(x, x).item() == pytest.approx(0.0, abs=1e-4)
-    assert loss(x, y).item() > 0.6
+    assert formulas.ms_ssim(x, x, is_prod=is_prod).item() == pytest.approx(0.0, abs=1e-4)
+    assert formulas.ms_ssim(x, y, is_prod=is_prod).item() > 0.6
 
 
 def says(level: float) -> nn.Module:
@@ -114,7 +113,7 @@ def says(level: float) -> nn.Module:
 )
 def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, value, slope):
     output = torch.ones(1, 1, 2, 2, requires_grad=True)
-    found = adversarial(says(2.0), False, gan_type=gan_type)(output, output.detach())
+    found = adversarial(output, output.detach(), says(2.0), False, gan_type)
     found.backward()
     assert found.item() == pytest.approx(value, rel=1e-5)
     assert output.grad.sum().item() == pytest.approx(2.0 * slope, rel=1e-5)  # D = 2 x the mean of the pixels
@@ -133,9 +132,8 @@ def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, v
     ],
 )
 def test_a_relativistic_loss_judges_outputs_against_targets(gan_type, relativistic, value):
-    loss = adversarial(says(1.0), relativistic, gan_type=gan_type)
     output = torch.ones(2, 1, 2, 2, requires_grad=True)
-    found = loss(output, torch.full((2, 1, 2, 2), 3.0))
+    found = adversarial(output, torch.full((2, 1, 2, 2), 3.0), says(1.0), relativistic, gan_type)
     assert found.item() == pytest.approx(value, rel=1e-5)
 
 
@@ -164,7 +162,7 @@ def test_ldl_of_the_start_is_no_zero_and_says_whose_average_it_had():
 def test_the_gradient_norm_of_a_mean_l1_follows_from_the_sizes_alone():
     x, y = torch.rand(4, 3, 8, 8, requires_grad=True), torch.rand(4, 3, 8, 8)
     pixels = 3 * 8 * 8
-    assert gradient_norms([pixel.l1()(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
+    assert gradient_norms([formulas.l1(x, y)], x).item() == pytest.approx(math.sqrt(pixels) / (4 * pixels), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import LossTerm
 from autocal_cli.dataset.files import ImageSource
 from autocal_cli.errors import Place
-from autocal_cli.probing import pixel
+from autocal_cli.probing import formulas
 from autocal_cli.probing.losses import Built
-from autocal_cli.probing.model import LossProbe, labelled, weighed
-from autocal_cli.probing.networks import start_discriminator, start_network
+from autocal_cli.probing.model import LossProbe, labelled, with_shares
 from autocal_cli.probing.probe import (
     MOST_IMAGES,
     Images,
@@ -27,8 +26,11 @@ from autocal_cli.probing.probe import (
     _cost,
     batches,
     log_deviation,
+    measure,
     probe,
-    probe_losses,
+    start_discriminator,
+    start_network,
+    summary,
 )
 from autocal_cli.workflow.networks import measure_network
 
@@ -50,10 +52,8 @@ def loss(label: str, weight: float, gradient: float, kind: str = "pixel") -> Los
     ],
 )
 def test_a_share_is_weight_times_gradient_over_their_sum(weights, gradients, shares):
-    losses = [loss(f"l{i}", 9.0, gradient) for i, gradient in enumerate(gradients)]
-    found = weighed(losses, {f"l{i}": weight for i, weight in enumerate(weights)})
-    assert [one.share for one in found] == pytest.approx(shares)
-    assert [one.weight for one in found] == list(weights)
+    losses = [loss(f"l{i}", *pair) for i, pair in enumerate(zip(weights, gradients, strict=True))]
+    assert [one.share for one in with_shares(losses)] == pytest.approx(shares)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,9 @@ def test_values_gradients_and_noise_come_from_the_batches():
     levels = (0.1, 0.2, 0.4)
     given = [(torch.zeros(2, 1, 2, 2), torch.full((2, 1, 2, 2), level)) for level in levels]
     terms = {name: LossTerm(name, "pixel", 1.0, Place("")) for name in ("l1", "mse")}
-    l1, mse = probe_losses(given, lambda low: low.clone(), {"l1": Built(pixel.l1()), "mse": Built(pixel.mse())}, terms)
+    losses = {"l1": Built(formulas.l1), "mse": Built(formulas.mse)}
+    series = measure(given, lambda low: low.clone(), losses, lambda *_: None)
+    l1, mse = with_shares([summary(label, terms[label], found) for label, found in series.items()])
     assert l1.value == pytest.approx(statistics.fmean(levels), rel=1e-5)
     assert mse.value == pytest.approx(statistics.fmean(level**2 for level in levels), rel=1e-5)
     assert l1.noise == pytest.approx(math.log(2), rel=1e-5)  # of log 0.1, log 0.2, log 0.4
@@ -203,18 +205,13 @@ def test_a_discriminator_that_does_not_fit_is_a_reason():
     assert "cannot be built" in start_discriminator(config.discriminator, 32, 0)
 
 
-def test_a_checkpoint_is_loaded_where_it_fits_and_said_where_not(tmp_path):
-    options = config_of(CONFIG).network
-    network = start_network(options, 2, None, seed=5).enlarge
-    torch.save({"params_ema": network.state_dict()}, tmp_path / "good.pth")
-    torch.save({"params": {"a": torch.zeros(1)}}, tmp_path / "other.pth")
-    (tmp_path / "broken.pth").write_bytes(b"nothing")
-    low = torch.rand(1, 3, 8, 8)
-    loaded = start_network(options, 2, tmp_path / "good.pth", seed=0)
-    assert torch.equal(loaded.enlarge(low), network(low))
-    assert (loaded.told, loaded.instead) == ("weights of good.pth", None)
-    assert "is of another network" in start_network(options, 2, tmp_path / "other.pth", seed=0).instead
-    assert "cannot be read" in start_network(options, 2, tmp_path / "broken.pth", seed=0).instead
+def test_of_a_checkpoint_it_is_said_that_initial_weights_stand_in_for_it():
+    config = config_of(CONFIG)
+    built, instead = start_network(config, 2, Plan(1, weights=Path("net_g.pth")))
+    assert built is not None
+    assert "net_g.pth" in instead
+    assert "initial weights" in instead
+    assert start_network(config, 2, Plan(1))[1] is None
 
 
 def drawn(images: list[Images], count: int, size: int, crop: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
