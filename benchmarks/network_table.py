@@ -516,8 +516,8 @@ def networks_in(folder: Path) -> Iterator[tuple[str, str, dict[str, Any], int | 
 
 def built_in_lines() -> dict[tuple[str, str], dict[str, Any]]:
     """The lines of the networks that autocal has itself, so that the usual ones need no torch."""
+    from autocal_cli.network.paragonsr2.family import SCALES as OWN_SCALES
     from autocal_cli.network.paragonsr2.family import TYPES
-    from autocal_cli.network.paragonsr2.options import SCALES as OWN_SCALES
 
     lines = {}
     for type in TYPES:
@@ -534,22 +534,19 @@ def built_in_lines() -> dict[tuple[str, str], dict[str, Any]]:
 
 def built_in_arguments(type: str) -> tuple[dict[str, Any], list[str]]:
     """The defaults of what a type takes but its scale; and what makes it a network of the other generation."""
-    from autocal_cli.network.paragonsr2.family import VARIANT_OF
+    from autocal_cli.network.paragonsr2 import family
     from autocal_cli.network.paragonsr2.first import ParagonSR2
-    from autocal_cli.network.paragonsr2.options import ACCEPTED, ARGUMENTS, SECOND_ARGUMENTS, SECOND_VARIANTS, VARIANTS
     from autocal_cli.network.paragonsr2.second import SecondParagonSR2
 
-    variant = VARIANT_OF[type.lower()]
-    second = variant in SECOND_VARIANTS
+    variant = family.VARIANT_OF[type.lower()]
+    second = variant in family.SECOND_VARIANTS
     of_class = {
         name: parameter.default
         for name, parameter in inspect.signature(SecondParagonSR2 if second else ParagonSR2).parameters.items()
     }
     if variant is None:
-        return of_class, [name for name in SECOND_ARGUMENTS if name not in ARGUMENTS]
-    own = SECOND_VARIANTS[variant] if second else VARIANTS[variant].arguments()
-    accepted = ACCEPTED if second else VARIANTS[variant].accepted
-    return {name: {**of_class, **own}[name] for name in accepted}, []
+        return of_class, [name for name in family.SECOND_ARGUMENTS if name not in family.ARGUMENTS]
+    return {name: {**of_class, **family.ALL_VARIANTS[variant]}[name] for name in family.accepted_by(variant)}, []
 
 
 def built_in_argument(type: str, name: str, default: Any) -> dict[str, Any]:
@@ -566,13 +563,12 @@ def built_in_sizes(type: str, scale: int, arguments: Mapping[str, Any] | None = 
     """Empty where the network does not take the arguments."""
     from autocal_cli.config.model import NetworkOptions
     from autocal_cli.errors import AutocalError, Place
-    from autocal_cli.network.fingerprint import FAMILIES, measure_built
+    from autocal_cli.network.paragonsr2.family import check, measure_built
 
     network = NetworkOptions(type, arguments or {}, Place(""), {})
-    family = next(family for family in FAMILIES if family.knows(type))
     try:
-        family.check(network)
-        found = measure_built(network, scale, family)
+        check(network)
+        found = measure_built(network, scale)
     except AutocalError:
         return {}
     sizes = {"parameters": found.parameters, "structure": found.structure, "macs": found.macs_per_pixel}

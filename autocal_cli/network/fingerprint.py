@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.network.arguments import choose_scale, nearest
+from autocal_cli.network.arguments import nearest
 from autocal_cli.network.checkpoint import Checkpoint
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
-from autocal_cli.network.paragonsr2.family import BuiltInParagonSR2
+from autocal_cli.network.paragonsr2.family import BuiltIn
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
-from autocal_cli.network.table import BUILT_IN, Entry, Nearest, Packaged, find_line, look_up
-
-if TYPE_CHECKING:
-    from torch import nn
+from autocal_cli.network.table import Nearest, Packaged, find_line
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
@@ -157,148 +154,6 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
             asked.append(Checkpoint(sources.weights, sources.weights_required))
         asked.append(Nearest(sources.written_for))
         yield tuple(asked)
-
-
-# The builder of the families that autocal has itself, with their variants.
-
-
-DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
-
-
-class BuiltIn:
-    """autocal's own implementations, for which it knows every argument and variant."""
-
-    name = "built-in"
-
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
-        """See `Builder.measure`. Raises AutocalError for an argument or a scale that the network cannot take."""
-        family = next((family for family in FAMILIES if family.knows(network.type)), None)
-        if family is None:
-            return Passed(self.name, f"has no {network.type}")
-        return _measure(network, scale, family)
-
-    def types(self) -> tuple[str, ...]:
-        return tuple(type for family in FAMILIES for type in family.types)
-
-    def trouble(self) -> None:
-        return None
-
-
-def _measure(network: NetworkOptions, scale: int | None, family: Family) -> NetworkFingerprint:
-    findings = family.check(network)
-    built_scale, about_scale = choose_scale(network, scale, family.default_scale)
-    known = look_up(BUILT_IN, network.type, network.arguments, built_scale)
-    sizes = known.entry if known is not None and known.exact else measure_built(network, built_scale, family)
-    registered = family.variant(network.type)
-    return NetworkFingerprint(
-        type=network.type,
-        family=family.family(network.type),
-        variant=registered or recognise(sizes.structure, network, built_scale, family),
-        scale=built_scale,
-        parameters=sizes.parameters,
-        macs_per_pixel=sizes.macs_per_pixel,
-        builder=family.name,
-        structure=sizes.structure,
-        findings=(
-            *findings,
-            *about_scale,
-            *(_modified(network, registered, sizes.parameters, built_scale, family) if registered else ()),
-        ),
-    )
-
-
-def measure_built(network: NetworkOptions, scale: int, family: Family) -> Entry:
-    """The sizes of a family's network that has passed the family's check, built on the meta device."""
-    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash  # takes torch
-
-    built = family.build(network, scale)
-    count = count_macs(built, lambda: built, [family.in_chans(network)], seconds=60)
-    if not isinstance(count, Count):
-        raise AssertionError(f"{network.type} was built and does not run: {count}")
-    macs = round(count.macs_per_pixel, 1)
-    return Entry(network.arguments, scale, count_parameters(built), macs, structure_hash(built))
-
-
-def _sizes_of_variant(variant: str, scale: int, family: Family) -> Entry:
-    """Those of a variant with its default switches."""
-    type = next(type for type in family.types if family.variant(type) == variant)
-    known = look_up(BUILT_IN, type, {}, scale)
-    if known is not None and known.exact:
-        return known.entry
-    return measure_built(NetworkOptions(type, {}, Place(""), {}), scale, family)
-
-
-def recognise(structure: str, network: NetworkOptions, scale: int, family: Family) -> str | None:
-    """The variant of the network's family that has this structure at this scale, if one has."""
-    for variant in family.variants(network.type):
-        if _sizes_of_variant(variant, scale, family).structure == structure:
-            return variant
-    return None
-
-
-def _modified(
-    network: NetworkOptions, variant: str, parameters: int, scale: int, family: Family
-) -> tuple[Finding, ...]:
-    usual = _sizes_of_variant(variant, scale, family).parameters
-    if abs(parameters - usual) <= DEVIATION * usual:
-        return ()
-    return (
-        Finding(
-            code="network-variant-modified",
-            severity="warning",
-            message=f"the switches of {network.type} make {parameters:,} parameters; the variant {variant!r} "
-            f"has {usual:,} at scale {scale} ({parameters / usual - 1:+.0%}).",
-            fix="Remove the switches, or expect values chosen for the variant to fit less well.",
-            place=network.place,
-        ),
-    )
-
-
-# The architecture families that autocal builds by itself, with all their variants.
-#
-# Another family is one file and one row of FAMILIES.
-
-
-class Family(Protocol):
-    """A family of networks. `name` is reported, `default_scale` is the constructors' own, `types` serve did-you-mean.
-
-    Every method but `knows` may count on a type that `knows` is true of.
-    """
-
-    name: str
-    default_scale: int
-    types: Collection[str]
-
-    def knows(self, type: str) -> bool:
-        """Whether this family holds what a trainer registers under `type`. Never guesses from parts of a name."""
-
-    def family(self, type: str) -> str | None:
-        """The architecture family, or None where it cannot be told."""
-
-    def variant(self, type: str) -> str | None:
-        """The variant that a known type is registered as; None for a class whose arguments decide."""
-
-    def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
-        """Findings about the arguments of a type. Raises AutocalError where they cannot stand."""
-
-    def in_chans(self, network: NetworkOptions) -> int:
-        """Channels of the image that the network takes."""
-
-    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
-        """The network itself, every argument in force; needs torch. `network` has passed `check`.
-
-        Raises AutocalError where the network is not made for `scale`.
-        """
-
-    def variants(self, type: str) -> Collection[str]:
-        """The variants of a type's family, smallest first."""
-
-    def build_variant(self, variant: str, scale: int) -> nn.Module:
-        """A variant of the family with its default switches, on the meta device."""
-
-
-# In order: the first that knows the type measures it.
-FAMILIES: tuple[Family, ...] = (BuiltInParagonSR2(),)
 
 
 # Networks built once for many configs: what is measured depends on the options alone, not on where they stand.

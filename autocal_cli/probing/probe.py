@@ -24,8 +24,8 @@ from autocal_cli.dataset.decode import Cut, read_rgb
 from autocal_cli.dataset.files import ImageSource
 from autocal_cli.dataset.sampling import drawn
 from autocal_cli.network.discriminators import argument_findings, build_discriminator
-from autocal_cli.network.fingerprint import FAMILIES
 from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.paragonsr2 import family
 from autocal_cli.network.sources import Checkout
 from autocal_cli.probing.losses import ADVERSARIAL, Beside, Built, build_loss, gradient_norms, name_of
 from autocal_cli.probing.model import (
@@ -151,8 +151,7 @@ def start_network(config: TrainingConfig, scale: int, plan: Plan) -> tuple[nn.Mo
     that has learnt to enlarge, and no more, puts out.
     """
     options = config.network
-    family = next((family for family in FAMILIES if options and family.knows(options.type)), None)
-    if options is None or family is None:
+    if options is None or options.type.lower() not in family.VARIANT_OF:
         named = f"autocal has no {options.type}" if options else "the config names no network"
         return None, f"{named}: {STAND_IN} stands in for it"
     with seeded(plan.seed):

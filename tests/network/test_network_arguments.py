@@ -7,7 +7,7 @@ import pytest
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.arguments import check_arguments, check_values, in_words, nearest
-from autocal_cli.network.paragonsr2.options import ARGUMENTS
+from autocal_cli.network.paragonsr2.family import ARGUMENTS
 
 
 def options(type: str = "ParagonSR2", **arguments: Value) -> NetworkOptions:

@@ -17,7 +17,8 @@ from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.checkpoint import Checkpoint, checkpoint_parameters
 from autocal_cli.network.model import Passed
-from autocal_cli.network.paragonsr2.first import build_variant
+from autocal_cli.network.paragonsr2.family import VARIANTS
+from autocal_cli.network.paragonsr2.first import ParagonSR2
 from autocal_cli.network.sources import NetworkSources
 
 NETWORK = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 4).half())
@@ -69,7 +70,7 @@ def test_tied_parameters_count_once(tmp_path: Path) -> None:
 
 
 def test_the_count_is_that_of_the_built_network(tmp_path: Path) -> None:
-    network = build_variant("nano", 2)
+    network = ParagonSR2(**{**VARIANTS["nano"], "scale": 2})
     assert checkpoint_parameters(saved(tmp_path / "n.pth", network.state_dict())) == 10_595
 
 

@@ -11,7 +11,7 @@ from measured import fingerprint_network
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.network.paragonsr2.first import VARIANTS
+from autocal_cli.network.paragonsr2.family import VARIANTS
 
 PLACE = Place("train.yml", 10, 1)
 
@@ -44,7 +44,7 @@ def test_types_are_compared_as_the_trainer_compares_them(type: str) -> None:
 
 @pytest.mark.parametrize("variant", ["nano", "micro", "tiny", "xs", "s", "m", "l"])
 def test_a_class_with_a_variants_arguments_is_that_variant(variant: str) -> None:
-    arguments = VARIANTS[variant].arguments() | {"detail_gain": 0.3}  # not a matter of structure
+    arguments = {**VARIANTS[variant]} | {"detail_gain": 0.3}  # not a matter of structure
     by_class, by_name = fingerprint("paragonsr2", **arguments), fingerprint(f"paragonsr2_{variant}")
     assert by_class.variant == by_name.variant == variant
     assert by_class.structure == by_name.structure
@@ -52,7 +52,7 @@ def test_a_class_with_a_variants_arguments_is_that_variant(variant: str) -> None
 
 @pytest.mark.parametrize("change", [{"use_norm": True}, {"num_feat": 13}, {"block_kwargs": {"band_kernel_size": 9}}])
 def test_one_argument_off_is_not_the_variant(change: dict[str, Value]) -> None:
-    assert fingerprint("ParagonSR2", **(VARIANTS["nano"].arguments() | change)).variant is None
+    assert fingerprint("ParagonSR2", **{**VARIANTS["nano"], **change}).variant is None
 
 
 @pytest.mark.parametrize(

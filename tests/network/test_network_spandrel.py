@@ -17,8 +17,9 @@ from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.fingerprint import BuiltIn, ask
+from autocal_cli.network.fingerprint import ask
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.paragonsr2.family import BuiltIn
 from autocal_cli.network.subprocess import client as foreign
 from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, spandrel
 from autocal_cli.network.subprocess.spandrel import TrainerNames, spandrel_installed, spandrel_types

@@ -13,9 +13,9 @@ from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.fingerprint import BuiltIn, ask
+from autocal_cli.network.fingerprint import ask
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.network.paragonsr2.options import SECOND_VARIANTS
+from autocal_cli.network.paragonsr2.family import SECOND_VARIANTS, BuiltIn
 from autocal_cli.network.table import FILES, OWN, Nearest, Packaged, alike, all_types, look_up, signature_of
 from autocal_cli.packaged import preset_text
 

@@ -1,112 +1,321 @@
-"""The ParagonSR2 networks of both generations as a family: types, arguments, variants, construction."""
+"""The ParagonSR2 networks of both generations, which autocal has itself: types, arguments, variants, sizes.
+
+Names and limits: the trainer's classes. Upper limits on counts are chosen, untested: far above any real network, they
+keep a slip of the keyboard from building for hours.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from autocal_cli.config.model import NetworkOptions
-from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.arguments import check_arguments, check_values, place_of
-from autocal_cli.network.paragonsr2.options import (
-    ARGUMENTS,
-    DEFAULT_SCALE,
-    SECOND_ARGUMENTS,
-    SECOND_VARIANTS,
-    VARIANTS,
-    about_generation,
-    check_second,
-    is_second,
+from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.network.arguments import (
+    SWITCH,
+    Kind,
+    check_arguments,
+    check_values,
+    choose_scale,
+    mapping_of,
+    number,
+    one_of,
+    place_of,
+    whole,
 )
+from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.network.table import BUILT_IN, Entry, look_up
 
 if TYPE_CHECKING:
     from torch import nn
 
+DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
+CLASS = "paragonsr2"  # registered by both generations, each in its own commits of the trainer
+SCALES = (2, 3, 4, 8)
+DEFAULT_SCALE = 4
+HEADS = 4  # of the second generation's attention
+SQUEEZE = 16  # the channel gate of its pro blocks has a bottleneck this many times narrower
 
-TYPES = ("ParagonSR2", *(f"paragonsr2_{variant}" for variant in (*VARIANTS, *SECOND_VARIANTS)))
-VARIANT_OF = dict(zip((type.lower() for type in TYPES), (None, *VARIANTS, *SECOND_VARIANTS), strict=True))
+# The first generation's class, whose arguments a config may all give.
+ARGUMENTS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "scale": one_of(*SCALES),
+        "in_chans": whole(1, 64),
+        "num_feat": whole(4, 4096),  # below 4 the three branches of a block, or the content gain, have no channel
+        "num_groups": whole(1, 128),
+        "num_blocks": whole(1, 128),
+        "ffn_expansion": number(0.25, 64),  # 0.25 of 4 features still leaves one hidden channel
+        "block_kwargs": mapping_of(
+            {
+                "square_kernel_size": whole(1, 99, odd=True),
+                "band_kernel_size": whole(1, 99, odd=True),
+                "branch_ratio": number(0, 1 / 3),  # three branches share the channels
+            }
+        ),
+        "upsampler_alpha": number(0, 1),
+        "detail_gain": number(0, 100),
+        "use_channels_last": SWITCH,
+        "fast_body_mode": SWITCH,
+        "use_norm": SWITCH,
+        "use_channel_mod": SWITCH,
+        "use_content_aware": SWITCH,
+        "use_attention": SWITCH,
+    }
+)
+SECOND_ARGUMENTS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "scale": one_of(*SCALES),
+        "in_chans": whole(1, 64),
+        "num_feat": whole(1, 4096),
+        "num_groups": whole(1, 128),
+        "num_blocks": whole(1, 128),
+        "variant": Kind("realtime, stream, photo or pro", lambda value: value in SECOND_VARIANTS),
+        "detail_gain": number(0, 100),
+        "upsampler_alpha": number(0, 1),
+        "use_checkpointing": SWITCH,
+        # The trainer's class takes any other word for sdpa; "none" would not switch attention off.
+        "attention_mode": Kind("sdpa, flex or nothing (~, no attention)", lambda one: one in (None, "sdpa", "flex")),
+        "export_safe": SWITCH,
+        "window_size": whole(1, 256),
+    }
+)
 
 
-class BuiltInParagonSR2:
-    """autocal's own ParagonSR2 networks; types are compared as the trainer compares them, whatever their case."""
+def _first(
+    num_feat: int, groups: int, blocks: int, ffn: float, band: int, alpha: float, gain: float, **switches: bool
+) -> Mapping[str, Any]:
+    return {
+        "num_feat": num_feat,
+        "num_groups": groups,
+        "num_blocks": blocks,
+        "ffn_expansion": ffn,
+        "block_kwargs": {"band_kernel_size": band},
+        "upsampler_alpha": alpha,
+        "detail_gain": gain,
+        **{"fast_body_mode": False, "use_norm": True, "use_channel_mod": True, "use_attention": False, **switches},
+    }
+
+
+def _second(
+    variant: str, num_feat: int, groups: int, blocks: int, gain: float, alpha: float, window: int
+) -> Mapping[str, Any]:
+    return {
+        "num_feat": num_feat,
+        "num_groups": groups,
+        "num_blocks": blocks,
+        "variant": variant,
+        "detail_gain": gain,
+        "upsampler_alpha": alpha,
+        "window_size": window,
+    }
+
+
+# What each registered variant hands to its class, smallest first. fast_body_mode builds half the groups and blocks.
+_SMALL = {"fast_body_mode": True, "use_attention": True}
+VARIANTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "nano": _first(12, 1, 1, 1.2, 7, 0.40, 0.05, **_SMALL, use_norm=False, use_channel_mod=False),
+        "micro": _first(16, 1, 2, 1.5, 7, 0.45, 0.08, **_SMALL, use_norm=False),
+        "tiny": _first(24, 2, 2, 1.5, 9, 0.50, 0.1, **_SMALL),
+        "xs": _first(32, 2, 3, 1.8, 11, 0.50, 0.1, **_SMALL),
+        "s": _first(48, 3, 4, 2.0, 11, 0.50, 0.1, **_SMALL),
+        "m": _first(64, 4, 6, 2.0, 11, 0.50, 0.1, use_attention=True),
+        "l": _first(96, 6, 8, 2.0, 13, 0.55, 0.1),
+        "xl": _first(128, 8, 10, 2.0, 15, 0.60, 0.1),
+    }
+)
+SECOND_VARIANTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "realtime": _second("realtime", 16, 1, 3, 0.05, 0.3, 8),
+        "stream": _second("stream", 32, 2, 3, 0.1, 0.0, 8),
+        "photo": _second("photo", 64, 4, 4, 0.1, 0.4, 16),
+        "pro": _second("pro", 64, 6, 6, 0.1, 0.4, 16),
+    }
+)
+ALL_VARIANTS = MappingProxyType({**VARIANTS, **SECOND_VARIANTS})
+TYPES = ("ParagonSR2", *(f"paragonsr2_{variant}" for variant in ALL_VARIANTS))
+VARIANT_OF = MappingProxyType(dict(zip((type.lower() for type in TYPES), (None, *ALL_VARIANTS), strict=True)))
+FIXED = ("num_feat", "num_groups", "num_blocks", "variant")  # by a second-generation variant: the trainer stops there
+
+
+def accepted_by(variant: str) -> tuple[str, ...]:
+    """The arguments that a config may give a registered variant."""
+    if variant in SECOND_VARIANTS:
+        return tuple(name for name in SECOND_ARGUMENTS if name not in FIXED)
+    # The first generation's functions drop every other key, num_feat and in_chans among them.
+    names = ("scale", "upsampler_alpha", "detail_gain", "use_channels_last", "fast_body_mode", "use_norm")
+    more = ("use_content_aware", "use_attention") if variant not in ("l", "xl") else ()
+    return (*names, "use_channel_mod", *more)
+
+
+# Which of the two generations a config's network is.
+
+
+def is_second(network: NetworkOptions) -> bool:
+    """Whether a network is of the second generation: by its registered name, else by arguments that only one has.
+
+    The first generation where neither tells, or both do as loudly.
+    """
+    variant = VARIANT_OF[network.type.lower()]
+    if variant is not None:
+        return variant in SECOND_VARIANTS
+    first, second = _telling(network)
+    return len(second) > len(first)
+
+
+def _telling(network: NetworkOptions) -> tuple[list[str], list[str]]:
+    """The given arguments that one generation has and the other hasn't."""
+    first = [name for name in network.arguments if name in ARGUMENTS and name not in SECOND_ARGUMENTS]
+    return first, [name for name in network.arguments if name in SECOND_ARGUMENTS and name not in ARGUMENTS]
+
+
+def _about_generation(network: NetworkOptions) -> tuple[Finding, ...]:
+    """What to say where the class is named and its arguments don't tell the generation, or tell of both."""
+    first, second = _telling(network)
+    if network.type.lower() != CLASS or bool(first) != bool(second):
+        return ()
+    why = "no argument here tells which is meant"
+    if first:
+        why = f"{', '.join(first)} of the first and {', '.join(second)} of the second are given"
+    taken = "second" if is_second(network) else "first"
+    return (
+        Finding(
+            "network-generation-assumed",
+            "info",
+            f"two generations of networks are called {network.type}, and {why}: it is taken for the {taken}. "
+            "By default the first has 6 x 6 blocks, the second 4 x 4 with attention in windows.",
+            "Name a registered variant (paragonsr2_s, paragonsr2_photo), or an argument that only one of them has.",
+            network.place,
+        ),
+    )
+
+
+def check(network: NetworkOptions) -> tuple[Finding, ...]:
+    """Findings about the arguments. Raises AutocalError for those that no network takes, or that a variant fixes."""
+    variant, second = VARIANT_OF[network.type.lower()], is_second(network)
+    fixed = [name for name in FIXED if name in network.arguments]
+    if variant in SECOND_VARIANTS and fixed:
+        raise AutocalError(
+            f"the network {network.type} sets {fixed[0]!r} itself: the trainer stops where a config gives it too.",
+            place=place_of(network, fixed[0]),
+            fix=f"Remove it, or write `type: ParagonSR2` with all of {', '.join(FIXED)}.",
+        )
+    known = SECOND_ARGUMENTS if second else ARGUMENTS
+    accepted = accepted_by(variant) if variant else tuple(known)
+    # The trainer swallows unknown arguments; of a first-generation variant it drops most of the class's own, too.
+    findings = check_arguments(network, accepted, swallows=second or variant is None)
+    check_values(network, known)
+    return (*findings, *_about_generation(network))
+
+
+def build(network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
+    """The network itself, every argument in force; needs torch. `network` has passed `check`.
+
+    Raises AutocalError where the network is not made for `scale`, or values don't go together.
+    """
+    import torch  # takes a second: only who runs the network waits for it
+
+    from autocal_cli.network.paragonsr2.first import ParagonSR2
+    from autocal_cli.network.paragonsr2.second import SecondParagonSR2
+
+    if scale not in SCALES:
+        message = f"the network {network.type} is made for scale {ARGUMENTS['scale'].expected}. Found scale {scale}."
+        raise AutocalError(message, place=place_of(network, "scale"))
+    second = is_second(network)
+    known = SECOND_ARGUMENTS if second else ARGUMENTS
+    own = {name: value for name, value in network.arguments.items() if name in known}
+    arguments: dict[str, Any] = {**ALL_VARIANTS.get(VARIANT_OF[network.type.lower()] or "", {}), **own, "scale": scale}
+    if second:
+        _check_width(network, arguments)
+    with torch.device(device):
+        return (SecondParagonSR2 if second else ParagonSR2)(**arguments)
+
+
+def _check_width(network: NetworkOptions, arguments: Mapping[str, Any]) -> None:
+    """Raises AutocalError where blocks of this kind cannot be that wide."""
+    kind, width = arguments.get("variant", "photo"), arguments.get("num_feat", 64)
+    attends = arguments.get("attention_mode", "sdpa") and not arguments.get("export_safe")
+    wanted = None
+    if kind in ("photo", "pro") and attends and width % HEADS:
+        wanted = f"a multiple of {HEADS}, one part for each head"
+    elif kind == "pro" and width < SQUEEZE:
+        wanted = f"{SQUEEZE} or more with pro blocks"
+    if wanted:
+        message = f"the network argument num_feat should be {wanted}. Found {width}."
+        raise AutocalError(message, place=place_of(network, "num_feat"))
+
+
+def sizes_of(network: NetworkOptions, scale: int) -> Entry:
+    """By the packaged table, else built on the meta device. `network` has passed `check`; raises as `build`."""
+    known = look_up(BUILT_IN, network.type, network.arguments, scale)
+    return known.entry if known is not None and known.exact else measure_built(network, scale)
+
+
+def measure_built(network: NetworkOptions, scale: int) -> Entry:
+    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash  # takes torch
+
+    built = build(network, scale)
+    channels = network.arguments.get("in_chans", 3)
+    assert isinstance(channels, int)
+    count = count_macs(built, lambda: built, [channels], seconds=60)
+    if not isinstance(count, Count):
+        raise AssertionError(f"{network.type} was built and does not run: {count}")
+    macs = round(count.macs_per_pixel, 1)
+    return Entry(network.arguments, scale, count_parameters(built), macs, structure_hash(built))
+
+
+class BuiltIn:
+    """The builder of these networks, for which it knows every argument and variant; cf. `fingerprint.Builder`."""
 
     name = "built-in"
-    default_scale = DEFAULT_SCALE
-    types: Collection[str] = TYPES
 
-    def knows(self, type: str) -> bool:
-        return type.lower() in VARIANT_OF
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """Types are compared as the trainer compares them, whatever their case. Raises AutocalError for an argument or
+        a scale that the network cannot take."""
+        if network.type.lower() not in VARIANT_OF:
+            return Passed(self.name, f"has no {network.type}")
+        findings = check(network)
+        built_scale, about_scale = choose_scale(network, scale, DEFAULT_SCALE)
+        sizes = sizes_of(network, built_scale)
+        variant = VARIANT_OF[network.type.lower()]
+        modified = _modified(network, variant, sizes, built_scale) if variant else ()
+        return NetworkFingerprint(
+            type=network.type,
+            family=CLASS,
+            variant=variant or recognise(sizes, built_scale),
+            scale=built_scale,
+            parameters=sizes.parameters,
+            macs_per_pixel=sizes.macs_per_pixel,
+            builder=self.name,
+            structure=sizes.structure,
+            findings=(*findings, *about_scale, *modified),
+        )
 
-    def family(self, type: str) -> str | None:  # noqa: ARG002
-        return "paragonsr2"
+    def types(self) -> tuple[str, ...]:
+        return TYPES
 
-    def variant(self, type: str) -> str | None:
-        return VARIANT_OF[type.lower()]
-
-    def check(self, network: NetworkOptions) -> tuple[Finding, ...]:
-        if is_second(network):
-            return (*check_second(network), *about_generation(network))
-        variant = self.variant(network.type)
-        # The trainer swallows unknown arguments of both; of a variant it drops most of the class's own, too.
-        accepted = tuple(ARGUMENTS) if variant is None else VARIANTS[variant].accepted
-        findings = check_arguments(network, accepted, swallows=variant is None)
-        check_values(network, ARGUMENTS)
-        return (*findings, *about_generation(network))
-
-    def in_chans(self, network: NetworkOptions) -> int:
-        chans = network.arguments.get("in_chans", 3)
-        assert isinstance(chans, int)
-        return chans
-
-    def build(self, network: NetworkOptions, scale: int, device: str = "meta") -> nn.Module:
-        import torch  # takes a second: only who runs the network waits for it
-
-        from autocal_cli.network.paragonsr2.first import ParagonSR2
-        from autocal_cli.network.paragonsr2.second import SecondParagonSR2
-
-        with _place_of_misfits(network), torch.device(device):
-            return (SecondParagonSR2 if is_second(network) else ParagonSR2)(**self._arguments(network, scale))
-
-    def _arguments(self, network: NetworkOptions, scale: int) -> dict[str, Any]:
-        """All that the class is given: by the registered variant, then by the config."""
-        if not ARGUMENTS["scale"].accepts(scale):
-            raise AutocalError(
-                f"the network {network.type} is made for scale {ARGUMENTS['scale'].expected}. Found scale {scale}.",
-                place=place_of(network, "scale"),
-            )
-        known = SECOND_ARGUMENTS if is_second(network) else ARGUMENTS
-        # Checked against these before, hence of the right types.
-        own = {name: value for name, value in network.arguments.items() if name in known}
-        return {**_defaults(self.variant(network.type)), **own, "scale": scale}
-
-    def variants(self, type: str) -> Collection[str]:
-        if self.variant(type) is None:
-            return (*VARIANTS, *SECOND_VARIANTS)
-        return tuple(SECOND_VARIANTS if type.lower().removeprefix("paragonsr2_") in SECOND_VARIANTS else VARIANTS)
-
-    def build_variant(self, variant: str, scale: int) -> nn.Module:
-        import torch
-
-        from autocal_cli.network.paragonsr2.first import build_variant
-        from autocal_cli.network.paragonsr2.second import build_second_variant
-
-        with torch.device("meta"):
-            return (build_second_variant if variant in SECOND_VARIANTS else build_variant)(variant, scale)
+    def trouble(self) -> None:
+        return None
 
 
-def _defaults(variant: str | None) -> Mapping[str, Any]:
-    """What a registered variant of either generation hands to its class; nothing for the class itself."""
-    if variant is None:
-        return {}
-    return SECOND_VARIANTS[variant] if variant in SECOND_VARIANTS else VARIANTS[variant].arguments()
+def _usual(variant: str, scale: int) -> Entry:
+    """Of a variant with its default switches."""
+    return sizes_of(NetworkOptions(f"{CLASS}_{variant}", {}, Place(""), {}), scale)
 
 
-@contextmanager
-def _place_of_misfits(network: NetworkOptions) -> Iterator[None]:
-    """Values that are fine each by itself, but not together: told with the place of the argument."""
-    try:
-        yield
-    except ValueError as error:
-        place = place_of(network, str(error).split()[0])
-        raise AutocalError(f"the network argument {error}.", place=place) from None
+def recognise(sizes: Entry, scale: int) -> str | None:
+    """The variant that has this structure at this scale, if one has."""
+    return next((one for one in ALL_VARIANTS if _usual(one, scale).structure == sizes.structure), None)
+
+
+def _modified(network: NetworkOptions, variant: str, sizes: Entry, scale: int) -> tuple[Finding, ...]:
+    usual, now = _usual(variant, scale).parameters, sizes.parameters
+    if abs(now - usual) <= DEVIATION * usual:
+        return ()
+    message = (
+        f"the switches of {network.type} make {now:,} parameters; the variant {variant!r} has {usual:,} at scale "
+        f"{scale} ({now / usual - 1:+.0%})."
+    )
+    fix = "Remove the switches, or expect values chosen for the variant to fit less well."
+    return (Finding("network-variant-modified", "warning", message, fix, network.place),)

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from autocal_cli.network.paragonsr2.options import ARGUMENTS, DEFAULT_SCALE, VARIANTS, WINDOW
+from autocal_cli.network.paragonsr2.family import DEFAULT_SCALE
 
-__all__ = ["VARIANTS", "ParagonSR2", "build_variant"]
+WINDOW = 32  # pixels a side, of the attention's windows
+SLOPE = 0.1  # of every leaky ReLU, as in the trainer
 
 
 class ParagonSR2(nn.Module):
@@ -33,13 +34,10 @@ class ParagonSR2(nn.Module):
         block_kwargs: `square_kernel_size`, `band_kernel_size` (odd, in pixels), `branch_ratio` (0..1/3) of every block.
         upsampler_alpha: strength of the base's first filter, 0..1.
         detail_gain: factor on the last convolution's initial weights, so that training starts near the base.
-        use_channels_last: on a GPU, run in the channels-last memory format.
+        use_channels_last: the trainer's memory format on a GPU, which changes no number.
         fast_body_mode: build half as many groups, of half as many blocks (rounded down, at least one).
         use_norm, use_channel_mod, use_attention: a norm, a channel gate, window attention in every block.
         use_content_aware: scale the detail of each image by what the image shows.
-
-    Raises:
-        ValueError: an argument's type or value is not accepted; the message says what is.
     """
 
     def __init__(
@@ -53,29 +51,22 @@ class ParagonSR2(nn.Module):
         block_kwargs: Mapping[str, Any] | None = None,
         upsampler_alpha: float = 0.5,
         detail_gain: float = 0.1,
-        use_channels_last: bool = True,
+        use_channels_last: bool = True,  # noqa: ARG002
         fast_body_mode: bool = False,
         use_norm: bool = False,
         use_channel_mod: bool = True,
         use_content_aware: bool = True,
         use_attention: bool = False,
     ) -> None:
-        given = locals()
-        for name, kind in ARGUMENTS.items():
-            if not kind.accepts(given[name]):
-                raise ValueError(f"{name} should be {kind.expected}. Found {given[name]!r}")
         super().__init__()
         if fast_body_mode:
             num_groups, num_blocks = max(1, num_groups // 2), max(1, num_blocks // 2)
 
         def block() -> DetailBlock:
             mixer = BandMixer(num_feat, **(block_kwargs or {}))
-            return DetailBlock(
-                mixer, FeedForward(num_feat, ffn_expansion, use_channel_mod, use_attention), num_feat, use_norm
-            )
+            feed_forward = FeedForward(num_feat, ffn_expansion, use_channel_mod, use_attention)
+            return DetailBlock(mixer, feed_forward, num_feat, use_norm)
 
-        self.in_chans = in_chans
-        self.use_channels_last = use_channels_last
         self.base = ClassicalUpsampler(in_chans, scale, upsampler_alpha)
         self.conv_in = nn.Conv2d(in_chans, num_feat, 3, padding=1)
         self.body = nn.Sequential(*(ResidualGroup(*(block() for _ in range(num_blocks))) for _ in range(num_groups)))
@@ -99,8 +90,6 @@ class ParagonSR2(nn.Module):
             nn.init.zeros_(conv.get_parameter("bias"))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.use_channels_last and x.is_cuda:
-            x = x.contiguous(memory_format=torch.channels_last)
         features = self.body(self.conv_in(x))
         features = features + self.conv_fuse(features)
         detail: Tensor = self.conv_out(self.shuffle(self.conv_wide(features)))
@@ -110,24 +99,7 @@ class ParagonSR2(nn.Module):
         return base + detail
 
 
-def build_variant(name: str, scale: int = DEFAULT_SCALE, **switches: Any) -> ParagonSR2:
-    """The registered variant `name` (nano ... xl) at a scale, with some of its switches changed.
-
-    Raises:
-        ValueError: no such variant, a switch that the variant does not leave open, or a value out of range.
-    """
-    if name not in VARIANTS:
-        raise ValueError(f"variant should be one of {', '.join(VARIANTS)}. Found {name!r}")
-    variant = VARIANTS[name]
-    if closed := sorted(switches.keys() - set(variant.accepted)):
-        raise ValueError(f"switches of {name} should be among {', '.join(variant.accepted)}. Found {', '.join(closed)}")
-    return ParagonSR2(scale=scale, **(variant.arguments() | switches))
-
-
 # The trained parts inside the ParagonSR2 body. Every one maps (B, C, H, W) to the same shape, except ContentGain.
-
-
-SLOPE = 0.1  # of every leaky ReLU, as in the first generation
 
 
 class BandMixer(nn.Module):
@@ -259,9 +231,6 @@ class ContentGain(nn.Module):
         return 0.2 - 0.15 * torch.sigmoid(self.complexity(mean))
 
 
-# Self-attention inside square windows of a feature map.
-
-
 class WindowAttention(nn.Module):
     """x + g * attention(x), each pixel attending to its window. (B, C, H, W) -> (B, C, H, W).
 
@@ -289,7 +258,9 @@ class WindowAttention(nn.Module):
         for top in window_starts(x.shape[2]):
             for left in window_starts(x.shape[3]):
                 here = (..., slice(top, top + WINDOW), slice(left, left + WINDOW))
-                attended[here] += attend(q[here], k[here], v[here])
+                query, key, value = (part[here].flatten(2).mT for part in (q, k, v))  # (B, n, channels)
+                found = F.scaled_dot_product_attention(query, key, value, scale=1 / math.sqrt(query.shape[1]))
+                attended[here] += found.mT.reshape(v[here].shape)
                 covered[here] += 1
         return x + self.gain * attended / covered
 
@@ -305,16 +276,6 @@ def window_starts(length: int) -> list[int]:
         return [0]
     steps = math.ceil(last / WINDOW)
     return [round(step * last / steps) for step in range(steps + 1)]
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Every pixel of a window attends to all of its pixels. q, k (B, D, h, w), v (B, C, h, w) -> (B, C, h, w).
-
-    Two plain matrix products: unlike the fused kernel, FLOP counters see them on every device.
-    """
-    pixels = v.shape[2] * v.shape[3]
-    weights = torch.softmax(q.flatten(2).transpose(1, 2) @ k.flatten(2) / math.sqrt(pixels), dim=-1)
-    return (v.flatten(2) @ weights.transpose(1, 2)).reshape(v.shape)
 
 
 # The fixed half of ParagonSR2: a classical upsampler whose kernels are never trained.

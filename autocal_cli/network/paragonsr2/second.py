@@ -10,26 +10,16 @@ trainer's, and the base differs at the border alone (pixels are repeated there, 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.utils.checkpoint import checkpoint
 
+from autocal_cli.network.paragonsr2.family import DEFAULT_SCALE, HEADS, SQUEEZE
 from autocal_cli.network.paragonsr2.first import ChannelNorm, ClassicalUpsampler
-from autocal_cli.network.paragonsr2.options import (
-    ACCEPTED,
-    DEFAULT_SCALE,
-    EXPANSION,
-    HEADS,
-    SECOND_ARGUMENTS,
-    SECOND_VARIANTS,
-    SQUEEZE,
-    TOKEN_CHANNELS,
-    TOKENS,
-    check_width,
-)
+
+EXPANSION = 2  # width of a block's inside, as a multiple of its channels
+TOKENS, TOKEN_CHANNELS = 64, 16  # of a pro block's dictionary
 
 
 class SecondParagonSR2(nn.Module):
@@ -43,13 +33,10 @@ class SecondParagonSR2(nn.Module):
         variant: the kind of block, realtime, stream, photo or pro.
         detail_gain: where the trained gain on the detail starts.
         upsampler_alpha: strength of the base's first filter, 0..1.
-        use_checkpointing: compute blocks again in the backward pass rather than store what is inside them.
+        use_checkpointing: the trainer's way to save memory, which changes no number.
         attention_mode: backend of the photo and pro blocks' attention, which is the same here; None: no attention.
         export_safe: no attention either.
         window_size: side of the attention's windows, in pixels; every other block's are shifted by half.
-
-    Raises:
-        ValueError: an argument's type or value is not accepted; the message says what is.
     """
 
     def __init__(
@@ -62,35 +49,22 @@ class SecondParagonSR2(nn.Module):
         variant: str = "photo",
         detail_gain: float = 0.1,
         upsampler_alpha: float = 0.5,
-        use_checkpointing: bool = False,
+        use_checkpointing: bool = False,  # noqa: ARG002
         attention_mode: str | None = "sdpa",
         export_safe: bool = False,
         window_size: int = 8,
     ) -> None:
-        given = locals()
-        for name, kind in SECOND_ARGUMENTS.items():
-            if not kind.accepts(given[name]):
-                raise ValueError(f"{name} should be {kind.expected}. Found {given[name]!r}")
-        attends = attention_mode is not None and not export_safe
-        check_width(variant, num_feat, attends)
         super().__init__()
-
-        def block(index: int) -> nn.Module:
-            shift = window_size // 2 if index % 2 else 0
-            match variant:
-                case "realtime":
-                    return realtime_block(num_feat)
-                case "stream":
-                    return stream_block(num_feat)
-                case "photo":
-                    return photo_block(num_feat, window_size if attends else None, shift)
-            return pro_block(num_feat, window_size if attends else None, shift)
-
-        self.use_checkpointing = use_checkpointing
+        window = window_size if attention_mode is not None and not export_safe else None
         self.base = ClassicalUpsampler(in_chans, scale, upsampler_alpha)
         self.conv_in = nn.Conv2d(in_chans, num_feat, 3, padding=1)
         # Groups have no shortcut of their own: they only share the blocks out.
-        self.body = nn.ModuleList(block(index) for index in range(num_groups * num_blocks))
+        self.body = nn.Sequential(
+            *(
+                block(variant, num_feat, window, shift=window_size // 2 if index % 2 else 0)
+                for index in range(num_groups * num_blocks)
+            )
+        )
         self.conv_fuse = nn.Conv2d(num_feat, num_feat, 3, padding=1)
         self.conv_wide = nn.Conv2d(num_feat, num_feat * scale**2, 3, padding=1)
         self.shuffle = nn.PixelShuffle(scale)
@@ -98,29 +72,10 @@ class SecondParagonSR2(nn.Module):
         self.gain = nn.Parameter(torch.tensor(float(detail_gain)))
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.conv_in(x)
-        for block in self.body:
-            features = (
-                checkpoint(block, features, use_reentrant=False)
-                if self.use_checkpointing and self.training
-                else block(features)
-            )
-        detail: Tensor = self.conv_out(self.shuffle(self.conv_wide(self.conv_fuse(features))))
+        features = self.conv_fuse(self.body(self.conv_in(x)))
+        detail: Tensor = self.conv_out(self.shuffle(self.conv_wide(features)))
         base: Tensor = self.base(x)
         return base + self.gain * detail
-
-
-def build_second_variant(name: str, scale: int = DEFAULT_SCALE, **switches: Any) -> SecondParagonSR2:
-    """The registered variant `name` (realtime ... pro) at a scale, with some of its switches changed.
-
-    Raises:
-        ValueError: no such variant, a switch that the variant does not leave open, or a value out of range.
-    """
-    if name not in SECOND_VARIANTS:
-        raise ValueError(f"variant should be one of {', '.join(SECOND_VARIANTS)}. Found {name!r}")
-    if closed := sorted(switches.keys() - set(ACCEPTED)):
-        raise ValueError(f"switches of {name} should be among {', '.join(ACCEPTED)}. Found {', '.join(closed)}")
-    return SecondParagonSR2(**{**SECOND_VARIANTS[name], "scale": scale, **switches})
 
 
 # The trained parts inside the body of second-generation ParagonSR2. Every one maps (B, C, H, W) to the same shape.
@@ -223,40 +178,30 @@ class TokenDictionary(nn.Module):
         return mixed.transpose(1, 2).reshape(x.shape)
 
 
-def realtime_block(channels: int) -> nn.Sequential:
-    return nn.Sequential(ResidualStep(ChannelScale(channels), InvertedBottleneck(channels)))
+def block(kind: str, channels: int, window: int | None, shift: int) -> nn.Sequential:
+    """realtime, stream: one step. photo: local mixing, then attention in windows; one scale serves both. pro: local
+    mixing, channel gate, attention, token dictionary. No attention where `window` is None."""
 
+    def step(*change: nn.Module, scale: ChannelScale | None = None) -> ResidualStep:
+        return ResidualStep(scale or ChannelScale(channels), *change)
 
-def stream_block(channels: int) -> nn.Sequential:
-    return nn.Sequential(ResidualStep(ChannelScale(channels), GatedMixer(channels)))
-
-
-def photo_block(channels: int, window: int | None, shift: int) -> nn.Sequential:
-    """Local mixing, then attention in windows (none where `window` is None); one scale serves both."""
-    scale = ChannelScale(channels)
-    steps = [ResidualStep(scale, ChannelNorm(channels), InvertedBottleneck(channels))]
+    if kind == "realtime":
+        return nn.Sequential(step(InvertedBottleneck(channels)))
+    if kind == "stream":
+        return nn.Sequential(step(GatedMixer(channels)))
+    shared = ChannelScale(channels) if kind == "photo" else None
+    steps = [step(ChannelNorm(channels), InvertedBottleneck(channels), scale=shared)]
+    if kind == "pro":
+        steps.append(step(SlimChannelGate(channels)))
     if window is not None:
-        steps.append(ResidualStep(scale, ChannelNorm(channels), ShiftedWindows(channels, window, shift)))
+        steps.append(step(ChannelNorm(channels), ShiftedWindows(channels, window, shift), scale=shared))
+    if kind == "pro":
+        steps.append(step(ChannelNorm(channels), TokenDictionary(channels)))
     return nn.Sequential(*steps)
 
 
-def pro_block(channels: int, window: int | None, shift: int) -> nn.Sequential:
-    """Local mixing, channel gate, attention in windows (none where `window` is None), token dictionary."""
-
-    def step(*change: nn.Module) -> ResidualStep:
-        return ResidualStep(ChannelScale(channels), *change)
-
-    steps = [step(ChannelNorm(channels), InvertedBottleneck(channels)), step(SlimChannelGate(channels))]
-    if window is not None:
-        steps.append(step(ChannelNorm(channels), ShiftedWindows(channels, window, shift)))
-    return nn.Sequential(*steps, step(ChannelNorm(channels), TokenDictionary(channels)))
-
-
-# Multi-head self-attention inside square windows that every other layer shifts (Swin, arXiv:2103.14030).
-
-
 class ShiftedWindows(nn.Module):
-    """Every pixel attends to the pixels of its window. (B, C, H, W) -> (B, C, H, W); C is a multiple of 4.
+    """Every pixel attends to the pixels of its window (Swin, arXiv:2103.14030); C is a multiple of 4.
 
         A = softmax(q k^T / sqrt(C / heads))
 
@@ -278,17 +223,8 @@ class ShiftedWindows(nn.Module):
         x = torch.roll(x, (-self.shift, -self.shift), dims=(2, 3))
         # (B, C, down, w, across, w) -> (windows, pixels of one, C)
         tokens = x.reshape(batch, channels, down, w, across, w).permute(0, 2, 4, 3, 5, 1).reshape(-1, w * w, channels)
-        tokens = self.mix(attend_by_head(*self.to_qkv(tokens).chunk(3, dim=-1)))
+        heads = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in self.to_qkv(tokens).chunk(3, dim=-1))
+        tokens = self.mix(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
         x = tokens.reshape(batch, down, across, w, w, channels).permute(0, 5, 1, 3, 2, 4)
         x = x.reshape(batch, channels, down * w, across * w)
         return torch.roll(x, (self.shift, self.shift), dims=(2, 3))[:, :, :height, :width]
-
-
-def attend_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """q, k, v (N, pixels, C) -> (N, pixels, C), in HEADS parts of C / HEADS channels each.
-
-    Plain matrix products: unlike the fused kernel, FLOP counters see them on every device.
-    """
-    q, k, v = (part.reshape(*part.shape[:2], HEADS, -1).transpose(1, 2) for part in (q, k, v))
-    weights = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1)
-    return (weights @ v).transpose(1, 2).flatten(2)
