@@ -80,7 +80,7 @@ def import_trainer(spec: Mapping[str, Any]) -> tuple[list[Any], list[tuple[str, 
             except BaseException as error:
                 unimported.append((file.name, reason_of(error)))
     else:
-        unimported = import_architectures(folder, package, False, {}, lambda _: None).failed
+        unimported, _ = import_architectures(folder, package)
     module = importlib.import_module(f"{home}.utils.registry")
     return [getattr(module, name) for name in spec["registries"] if hasattr(module, name)], unimported
 

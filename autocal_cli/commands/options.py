@@ -13,7 +13,7 @@ import typer
 from autocal_cli.errors import AutocalError, Finding
 
 if TYPE_CHECKING:
-    from autocal_cli.network.sources import NetworkSources
+    from autocal_cli.network.model import NetworkSources
     from autocal_cli.workflow.dataset import DatasetOptions, ProgressCallback
     from autocal_cli.workflow.probe import CountCallback, ProbeOptions
 
@@ -165,7 +165,7 @@ def check_parameter(name: str | None) -> None:
 
 
 def network_sources(trainer: Path | None, own: str | None, weights: Path | None) -> NetworkSources:
-    from autocal_cli.network.sources import NetworkSources
+    from autocal_cli.network.model import NetworkSources
 
     return NetworkSources(trainer, own, weights)
 

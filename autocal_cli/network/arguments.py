@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeGuard
+from types import MappingProxyType, NoneType
+from typing import Any, TypeGuard
 
 from autocal_cli.config.model import NetworkOptions, Value
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, Severity
+from autocal_cli.network.model import SIDE
 
 # A shared beginning is not a resemblance: num_grow_ch is to num_groups at 0.67, num_block to num_blocks at 0.95.
 RESEMBLANCE = 0.75
@@ -26,28 +28,127 @@ def check_arguments(network: NetworkOptions, accepted: Collection[str], swallows
     Raises:
         AutocalError: there are unknown arguments and `swallows` is False; all of them are named in one line.
     """
-    known = {*accepted, "scale"}
-    unknown = [name for name in network.arguments if name not in known]
+    unknown = [name for name in network.arguments if name not in (*accepted, "scale")]
     free = [name for name in accepted if name not in network.arguments]
     if unknown and not swallows:
-        names = ", ".join(repr(name) for name in unknown)
+        cures = []
+        for name in unknown:
+            near = nearest(name, free)
+            which = f" instead of {name!r}" if len(unknown) > 1 else ""
+            cures.append(f"Did you mean {near!r}{which}?" if near else f"Remove {repr(name) if which else 'it'}.")
         raise AutocalError(
-            f"the network {network.type} doesn't have the argument{'s' * (len(unknown) > 1)} {names}: "
-            "the variant would be trained as it is registered, whatever is written here.",
+            f"the network {network.type} doesn't have the argument{'s' * (len(unknown) > 1)} "
+            f"{', '.join(map(repr, unknown))}: the variant would be trained as it is registered, whatever is written "
+            "here.",
             place=place_of(network, unknown[0]),
-            fix=" ".join(_cure(name, free, len(unknown) > 1) for name in unknown) + f" It takes {', '.join(accepted)}.",
+            fix=f"{' '.join(cures)} It takes {', '.join(accepted)}.",
         )
+    ignored = "and the trainer ignores it: the network is built as if it were not there."
     return tuple(
         Finding(
             code="network-argument-unknown",
             severity="warning",
-            message=f"the network {network.type} doesn't have the argument {name!r}, and the trainer ignores it: "
-            "the network is built as if it were not there.",
-            fix=_cure(name, free) + ("" if nearest(name, free) else f" {network.type} takes {', '.join(accepted)}."),
+            message=f"the network {network.type} doesn't have the argument {name!r}, {ignored}",
+            fix=_cure(network, name, free, accepted),
             place=place_of(network, name),
         )
         for name in unknown
     )
+
+
+def argument_findings(
+    network: NetworkOptions,
+    builder: str,
+    kinds: Mapping[str, Sequence[Any] | None],
+    rejected: Collection[str],
+    swallowed: Collection[str],
+    inner: Collection[str] = (),
+) -> Iterator[Finding]:
+    """Arguments that a foreign constructor refused, let fall or takes as another kind of value.
+
+    `kinds` are what it takes, by name, as `worker.describe` has them; it passes on what the `inner` class takes.
+    """
+    free = [name for name in dict.fromkeys((*kinds, *inner)) if name not in network.arguments]
+    for name in (*rejected, *swallowed):
+        if name in network.arguments:
+            severity: Severity = "error" if name in rejected else "warning"
+            does = "and refuses it" if name in rejected else "and ignores it"
+            message = f"the network {network.type} of {builder} doesn't have the argument {name!r} {does}: "
+            message += "the network was measured without it."
+            fix, place = _cure(network, name, free, free), place_of(network, name)
+            yield Finding("network-argument-unknown", severity, message, fix, place)
+        elif name in rejected:
+            message = f"{builder} hands the config's scale to {network.type}, which doesn't take {name!r}."
+            yield Finding("network-scale-refused", "error", message, None, network.place)
+    for name, value in network.arguments.items():
+        accepted = kinds.get(name)
+        if accepted and not any(_is_of(value, kind) for kind in accepted):
+            expected = " or ".join(dict.fromkeys(word for kind in accepted for word in _words(kind)))
+            message = f"the network argument {name!r} should be {expected}. Found {in_words(value)}."
+            yield Finding("network-argument-type", "warning", message, None, place_of(network, name))
+
+
+# What a value may be, by the names of `worker.describe`.
+KINDS: Mapping[str, tuple[str, type]] = MappingProxyType(
+    {
+        "int": ("a whole number", int),
+        "float": ("a number", float),
+        "str": ("text", str),
+        "bool": ("true or false", bool),
+        "none": ("nothing", NoneType),
+        "list": ("a list", list),
+        "dict": ("a mapping", dict),
+    }
+)
+
+
+def _words(kind: str | Sequence[Any]) -> list[str]:
+    return [KINDS[kind][0]] if isinstance(kind, str) else [in_words(choice) for choice in kind[1:]]
+
+
+def _is_of(value: Value, kind: str | Sequence[Any]) -> bool:
+    if not isinstance(kind, str):  # ["one of", value, ...]
+        return value in kind[1:]
+    return type(value) is KINDS[kind][1]
+
+
+def about_count(
+    network: NetworkOptions,
+    scale: int | None,
+    handed: Any,
+    uncounted: str | None,
+    side: int = SIDE,
+    frames: int | None = None,
+    enlarges: float | None = None,
+) -> Iterator[Finding]:
+    """How the MACs were counted where it was not as usual, or (`uncounted`) why not; and a scale that is not the
+    config's. `handed` is the scale that the constructor was given; for the rest see `table.Entry`."""
+    if scale is not None and handed == scale:
+        yield from mismatch(network, scale)
+    if uncounted is not None:
+        message = f"the MACs of {network.type} could not be counted: {uncounted}."
+        yield Finding("network-macs-unknown", "info", message, None, network.place)
+        return
+    if frames:
+        message = f"{network.type} takes clips: its MACs were counted for {frames} frames, one of them made."
+        yield Finding("network-takes-clips", "info", message, None, network.place)
+    if side != SIDE:
+        message = f"{network.type} refuses {SIDE} x {SIDE} pixels: its MACs were counted at {side}."
+        yield Finding("network-macs-side", "info", message, None, network.place)
+    if scale is not None and enlarges is not None and enlarges != scale:
+        message = f"the config's scale is {scale}, but {network.type} as built enlarges {enlarges:g} times."
+        fix = "Give the network the scale in the argument that it has for that."
+        yield Finding("network-scale-differs", "warning", message, fix, network.place)
+
+
+def mismatch(network: NetworkOptions, scale: int) -> tuple[Finding, ...]:
+    """The finding that a network's own scale is another than the config's, which is handed to it; or nothing."""
+    own = network.arguments.get("scale")
+    if not isinstance(own, int) or own == scale:
+        return ()
+    message = f"the config's scale is {scale}, the network's own {own}: the trainer builds at {scale}."
+    fix = f"Write the same scale in both places, or remove it from the network {network.type}."
+    return (Finding("network-scale-mismatch", "warning", message, fix, place_of(network, "scale")),)
 
 
 def check_values(network: NetworkOptions, kinds: Mapping[str, Kind]) -> None:
@@ -80,11 +181,11 @@ def nearest(name: str, candidates: Collection[str], resemblance: float = RESEMBL
     return by_lower[found[0]] if found else None
 
 
-def _cure(name: str, candidates: Collection[str], among_others: bool = False) -> str:
-    near = nearest(name, candidates)
-    if near is None:
-        return f"Remove {repr(name) if among_others else 'it'}."
-    return f"Did you mean {near!r}{f' instead of {name!r}' * among_others}?"
+def _cure(network: NetworkOptions, name: str, free: Collection[str], takes: Collection[str]) -> str:
+    near = nearest(name, free)
+    if near:
+        return f"Did you mean {near!r}?"
+    return f"Remove it. {network.type} takes {', '.join(takes)}." if takes else "Remove it."
 
 
 def in_words(value: Value) -> str:
@@ -124,15 +225,9 @@ def _meanings(value: Value) -> Iterator[tuple[object, str]]:
     yield number, f"{number:.{max(1, digits - 1)}e}" if "e" in word else repr(number)
 
 
-# What a constructor accepts for an argument: the words for it, and the test.
-#
-# A `Kind` completes the sentence "num_feat should be ..."; the constructor and the config check share one table of
-# them.
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The values that one argument takes: `expected` in words, `accepts` as a test that never raises."""
+    """The values that one argument takes: `expected` completes "num_feat should be ...", `accepts` never raises."""
 
     expected: str
     accepts: Callable[[object], bool]
@@ -179,43 +274,3 @@ def mapping_of(kinds: Mapping[str, Kind]) -> Kind:
         return isinstance(value, Mapping) and all(key in kinds and kinds[key].accepts(value[key]) for key in value)
 
     return Kind("a mapping of " + ", ".join(f"{key} ({kind.expected})" for key, kind in kinds.items()), accepts)
-
-
-# The scale that a network is built at.
-
-
-def choose_scale(network: NetworkOptions, scale: int | None, default: int) -> tuple[int, tuple[Finding, ...]]:
-    """The scale to build at: the config's `scale`, else the network's own argument, else the constructor's default.
-
-    traiNNer-redux hands its top-level `scale` to the constructor, over whatever `network_g` says.
-    """
-    own = network.arguments.get("scale")
-    if scale is not None:
-        return scale, mismatch(network, scale)
-    if isinstance(own, int):
-        return own, ()
-    return default, (
-        Finding(
-            code="network-scale-default",
-            severity="info",
-            message=f"neither the config nor its network says the scale: {network.type} takes its default, {default}.",
-            fix="Write the scale at the top level of the config.",
-            place=network.place,
-        ),
-    )
-
-
-def mismatch(network: NetworkOptions, scale: int) -> tuple[Finding, ...]:
-    """The finding that a network's own scale is another than the config's, which is handed to it; or nothing."""
-    own = network.arguments.get("scale")
-    if not isinstance(own, int) or own == scale:
-        return ()
-    return (
-        Finding(
-            code="network-scale-mismatch",
-            severity="warning",
-            message=f"the config's scale is {scale}, the network's own {own}: the trainer builds at {scale}.",
-            fix=f"Write the same scale in both places, or remove it from the network {network.type}.",
-            place=place_of(network, "scale"),
-        ),
-    )

@@ -8,6 +8,7 @@ Spectral norm comes in two kinds: the older one knows the norm after some steps 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -17,9 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import spectral_norm as older_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
-from autocal_cli.network.munet import MUNet
-
-SLOPE = 0.2  # of every leaky ReLU
+SLOPE = 0.2  # of every leaky ReLU, and of the one that MUNet's initial weights are drawn for
 
 
 def _activated(x: Tensor) -> Tensor:
@@ -66,14 +65,13 @@ def _older_normed(inputs: int, outputs: int) -> nn.Module:
     return older_norm(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False))
 
 
-class VGGStyle(nn.Module):
+class VGGStyle(nn.Sequential):
     """Pairs of convolutions with batch norm, then two linear layers (Ledig et al., arXiv:1609.04802, SRGAN).
 
     (B, num_in_ch, input_size, input_size) -> (B, 1); input_size 128 or 256.
     """
 
     def __init__(self, num_in_ch: int = 3, num_feat: int = 64, input_size: int = 128) -> None:
-        super().__init__()
         f = num_feat
         widths = [f, 2 * f, 4 * f, 8 * f, 8 * f] + [8 * f] * (input_size == 256)
         layers: list[nn.Module] = [nn.Conv2d(num_in_ch, f, 3, padding=1), nn.LeakyReLU(SLOPE)]
@@ -82,45 +80,29 @@ class VGGStyle(nn.Module):
                 layers += _batch_normed(nn.Conv2d(widths[index - 1], width, 3, padding=1, bias=False))
             layers += _batch_normed(nn.Conv2d(width, width, 4, stride=2, padding=1, bias=False))
         ends = (nn.Flatten(), nn.Linear(8 * f * 4 * 4, 100), nn.LeakyReLU(SLOPE), nn.Linear(100, 1))
-        self.layers = nn.Sequential(*layers, *ends)
-
-    def forward(self, x: Tensor) -> Tensor:
-        judged: Tensor = self.layers(x)
-        return judged
+        super().__init__(*layers, *ends)
 
 
 def _batch_normed(conv: nn.Conv2d) -> list[nn.Module]:
     return [conv, nn.BatchNorm2d(conv.out_channels), nn.LeakyReLU(SLOPE)]
 
 
-class PatchGAN(nn.Module):
+class PatchGAN(nn.Sequential):
     """Judges patches (Isola et al., arXiv:1611.07004), with spectral norm. Widths double up to `widest`.
 
     (B, input_nc, H, W) -> (B, 1, about H / 2^n_layers, W / 2^n_layers).
     """
 
     def __init__(
-        self,
-        input_nc: int = 3,
-        ndf: int = 64,
-        n_layers: int = 3,
-        use_sigmoid: bool = False,
-        widest: int = 512,
+        self, input_nc: int = 3, ndf: int = 64, n_layers: int = 3, use_sigmoid: bool = False, widest: int = 512
     ) -> None:
-        super().__init__()
-        widths = [ndf]
-        for _ in range(n_layers):
-            widths.append(min(2 * widths[-1], widest))
+        widths = [ndf, *(min(ndf * 2**layer, widest) for layer in range(1, n_layers + 1))]
         layers: list[nn.Module] = []
         for index, (inputs, outputs) in enumerate(pairwise([input_nc, *widths])):
             stride = 2 if index < n_layers else 1
             layers += [older_norm(nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1)), nn.LeakyReLU(SLOPE)]
         layers.append(older_norm(nn.Conv2d(widths[-1], 1, 4, padding=1)))
-        self.layers = nn.Sequential(*layers, *([nn.Sigmoid()] if use_sigmoid else []))
-
-    def forward(self, x: Tensor) -> Tensor:
-        judged: Tensor = self.layers(x)
-        return judged
+        super().__init__(*layers, *([nn.Sigmoid()] if use_sigmoid else []))
 
 
 class MultiscalePatchGAN(nn.Module):
@@ -218,89 +200,136 @@ class LearnedSampling(nn.Module):
         return found.view(batch, channels, 2 * height, 2 * width)
 
 
-class MetaGan2(nn.Module):
-    """Four stages of gated convolution blocks, each after a reduction (umzi2; the block: arXiv:1612.08083).
+class MUNet(nn.Module):
+    """A U-Net with attention in its middle and branches for gradients, frequencies and patches, weighed by pixel.
 
-    (B, in_ch, H, W) -> (B, H / 32, W / 32, dims[-1]), so many judgements of each place.
+    Of the traiNNer-redux fork (Hofmann). (B, 3, H, W) -> (B, 1, H, W); H and W multiples of 2^len(ch_mult).
     """
 
     def __init__(
         self,
-        in_ch: int = 3,
-        n_class: int = 1,  # noqa: ARG002  (the trainer's does nothing with it)
-        dims: Sequence[int] = (32, 64, 128, 192),
-        blocks: Sequence[int] = (3, 3, 15, 3),
-        downs: Sequence[int] = (4, 2, 2, 2),
+        num_in_ch: int = 3,
+        num_feat: int = 64,
+        ch_mult: Sequence[int] = (1, 2, 4, 8),
+        slope: float = 0.2,
     ) -> None:
         super().__init__()
-        stages: list[nn.Module] = []
-        for (inputs, width), count, factor in zip(pairwise([in_ch, *dims]), blocks, downs, strict=True):
-            stages.append(_Reduction(inputs, width) if factor == 2 else _Stem(inputs, width))
-            stages += [_GatedBlock(width) for _ in range(count)]
-        self.stages = nn.Sequential(*stages)
-        last = dims[-1]
-        self.head = nn.Sequential(older_norm(nn.Linear(last, 4 * last)), nn.Mish(), nn.Linear(4 * last, last))
+        f = num_feat
+        widths = [f, *(f * multiple for multiple in ch_mult)]
+        deep = widths[-1]
+        conv = partial(_chain, slope)
+        self.first = spectral_norm(_he(nn.Conv2d(num_in_ch, f, 3, padding=1)))
+        self.down = nn.ModuleList(
+            nn.Sequential(spectral_norm(_he(nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False))), nn.LeakyReLU(slope))
+            for a, b in pairwise(widths)
+        )
+        self.middle = conv((deep, deep, deep))
+        self.attention = _Attention(deep)
+        self.up = nn.ModuleList(_Up(a, b, slope) for a, b in pairwise(widths[::-1]))
+        self.gradients = conv((2, f // 2, f))
+        self.frequencies = conv((1, f // 2, f))
+        self.patches = nn.ModuleList((conv((deep, f), side=1, bias=True), conv((f, f), bias=True)))
+        self.weigh = nn.Sequential(
+            spectral_norm(_he(nn.Conv2d(4 * f, f, 1))), nn.LeakyReLU(slope), spectral_norm(_he(nn.Conv2d(f, 4, 1)))
+        )
+        self.fuse = conv((f, f, f))
+        self.judge = spectral_norm(_he(nn.Conv2d(f, 1, 3, padding=1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        judged: Tensor = self.head(self.stages(x))
+        deep = self.first(x)
+        levels = []
+        for down in self.down:
+            levels.append(deep)
+            deep = down(deep)
+        deep = self.attention(self.middle(deep))
+        spatial = deep
+        for up in self.up:
+            spatial = up(spatial, levels.pop())
+        grey = 0.299 * x[:, 0:1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:3]
+        patches = F.interpolate(self.patches[0](deep), size=spatial.shape[2:], mode="nearest")
+        branches = (
+            spatial,
+            self.gradients(_differences(grey)),
+            self.frequencies(_log_spectrum(grey)),
+            self.patches[1](patches),
+        )
+        weights = self.weigh(torch.cat(branches, 1)).softmax(1).unsqueeze(2)
+        fused = (weights * torch.stack(branches, 1)).sum(1)
+        judged: Tensor = self.judge(self.fuse(fused))
         return judged
 
 
-class _Stem(nn.Module):
-    """(B, C, H, W) -> (B, H / 4, W / 4, outputs)"""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.one = older_norm(nn.Conv2d(inputs, outputs // 2, 3, stride=2, padding=1))
-        self.two = older_norm(nn.Conv2d(outputs // 2, outputs, 3, stride=2, padding=1))
-        self.norm = nn.RMSNorm(outputs, eps=1e-6)
-
-    def forward(self, x: Tensor) -> Tensor:
-        normed: Tensor = self.norm(self.two(F.silu(self.one(x))).permute(0, 2, 3, 1))
-        return normed
+def _he(conv: nn.Conv2d) -> nn.Conv2d:
+    nn.init.kaiming_normal_(conv.weight, a=SLOPE, mode="fan_in", nonlinearity="leaky_relu")
+    return conv
 
 
-class _Reduction(nn.Module):
-    """(B, H, W, inputs) -> (B, H / 2, W / 2, outputs)"""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.norm = nn.RMSNorm(inputs)
-        self.conv = older_norm(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        reduced: Tensor = self.conv(self.norm(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return reduced
+def _chain(slope: float, widths: Sequence[int], side: int = 3, bias: bool = False) -> nn.Sequential:
+    """Convolutions with spectral norm, each with its leaky ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        conv = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=bias)
+        layers += [spectral_norm(_he(conv)), nn.LeakyReLU(slope)]
+    return nn.Sequential(*layers)
 
 
-class _GatedBlock(nn.Module):
-    """x + gamma W2(silu(g) [i, conv(c)]), with g, i, c the parts of W1 norm(x); (B, H, W, C) as it was."""
+class _Attention(nn.Module):
+    """x + gamma of self-attention over all places; gamma starts at 0."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        hidden = int(8 / 3 * width)
-        self.gamma = nn.Parameter(torch.full((width,), 1e-6))
-        self.norm = nn.RMSNorm(width, eps=1e-6)
-        self.parts = [hidden, hidden - width, width]
-        self.open = nn.Linear(width, 2 * hidden)
-        branch = width // 8
-        self.split = [width - 3 * branch, branch, branch, branch]
-        self.square = nn.Conv2d(branch, branch, 3, padding=1, groups=branch)
-        self.across = nn.Conv2d(branch, branch, (1, 11), padding=(0, 5), groups=branch)
-        self.down = nn.Conv2d(branch, branch, (11, 1), padding=(5, 0), groups=branch)
-        self.close = nn.Linear(hidden, width)
-        layers: tuple[nn.Linear | nn.Conv2d, ...] = (self.open, self.square, self.across, self.down, self.close)
-        for layer in layers:
-            nn.init.trunc_normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.open, self.close = older_norm(self.open), older_norm(self.close)
+        narrow = max(1, width // 8)
+        self.gamma = nn.Parameter(torch.zeros(1))
+        self.query, self.key, self.value = (
+            spectral_norm(_he(nn.Conv2d(width, outputs, 1))) for outputs in (narrow, narrow, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, same, mixed = self.open(self.norm(x)).split(self.parts, -1)
-        kept, square, across, down = mixed.permute(0, 3, 1, 2).split(self.split, 1)
-        mixed = torch.cat((kept, self.square(square), self.across(across), self.down(down)), 1).permute(0, 2, 3, 1)
-        added: Tensor = self.close(F.silu(gate) * torch.cat((same, mixed), -1)) * self.gamma
-        return x + added
+        query, key, value = (layer(x).flatten(2).mT[:, None] for layer in (self.query, self.key, self.value))
+        found = F.scaled_dot_product_attention(query, key, value)[:, 0]
+        return x + self.gamma * found.mT.reshape(x.shape)
+
+
+class _Up(nn.Module):
+    """Twice the size by fixed kernels (Magic Kernel Sharp 2021, Costella), then joined with what was there before."""
+
+    SHARPEN = (-1 / 32, 0.0, 9 / 32, 16 / 32, 9 / 32, 0.0, -1 / 32)
+    SMOOTH = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+    def __init__(self, inputs: int, outputs: int, slope: float) -> None:
+        super().__init__()
+        taps = [one for line in (self.SHARPEN, self.SMOOTH) for one in _across_and_down(inputs, line)]
+        self.taps = nn.ParameterList(nn.Parameter(one, requires_grad=False) for one in taps)
+        self.conv = spectral_norm(_he(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)))
+        self.join = _chain(slope, (2 * outputs, outputs))
+
+    def forward(self, x: Tensor, before: Tensor) -> Tensor:
+        sharp_across, sharp_down, smooth_across, smooth_down = self.taps
+        x = _filtered(_filtered(x, sharp_across), sharp_down)
+        x = F.interpolate(x, size=before.shape[2:], mode="nearest")
+        x = self.conv(_filtered(_filtered(x, smooth_across), smooth_down))
+        joined: Tensor = self.join(torch.cat((x, before), 1))
+        return joined
+
+
+def _across_and_down(channels: int, taps: Sequence[float]) -> tuple[Tensor, Tensor]:
+    line = torch.tensor(taps)
+    return line.view(1, 1, 1, -1).repeat(channels, 1, 1, 1), line.view(1, 1, -1, 1).repeat(channels, 1, 1, 1)
+
+
+def _filtered(x: Tensor, taps: Tensor) -> Tensor:
+    return F.conv2d(x, taps, padding=(taps.shape[2] // 2, taps.shape[3] // 2), groups=x.shape[1])
+
+
+def _differences(grey: Tensor) -> Tensor:
+    """(B, 1, H, W) -> (B, 2, H, W): to the next pixel across and down, the edge's repeated."""
+    across, down = grey.diff(dim=3), grey.diff(dim=2)
+    return torch.cat((F.pad(across, (0, 1, 0, 0), mode="replicate"), F.pad(down, (0, 0, 0, 1), mode="replicate")), 1)
+
+
+def _log_spectrum(grey: Tensor) -> Tensor:
+    """The logarithm of the magnitude, orthonormal; the lowest frequency in the middle, in every dimension shifted."""
+    return torch.log(torch.fft.fftshift(torch.fft.fft2(grey, norm="ortho")).abs() + 1e-8)
 
 
 # By registered name in lower case. BasicSR's own U-Net is registered with a suffix, too.
@@ -314,7 +343,6 @@ CLASSES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
         "multiscalepatchgandiscriminatorsn": MultiscalePatchGAN,
         "patchgan": NeosrPatchGAN,
         "dunet": DUnet,
-        "metagan2": MetaGan2,
         "munet": MUNet,
     }
 )

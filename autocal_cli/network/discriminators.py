@@ -12,62 +12,44 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from autocal_cli.config.model import NetworkOptions, Value
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, number, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.table import NAME as TABLE
-from autocal_cli.network.table import signature_of
+from autocal_cli.network.table import find_line
 
 if TYPE_CHECKING:
     from torch import nn
 
 _CHANNELS, _FEATURES = whole(1, 64), whole(2, 4096)  # upper limits: chosen, untested, far above any real network
-
-
-def _wholes(least: int, most: int) -> Kind:
-    one = whole(least, most)
-    return Kind(
-        f"a list of whole numbers from {least} to {most}",
-        lambda value: isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(map(one.accepts, value)),
-    )
-
-
-def _kinds(**kinds: Kind) -> Mapping[str, Kind]:
-    return MappingProxyType(kinds)
-
-
-_UNET = _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, skip_connection=SWITCH)
-_PATCH = _kinds(input_nc=_CHANNELS, ndf=_FEATURES, n_layers=whole(1, 32), use_sigmoid=SWITCH)
+_UNET = {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "skip_connection": SWITCH}
+_PATCH = {"input_nc": _CHANNELS, "ndf": _FEATURES, "n_layers": whole(1, 32), "use_sigmoid": SWITCH}
+_WIDTHS = Kind(
+    "a list of whole numbers from 1 to 64",
+    lambda value: isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(map(whole(1, 64).accepts, value)),
+)
 # The constructors' arguments, by registered name in lower case; their layers are in `discriminator_layers.CLASSES`.
 ARGUMENTS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
     {
         "unetdiscriminatorsn": _UNET,
         "unetdiscriminatorsn_basicsr": _UNET,
         "unet": _UNET,
-        "vggstylediscriminator": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, input_size=one_of(128, 256)),
+        "vggstylediscriminator": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "input_size": one_of(128, 256)},
         "patchgandiscriminatorsn": _PATCH,
-        "multiscalepatchgandiscriminatorsn": _kinds(**_PATCH, num_d=whole(1, 32)),
-        "patchgan": _kinds(
-            num_in_ch=_CHANNELS,
-            num_feat=_FEATURES,
-            num_layers=whole(1, 32),
-            max_nf_mult=whole(1, 64),
-            use_sigmoid=SWITCH,
-        ),
-        "dunet": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, in_ch=_CHANNELS, dim=_FEATURES),
-        "metagan2": _kinds(
-            in_ch=_CHANNELS,
-            n_class=whole(1, 4096),
-            dims=_wholes(8, 4096),
-            blocks=_wholes(0, 64),
-            downs=_wholes(2, 4),
-        ),
-        "munet": _kinds(num_in_ch=_CHANNELS, num_feat=_FEATURES, ch_mult=_wholes(1, 64), slope=number(0, 1)),
+        "multiscalepatchgandiscriminatorsn": {**_PATCH, "num_d": whole(1, 32)},
+        "patchgan": {
+            "num_in_ch": _CHANNELS,
+            "num_feat": _FEATURES,
+            "num_layers": whole(1, 32),
+            "max_nf_mult": whole(1, 64),
+            "use_sigmoid": SWITCH,
+        },
+        "dunet": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "in_ch": _CHANNELS, "dim": _FEATURES},
+        "munet": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "ch_mult": _WIDTHS, "slope": number(0, 1)},
     }
 )
-# neosr's DUnet has other names for the same.
-_SPELLED: Mapping[str, Mapping[str, str]] = MappingProxyType({"dunet": {"in_ch": "num_in_ch", "dim": "num_feat"}})
+NEOSRS_DUNET = MappingProxyType({"in_ch": "num_in_ch", "dim": "num_feat"})  # neosr's names for the same
 
 
 def build_discriminator(network: NetworkOptions) -> nn.Module | None:
@@ -77,18 +59,14 @@ def build_discriminator(network: NetworkOptions) -> nn.Module | None:
     """
     from autocal_cli.network.discriminator_layers import CLASSES  # torch takes a second: only here
 
-    build = CLASSES.get(network.type.lower())
-    if build is None:
+    type = network.type.lower()
+    if type not in CLASSES:
         return None
-    spelled = _SPELLED.get(network.type.lower(), {})
-    return build(**{spelled.get(name, name): value for name, value in network.arguments.items()})
-
-
-# The discriminator's options -> its size.
+    spelled = NEOSRS_DUNET if type == "dunet" else {}
+    return CLASSES[type](**{spelled.get(name, name): value for name, value in network.arguments.items()})
 
 
 BUILDER = "built-in layers"
-
 Ask = Callable[[NetworkOptions], NetworkFingerprint]
 
 
@@ -101,27 +79,23 @@ def fingerprint_discriminator(network: NetworkOptions | None, ask: Ask) -> Netwo
     if network is None:
         return None
     found = ask(network)
-    tabled = TABLE in (found.builder or "")
-    if found.parameters is not None and not tabled:
-        return _with_findings(found, "network-argument-unknown")
-    wrong = argument_findings(network)
-    if wrong:
-        return NetworkFingerprint(network.type, findings=wrong)
-    signature = signature_of(None, network.type, "discriminator") if tabled else None
-    near = any(finding.code == "network-nearest" for finding in found.findings)
-    near = near or bool(signature and set(network.arguments) - set(signature.arguments))  # another trainer's spelling
-    if found.parameters is not None and not near:
-        return _with_findings(found, "network-argument-unknown")
-    own = _counted(network)
-    if own is not None:
-        return NetworkFingerprint(network.type, parameters=own, builder=BUILDER)
-    if found.parameters is not None:
-        return _with_findings(found, "network-argument-unknown", "network-nearest")
-    return NetworkFingerprint(network.type, findings=(_unknown(network),))
-
-
-def _with_findings(found: NetworkFingerprint, *codes: str) -> NetworkFingerprint:
-    return replace(found, findings=tuple(finding for finding in found.findings if finding.code in codes))
+    codes = {finding.code for finding in found.findings}
+    if found.parameters is None or (found.builder or "").startswith(TABLE):
+        wrong = argument_findings(network)
+        if wrong:
+            return NetworkFingerprint(network.type, findings=wrong)
+        line = find_line(None, network.type, "discriminator")
+        spelled_otherwise = line is not None and not network.arguments.keys() <= line.arguments.keys()
+        if found.parameters is None or "network-nearest" in codes or spelled_otherwise:
+            own = _counted(network)
+            if own is not None:
+                return NetworkFingerprint(network.type, parameters=own, builder=BUILDER)
+    if found.parameters is None:
+        message = f"nothing here knows the discriminator {network.type}, so the rules on its size change nothing."
+        unknown = Finding("discriminator-unknown", "info", message, None, network.place)
+        return NetworkFingerprint(network.type, findings=(unknown,))
+    told = [finding for finding in found.findings if finding.code in ("network-argument-unknown", "network-nearest")]
+    return replace(found, findings=tuple(told))
 
 
 def _counted(network: NetworkOptions) -> int | None:
@@ -145,28 +119,17 @@ def argument_findings(network: NetworkOptions) -> tuple[Finding, ...]:
     accepted = ARGUMENTS.get(network.type.lower())
     if accepted is None:
         return ()
-    return tuple(
-        Finding("discriminator-argument", "warning", message, fix, place_of(network, name))
-        for name, value in network.arguments.items()
-        for message, fix in _wrong(network.type, name, value, accepted)
-    )
-
-
-def _wrong(type: str, name: str, value: Value, accepted: Mapping[str, Kind]) -> list[tuple[str, str]]:
-    if name not in accepted:
-        near = nearest(name, accepted)
-        message = f"the discriminator {type} doesn't have the argument {name!r}; its size is not counted."
-        return [(message, f"Did you mean {near!r}?" if near else f"It takes {', '.join(accepted)}.")]
-    if not accepted[name].accepts(value):
-        message = f"the discriminator's argument {name!r} should be {accepted[name].expected}. Found {in_words(value)}."
-        return [(message, "Correct it; its size is not counted.")]
-    return []
-
-
-def _unknown(network: NetworkOptions) -> Finding:
-    return Finding(
-        code="discriminator-unknown",
-        severity="info",
-        message=f"nothing here knows the discriminator {network.type}, so the rules on its size change nothing.",
-        place=network.place,
-    )
+    findings = []
+    for name, value in network.arguments.items():
+        if name not in accepted:
+            near = nearest(name, accepted)
+            said = f"the discriminator {network.type} doesn't have the argument {name!r}; its size is not counted."
+            fix = f"Did you mean {near!r}?" if near else f"It takes {', '.join(accepted)}."
+        elif not accepted[name].accepts(value):
+            expected = accepted[name].expected
+            said = f"the discriminator's argument {name!r} should be {expected}. Found {in_words(value)}."
+            fix = "Correct it; its size is not counted."
+        else:
+            continue
+        findings.append(Finding("discriminator-argument", "warning", said, fix, place_of(network, name)))
+    return tuple(findings)

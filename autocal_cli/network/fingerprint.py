@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import Protocol, Self
 
-from autocal_cli.config.model import NetworkOptions, TrainingConfig
+from autocal_cli.config.model import NetworkOptions, TrainingConfig, Value
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.arguments import nearest
 from autocal_cli.network.checkpoint import Checkpoint
-from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, NetworkSources, Passed, find_checkout
 from autocal_cli.network.paragonsr2.family import BuiltIn
-from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
-from autocal_cli.network.table import Nearest, Packaged, find_line
+from autocal_cli.network.table import Packaged, find_line
 
 TYPE_RESEMBLANCE = 0.9  # the family's name alone must not make paragonsr2_pro look like paragonsr2_micro (0.87)
 
 
-def measured_by(builders: Sequence[Builder], network: NetworkOptions | None, scale: int | None) -> NetworkFingerprint:
-    """Asks the builders for what `network_g` names at the config's `scale`.
+def ask(builders: Sequence[Builder], network: NetworkOptions | None, scale: int | None) -> NetworkFingerprint:
+    """The fingerprint of the first builder that has one of what `network_g` names at the config's `scale`, with what
+    the builders before it said.
 
     A type that nobody here can build, or no network at all, is a fingerprint without numbers and with a finding.
     Raises AutocalError for an argument or a scale that the network cannot take: where, what was found, what is
     accepted.
     """
     if network is None:
-        return NetworkFingerprint(type=None, scale=scale, findings=(_missing(),))
-    return ask(builders, network, scale)
-
-
-def ask(builders: Sequence[Builder], network: NetworkOptions, scale: int | None) -> NetworkFingerprint:
-    """The fingerprint of the first builder that has one, with what those before it said."""
+        message = "the config names no network, so its parameters and MACs are not known."
+        missing = Finding("network-missing", "warning", message, "Add the network_g section that the trainer needs.")
+        return NetworkFingerprint(type=None, scale=scale, findings=(missing,))
     passed: list[Passed] = []
     for builder in builders:
         answer = builder.measure(network, scale)
@@ -99,22 +96,8 @@ def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Seque
     )
 
 
-def _missing() -> Finding:
-    return Finding(
-        code="network-missing",
-        severity="warning",
-        message="the config names no network, so its parameters and MACs are not known.",
-        fix="Add the network_g section that the trainer needs.",
-    )
-
-
-# Who can measure a network, in the order in which they are asked.
-#
-# Another builder is one file and one row of `builders_for`.
-
-
 class Builder(Protocol):
-    """One who may know a network. `name` is reported."""
+    """One who may know a network; another one is a class and a row of `builders_for`. `name` is reported."""
 
     name: str
 
@@ -152,18 +135,16 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
         asked.append(stack.enter_context(closing(spandrel())))
         if sources.weights is not None:
             asked.append(Checkpoint(sources.weights, sources.weights_required))
-        asked.append(Nearest(sources.written_for))
+        asked.append(Packaged(sources.written_for, nearest=True))
         yield tuple(asked)
-
-
-# Networks built once for many configs: what is measured depends on the options alone, not on where they stand.
 
 
 Outcome = tuple[NetworkFingerprint | None, tuple[Finding, ...]]
 
 
 class NetworkCache:
-    """Fingerprints by network options and scale, within one command. Foreign processes end with the `with` block."""
+    """Fingerprints by network options and scale, within one command: what is measured depends on these alone, and not
+    on where they stand. Foreign processes end with the `with` block."""
 
     def __init__(self, sources: NetworkSources) -> None:
         self._sources = sources
@@ -185,17 +166,11 @@ class NetworkCache:
         network = config.network
         if network is None:
             return None, ()
-        key = repr(
-            (
-                network.type.lower(),
-                network.type,
-                sorted(network.arguments.items(), key=repr),
-                config.scale,
-                config.trainer,
-            )
-        )
+        key = repr((network.type, sorted(network.arguments.items(), key=repr), config.scale, config.trainer))
         if key not in self._known:
-            self._known[key] = _measure_afresh(self._builders_for(config), _nowhere(network), config.scale)
+            names_for_places = {name: Place(name) for name in network.argument_places}
+            nowhere = replace(network, place=Place(""), argument_places=names_for_places)
+            self._known[key] = _examined(self._builders_for(config), nowhere, config.scale)
         fingerprint, findings = self._known[key]
         return fingerprint, tuple(_placed(finding, network) for finding in findings)
 
@@ -208,53 +183,37 @@ class NetworkCache:
         return self._builders[key]
 
 
-def _measure_afresh(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:
+def _examined(builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None) -> Outcome:
+    """Where the arguments cannot stand, what is to be said of each by itself; and what a fixed variant is whatever its
+    arguments say, so that one of them hides no other mistake in the config."""
 
-    try:
-        fingerprint = ask(builders, network, scale)
-        return fingerprint, fingerprint.findings
-    except AutocalError as error:
-        return _as_registered(builders, network, scale), _rejections(builders, network, scale, error)
+    def asked(arguments: Mapping[str, Value]) -> NetworkFingerprint | AutocalError:
+        try:
+            return ask(builders, replace(network, arguments=arguments), scale)
+        except AutocalError as error:
+            return error
 
-
-def _as_registered(
-    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None
-) -> NetworkFingerprint | None:
-    """What a fixed variant is whatever its arguments say, so that one of them hides no other mistake in the config."""
-
-    try:
-        found = ask(builders, replace(network, arguments={}), scale)
-    except AutocalError:  # the scale itself
-        return None
-    return found if found.variant else None
-
-
-def _rejections(
-    builders: tuple[Builder, ...], network: NetworkOptions, scale: int | None, first: AutocalError
-) -> tuple[Finding, ...]:
-    """What is to be said of each argument by itself; where that is nothing, what was refused in all."""
-
+    whole = asked(network.arguments)
+    if isinstance(whole, NetworkFingerprint):
+        return whole, whole.findings
     findings: list[Finding] = []
     for name, value in network.arguments.items():
-        try:
-            alone = ask(builders, replace(network, arguments={name: value}), scale)
+        alone = asked({name: value})
+        if isinstance(alone, NetworkFingerprint):
             findings += (finding for finding in alone.findings if finding.code == "network-argument-unknown")
-        except AutocalError as error:
-            findings.append(_rejection(error))
-    rejected = any(finding.code == "network-rejected" for finding in findings)
-    return tuple(dict.fromkeys(findings)) if rejected else (_rejection(first), *findings)
+        else:
+            findings.append(_rejection(alone))
+    if not any(finding.code == "network-rejected" for finding in findings):
+        findings.insert(0, _rejection(whole))
+    bare = asked({})
+    registered = bare if isinstance(bare, NetworkFingerprint) and bare.variant else None
+    return registered, tuple(dict.fromkeys(findings))
 
 
 def _rejection(error: AutocalError) -> Finding:
     return Finding("network-rejected", "error", error.message, error.fix, error.place)
 
 
-def _nowhere(network: NetworkOptions) -> NetworkOptions:
-    """The same options, with their names for places."""
-    return replace(network, place=Place(""), argument_places={name: Place(name) for name in network.argument_places})
-
-
 def _placed(finding: Finding, network: NetworkOptions) -> Finding:
-    if finding.place is None:
-        return replace(finding, place=network.place)
-    return replace(finding, place=network.argument_places.get(finding.place.path, network.place))
+    name = finding.place.path if finding.place else ""
+    return replace(finding, place=network.argument_places.get(name, network.place))

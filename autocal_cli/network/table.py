@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding
-from autocal_cli.network.arguments import in_words
+from autocal_cli.network.arguments import about_count, argument_findings, in_words
 from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
-from autocal_cli.network.subprocess.client import argument_findings, count_findings
 from autocal_cli.packaged import preset_text
 
 Role = Literal["generator", "discriminator"]
 Arguments = Mapping[str, Value]
 
+NAME = "packaged table"
 # The files, in the order in which they are asked for a trainer; then the others.
 FILES = (
     "trainner-redux",
@@ -46,43 +46,6 @@ SCALE_ARGUMENTS = ("scale", "upscale")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """The repository whose constructors were measured; `trainer` is autocal's name of it."""
-
-    trainer: str
-    repository: str
-    commit: str
-
-    def __str__(self) -> str:
-        return f"{self.repository} at {self.commit[:7]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument of a constructor.
-
-    `default` is None where there is none (see `required`) or where it is null. `kinds` are those of
-    `signature.describe`, empty where it doesn't say. `inert`: other values were tried, beside the defaults, and changed
-    neither the parameters nor the MACs.
-    """
-
-    default: Value = None
-    has_default: bool = False
-    kinds: tuple[Any, ...] = ()
-    required: bool = False
-    inert: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a constructor takes. `ignores`: an argument that it doesn't have goes unnoticed; else it is refused."""
-
-    arguments: Mapping[str, Argument]
-    ignores: bool
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One network that was built and counted.
 
@@ -102,6 +65,28 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What a repository registers under a type: what its constructor takes, and the networks that were measured.
+
+    `arguments` has, by name, what is known of each: `default`; `kinds` (see `worker.describe`); `required`; and
+    `effect`, which is "none" where other values, beside the defaults, changed neither parameters nor MACs. `ignores`:
+    an argument that it doesn't have goes unnoticed; else it is refused. `trainer` is autocal's name of the trainer.
+    """
+
+    trainer: str
+    origin: str
+    arguments: Mapping[str, Mapping[str, Any]]
+    ignores: bool
+    sizes: tuple[Entry, ...]
+    hands_scale: bool
+
+    @property
+    def scaled(self) -> bool:
+        """Whether its entries are by the config's scale."""
+        return any(size.scale is not None for size in self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The entry of a type that is nearest to what was asked.
 
@@ -110,8 +95,8 @@ class Found:
     """
 
     entry: Entry
-    signature: Signature
-    differing: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    line: Line
+    differing: Mapping[str, tuple[Value, Value]]
 
     @property
     def exact(self) -> bool:
@@ -134,78 +119,46 @@ def look_up(
     return min(found, key=lambda one: ("scale" in one.differing, len(one.differing)))
 
 
-def signature_of(trainer: str | None, type: str, role: Role = "generator") -> Signature | None:
-    """What the constructor takes that a trainer registers under `type`, also where it could not be built."""
-    line = find_line(trainer, type, role)
-    return line.signature if line else None
-
-
 def all_types(role: Role = "generator") -> tuple[str, ...]:
     """What any of the trainers registers and could be measured, sorted; one of several spellings."""
-    named = {type.lower(): type for name in reversed(FILES) for type in _types_in(name, role, measured=True)}
+    named = {type.lower(): type for name in reversed(FILES) for type in _measured_types(name, role)}
     return tuple(named[name] for name in sorted(named))
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A type of one repository. `scaled`: its entries are by the config's scale."""
-
-    signature: Signature
-    sizes: tuple[Entry, ...]
-    scaled: bool
-    hands_scale: bool
+def _measured_types(name: str, role: Role) -> Iterator[str]:
+    for raw in _text(name).splitlines()[1:]:
+        if f'"role":"{role}"' in raw[:200] and '"sizes":[{' in raw:
+            yield json.loads(raw[8 : raw.index(",")])
+    head = _header(name)
+    if "like" in head:
+        yield from (type for type in _measured_types(head["like"], role) if type in head["same"])
 
 
 def find_line(trainer: str | None, type: str, role: Role = "generator") -> Line | None:
-    """The line of a type, by the trainer's own registry, then by the others'."""
-    for name in _files_for(trainer):
-        line = _line_in(name, type, role)
-        if line is not None:
-            return line
+    """The line of a type, by the trainer's own registry, then by the others'; also where it could not be built."""
+    own = OWN.get(trainer or "", ())
+    for name in (BUILT_IN,) if trainer == BUILT_IN else dict.fromkeys((*own, *FILES)):
+        head = _header(name)
+        wanted = type if head["case_matters"] else type.lower()
+        raw = _raw_line(name, wanted, role)
+        if raw is None and wanted in head["same"] and "like" in head:
+            raw = _raw_line(head["like"], wanted, role)
+        if raw is not None:
+            return Line(
+                trainer=head["trainer"],
+                origin=f"{head['repository']} at {head['commit'][:7]}",
+                arguments=raw.get("arguments", {}),
+                ignores=bool(raw.get("ignores")),
+                sizes=tuple(_entry(size) for size in raw.get("sizes", ())),
+                hands_scale=head["hands_scale"],
+            )
     return None
 
 
-def _files_for(trainer: str | None) -> tuple[str, ...]:
-    if trainer == BUILT_IN:
-        return (BUILT_IN,)
-    own = OWN.get(trainer or "", ())
-    return (*own, *(name for name in FILES if name not in own))
-
-
-def _line_in(name: str, type: str, role: Role) -> Line | None:
-    head = _header(name)
-    wanted = type if head["case_matters"] else type.lower()
-    raw = _raw_line(name, wanted, role)
-    if raw is None and wanted in head["same"] and "like" in head:
-        raw = _raw_line(head["like"], wanted, role)
-    return None if raw is None else _line(raw, head)
-
-
-def _raw_line(name: str, type: str, role: Role) -> Mapping[str, Any] | None:
+def _raw_line(name: str, type: str, role: Role) -> dict[str, Any] | None:
     text = _text(name)
     start = text.find('\n{"type":' + json.dumps(type) + f',"role":"{role}"')
-    if start < 0:
-        return None
-    end = text.find("\n", start + 1)
-    return dict(json.loads(text[start + 1 : end if end > 0 else len(text)]))
-
-
-def _line(raw: Mapping[str, Any], head: Mapping[str, Any]) -> Line:
-    origin = Origin(head["trainer"], head["repository"], head["commit"])
-    arguments = {name: _argument(facts) for name, facts in raw.get("arguments", {}).items()}
-    signature = Signature(arguments, bool(raw.get("ignores")), origin)
-    sizes = tuple(_entry(size) for size in raw.get("sizes", ()))
-    return Line(signature, sizes, any(size.scale is not None for size in sizes), head["hands_scale"])
-
-
-def _argument(facts: Mapping[str, Any]) -> Argument:
-    return Argument(
-        default=facts.get("default"),
-        has_default="default" in facts,
-        kinds=tuple(facts.get("kinds", ())),
-        required=bool(facts.get("required")),
-        inert=facts.get("effect") == "none",
-    )
+    return None if start < 0 else dict(json.loads(text[start + 1 :].partition("\n")[0]))
 
 
 def _entry(size: Mapping[str, Any]) -> Entry:
@@ -222,20 +175,30 @@ def _entry(size: Mapping[str, Any]) -> Entry:
     )
 
 
+@cache
+def _header(name: str) -> dict[str, Any]:
+    return dict(json.loads(_text(name).partition("\n")[0]))
+
+
+@cache
+def _text(name: str) -> str:
+    return preset_text(f"networks/{name}.jsonl")
+
+
 def _scale_handed(line: Line, arguments: Arguments, scale: int | None) -> int | None:
     """The scale that the entries are compared by: the config's, or what the constructor takes where it has none."""
     if not line.scaled:
         return None
-    known = [name for name in SCALE_ARGUMENTS if name in line.signature.arguments]
-    own = [value for name in known if isinstance(value := arguments.get(name), int)]
-    defaults = [value for name in known if isinstance(value := line.signature.arguments[name].default, int)]
+    known = [name for name in SCALE_ARGUMENTS if name in line.arguments]
+    own = [arguments.get(name) for name in known]
+    defaults = [line.arguments[name].get("default") for name in known]
     said = [scale, *own] if line.hands_scale else [*own, scale]
-    return next((value for value in (*said, *defaults) if value is not None), None)
+    return next((value for value in (*said, *defaults) if isinstance(value, int)), None)
 
 
 def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None, probed: bool) -> Found:
     """What sets a network apart from an entry. Inert arguments were seen to be so beside those of the `probed`."""
-    known = line.signature.arguments
+    known = line.arguments
     given = {name: value for name, value in arguments.items() if name in known or name in entry.arguments}
     if line.scaled:
         given = {name: value for name, value in given.items() if name not in SCALE_ARGUMENTS}
@@ -243,13 +206,14 @@ def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None,
     if scale != entry.scale:
         differing["scale"] = (scale, entry.scale)
     for name in dict.fromkeys([*given, *entry.arguments]):
-        argument = known.get(name, Argument())
-        asked = given.get(name, argument.default)
-        measured = entry.arguments.get(name, argument.default)
-        unsaid = not argument.has_default and name not in entry.arguments
-        if (unsaid or not alike(asked, measured)) and not (argument.inert and (probed or not entry.arguments)):
+        facts = known.get(name, {})
+        asked = given.get(name, facts.get("default"))
+        measured = entry.arguments.get(name, facts.get("default"))
+        unsaid = "default" not in facts and name not in entry.arguments
+        inert = facts.get("effect") == "none" and (probed or not entry.arguments)
+        if (unsaid or not alike(asked, measured)) and not inert:
             differing[name] = (asked, measured)
-    return Found(entry, line.signature, differing)
+    return Found(entry, line, differing)
 
 
 def alike(one: Value, other: Value) -> bool:
@@ -261,132 +225,67 @@ def alike(one: Value, other: Value) -> bool:
     return one == other
 
 
-def _types_in(name: str, role: Role, measured: bool = False) -> Iterator[str]:
-    for raw in _text(name).splitlines()[1:]:
-        if f'"role":"{role}"' in raw[:200] and not (measured and '"sizes":[{' not in raw):
-            yield json.loads(raw[8 : raw.index(",")])
-    if "like" in _header(name):
-        same = set(_header(name)["same"])
-        yield from (type for type in _types_in(_header(name)["like"], role, measured) if type in same)
-
-
-@cache
-def _header(name: str) -> dict[str, Any]:
-    return dict(json.loads(_text(name).partition("\n")[0]))
-
-
-@cache
-def _text(name: str) -> str:
-    return preset_text(f"networks/{name}.jsonl")
-
-
-# Builders that answer from the table: `Packaged` with what was measured, `Nearest` with what is near.
-
-
-NAME = "packaged table"
-
-
 class Packaged:
-    """What the trainers register by name, with the arguments that were measured. `trainer` is the config's."""
+    """The builder that answers from the table (cf. `fingerprint.Builder`): what the trainers register by name, with
+    the arguments that were measured.
 
-    name = NAME
+    `trainer` is the config's. `nearest`: asked last, of networks that nobody at hand could build, with the entry of the
+    same type that is nearest; said as such.
+    """
 
-    def __init__(self, trainer: str | None = None) -> None:
+    def __init__(self, trainer: str | None = None, nearest: bool = False) -> None:
+        self.name = f"nearest of the {NAME}" if nearest else NAME
         self._trainer = trainer
+        self._nearest = nearest
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
         """See `Builder.measure`."""
-        found = find(self._trainer, network, scale)
+        found = look_up(self._trainer, network.type, network.arguments, scale)
+        found = found or look_up(self._trainer, network.type, network.arguments, None, "discriminator")
         if found is None:
             return Passed(self.name, f"has no {network.type}")
-        if not found.exact:
-            return Passed(self.name, f"has {network.type}, but {_in_words(found)}")
-        return _fingerprint(found, network, scale, tuple(_about(self._trainer, found, network, scale)))
-
-    def types(self) -> tuple[str, ...]:
-        return (*all_types("generator"), *all_types("discriminator"))
-
-    def trouble(self) -> None:
-        return None
-
-
-class Nearest:
-    """The entry of the same type that is nearest, for networks that nobody at hand could build; said as such."""
-
-    name = f"nearest of the {NAME}"
-
-    def __init__(self, trainer: str | None = None) -> None:
-        self._trainer = trainer
-
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
-        """See `Builder.measure`."""
-        found = find(self._trainer, network, scale)
-        if found is None:
-            return Passed(self.name, f"has no {network.type}")
-        message = (
-            f"nobody here could build {network.type} with these arguments; the nearest one that is known stands in, "
-            f"with {_in_words(found)} ({found.entry.parameters:,} parameters)."
+        entry, line = found.entry, found.line
+        differing = " and ".join(
+            f"{name} {in_words(has)} instead of {in_words(asked)}" for name, (asked, has) in found.differing.items()
         )
-        stands_in = Finding("network-nearest", "info", message, NAME_ANOTHER, network.place)
-        findings = (stands_in, *_about(self._trainer, found, network, found.entry.scale))
-        return _fingerprint(found, network, scale, findings)
+        findings: list[Finding] = []
+        if self._nearest:
+            message = (
+                f"nobody here could build {network.type} with these arguments; the nearest one that is known stands "
+                f"in, with {differing} ({entry.parameters:,} parameters)."
+            )
+            findings.append(Finding("network-nearest", "info", message, NAME_ANOTHER, network.place))
+        elif not found.exact:
+            return Passed(self.name, f"has {network.type}, but {differing}")
+        if line.trainer == self._trainer:
+            findings += check_arguments(network, line)
+        uncounted = "its forward pass did not run where the table was made" if entry.macs_per_pixel is None else None
+        config_scale = entry.scale if self._nearest else scale
+        findings += about_count(network, config_scale, entry.scale, uncounted, entry.side, entry.frames, entry.enlarges)
+        return NetworkFingerprint(
+            type=network.type,
+            scale=entry.scale or scale,
+            parameters=entry.parameters,
+            macs_per_pixel=entry.macs_per_pixel,
+            builder=f"{NAME} ({line.origin})",
+            structure=entry.structure if found.exact else None,
+            findings=tuple(findings),
+        )
 
     def types(self) -> tuple[str, ...]:
-        """None of its own: what it has, `Packaged` names."""
-        return ()
+        return () if self._nearest else (*all_types("generator"), *all_types("discriminator"))
 
     def trouble(self) -> None:
         return None
 
 
-def find(trainer: str | None, network: NetworkOptions, scale: int | None) -> Found | None:
-    generator = look_up(trainer, network.type, network.arguments, scale)
-    return generator or look_up(trainer, network.type, network.arguments, None, "discriminator")
-
-
-def _fingerprint(
-    found: Found, network: NetworkOptions, scale: int | None, findings: tuple[Finding, ...]
-) -> NetworkFingerprint:
-    entry = found.entry
-    return NetworkFingerprint(
-        type=network.type,
-        scale=entry.scale or scale,
-        parameters=entry.parameters,
-        macs_per_pixel=entry.macs_per_pixel,
-        builder=f"{NAME} ({found.signature.origin})",
-        structure=entry.structure if found.exact else None,
-        findings=findings,
-    )
-
-
-def _in_words(found: Found) -> str:
-    """What the entry has instead: `dim 64 instead of 96 and scale 4 instead of 6`."""
-    clauses = [f"{name} {in_words(has)} instead of {in_words(asked)}" for name, (asked, has) in found.differing.items()]
-    return " and ".join(clauses)
-
-
-def _about(trainer: str | None, found: Found, network: NetworkOptions, scale: int | None) -> Iterator[Finding]:
-    """What is to be said of the arguments, where the constructor is the trainer's own, and of the count."""
-    entry, signature = found.entry, found.signature
-    if signature.origin.trainer == trainer:
-        yield from check_arguments(network, signature)
-    if entry.macs_per_pixel is None:
-        counted: Mapping[str, Any] = {"uncounted": {"reason": "its forward pass did not run where the table was made"}}
-    else:
-        size = {"frames": entry.frames, "side": entry.side, "enlargement": entry.enlarges}
-        counted = {"counted": size}
-    yield from count_findings(network, scale, {"signature": {"scale": entry.scale}, **counted})
-
-
-def check_arguments(network: NetworkOptions, signature: Signature) -> Iterator[Finding]:
+def check_arguments(network: NetworkOptions, line: Line) -> Iterator[Finding]:
     """Arguments that a constructor refuses, ignores, misses, or takes as another kind of value."""
-    known = signature.arguments
-    odd = [name for name in network.arguments if name not in known]
-    accepted = {name: list(argument.kinds) or None for name, argument in known.items()}
-    described = {"accepted": accepted, "swallows": signature.ignores}
-    reached = {"rejected": [] if signature.ignores else odd, "swallowed": odd if signature.ignores else [], "inner": []}
-    yield from argument_findings(network, str(signature.origin), described, reached)
-    for name, argument in known.items():
-        if argument.required and name not in network.arguments and name != "scale":
+    odd = [name for name in network.arguments if name not in line.arguments]
+    kinds = {name: facts.get("kinds") for name, facts in line.arguments.items()}
+    rejected, swallowed = ([], odd) if line.ignores else (odd, [])
+    yield from argument_findings(network, line.origin, kinds, rejected, swallowed)
+    for name, facts in line.arguments.items():
+        if facts.get("required") and name not in network.arguments and name != "scale":
             message = f"the network {network.type} needs the argument {name!r}, and the trainer ends without it."
             yield Finding("network-argument-missing", "error", message, f"Write {name} in its section.", network.place)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from autocal_cli.config.model import LossTerm, NetworkOptions
-from autocal_cli.network.sources import Checkout
+from autocal_cli.network.model import Checkout
 from autocal_cli.network.subprocess.worker import (
     bare_package,
     import_architectures,
@@ -123,7 +123,7 @@ def main() -> None:
 def _discriminator(job: Mapping[str, Any]) -> torch.nn.Module:
     """The trainer's own, with random weights by the seed. Raises whatever its constructor does."""
     options = dict(job["discriminator"])
-    import_architectures(Path(job["folder"]), job["package"], False, {}, lambda _file: None)
+    import_architectures(Path(job["folder"]), job["package"])
     type = options.pop("type")
     build = look_up(registries_of(job["package"], job["registries"]), type)
     if build is None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.network.sources import NetworkSources
+from autocal_cli.network.model import NetworkFingerprint, NetworkSources
 from autocal_cli.workflow.named_files import find_root
 
 
@@ -20,14 +19,14 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
     Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
     """
     from autocal_cli.network.discriminators import fingerprint_discriminator
-    from autocal_cli.network.fingerprint import builders_for, measured_by
+    from autocal_cli.network.fingerprint import ask, builders_for
 
     sources = replace(sources or NetworkSources(), written_for=config.trainer)
     with builders_for(with_config_weights(config, sources), config.scale) as builders:
-        network = measured_by(builders, config.network, config.scale)
+        network = ask(builders, config.network, config.scale)
         # Trainers hand no scale to a discriminator; who takes any type (a checkpoint) speaks of the generator.
         others = [builder for builder in builders if config.discriminator and builder.types()]
-        discriminator = fingerprint_discriminator(config.discriminator, lambda named: measured_by(others, named, None))
+        discriminator = fingerprint_discriminator(config.discriminator, lambda named: ask(others, named, None))
     return replace(network, discriminator=discriminator)
 
 

@@ -69,8 +69,6 @@ def codes(found: NetworkFingerprint) -> list[str]:
         ("unet", {}, 4_376_897),
         ("dunet", {}, 3_231_457),
         ("dunet", {"num_feat": 8}, 57_265),
-        ("metagan2", {}, 3_621_256),
-        ("metagan2", {"dims": [16, 24], "blocks": [1, 2], "downs": [4, 2]}, 21_668),
         ("munet", {}, 11_295_462),
         ("munet", {"num_feat": 32, "ch_mult": [1, 2, 2]}, 417_414),
     ],
@@ -122,7 +120,6 @@ def _is_spectral(hook: object) -> bool:
         ("MultiscalePatchGANDiscriminatorSN", {"ndf": 8, "n_layers": 2, "num_d": 2}, (), 0.391282, 0.000967892),
         ("patchgan", {"num_feat": 8, "num_layers": 4, "max_nf_mult": 4}, (2, 1, 1, 1), -0.291604, 0.00367673),
         ("DUnet", {"num_feat": 8}, (2, 1, 48, 48), 0.697362, 0.000195267),
-        ("MetaGan2", {"dims": [16, 24], "blocks": [1, 2], "downs": [4, 2]}, (2, 6, 6, 24), -0.0787902, 2.72719e-05),
         ("MUNet", {"num_feat": 8, "ch_mult": [1, 2, 2]}, (2, 1, 48, 48), -0.540155, 0.000672375),
     ],
 )

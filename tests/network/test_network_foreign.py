@@ -12,9 +12,8 @@ import pytest
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import ask, builders_for
-from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.network.model import NetworkFingerprint, NetworkSources, Passed, find_checkout
 from autocal_cli.network.paragonsr2.family import BuiltIn
-from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, trainer
 
 pytestmark = pytest.mark.xdist_group("foreign networks")  # one worker, so that their processes are started once
@@ -175,14 +174,13 @@ def test_a_process_that_ends_costs_one_network_only(hurried: Foreign, type: str,
         assert isinstance(hurried.measure(network("plain"), 4), NetworkFingerprint)
 
 
-def test_an_architecture_that_ends_the_process_as_it_is_imported_is_left_out(tmp_path: Path) -> None:
+def test_a_trainer_that_ends_the_process_as_it_is_imported_leaves_the_word_to_the_next(tmp_path: Path) -> None:
     shutil.copytree(TRAINER, tmp_path / "trainer")
     (tmp_path / "trainer/traiNNer/archs/a_quits_arch.py").write_text("import os\nos._exit(5)\n", encoding="utf-8")
     with builders_for(NetworkSources(trainer=tmp_path / "trainer")) as builders:
-        assert isinstance(builders[0].measure(network("plain"), 4), NetworkFingerprint)
-        trouble = builders[0].trouble()
-    assert trouble is not None
-    assert "the package a_package_that_nobody_has is not installed" in trouble  # by the other one; said first
+        found = ask(builders, network("paragonsr2_tiny"), 4)
+    assert (found.builder, found.variant) == ("built-in", "tiny")
+    assert "importing it ended its process (exit code 5)" in found.findings[0].message
 
 
 def test_a_name_known_here_for_another_network_is_not_trusted(archs: Foreign) -> None:

@@ -16,7 +16,7 @@ from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import ask
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.paragonsr2.family import SECOND_VARIANTS, BuiltIn
-from autocal_cli.network.table import FILES, OWN, Nearest, Packaged, alike, all_types, look_up, signature_of
+from autocal_cli.network.table import FILES, OWN, Packaged, alike, all_types, find_line, look_up
 from autocal_cli.packaged import preset_text
 
 REDUX, FORK, BASICSR, NEOSR = "traiNNer-redux", "traiNNer-redux-fork", "BasicSR", "neosr"
@@ -29,7 +29,7 @@ def network(type: str, /, **arguments: Value) -> NetworkOptions:
 
 def measured(trainer: str | None, type: str, scale: int | None = 4, /, **arguments: Value) -> NetworkFingerprint:
     """By the table alone."""
-    return ask((Packaged(trainer), Nearest(trainer)), network(type, **arguments), scale)
+    return ask((Packaged(trainer), Packaged(trainer, nearest=True)), network(type, **arguments), scale)
 
 
 def codes(found: NetworkFingerprint) -> list[str]:
@@ -107,16 +107,16 @@ def test_a_scale_that_nobody_measured_is_told_as_the_nearest() -> None:
 def test_names_are_compared_as_the_trainer_compares_them() -> None:
     assert look_up(REDUX, "COMPACT", {}, 4) is not None
     assert look_up(NEOSR, "no_such_network", {}, 4) is None
-    signature = signature_of(BASICSR, "RRDBNet")
+    signature = find_line(BASICSR, "RRDBNet")
     assert signature is not None
-    assert signature.origin.trainer == BASICSR
-    other = signature_of(BASICSR, "rrdbnet")
-    assert other is None or other.origin.trainer != BASICSR
+    assert signature.trainer == BASICSR
+    other = find_line(BASICSR, "rrdbnet")
+    assert other is None or other.trainer != BASICSR
 
 
 def test_one_name_in_two_trainers_is_the_configs_own() -> None:
     origins = {trainer: look_up(trainer, "atd_light", {}, 4) for trainer in (REDUX, NEOSR)}
-    assert {trainer: found.signature.origin.trainer for trainer, found in origins.items() if found} == {
+    assert {trainer: found.line.trainer for trainer, found in origins.items() if found} == {
         REDUX: REDUX,
         NEOSR: NEOSR,
     }
@@ -125,7 +125,7 @@ def test_one_name_in_two_trainers_is_the_configs_own() -> None:
 def test_a_name_of_another_trainer_is_found_there() -> None:
     found = look_up(BASICSR, "swinir_m", {}, 4)
     assert found is not None
-    assert found.signature.origin.trainer == REDUX
+    assert found.line.trainer == REDUX
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from autocal_cli.network.arguments import (
     Kind,
     check_arguments,
     check_values,
-    choose_scale,
     mapping_of,
+    mismatch,
     number,
     one_of,
     place_of,
@@ -276,7 +276,7 @@ class BuiltIn:
         if network.type.lower() not in VARIANT_OF:
             return Passed(self.name, f"has no {network.type}")
         findings = check(network)
-        built_scale, about_scale = choose_scale(network, scale, DEFAULT_SCALE)
+        built_scale, about_scale = _choose_scale(network, scale)
         sizes = sizes_of(network, built_scale)
         variant = VARIANT_OF[network.type.lower()]
         modified = _modified(network, variant, sizes, built_scale) if variant else ()
@@ -297,6 +297,19 @@ class BuiltIn:
 
     def trouble(self) -> None:
         return None
+
+
+def _choose_scale(network: NetworkOptions, scale: int | None) -> tuple[int, tuple[Finding, ...]]:
+    """The scale to build at: the config's, which the trainer hands over, else the network's own, else the default."""
+    own = network.arguments.get("scale")
+    if scale is not None:
+        return scale, mismatch(network, scale)
+    if isinstance(own, int):
+        return own, ()
+    takes = f"{network.type} takes its default, {DEFAULT_SCALE}"
+    message = f"neither the config nor its network says the scale: {takes}."
+    fix = "Write the scale at the top level of the config."
+    return DEFAULT_SCALE, (Finding("network-scale-default", "info", message, fix, network.place),)
 
 
 def _usual(variant: str, scale: int) -> Entry:

@@ -11,23 +11,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from autocal_cli.config.model import NetworkOptions, Value
-from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.arguments import in_words, mismatch, nearest, place_of
-from autocal_cli.network.model import NAME_ANOTHER, SIDE, NetworkFingerprint, Passed
-from autocal_cli.network.sources import Checkout
+from autocal_cli.errors import AutocalError
+from autocal_cli.network.arguments import about_count, argument_findings, in_words, nearest
+from autocal_cli.network.model import NAME_ANOTHER, Checkout, NetworkFingerprint, Passed
 from autocal_cli.network.subprocess.spandrel import spandrel_installed, spandrel_types
 
 
 class Foreign:
-    """One foreign source of networks. `strict`: it is what trains, so that what it refuses is an error.
-
-    What is not what trains says nothing against a config: a network that it cannot follow it doesn't measure.
+    """One foreign source of networks; cf. `fingerprint.Builder`. `strict`: it is what trains, so that what it refuses
+    is an error. What is not what trains says nothing against a config: a network that it cannot follow it doesn't
+    measure.
 
     `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails,
     `where_imported` what to do when packages that it imports are missing here.
@@ -50,94 +48,115 @@ class Foreign:
         self._strict = strict
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """See `Builder.measure`."""
+        has_none = f"has no {network.type}"
         if self._known is not None and network.type.lower() not in self._known:  # no process for what it hasn't
-            return Passed(self.name, f"has no {network.type}")
+            return Passed(self.name, has_none)
         unusable = self._process.open()
         if unusable is not None:
-            return Passed(self.name, self.trouble() or f"cannot be used: {unusable}", failed=True, cure=self._remedy())
-        replies = {
-            reply["event"]: reply for reply in self._process.measure(network.type, dict(network.arguments), scale)
-        }
+            return self._failed(self.trouble() or f"cannot be used: {unusable}")
+        replies = {reply["event"]: reply for reply in self._process.measure(network.type, network.arguments, scale)}
         if "unknown" in replies:
             trouble = self.trouble()
-            reason = (
-                f"has no {network.type} that could be imported: it {trouble}" if trouble else f"has no {network.type}"
+            return (
+                self._failed(f"{has_none} that could be imported: it {trouble}")
+                if trouble
+                else Passed(self.name, has_none)
             )
-            return Passed(self.name, reason, bool(trouble), self._remedy() if trouble else None)
         if "lacking" in replies:
             return Passed(self.name, lacking_in_words(network, replies["lacking"]), cure=NAME_ANOTHER)
         if "built" not in replies:
-            reason = f"could not build {network.type}: {replies['failed']['reason']}"
-            return Passed(self.name, reason, failed=self._strict, cure=self._remedy())
+            return self._failed(f"could not build {network.type}: {replies['failed']['reason']}", self._strict)
         return self._fingerprint(network, scale, replies)
 
-    def _remedy(self) -> str | None:
-        return self._where_imported if self._process.missing and self._where_imported else self._cure
+    def _failed(self, reason: str, failed: bool = True) -> Passed:
+        elsewhere = self._where_imported if self._process.missing else None
+        return Passed(self.name, reason, failed, cure=elsewhere or self._cure)
+
+    def _fingerprint(
+        self, network: NetworkOptions, scale: int | None, replies: Mapping[str, Reply]
+    ) -> NetworkFingerprint:
+        built, counted = replies["built"], replies.get("counted")
+        about_arguments = argument_findings(
+            network,
+            self.name,
+            built["accepted"],
+            built["rejected"],
+            built["swallowed"],
+            built["inner"] if built["swallows"] else (),
+        )
+        if counted:
+            how = counted["side"], counted["frames"], counted["enlargement"]
+            about_macs = about_count(network, scale, built["scale"], None, *how)
+        else:
+            reason = (replies.get("uncounted") or replies["failed"])["reason"]
+            about_macs = about_count(network, scale, built["scale"], reason)
+        return NetworkFingerprint(
+            type=network.type,
+            scale=built["scale"] if isinstance(built["scale"], int) else scale,
+            parameters=built["parameters"],
+            macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
+            builder=self.name,
+            structure=built["structure"],
+            findings=(*(about_arguments if self._strict else ()), *about_macs),
+        )
 
     def types(self) -> tuple[str, ...]:
         if self._known is not None:
             return self._known
         return () if self._process.open() else tuple(self._process.types)
 
-    def close(self) -> None:
-        self._process.close()
-
     def trouble(self) -> str | None:
         if self._known is not None:
             return None
-        unusable = self._process.open()
-        if self._process.missing:
-            return (
-                f"cannot be imported whole, as {_missing_in_words(self._process.missing)} not installed beside autocal"
-            )
+        unusable, missing, failed = self._process.open(), self._process.missing, self._process.unimported
+        if missing:
+            *most, last = missing
+            packages = f"packages {', '.join(most)} and {last} are" if most else f"package {last} is"
+            return f"cannot be imported whole, as the {packages} not installed beside autocal"
         if unusable is not None:
             return f"cannot be used: {unusable}"
-        failed = self._process.unimported
         if not failed:
             return None
-        name, reason = failed[0]
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        name, reason = failed[0]
         return f"lacks some: of its architectures {name} could not be imported ({reason}){more}"
 
-    def _fingerprint(
-        self, network: NetworkOptions, scale: int | None, replies: dict[str, dict[str, Any]]
-    ) -> NetworkFingerprint:
-        built, counted = replies["built"], replies.get("counted")
-        findings: tuple[Finding, ...] = (
-            *(argument_findings(network, self.name, replies["signature"], built) if self._strict else ()),
-            *count_findings(network, scale, replies),
-        )
-        own = replies["signature"]["scale"]
-        return NetworkFingerprint(
-            type=network.type,
-            scale=own if isinstance(own, int) else scale,
-            parameters=built["parameters"],
-            macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
-            builder=self.name,
-            structure=built["structure"],
-            findings=findings,
-        )
+    def close(self) -> None:
+        self._process.close()
 
 
-@dataclass(slots=True)
-class Absent:
-    """A source that is not at hand, with the reason; and what it could build, were it at hand as `cure` says."""
+def lacking_in_words(network: NetworkOptions, lacking: Mapping[str, Any]) -> str:
+    """Why a builder that knows the network cannot follow its arguments: one clause."""
+    free = [name for name in lacking["takes"] if name not in network.arguments]
+    clauses = [_clause(name, values, free) for name, values in lacking["arguments"]]
+    return f"has {network.type}, but {' and '.join(clauses)}"
 
-    name: str
-    reason: str
-    cure: str
-    would_know: Callable[[], Container[str]]
+
+def _clause(name: str, values: Sequence[Value], free: Sequence[str]) -> str:
+    if values:
+        shown = (repr(value) if isinstance(value, str) else in_words(value) for value in values)
+        return f"only with {name} {' or '.join(shown)}"
+    near = nearest(name, free)
+    return f"not its argument {name!r}" + (f" (did you mean {near!r}?)" if near else "")
+
+
+class SpandrelAbsent:
+    """spandrel where it is not installed: of what it would have it says how to get it."""
+
+    name = "spandrel"
 
     def measure(self, network: NetworkOptions, scale: int | None) -> Passed:  # noqa: ARG002
-        if network.type.lower() not in self.would_know():
+        if network.type.lower() not in spandrel_types():
             return Passed(self.name, f"has no {network.type}")
-        return Passed(self.name, self.reason, cure=f"{self.cure} ({self.name} has {network.type}).")
+        cure = f"pip install 'autocal-cli[spandrel]' (spandrel has {network.type})."
+        return Passed(self.name, self.trouble(), cure=cure)
 
     def types(self) -> tuple[str, ...]:
         return ()
 
     def trouble(self) -> str:
-        return self.reason
+        return "is not installed"
 
     def close(self) -> None:
         return
@@ -159,19 +178,12 @@ def trainer(checkout: Checkout, scale: int | None) -> Foreign:
     return Foreign(name, ForeignProcess(spec), where_imported=elsewhere)
 
 
-def _missing_in_words(packages: Sequence[str]) -> str:
-    if len(packages) == 1:
-        return f"the package {packages[0]} is"
-    return f"the packages {', '.join(packages[:-1])} and {packages[-1]} are"
-
-
-ENVIRONMENTS = (".venv", "venv", "env")  # in a checkout, as the trainers' own instructions name them
-
-
 def _in_its_environment(folder: Path) -> str:
     """How autocal is run where the trainer's own packages are."""
-    places = [folder / name / "bin" / "python" for name in ENVIRONMENTS]
-    places += [folder / name / "Scripts" / "python.exe" for name in ENVIRONMENTS]
+    # in a checkout, as the trainers' own instructions name them
+    places = [
+        folder / name / python for name in (".venv", "venv", "env") for python in ("bin/python", "Scripts/python.exe")
+    ]
     python = next((str(place) for place in places if place.is_file()), None)
     where = "" if python else ", after activating the environment in which it trains"
     command = shlex.join([python or "python", "-m", "autocal_cli", "calibrate", "CONFIG", "--trainer", str(folder)])
@@ -179,10 +191,10 @@ def _in_its_environment(folder: Path) -> str:
     return f"Run autocal in the trainer's own environment{where}: {install}, then {command}"
 
 
-def spandrel() -> Foreign | Absent:
+def spandrel() -> Foreign | SpandrelAbsent:
     """spandrel, if it is installed."""
     if not spandrel_installed():
-        return Absent("spandrel", "is not installed", "pip install 'autocal-cli[spandrel]'", spandrel_types)
+        return SpandrelAbsent()
     process, known = ForeignProcess({"source": "spandrel"}), tuple(spandrel_types())
     return Foreign("spandrel", process, strict=False, known=known, cure=NAME_ANOTHER)
 
@@ -196,17 +208,15 @@ def own_callable(named: str) -> Foreign:
     return Foreign(named, ForeignProcess({"source": "own", "callable": named}), cure=cure)
 
 
-# This end of the process in which foreign constructors run (see `apart`): started, watched, and ended in time.
-#
-# A constructor that raises, hangs, prints, ends its process or eats memory costs that process, and one clear line.
+# This end of the process in which foreign constructors run (see `worker`): started, watched, and ended in time. A
+# constructor that raises, hangs, prints, ends its process or eats memory costs that process, and one clear line.
 
 
-IMPORT_LIMIT = 120.0  # seconds until a trainer, or the next part of it, is imported; chosen: 5 to 20 were seen
+IMPORT_LIMIT = 120.0  # seconds until a source is imported; chosen: 5 to 20 were seen
 NETWORK_LIMIT = 30.0  # seconds for one network, built and counted; chosen: 20 was seen on a busy machine
-MOST_SKIPPED = 5  # parts that hang or end the process as they are imported; chosen, untested
 MEMORY_LIMIT = 2 * 1024**3  # bytes over what the imports took
 WATCH_EVERY = 0.1  # seconds
-LAST = ("unknown", "lacking", "counted", "uncounted", "failed")  # events of `apart`, after which it waits
+LAST = ("unknown", "lacking", "counted", "uncounted", "failed")  # events of `worker`, after which it waits
 
 Reply = dict[str, Any]
 
@@ -216,7 +226,11 @@ class ProcessEndedError(Exception):
 
 
 class ForeignProcess:
-    """Measures networks of one source, one at a time. A process that ended is started again for the next network."""
+    """Measures networks of one source, one at a time. A process that ended is started again for the next network.
+
+    `unimported` are the parts of the source that could not be imported, with the reason, and `missing` the packages
+    that they ask for.
+    """
 
     def __init__(self, spec: Mapping[str, Any], seconds: float = NETWORK_LIMIT, memory: int = MEMORY_LIMIT) -> None:
         self._spec = spec
@@ -226,63 +240,42 @@ class ForeignProcess:
         self._replies: queue.Queue[str | None] = queue.Queue()
         self._resident = 0
         self._unusable: str | None = None
-        self._alone = False  # the parts are imported one by one from the start
-        self._skip: dict[str, str] = {}
         self.types: list[str] = []
         self.unimported: list[tuple[str, str]] = []
-        self.missing: list[str] = []  # packages that what could not be imported asks for
+        self.missing: list[str] = []
 
     def open(self) -> str | None:
-        """Starts the process unless it runs; returns why it cannot be used, or None.
-
-        A part that hangs or ends the process as it is imported is left out the next time.
-        """
-        while self._unusable is None and self._process is None:
-            self._start()
-            part = None
-            try:
-                reply = self._next_of_import()
-                while reply["event"] == "importing":
-                    part = reply["part"]
-                    reply = self._next_of_import()
-            except ProcessEndedError as ended:
-                self._give_way(part, str(ended))
-                continue
-            if reply["event"] == "unusable":
-                self._unusable, self.missing = reply["reason"], reply["missing"]
-                self.close()
-            else:
-                self.types, self.missing = reply["types"], reply["missing"]
-                self.unimported = [(name, why) for name, why in reply["unimported"]]
-                assert self._process is not None
-                self._resident = _resident_bytes(self._process.pid)
+        """Starts the process unless it runs; returns why it cannot be used, or None."""
+        if self._unusable is not None or self._process is not None:
+            return self._unusable
+        process = self._start()
+        try:
+            reply = self._next(process, IMPORT_LIMIT, 2 * MEMORY_LIMIT)
+        except ProcessEndedError as ended:
+            self._unusable = f"importing it {ended}"
+            return self._unusable
+        self.missing = reply["missing"]
+        if reply["event"] == "unusable":
+            self._unusable = reply["reason"]
+            self.close()
+        else:
+            self.types = reply["types"]
+            self.unimported = [(name, why) for name, why in reply["unimported"]]
+            self._resident = _resident_bytes(process.pid)
         return self._unusable
 
-    def _next_of_import(self) -> Reply:
-        return self._next(time.monotonic() + IMPORT_LIMIT, IMPORT_LIMIT, 2 * MEMORY_LIMIT)
-
-    def _give_way(self, part: str | None, reason: str) -> None:
-        """What is done otherwise at the next start, after an import that ended the process."""
-        if self._spec["source"] != "trainer" or len(self._skip) >= MOST_SKIPPED:
-            self._unusable = f"importing it {reason}"
-        elif not self._alone:
-            self._alone = True
-        elif part is None:
-            self._unusable = f"importing it {reason}"
-        else:
-            self._skip[part] = f"importing it {reason}"
-
     def measure(self, type: str, arguments: Mapping[str, Any], scale: int | None) -> Iterator[Reply]:
-        """The replies of `apart.measure` as they come; the last is one of `LAST`."""
+        """The replies of `worker.measure` as they come; the last is one of `LAST`."""
         unusable = self.open()
-        if self._process is None:
+        process = self._process
+        if process is None:
             yield {"event": "failed", "reason": f"cannot be used: {unusable}"}
             return
-        self._send({"type": type, "arguments": arguments, "scale": scale})
+        _send(process, {"type": type, "arguments": dict(arguments), "scale": scale})
         until = time.monotonic() + self._seconds
         while True:
             try:
-                reply = self._next(until, self._seconds, self._resident + self._memory)
+                reply = self._next(process, self._seconds, self._resident + self._memory, until)
             except ProcessEndedError as ended:
                 reply = {"event": "failed", "reason": f"it {ended}"}
             yield reply
@@ -295,12 +288,11 @@ class ForeignProcess:
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
+            for pipe in filter(None, (process.stdin, process.stdout)):
                 with contextlib.suppress(OSError):
-                    assert pipe is not None
                     pipe.close()
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[str]:
         package = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(package))))
         self._process = subprocess.Popen(
@@ -313,35 +305,39 @@ class ForeignProcess:
         )
         self._replies = queue.Queue()
         threading.Thread(target=_receive, args=(self._process, self._replies), daemon=True).start()
-        self._send({**self._spec, "alone": self._alone, "skip": self._skip})
+        _send(self._process, self._spec)
+        return self._process
 
-    def _send(self, line: Mapping[str, Any]) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # the process is gone, as its missing reply will tell
-            self._process.stdin.write(json.dumps(line) + "\n")
-            self._process.stdin.flush()
-
-    def _next(self, until: float, seconds: float, most: int) -> Reply:
+    def _next(self, process: subprocess.Popen[str], seconds: float, most: int, until: float | None = None) -> Reply:
         """The next reply. Raises ProcessEndedError, the process being gone, when the time or the memory ran out."""
-        assert self._process is not None
+        until = until or time.monotonic() + seconds
+        try:
+            line = self._line(process, seconds, most, until)
+            if line is None:
+                raise ProcessEndedError(f"ended its process (exit code {process.wait()})")
+            return dict(json.loads(line))
+        except ValueError:
+            self.close()
+            raise ProcessEndedError("disturbed the conversation with its process") from None
+        except ProcessEndedError:
+            self.close()
+            raise
+
+    def _line(self, process: subprocess.Popen[str], seconds: float, most: int, until: float) -> str | None:
         while True:
             with contextlib.suppress(queue.Empty):
-                line = self._replies.get(timeout=WATCH_EVERY)
-                if line is None:
-                    code = self._process.wait()
-                    self.close()
-                    raise ProcessEndedError(f"ended its process (exit code {code})")
-                with contextlib.suppress(ValueError):
-                    return dict(json.loads(line))
-                self.close()
-                raise ProcessEndedError("disturbed the conversation with its process")
+                return self._replies.get(timeout=WATCH_EVERY)
             if time.monotonic() > until:
-                self.close()
                 raise ProcessEndedError(f"took more than {seconds:g} seconds")
-            if _resident_bytes(self._process.pid) > most:
-                self.close()
+            if _resident_bytes(process.pid) > most:
                 raise ProcessEndedError(f"took more than {self._memory / 1024**3:.2g} GB of memory")
+
+
+def _send(process: subprocess.Popen[str], line: Mapping[str, Any]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):  # the process is gone, as its missing reply will tell
+        process.stdin.write(json.dumps(line) + "\n")
+        process.stdin.flush()
 
 
 def _receive(process: subprocess.Popen[str], replies: queue.Queue[str | None]) -> None:
@@ -363,114 +359,3 @@ def _resident_bytes(pid: int) -> int:
     except (OSError, ValueError):
         pass
     return 0
-
-
-# What there is to tell of a network that foreign code built: its arguments, its scale, how its MACs were counted.
-
-
-KIND_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "none": "nothing",
-    "list": "a list",
-    "dict": "a mapping",
-}
-
-
-def argument_findings(
-    network: NetworkOptions,
-    builder: str,
-    signature: Mapping[str, Any],
-    built: Mapping[str, Any],
-) -> Iterator[Finding]:
-    """Arguments that the constructor refused, let fall or takes as another type."""
-    accepted = dict.fromkeys([*signature["accepted"], *(built["inner"] if signature["swallows"] else ())])
-    free = [name for name in accepted if name not in network.arguments]
-    for name in built["rejected"]:
-        if name in network.arguments:
-            yield _unknown(network, builder, name, free, "error", "and refuses it")
-        else:
-            message = f"{builder} hands the config's scale to {network.type}, which doesn't take {name!r}."
-            yield Finding("network-scale-refused", "error", message, None, network.place)
-    for name in built["swallowed"]:
-        if name in network.arguments:
-            yield _unknown(network, builder, name, free, "warning", "and ignores it")
-    for name, value in network.arguments.items():
-        kinds = signature["accepted"].get(name)
-        if kinds and not _is_one(value, kinds):
-            expected = " or ".join(dict.fromkeys(word for kind in kinds for word in _words(kind)))
-            message = f"the network argument {name!r} should be {expected}. Found {in_words(value)}."
-            yield Finding("network-argument-type", "warning", message, None, place_of(network, name))
-
-
-def _unknown(
-    network: NetworkOptions, builder: str, name: str, free: Sequence[str], severity: Any, does: str
-) -> Finding:
-    near = nearest(name, free)
-    takes = f" {network.type} takes {', '.join(free)}." if free else ""
-    return Finding(
-        code="network-argument-unknown",
-        severity=severity,
-        message=f"the network {network.type} of {builder} doesn't have the argument {name!r} {does}: "
-        "the network was measured without it.",
-        fix=f"Did you mean {near!r}?" if near else f"Remove it.{takes}",
-        place=place_of(network, name),
-    )
-
-
-def lacking_in_words(network: NetworkOptions, lacking: Mapping[str, Any]) -> str:
-    """Why a builder that knows the network cannot follow its arguments: one clause."""
-    free = [name for name in lacking["takes"] if name not in network.arguments]
-    clauses = [_clause(name, values, free) for name, values in lacking["arguments"]]
-    return f"has {network.type}, but {' and '.join(clauses)}"
-
-
-def _clause(name: str, values: Sequence[Value], free: Sequence[str]) -> str:
-    if values:
-        shown = (repr(value) if isinstance(value, str) else in_words(value) for value in values)
-        return f"only with {name} {' or '.join(shown)}"
-    near = nearest(name, free)
-    return f"not its argument {name!r}" + (f" (did you mean {near!r}?)" if near else "")
-
-
-def _words(kind: str | Sequence[Any]) -> list[str]:
-    return [KIND_WORDS[kind]] if isinstance(kind, str) else [in_words(choice) for choice in kind[1:]]
-
-
-def _is_one(value: Value, kinds: Sequence[Any]) -> bool:
-    return any(_is(value, kind) for kind in kinds)
-
-
-def _is(value: Value, kind: str | Sequence[Any]) -> bool:
-    if not isinstance(kind, str):
-        return value in kind[1:]
-    if isinstance(value, bool) or value is None:
-        return kind == ("none" if value is None else "bool")
-    return isinstance(value, {"int": int, "float": float, "str": str, "list": list, "dict": dict}.get(kind, ()))
-
-
-def count_findings(
-    network: NetworkOptions, scale: int | None, replies: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Finding]:
-    """How the MACs were counted, where it was not as usual; and a scale that is not the config's."""
-    counted = replies.get("counted")
-    if replies["signature"]["scale"] == scale and scale is not None:  # handed over
-        yield from mismatch(network, scale)
-    if counted is None:
-        reason = (replies.get("uncounted") or replies["failed"])["reason"]
-        message = f"the MACs of {network.type} could not be counted: {reason}."
-        yield Finding("network-macs-unknown", "info", message, None, network.place)
-        return
-    if counted["frames"]:
-        message = f"{network.type} takes clips: its MACs were counted for {counted['frames']} frames, one of them made."
-        yield Finding("network-takes-clips", "info", message, None, network.place)
-    if counted["side"] != SIDE:
-        message = f"{network.type} refuses {SIDE} x {SIDE} pixels: its MACs were counted at {counted['side']}."
-        yield Finding("network-macs-side", "info", message, None, network.place)
-    enlargement = counted["enlargement"]
-    if scale is not None and enlargement is not None and enlargement != scale:
-        message = f"the config's scale is {scale}, but {network.type} as built enlarges {enlargement:g} times."
-        fix = "Give the network the scale in the argument that it has for that."
-        yield Finding("network-scale-differs", "warning", message, fix, network.place)

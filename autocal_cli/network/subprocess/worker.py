@@ -1,12 +1,14 @@
 """Where foreign constructors run: `python -m autocal_cli.network.subprocess.worker`, JSON lines in and out.
 
-The first line in says where the networks come from, every other is a network to measure; `foreign_process` is the other
-end. What a constructor prints goes nowhere; when the other end goes away, so does this process, whatever it is at.
+The first line in says where the networks come from, every other is a network to measure; `client` is the other end.
+What a constructor prints goes nowhere; when the other end goes away, so does this process, whatever it is at. Foreign
+code is imported and run in this file alone, and this file only ever in a process of its own.
 """
 
 from __future__ import annotations
 
 import collections.abc
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -19,22 +21,23 @@ import sys
 import threading
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import torch
 from torch import nn
 
+from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
 from autocal_cli.network.subprocess.spandrel import TrainerNames, spandrel_types
 
 CHANNEL_ARGUMENTS = (
     *("in_chans", "num_in_ch", "in_nc", "in_ch", "in_channels"),
     *("img_channel", "inp_channels", "n_colors", "channels"),
 )
-COUNT_SECONDS = 8.0  # after which no further size is tried; foreign_process limits the whole
+COUNT_SECONDS = 8.0  # after which no further size is tried; `client` limits the whole
 
 
 def main() -> None:
@@ -48,11 +51,11 @@ def main() -> None:
         replies.flush()
 
     try:
-        source = open_source(json.loads(waiting.get()), lambda part: reply("importing", part=part))
+        source = open_source(json.loads(waiting.get()))
     except BaseException as error:
         reply("unusable", reason=reason_of(error), missing=sorted(missing_packages(error, "autocal_cli")))
         return
-    reply("ready", types=source.types, unimported=source.unimported, missing=source.missing)
+    reply("ready", types=source.types, unimported=source.unimported, missing=sorted(source.missing))
     while True:
         job = json.loads(waiting.get())
         try:
@@ -61,56 +64,45 @@ def main() -> None:
             reply("failed", reason=reason_of(error))
 
 
-def measure(source: Any, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
-    """Answers `unknown`; `lacking`; or `signature`, `built`, then `counted` or `uncounted`.
-
-    Raises what a constructor does.
-    """
-    from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
-
+def measure(source: Source, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
+    """Answers `unknown`; `lacking`; or `built`, then `counted` or `uncounted`. Raises what a constructor does."""
     target = source.find(job["type"])
     if target is None:
         reply("unknown")
         return
     described = describe(target.call)
-    lacking = target.lacking(job["arguments"], described["accepted"])
-    if lacking:
-        reply("lacking", arguments=lacking, takes=target.names.takes(described["accepted"]))
-        return
-    arguments = target.arguments(job["arguments"], job["scale"])
-    reply("signature", **described, scale=arguments.get(target.scale_argument))
-    arguments = target.unshuffled(arguments)
+    if target.names is not None:
+        lacking = list(target.names.lacking(job["arguments"], (*described["accepted"], "scale")))
+        if lacking:
+            reply("lacking", arguments=lacking, takes=target.names.takes(described["accepted"]))
+            return
+    arguments: Mapping[str, Any] = target.arguments(job["arguments"], job["scale"])
+    scale = arguments.get(target.scale_argument)
+    if target.names is not None and target.names.unshuffled is not None:  # the trainer unshuffles pixels first
+        arguments = target.names.unshuffled.applied(arguments, target.scale_argument)
     built = construct(target.call, arguments, described)
     network = built.network
     reply(
         "built",
+        **described,
+        scale=scale,
         parameters=count_parameters(network),
         structure=structure_hash(network),
-        device=built.device,
         rejected=built.rejected,
         swallowed=built.swallowed,
         inner=list(describe(type(network))["accepted"]),
     )
     given = {name: value for name, value in arguments.items() if name not in built.rejected}
-    on_meta = network if built.device == "meta" else _moved(network)
+    on_meta = network if built.device == "meta" else copy.deepcopy(network).to("meta")
     count = count_macs(on_meta, lambda: on_cpu(target.call, given), channels_of(target.call, given), COUNT_SECONDS)
     if isinstance(count, Count):
-        facts = {name: getattr(count, name) for name in Count.__dataclass_fields__}
-        reply("counted", **facts)
+        reply("counted", **{name: getattr(count, name) for name in Count.__dataclass_fields__})
     else:
         reply("uncounted", reason=count)
 
 
-def _moved(network: Any) -> Any:
-    from copy import deepcopy
-
-    return deepcopy(network).to("meta")
-
-
 def channels_of(call: Callable[..., Any], arguments: Mapping[str, Any]) -> list[int]:
     """The channels of the input, as the arguments or their defaults say, then 3, then 1."""
-    import inspect
-
     defaults = {name: parameter.default for name, parameter in inspect.signature(call).parameters.items()}
     said = [value for name in CHANNEL_ARGUMENTS if isinstance(value := arguments.get(name, defaults.get(name)), int)]
     return list(dict.fromkeys([*(value for value in said if 0 < value <= 64), 3, 1]))
@@ -133,8 +125,6 @@ def _receive(jobs: TextIO, waiting: queue.Queue[str]) -> None:
 
 
 # Where foreign networks come from, seen from inside their own process: a trainer, spandrel, a callable of the user's.
-#
-# Imports foreign code: only ever in a process of its own.
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +140,6 @@ class Target:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     names: TrainerNames | None = None
 
-    def lacking(self, given: Mapping[str, Any], accepted: Collection[str]) -> list[tuple[str, list[Any]]]:
-        """The arguments that make it another network than the trainer's: see `TrainerNames.lacking`."""
-        return [] if self.names is None else list(self.names.lacking(given, (*accepted, "scale")))
-
     def arguments(self, given: Mapping[str, Any], scale: int | None) -> dict[str, Any]:
         arguments = {**self.fixed, **(given if self.names is None else self.names.translated(given))}
         if self.scale_argument != "scale" and "scale" in arguments:
@@ -162,135 +148,93 @@ class Target:
             arguments[self.scale_argument] = scale
         return arguments
 
-    def unshuffled(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`arguments` as the constructor wants them where the trainer unshuffles pixels first."""
-        if self.names is None or self.names.unshuffled is None:
-            return arguments
-        return self.names.unshuffled.applied(arguments, self.scale_argument)
 
-
-class Source(Protocol):
+@dataclass(slots=True)
+class Source:
     """`types` can be built; `unimported` are the parts that could not be imported, each with the reason, and `missing`
     the packages that they ask for.
     """
 
-    types: list[str]
-    unimported: list[tuple[str, str]]
-    missing: list[str]
-
-    def find(self, type: str) -> Target | None: ...
-
-
-def open_source(spec: Mapping[str, Any], tell: Callable[[str], None]) -> Source:
-    """Imports what the spec names, `tell` being called with each part before. Raises whatever that raises."""
-    if spec["source"] == "trainer":
-        return TrainerSource(spec, tell)
-    if spec["source"] == "spandrel":
-        return SpandrelSource()
-    return OwnSource(spec["callable"])
-
-
-class TrainerSource:
-    """A trainer's registries."""
-
-    def __init__(self, spec: Mapping[str, Any], tell: Callable[[str], None]) -> None:
-        if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
-            sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
-        self._hands_scale = spec["gives_scale"]
-        folder, package = Path(spec["folder"]), spec["package"]
-        imported = import_architectures(folder, package, spec["alone"], spec["skip"], tell)
-        self.unimported, self.missing = imported.failed, sorted(imported.missing)
-        self._registries = registries_of(spec["package"], spec["registries"])
-        self.types = sorted({name for registry in self._registries for name in registry.keys()})  # noqa: SIM118
-
-    def find(self, type: str) -> Target | None:
-        call = look_up(self._registries, type)
-        return None if call is None else Target(call, hands_scale=self._hands_scale)
-
-
-class OwnSource:
-    """A callable of the user's, `module:name`, whatever the type in the config says."""
-
-    def __init__(self, named: str) -> None:
-
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
-        module, _, name = named.partition(":")
-        call: Any = importlib.import_module(module)
-        for part in name.split("."):
-            call = getattr(call, part)
-        described = describe(call)
-        takes = "scale" in described["accepted"] or described["swallows"]
-        self._target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
-        self.types: list[str] = []
-        self.unimported: list[tuple[str, str]] = []
-        self.missing: list[str] = []
-
-    def find(self, type: str) -> Target | None:  # noqa: ARG002
-        return self._target
-
-
-class SpandrelSource:
-    """spandrel's classes. Its packages are imported one by one, so that one that needs torchvision stops no other."""
-
-    def __init__(self) -> None:
-        found = importlib.util.find_spec("spandrel")
-        if found is None or not found.submodule_search_locations:
-            raise ImportError("spandrel is not installed")
-        bare_package("spandrel", Path(found.submodule_search_locations[0]))
-        self.types = sorted(spandrel_types())
-        self.unimported: list[tuple[str, str]] = []
-        self.missing: list[str] = []
-
-    def find(self, type: str) -> Target | None:
-        known = spandrel_types().get(type.lower())
-        if known is None:
-            return None
-        package = importlib.import_module(f"spandrel.architectures.{known.package}")
-        call = getattr(package, known.class_name)
-        enlarges = known.scale_argument is not None
-        return Target(call, known.scale_argument or "scale", enlarges, known.arguments, known.names)
-
-
-# Imports the architectures of a trainer's checkout. Runs the trainer's code: only ever in a process of its own.
-
-
-@dataclass(slots=True)
-class Imported:
-    """`failed` are the files that could not be imported, with the reason; `missing` the packages that they ask for."""
-
-    failed: list[tuple[str, str]] = field(default_factory=list)
+    find: Callable[[str], Target | None]
+    types: list[str] = field(default_factory=list)
+    unimported: list[tuple[str, str]] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
 
 
-def import_architectures(
-    folder: Path, package: str, alone: bool, skip: Mapping[str, str], tell: Callable[[str], None]
-) -> Imported:
-    """Imports every `*_arch.py` of a trainer.
+def open_source(spec: Mapping[str, Any]) -> Source:
+    """Imports what the spec names. Raises whatever that raises."""
+    if spec["source"] == "trainer":
+        return _trainer(spec)
+    return _spandrel() if spec["source"] == "spandrel" else _own(spec["callable"])
 
-    The trainer's own way comes first, unless `alone`. Where its packages fail as a whole (a package that is missing, no
-    CUDA), they are left empty and the architectures imported one by one, so that one that fails doesn't take the others
-    with it. `tell` is called with a file before it is imported; those in `skip` are not, for the reason given there.
+
+def _trainer(spec: Mapping[str, Any]) -> Source:
+    """A trainer's registries."""
+    if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
+        sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
+    unimported, missing = import_architectures(Path(spec["folder"]), spec["package"])
+    registries = registries_of(spec["package"], spec["registries"])
+
+    def find(type: str) -> Target | None:
+        call = look_up(registries, type)
+        return None if call is None else Target(call, hands_scale=spec["gives_scale"])
+
+    types = sorted({name for registry in registries for name in registry.keys()})  # noqa: SIM118
+    return Source(find, types, unimported, missing)
+
+
+def _own(named: str) -> Source:
+    """A callable of the user's, `module:name`, whatever the type in the config says."""
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
+    module, _, name = named.partition(":")
+    call: Any = importlib.import_module(module)
+    for part in name.split("."):
+        call = getattr(call, part)
+    described = describe(call)
+    takes = "scale" in described["accepted"] or described["swallows"]
+    target = Target(call, "scale" if takes or "upscale" not in described["accepted"] else "upscale")
+    return Source(lambda _type: target)
+
+
+def _spandrel() -> Source:
+    """spandrel's classes. Its packages are imported one by one, so that one that needs torchvision stops no other."""
+    found = importlib.util.find_spec("spandrel")
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("spandrel is not installed")
+    bare_package("spandrel", Path(found.submodule_search_locations[0]))
+
+    def find(type: str) -> Target | None:
+        known = spandrel_types().get(type.lower())
+        if known is None:
+            return None
+        call = getattr(importlib.import_module(f"spandrel.architectures.{known.package}"), known.class_name)
+        enlarges = known.scale_argument is not None
+        return Target(call, known.scale_argument or "scale", enlarges, known.arguments, known.names)
+
+    return Source(find, sorted(spandrel_types()))
+
+
+def import_architectures(folder: Path, package: str) -> tuple[list[tuple[str, str]], set[str]]:
+    """Imports every `*_arch.py` of a trainer's checkout; the files that failed, with the reason, and the packages that
+    they ask for.
+
+    The trainer's own way comes first. Where its packages fail as a whole (a package that is missing, no CUDA), they are
+    left empty and the architectures imported one by one, so that one that fails doesn't take the others with it.
     """
     sys.path.insert(0, str(folder))
-    done = Imported()
+    failed: list[tuple[str, str]] = []
+    missing: set[str] = set()
     try:
-        if alone:
-            raise ImportError
         importlib.import_module(f"{package}.archs")
     except BaseException as error:
-        done.missing |= missing_packages(error, package)
-        done.missing |= _empty_packages(folder, package)
+        missing = missing_packages(error, package) | _empty_packages(folder, package)
     for file in sorted((folder / package / "archs").glob("*_arch.py")):
-        if file.name in skip:
-            done.failed.append((file.name, skip[file.name]))
-            continue
-        tell(file.name)
         try:
             importlib.import_module(f"{package}.archs.{file.stem}")
         except BaseException as error:
-            done.failed.append((file.name, reason_of(error)))
-            done.missing |= missing_packages(error, package)
-    return done
+            failed.append((file.name, reason_of(error)))
+            missing |= missing_packages(error, package)
+    return failed, missing
 
 
 def _empty_packages(folder: Path, package: str) -> set[str]:
@@ -342,18 +286,11 @@ def look_up(registries: Sequence[Any], type: str) -> Callable[..., Any] | None:
 
 def reason_of(error: BaseException) -> str:
     """One line, at most 200 characters: the class of the error and the first line of what it says."""
-    text = str(error).strip().splitlines()
-    told = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    told = told.rstrip(".")
+    told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]]).rstrip(".")
     return told if len(told) <= 200 else told[:199] + "…"
 
 
 # Builds a network out of a constructor that autocal doesn't know: on the meta device if that works, else on the CPU.
-#
-# Runs foreign code: only ever in a process of its own.
-
-
-CO_VARKEYWORDS = 0x08  # the flag of a function with **kwargs, as the module inspect has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,15 +374,14 @@ class _Watch:
 def _held(frame: FrameType) -> Iterable[str]:
     """The names in a function's **kwargs."""
     code = frame.f_code
-    if not code.co_flags & CO_VARKEYWORDS:
+    if not code.co_flags & inspect.CO_VARKEYWORDS:
         return ()
-    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x04)  # behind *args
+    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
     held = frame.f_locals.get(code.co_varnames[at])
     return tuple(held) if isinstance(held, dict) else ()
 
 
 # What a constructor takes, read from its signature and type hints, as plain data.
-
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -457,7 +393,10 @@ def describe(call: Callable[..., Any]) -> dict[str, Any]:
     a Literal; None where the signature doesn't say, or says something that a config cannot hold.
     """
     signature = inspect.signature(call)
-    hints = _hints(call)
+    try:
+        hints = typing.get_type_hints(inspect.unwrap(call.__init__ if inspect.isclass(call) else call))
+    except Exception:  # a hint that names what only a type checker imports
+        hints = {}
     named = {name: parameter for name, parameter in signature.parameters.items() if parameter.kind in NAMED}
     return {
         "accepted": {name: _accepted(hints.get(name), parameter.default) for name, parameter in named.items()},
@@ -466,16 +405,11 @@ def describe(call: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def _hints(call: Callable[..., Any]) -> dict[str, Any]:
-    function = call.__init__ if inspect.isclass(call) else call
-    try:
-        return typing.get_type_hints(inspect.unwrap(function))
-    except Exception:  # a hint that names what only a type checker imports
-        return {}
-
-
 def _accepted(hint: Any, default: Any) -> list[Any] | None:
-    kinds = _kinds(hint) if hint is not None else _kinds_of_default(default)
+    if hint is not None:
+        kinds = _kinds(hint)
+    else:  # a number's default says only that text is wrong, and text's default that a number is
+        kinds = ["int", "float", "bool", "none", "list"] if isinstance(default, (bool, int, float)) else None
     return [*kinds, "none"] if kinds and default is None else kinds
 
 
@@ -496,13 +430,6 @@ def _kinds(hint: Any) -> list[Any] | None:
         return ["dict"]
     if inspect.isclass(origin) and issubclass(origin, (list, tuple, collections.abc.Sequence)):
         return ["list"]
-    return None
-
-
-def _kinds_of_default(default: Any) -> list[Any] | None:
-    """Without a hint a number's default says only that text is wrong, and text's default that a number is."""
-    if isinstance(default, (bool, int, float)):
-        return ["int", "float", "bool", "none", "list"]
     return None
 
 
