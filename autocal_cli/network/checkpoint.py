@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,13 +33,7 @@ class Tensor:
     shared: int
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """The state dicts of a checkpoint, each by the key under which it stands ("" where the file is one itself), as the
-    shapes of its tensors; `keys` are those of the top level."""
-
-    states: Mapping[str, Mapping[str, tuple[int, ...]]]
-    keys: tuple[str, ...]
+States = dict[str, dict[str, Tensor]]
 
 
 def checkpoint_parameters(path: Path) -> int:
@@ -52,7 +45,7 @@ def checkpoint_parameters(path: Path) -> int:
         ValueError: it is no such file, damaged, contradicts itself, or holds more than tensors and plain data.
         OSError: it cannot be read.
     """
-    states, _ = _read(path)
+    states, _ = checkpoint_states(path)
     found = next((states[key] for key in (*NESTED, "") if key in states), None)
     if found is None:
         raise ValueError("it holds no state dict")
@@ -64,15 +57,9 @@ def checkpoint_parameters(path: Path) -> int:
     return sum(counted.values())
 
 
-def checkpoint_contents(path: Path) -> Contents:
-    """The names and shapes of a checkpoint's tensors. Raises as `checkpoint_parameters`."""
-    states, keys = _read(path)
-    shapes = {key: {name: tensor.shape for name, tensor in state.items()} for key, state in states.items()}
-    return Contents(shapes, keys)
-
-
-def _read(path: Path) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
-    """The tensors of each state dict, by the key under which it stands, and the keys of the top level."""
+def checkpoint_states(path: Path) -> tuple[States, tuple[str, ...]]:
+    """The tensors of each state dict, by the key under which it stands ("" where the file is one itself), and the keys
+    of the top level. Raises as `checkpoint_parameters`."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(9)
@@ -103,20 +90,17 @@ def _read_safetensors(file: BinaryIO, file_size: int) -> dict[str, Tensor]:
 
 def _described(name: str, entry: Any, room: int, number: int) -> Tensor:
     """A tensor as the header describes it. Raises ValueError where that contradicts the `room` in bytes."""
-    if not isinstance(entry, dict) or entry.get("dtype") not in SAFETENSORS_BYTES:
-        raise ValueError(f"its tensor {name!r:.60} has no type that is known")
-    shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not isinstance(shape, list) or not all(isinstance(side, int) and side >= 0 for side in shape):
-        raise ValueError(f"its tensor {name!r:.60} has no shape")
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(isinstance(at, int) for at in offsets):
-        raise ValueError(f"its tensor {name!r:.60} stands nowhere")
-    begin, end = offsets
-    if begin < 0 or end > room or end - begin != math.prod(shape) * SAFETENSORS_BYTES[entry["dtype"]]:
-        raise ValueError(f"its tensor {name!r:.60} claims {math.prod(shape):,} values that are not there")
-    return Tensor(tuple(shape), entry["dtype"].startswith(("F", "BF")), number)
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if (
+            dtype in SAFETENSORS_BYTES and all(isinstance(side, int) and side >= 0 for side in shape)
+        ):
+            if begin < 0 or end > room or end - begin != math.prod(shape) * SAFETENSORS_BYTES[dtype]:
+                raise ValueError(f"its tensor {name!r:.60} claims {math.prod(shape):,} values that are not there")
+            return Tensor(tuple(shape), dtype.startswith(("F", "BF")), number)
+    raise ValueError(f"its tensor {name!r:.60} is described by no type, shape and place that are known")
 
 
-def _read_torch(path: Path, size: int, zipped: bool) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+def _read_torch(path: Path, size: int, zipped: bool) -> tuple[States, tuple[str, ...]]:
     """A zip archive is mapped into memory, and its tensors stay unread; the format before torch 1.6 is read whole.
 
     On the meta device tied parameters would no longer share a storage, and would count twice.
@@ -134,7 +118,7 @@ def _read_torch(path: Path, size: int, zipped: bool) -> tuple[dict[str, dict[str
         raise ValueError(f"torch cannot load it ({type(error).__name__}: {reason})") from None
     if not isinstance(saved, dict):
         raise ValueError("it holds no mapping")
-    states: dict[str, dict[str, Tensor]] = {}
+    states: States = {}
     storages: dict[int, int] = {}
     for key, state in {"": saved, **{str(key): value for key, value in saved.items()}}.items():
         for name, value in state.items() if isinstance(state, dict) else ():
@@ -147,11 +131,11 @@ def _read_torch(path: Path, size: int, zipped: bool) -> tuple[dict[str, dict[str
     return states, tuple(str(key) for key in saved)
 
 
-# The builder that builds nothing: a checkpoint of the network tells its parameters, whatever its type.
-
-
 class Checkpoint:
-    """A checkpoint, asked last. `required`: the user named it, so that one that cannot be read is an error."""
+    """The builder that builds nothing, asked last: a checkpoint tells a network's parameters, whatever its type.
+
+    `required`: the user named it, so that one that cannot be read is an error.
+    """
 
     name = "checkpoint"
 
@@ -168,10 +152,8 @@ class Checkpoint:
                 message = f"no parameters can be read from this checkpoint: {reason}."
                 raise AutocalError(message, place=Place(str(self._path))) from None
             return Passed(self.name, f"{self._path} cannot be read: {reason}", failed=True)
-        message = (
-            f"{network.type} was not built: its parameters are those of the checkpoint {self._path}, and its MACs are "
-            "not known."
-        )
+        source = f"its parameters are those of the checkpoint {self._path}, and its MACs are not known."
+        message = f"{network.type} was not built: {source}"
         finding = Finding("network-from-checkpoint", "info", message, None, network.place)
         return NetworkFingerprint(
             network.type, scale=scale, parameters=parameters, builder=self.name, findings=(finding,)

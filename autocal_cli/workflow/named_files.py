@@ -13,7 +13,7 @@ from autocal_cli.check.model import Checked
 from autocal_cli.check.weights import KEYS, WeightsFile, weights_findings
 from autocal_cli.config.model import DatasetRoot, TrainingConfig
 from autocal_cli.errors import Finding, Place
-from autocal_cli.network.checkpoint import checkpoint_contents
+from autocal_cli.network.checkpoint import checkpoint_states
 
 
 def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
@@ -80,8 +80,9 @@ def _file(checked: Checked, key: tuple[str, ...]) -> WeightsFile | None:
     if key[-1] == "resume_state":
         return WeightsFile(key, path, place, {})
     try:
-        contents = checkpoint_contents(found)
+        states, _ = checkpoint_states(found)
     except (ValueError, OSError, RecursionError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return WeightsFile(key, path, place, {}, trouble=reason)
-    return WeightsFile(key, path, place, contents.states)
+    shapes = {of: {name: tensor.shape for name, tensor in state.items()} for of, state in states.items()}
+    return WeightsFile(key, path, place, shapes)

@@ -64,8 +64,8 @@ class ParagonSR2(nn.Module):
 
         def block() -> DetailBlock:
             mixer = BandMixer(num_feat, **(block_kwargs or {}))
-            feed_forward = FeedForward(num_feat, ffn_expansion, use_channel_mod, use_attention)
-            return DetailBlock(mixer, feed_forward, num_feat, use_norm)
+            inside = feed_forward(num_feat, ffn_expansion, use_channel_mod, use_attention)
+            return DetailBlock(mixer, inside, num_feat, use_norm)
 
         self.base = ClassicalUpsampler(in_chans, scale, upsampler_alpha)
         self.conv_in = nn.Conv2d(in_chans, num_feat, 3, padding=1)
@@ -99,7 +99,7 @@ class ParagonSR2(nn.Module):
         return base + detail
 
 
-# The trained parts inside the ParagonSR2 body. Every one maps (B, C, H, W) to the same shape, except ContentGain.
+# The trained parts inside the body. Every one maps (B, C, H, W) to the same shape, except ContentGain.
 
 
 class BandMixer(nn.Module):
@@ -115,7 +115,7 @@ class BandMixer(nn.Module):
         width = max(1, int(channels * branch_ratio))
         square, band = square_kernel_size, band_kernel_size
         self.branches = nn.ModuleList(
-            nn.Conv2d(width, width, size, padding=(size[0] // 2, size[1] // 2), groups=width)
+            nn.Conv2d(width, width, size, padding="same", groups=width)
             for size in ((square, square), (1, band), (band, 1))
         )
         self.shares = [channels - 3 * width, width, width, width]
@@ -126,10 +126,7 @@ class BandMixer(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """x * sigmoid(W2 relu(W1 mean(x))), the mean over the image (squeeze and excitation).
-
-    Hu et al., arXiv:1709.01507.
-    """
+    """x * sigmoid(W2 relu(W1 mean(x))) with the mean over the image (squeeze and excitation, arXiv:1709.01507)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -138,8 +135,7 @@ class ChannelGate(nn.Module):
         self.excite = nn.Conv2d(narrow, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = x.mean(dim=(2, 3), keepdim=True)
-        return x * torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
+        return x * torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3), keepdim=True)))))
 
 
 class ChannelNorm(nn.Module):
@@ -154,33 +150,29 @@ class ChannelNorm(nn.Module):
         return self.a * x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) + self.b
 
 
-class FeedForward(nn.Sequential):
+def feed_forward(channels: int, expansion: float, use_channel_mod: bool, use_attention: bool) -> nn.Sequential:
     """Widen, mix depthwise and pointwise, attend and gate if asked to, narrow again."""
-
-    def __init__(self, channels: int, expansion: float, use_channel_mod: bool, use_attention: bool) -> None:
-        hidden = int(channels * expansion)
-        steps: list[nn.Module] = [
-            nn.Conv2d(channels, hidden, 1),
-            nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(hidden, hidden, 1),
-        ]
-        if use_attention:
-            steps.append(WindowAttention(hidden))
-        if use_channel_mod:
-            steps.append(ChannelGate(hidden))
-        super().__init__(*steps, nn.Conv2d(hidden, channels, 1))
+    hidden = int(channels * expansion)
+    steps: list[nn.Module] = [
+        nn.Conv2d(channels, hidden, 1),
+        nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden),
+        nn.LeakyReLU(SLOPE),
+        nn.Conv2d(hidden, hidden, 1),
+    ]
+    steps += [WindowAttention(hidden)] if use_attention else []
+    steps += [ChannelGate(hidden)] if use_channel_mod else []
+    return nn.Sequential(*steps, nn.Conv2d(hidden, channels, 1))
 
 
 class DetailBlock(nn.Module):
     """Two scaled residual steps, then the optional norm.
 
-    x <- x + s1 BandMixer(x);   x <- x + s2 FeedForward(x)
+    x <- x + s1 mixer(x);   x <- x + s2 feed_forward(x)
 
     s1 and s2 hold one factor a channel and start at 1e-5 (LayerScale, Touvron et al., arXiv:2103.17239).
     """
 
-    def __init__(self, mixer: BandMixer, feed_forward: FeedForward, channels: int, use_norm: bool) -> None:
+    def __init__(self, mixer: nn.Module, feed_forward: nn.Module, channels: int, use_norm: bool) -> None:
         super().__init__()
         self.mixer = mixer
         self.feed_forward = feed_forward
@@ -190,8 +182,7 @@ class DetailBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.s1 * self.mixer(x)
-        x = x + self.s2 * self.feed_forward(x)
-        normed: Tensor = self.norm(x)
+        normed: Tensor = self.norm(x + self.s2 * self.feed_forward(x))
         return normed
 
 
@@ -216,14 +207,10 @@ class ContentGain(nn.Module):
     def __init__(self, in_chans: int, num_feat: int) -> None:
         super().__init__()
         quarter, half = num_feat // 4, num_feat // 2
-        self.features = nn.Sequential(
-            nn.Conv2d(in_chans, quarter, 3, padding=1),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(quarter, half, 5, padding=2),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(half, half, 7, padding=3),
-            nn.LeakyReLU(SLOPE),
-        )
+        layers: list[nn.Module] = []
+        for inputs, outputs, side in ((in_chans, quarter, 3), (quarter, half, 5), (half, half, 7)):
+            layers += [nn.Conv2d(inputs, outputs, side, padding="same"), nn.LeakyReLU(SLOPE)]
+        self.features = nn.Sequential(*layers)
         self.complexity = nn.Conv2d(half, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -278,12 +265,10 @@ def window_starts(length: int) -> list[int]:
     return [round(step * last / steps) for step in range(steps + 1)]
 
 
-# The fixed half of ParagonSR2: a classical upsampler whose kernels are never trained.
+# The fixed half: a classical upsampler whose kernels are never trained.
 
-
-# Half-band filter of the first generation, there called sharpening: gain 1 at frequency 0, gain 0 at Nyquist.
+# Called sharpening in the trainer: gain 1 at frequency 0, gain 0 at Nyquist.
 HALF_BAND = (-1 / 32, 0.0, 9 / 32, 16 / 32, 9 / 32, 0.0, -1 / 32)
-# Fourth row of Pascal's triangle; sums to 1.
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 

@@ -21,7 +21,8 @@ import sys
 import threading
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -276,11 +277,9 @@ def registries_of(package: str, names: Sequence[str]) -> list[Any]:
 def look_up(registries: Sequence[Any], type: str) -> Callable[..., Any] | None:
     """What a trainer has registered under a type, with the case as its registry takes it."""
     for registry in registries:
-        try:
+        with suppress(KeyError):
             found: Callable[..., Any] = registry.get(type)
-        except KeyError:
-            continue
-        return found
+            return found
     return None
 
 
@@ -304,7 +303,7 @@ class Constructed:
 
 
 def construct(call: Callable[..., Any], arguments: Mapping[str, Any], described: Mapping[str, Any]) -> Constructed:
-    """The network of `call(**arguments)`. `described` is what `signature.describe` says of `call`.
+    """The network of `call(**arguments)`. `described` is what `describe` says of `call`.
 
     Arguments that the constructor would refuse are left out, so that the rest can be measured. Raises whatever the
     constructor raises, SystemExit included; TypeError where it returns no module.
@@ -313,10 +312,10 @@ def construct(call: Callable[..., Any], arguments: Mapping[str, Any], described:
     rejected = [name for name in arguments if name not in given]
     loose = [name for name in given if name not in described["accepted"]]
     while True:
-        watch = _Watch(loose)
+        unused = set(loose)
         try:
-            network, device = _anywhere(call, given, watch)
-            return Constructed(network, device, tuple(rejected), tuple(name for name in loose if name in watch.left))
+            network, device = _anywhere(call, given, unused)
+            return Constructed(network, device, tuple(rejected), tuple(name for name in loose if name in unused))
         except TypeError as error:
             refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             if refused is None or refused[1] not in loose:
@@ -334,50 +333,45 @@ def on_cpu(call: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
     return network
 
 
-def _anywhere(call: Callable[..., Any], arguments: Mapping[str, Any], watch: _Watch) -> tuple[nn.Module, str]:
+def _anywhere(call: Callable[..., Any], arguments: Mapping[str, Any], unused: set[str]) -> tuple[nn.Module, str]:
     try:
-        with torch.device("meta"), watch:
+        with torch.device("meta"), _crossing_off(unused):
             network = on_cpu(call, arguments)
         return network.to("meta"), "meta"
     except BaseException:  # `.item()` or numpy on a value that isn't there; what is wrong everywhere is raised below
-        with watch:
+        with _crossing_off(unused):
             return on_cpu(call, arguments), "cpu"
 
 
-class _Watch:
-    """Sees which of the arguments that fall into a function's **kwargs are used further on.
+@contextmanager
+def _crossing_off(unused: set[str]) -> Iterator[None]:
+    """Takes from `unused`, arguments that fall into a function's **kwargs, those that are used further on.
 
     One is used when a function that holds it in its **kwargs names it (`kwargs["dim"]`), or calls another that has an
     argument of that name. Costs nothing where nothing fell into **kwargs.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.left = set(names)
-
-    def __enter__(self) -> None:
-        if self.left:
-            sys.setprofile(self._called)
-
-    def __exit__(self, *error: object) -> None:
-        sys.setprofile(None)
-
-    def _called(self, frame: FrameType, event: str, _argument: object) -> None:
-        if event != "call" or not self.left:
+    def called(frame: FrameType, event: str, _argument: object) -> None:
+        if event != "call" or not unused:
             return
-        code = frame.f_code
-        self.left -= {name for name in _held(frame) if name in code.co_consts}
-        if frame.f_back is not None:
-            named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            self.left -= {name for name in _held(frame.f_back) if name in named}
+        code, caller = frame.f_code, frame.f_back
+        named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        unused.difference_update([name for name in _held(frame) if name in code.co_consts])
+        unused.difference_update([name for name in _held(caller) if name in named] if caller else ())
+
+    sys.setprofile(called if unused else None)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
 
 
 def _held(frame: FrameType) -> Iterable[str]:
     """The names in a function's **kwargs."""
-    code = frame.f_code
-    if not code.co_flags & inspect.CO_VARKEYWORDS:
+    if not frame.f_code.co_flags & inspect.CO_VARKEYWORDS:
         return ()
-    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
-    held = frame.f_locals.get(code.co_varnames[at])
+    found = inspect.getargvalues(frame)
+    held = found.locals.get(found.keywords or "")
     return tuple(held) if isinstance(held, dict) else ()
 
 
