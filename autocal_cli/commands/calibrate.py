@@ -8,28 +8,9 @@ from typing import Annotated
 
 import typer
 
-from autocal_cli.commands.options import (
-    OUTPUT,
-    BatchesOption,
-    ConfigArgument,
-    DeviceOption,
-    HrOption,
-    JsonOption,
-    NoCacheOption,
-    NoDatasetOption,
-    OwnNetworkOption,
-    ProbeOption,
-    QuietOption,
-    SeedOption,
-    TrainerKindOption,
-    TrainerOption,
-    WeightsOption,
-    dataset_options,
-    exit_with,
-    network_sources,
-    probe_options,
-    refuse_together,
-)
+from autocal_cli.commands import options as shared
+from autocal_cli.commands.options import OUTPUT
+from autocal_cli.network.model import NetworkSources
 
 
 class Write(StrEnum):
@@ -41,7 +22,7 @@ class Write(StrEnum):
 
 
 def calibrate(
-    config: ConfigArgument,
+    config: shared.ConfigArgument,
     out: Annotated[
         str | None,
         typer.Option(
@@ -77,23 +58,23 @@ def calibrate(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
+    as_json: shared.JsonOption = False,
+    quiet: shared.QuietOption = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a value by hand, e.g. momentum=0.9. Repeatable."),
     ] = None,
-    trainer_kind: TrainerKindOption = None,
-    hr: HrOption = None,
-    no_dataset: NoDatasetOption = False,
-    batches: BatchesOption = None,
-    seed: SeedOption = 0,
-    device: DeviceOption = None,
-    no_cache: NoCacheOption = False,
-    trainer: TrainerOption = None,
-    network: OwnNetworkOption = None,
-    weights: WeightsOption = None,
-    probe: ProbeOption = None,
+    trainer_kind: shared.TrainerKindOption = None,
+    hr: shared.HrOption = None,
+    no_dataset: shared.NoDatasetOption = False,
+    batches: shared.BatchesOption = None,
+    seed: shared.SeedOption = 0,
+    device: shared.DeviceOption = None,
+    no_cache: shared.NoCacheOption = False,
+    trainer: shared.TrainerOption = None,
+    network: shared.OwnNetworkOption = None,
+    weights: shared.WeightsOption = None,
+    probe: shared.ProbeOption = None,
 ) -> None:
     """Choose the loss schedule for CONFIG and write it, fully resolved, where its trainer takes it.
 
@@ -102,22 +83,23 @@ def calibrate(
     """
     from autocal_cli.report.calibration import calibration_view, findings_view, outcome_view, unknown_view
     from autocal_cli.report.comparison import unified_diff
-    from autocal_cli.report.console import calibration_progress, show
+    from autocal_cli.report.console import progress, show
     from autocal_cli.report.console import write as put
     from autocal_cli.report.json import calibration_json, dump
     from autocal_cli.workflow.calibrate import calibrate_file, parse_settings
     from autocal_cli.workflow.output import check_config_outputs, write_config_outputs
+    from autocal_cli.workflow.probe import ProbeOptions
 
-    refuse_together(("--in-place", in_place), ("-o", out is not None))
-    refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
+    shared.refuse_together(("--in-place", in_place), ("-o", out is not None))
+    shared.refuse_together(("--json", as_json), ("--diff", diff), ("-o -", out == "-"))
     place = Path(out) if out not in (None, "-") else None
     by_hand = parse_settings(settings or [])
     if place:
         check_config_outputs(config, place, force)
-    with calibration_progress(quiet) as (on_scan, on_probe):
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
-        probing = probe_options(probe, options, on_probe)
-        sources = network_sources(trainer, network, weights)
+    with progress(quiet) as (on_scan, on_probe):
+        options = shared.dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
+        probing = ProbeOptions(probe, options.folders, seed, on_probe)
+        sources = NetworkSources(trainer, network, weights)
         run = calibrate_file(config, by_hand, options, trainer_kind, write.value if write else None, sources, probing)
     unsure = not run.known and not force
     outputs = run.outputs(place) if (place or in_place) and not unsure else ()
@@ -135,6 +117,6 @@ def calibrate(
     if not quiet:
         written = [output.path for output in outputs]
         show(outcome_view(config, run.after != run.before, written, run.start(outputs)), stderr=True)
-    exit_with(run.findings)
+    shared.exit_with(run.findings)
     if unsure:
         raise typer.Exit(1)

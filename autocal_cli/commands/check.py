@@ -16,10 +16,10 @@ from autocal_cli.commands.options import (
     QuietOption,
     TrainerKindOption,
     TrainerOption,
-    network_sources,
     refuse_together,
 )
 from autocal_cli.errors import AutocalError, Place
+from autocal_cli.network.model import NetworkSources
 
 if TYPE_CHECKING:
     from autocal_cli.check.model import CheckRun
@@ -75,7 +75,7 @@ def check(
         raise AutocalError("Standard input cannot be mended.", fix="Name the file.")
     refuse_together(("--diff", diff), ("--json or --format", output is not Format.text))
     refuse_together(("--trainer", trainer is not None), ("--no-network", no_network))
-    sources = network_sources(trainer, None, None)
+    sources = NetworkSources(trainer)
     chosen = expand(select or []), expand(ignore or [])
     options = CheckOptions(not no_network, not no_dataset, trainer_kind, *chosen, sources)
     run = check_files(find_configs(configs), options)

@@ -7,19 +7,13 @@ from typing import Annotated
 
 import typer
 
-from autocal_cli.commands.options import (
-    JsonOption,
-    ParameterOption,
-    QuietOption,
-    check_parameter,
-    dataset_options,
-)
+from autocal_cli.commands.options import JsonOption, QuietOption, check_parameter
 
 
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="A training config (YAML or TOML).", show_default=False)],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
-    parameter: ParameterOption = None,
+    parameter: Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what does not differ.")] = False,
     scan: Annotated[
         bool, typer.Option("--scan", help="Read the training images of a config that is not resolved.")
@@ -37,11 +31,12 @@ def diff(
     from autocal_cli.report.comparison import comparison_view
     from autocal_cli.report.console import scan_progress, show, write
     from autocal_cli.report.json import comparison_json, dump
+    from autocal_cli.workflow.dataset import DatasetOptions
     from autocal_cli.workflow.explain import compare_files
 
     check_parameter(parameter)
     with scan_progress(quiet) as advance:
-        compared = compare_files(a, b, dataset_options(None, not scan, None, False, 0, advance))
+        compared = compare_files(a, b, DatasetOptions(skip=not scan, on_progress=advance))
     asked = [
         one for one in compared.differences if parameter is None or (one.section, one.name) == ("parameters", parameter)
     ]

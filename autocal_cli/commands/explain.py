@@ -7,27 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autocal_cli.commands.options import (
-    BatchesOption,
-    DeviceOption,
-    HrOption,
-    JsonOption,
-    NoCacheOption,
-    NoDatasetOption,
-    OwnNetworkOption,
-    ProbeOption,
-    QuietOption,
-    SeedOption,
-    TrainerKindOption,
-    TrainerOption,
-    WeightsOption,
-    check_parameter,
-    dataset_options,
-    exit_with,
-    network_sources,
-    probe_options,
-)
+from autocal_cli.commands import options as shared
 from autocal_cli.errors import AutocalError
+from autocal_cli.network.model import NetworkSources
 
 if TYPE_CHECKING:
     from autocal_cli.calibration.model import Preset, Presets
@@ -53,19 +35,19 @@ def explain(
     presets: Annotated[
         bool, typer.Option("--presets", help="The numbers that calibration starts from, each with its source.")
     ] = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    trainer_kind: TrainerKindOption = None,
-    hr: HrOption = None,
-    no_dataset: NoDatasetOption = False,
-    batches: BatchesOption = None,
-    seed: SeedOption = 0,
-    device: DeviceOption = None,
-    no_cache: NoCacheOption = False,
-    trainer: TrainerOption = None,
-    network: OwnNetworkOption = None,
-    weights: WeightsOption = None,
-    probe: ProbeOption = None,
+    as_json: shared.JsonOption = False,
+    quiet: shared.QuietOption = False,
+    trainer_kind: shared.TrainerKindOption = None,
+    hr: shared.HrOption = None,
+    no_dataset: shared.NoDatasetOption = False,
+    batches: shared.BatchesOption = None,
+    seed: shared.SeedOption = 0,
+    device: shared.DeviceOption = None,
+    no_cache: shared.NoCacheOption = False,
+    trainer: shared.TrainerOption = None,
+    network: shared.OwnNetworkOption = None,
+    weights: shared.WeightsOption = None,
+    probe: shared.ProbeOption = None,
 ) -> None:
     """Explain the values of CONFIG: each with its preset and the steps that changed it; or one PARAMETER in full.
 
@@ -73,9 +55,10 @@ def explain(
     code of a finding: what it means, why it matters, an example, and its source. Nothing is written.
     """
     from autocal_cli.report.calibration import explanation_view, findings_view, trail_view
-    from autocal_cli.report.console import calibration_progress, show, write
+    from autocal_cli.report.console import progress, show, write
     from autocal_cli.report.json import calibration_json, dump
     from autocal_cli.workflow.explain import explain_file
+    from autocal_cli.workflow.probe import ProbeOptions
 
     if presets:
         _explain_presets(what, as_json)
@@ -85,11 +68,11 @@ def explain(
     if not Path(what).exists() and _is_code(what):
         _explain_code(what, as_json)
         return
-    check_parameter(parameter)
-    sources = network_sources(trainer, network, weights)
-    with calibration_progress(quiet) as (on_scan, on_probe):
-        options = dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
-        probing = probe_options(probe, options, on_probe)
+    shared.check_parameter(parameter)
+    with progress(quiet) as (on_scan, on_probe):
+        options = shared.dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
+        probing = ProbeOptions(probe, options.folders, seed, on_probe)
+        sources = NetworkSources(trainer, network, weights)
         told = explain_file(Path(what), options, trainer_kind, sources, probing)
     if as_json:
         write(dump(calibration_json(told.calibration, told.findings, told.probe, parameter)).encode())
@@ -99,7 +82,7 @@ def explain(
         show(explanation_view(told.calibration, told.probe))
     if not quiet:
         show(*findings_view(told.findings), stderr=True)
-    exit_with(told.findings)
+    shared.exit_with(told.findings)
 
 
 def _is_code(what: str) -> bool:
@@ -113,15 +96,10 @@ def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import dump, plain
 
-    of_runs = training_rules()
-    if code == ALL_CODES:
-        rules = [*load_catalogue().values(), *of_runs.values()]
-    else:
-        rules = [of_runs.get(code) or find_rule(code)]
-    if as_json:
-        write(dump({"rules": plain(rules)}).encode())
-    else:
-        write((rules_list(rules) if code == ALL_CODES else rule_text(rules[0])).encode())
+    of_runs, every = training_rules(), code == ALL_CODES
+    rules = [*load_catalogue().values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
+    text = rules_list(rules) if every else rule_text(rules[0])
+    write((dump({"rules": plain(rules)}) if as_json else text).encode())
 
 
 def _explain_presets(name: str | None, as_json: bool) -> None:
@@ -145,13 +123,13 @@ def _named(name: str, loaded: Presets) -> tuple[Preset, ...]:
     import difflib
 
     wanted = name.lower()
-    found = tuple(one for one in loaded.presets if wanted in (one.variant, f"{one.family}_{one.variant}"))
-    if not found:
-        known = dict.fromkeys(name for one in loaded.presets for name in (one.variant, f"{one.family}_{one.variant}"))
-        near = difflib.get_close_matches(wanted, known, n=1)
+    by_name: dict[str, list[Preset]] = {}
+    for one in loaded.presets:
+        for known in (one.variant, f"{one.family}_{one.variant}"):
+            by_name.setdefault(known, []).append(one)
+    if wanted not in by_name:
+        near = difflib.get_close_matches(wanted, by_name, n=1)
         variants = ", ".join(dict.fromkeys(one.variant for one in loaded.presets))
-        raise AutocalError(
-            f"There is no preset {name}.",
-            fix=f"Did you mean {near[0]}?" if near else f"Presets: {variants}. Parts: {', '.join(_PARTS)}, all.",
-        )
-    return found
+        fix = f"Did you mean {near[0]}?" if near else f"Presets: {variants}. Parts: {', '.join(_PARTS)}, all."
+        raise AutocalError(f"There is no preset {name}.", fix=fix)
+    return tuple(by_name[wanted])

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autocal_cli.commands.options import JsonOption, QuietOption, TrainerOption, network_sources
+from autocal_cli.commands.options import JsonOption, QuietOption, TrainerOption
+from autocal_cli.network.model import NetworkSources
 
 
 def schema(
@@ -74,13 +75,13 @@ def networks(
 
     Each is built with its own default arguments; with a trainer, all of its architectures take some minutes.
     """
-    from autocal_cli.report.console import networks_progress, show, write
+    from autocal_cli.report.console import progress, show, write
     from autocal_cli.report.json import dump, plain
     from autocal_cli.report.presets import networks_view, troubles_view
     from autocal_cli.workflow.networks import list_networks
 
-    with networks_progress(quiet) as advance:
-        found, troubles = list_networks(pattern, scale, network_sources(trainer, None, None), advance)
+    with progress(quiet, "building") as (_, on_count):
+        found, troubles = list_networks(pattern, scale, NetworkSources(trainer), on_count)
     if as_json:
         write(dump({"scale": scale, "networks": plain(found)}).encode())
     else:

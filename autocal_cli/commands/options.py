@@ -13,9 +13,7 @@ import typer
 from autocal_cli.errors import AutocalError, Finding
 
 if TYPE_CHECKING:
-    from autocal_cli.network.model import NetworkSources
     from autocal_cli.workflow.dataset import DatasetOptions, ProgressCallback
-    from autocal_cli.workflow.probe import CountCallback, ProbeOptions
 
 
 # How `calibrate --help` groups its options.
@@ -41,7 +39,6 @@ DeviceOption = Annotated[
         rich_help_panel=IMAGES,
     ),
 ]
-ParameterOption = Annotated[str | None, typer.Option("--parameter", metavar="NAME", help="Only this parameter.")]
 TrainerKindOption = Annotated[
     str | None,
     typer.Option(
@@ -139,21 +136,14 @@ def dataset_options(
     refuse_together(("--hr", bool(hr)), ("--no-dataset", no_dataset))
     refuse_together(("--batches", batches is not None), ("--no-dataset", no_dataset))
     return DatasetOptions(
-        tuple(hr or ()),
+        folders=tuple(hr or ()),
         skip=no_dataset,
         device=device,
-        use_cache=not no_cache,
         seed=seed,
         batches=batches,
+        use_cache=not no_cache,
         on_progress=on_progress,
     )
-
-
-def probe_options(probe: int | None, options: DatasetOptions, on_progress: CountCallback | None) -> ProbeOptions:
-    """A probe takes the folders and the seed that the scan has."""
-    from autocal_cli.workflow.probe import ProbeOptions
-
-    return ProbeOptions(probe, options.folders, options.seed, on_progress)
 
 
 def check_parameter(name: str | None) -> None:
@@ -162,12 +152,6 @@ def check_parameter(name: str | None) -> None:
 
     if name is not None and name not in PARAMETERS:
         raise AutocalError(f"There is no parameter {name}.", fix=f"Parameters: {', '.join(PARAMETERS)}.")
-
-
-def network_sources(trainer: Path | None, own: str | None, weights: Path | None) -> NetworkSources:
-    from autocal_cli.network.model import NetworkSources
-
-    return NetworkSources(trainer, own, weights)
 
 
 def refuse_together(*options: tuple[str, bool]) -> None:

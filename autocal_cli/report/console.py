@@ -88,70 +88,48 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-# Progress bars for scans, on standard error, that leave no trace when these have ended (slow to import).
+OnScan = Callable[["ScanProgress"], None]
+OnCount = Callable[[int, int], None]
 
 
 @contextmanager
-def scan_progress(quiet: bool) -> Iterator[Callable[[ScanProgress], None] | None]:
-    """Yields the callback that moves the bar; None when nothing is to be shown, as where there is no terminal."""
-    with calibration_progress(quiet) as (advance, _):
-        yield advance
+def scan_progress(quiet: bool) -> Iterator[OnScan | None]:
+    """Yields the callback that moves a bar by what a scan has done; None as for `progress`."""
+    with progress(quiet) as (on_scan, _):
+        yield on_scan
 
 
 @contextmanager
-def calibration_progress(
-    quiet: bool,
-) -> Iterator[tuple[Callable[[ScanProgress], None] | None, Callable[[int, int], None] | None]]:
-    """As `scan_progress`, with a second callback that moves the same bar by batches of a probe: done, and in all."""
+def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | None, OnCount | None]]:
+    """A bar on standard error that leaves no trace, and the two callbacks that move it: by what a scan has done, and by
+    counts of what `counting` says, done and in all. None when nothing is to be shown, as where there is no terminal."""
     target = console(stderr=True)
     if quiet or not target.is_terminal:
         yield None, None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # slow to import
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
     bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
     task = bar.add_task("scanning", total=None, sure="")
 
-    def advance(state: ScanProgress) -> None:
+    def on_scan(state: ScanProgress) -> None:
         if state.listing:
             bar.update(task, description=f"listing ... {state.found:,} files")
-            bar.start()
-            return
-        failed = f", {state.failed:,} failed" if state.failed else ""
-        sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
-        seconds = bar.tasks[task].elapsed
-        if seconds and state.read_bytes:
-            sure += f", {state.read_bytes / 1e6 / seconds:.0f} MB/s"
-        bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
+        else:
+            failed = f", {state.failed:,} failed" if state.failed else ""
+            sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
+            seconds = bar.tasks[task].elapsed
+            if seconds and state.read_bytes:
+                sure += f", {state.read_bytes / 1e6 / seconds:.0f} MB/s"
+            bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
         bar.start()  # not before there is something to show
 
-    def advance_probe(done: int, total: int) -> None:
-        bar.update(task, description="probing", completed=done, total=total, sure="")
+    def on_count(done: int, total: int) -> None:
+        bar.update(task, description=counting, completed=done, total=total, sure="")
         bar.start()
 
     try:
-        yield advance, advance_probe
+        yield on_scan, on_count
     finally:
         bar.stop()
-
-
-@contextmanager
-def networks_progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Yields the callback that moves the bar, with networks built and in all; None when nothing is to be shown."""
-    with _counting("building", quiet) as advance:
-        yield advance
-
-
-@contextmanager
-def _counting(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    target = console(stderr=True)
-    if quiet or not target.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=target, transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
