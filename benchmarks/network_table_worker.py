@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 import torch
 
-from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
+from autocal_cli.network.measure import Count, count_macs, count_parameters, reason_of, structure_hash
 from autocal_cli.network.subprocess.worker import (
     bare_package,
     channels_of,
@@ -29,7 +29,6 @@ from autocal_cli.network.subprocess.worker import (
     import_architectures,
     look_up,
     on_cpu,
-    reason_of,
 )
 
 COUNT_SECONDS = 60.0  # of trying sizes, after which the MACs stay unknown

@@ -33,9 +33,7 @@ class Count:
 
     macs_per_pixel: float
     side: int
-    channels: int
     frames: int | None
-    device: str
     enlargement: float | None
 
 
@@ -63,8 +61,14 @@ def count_macs(
             try:
                 return _forward(network, shape, device)
             except Exception as error:
-                first = first or f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:200]
+                first = first or reason_of(error)
     return first
+
+
+def reason_of(error: BaseException) -> str:
+    """One line, at most 200 characters: the class of the error and the first line of what it says."""
+    told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]]).rstrip(".")
+    return told if len(told) <= 200 else told[:199] + "…"
 
 
 def _shapes(channels: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -79,18 +83,16 @@ def _shapes(channels: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 def _forward(network: nn.Module, shape: tuple[int, ...], device: str) -> Count:
     # On the CPU, attention counts only in its plain form; and with gradients every activation would be kept.
-    gradients = device == "meta"
-    image = torch.empty(shape, device="meta") if device == "meta" else torch.rand(shape)
     with (
         torch.device(device),
-        torch.set_grad_enabled(gradients),
+        torch.set_grad_enabled(device == "meta"),
         sdpa_kernel(SDPBackend.MATH),
         FlopCounterMode(display=False) as counter,
     ):
-        output = network(image)
+        output = network(torch.rand(shape))
     side, frames = shape[-1], shape[1] if len(shape) == 5 else None
     macs = int(counter.get_total_flops()) / 2 / (shape[0] * side**2)
-    return Count(macs, side, shape[-3], frames, device, _enlargement(output, side))
+    return Count(macs, side, frames, _enlargement(output, side))
 
 
 def _enlargement(output: Any, side: int) -> float | None:
@@ -99,9 +101,6 @@ def _enlargement(output: Any, side: int) -> float | None:
     if isinstance(output, list | tuple):
         output = next((part for part in output if isinstance(part, Tensor)), None)
     return output.shape[-1] / side if isinstance(output, Tensor) and output.dim() >= 4 else None
-
-
-# Two measures of a built network that need no values: its number of parameters, and a hash of its structure.
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from autocal_cli.config.model import LossTerm, NetworkOptions
+from autocal_cli.network.measure import reason_of
 from autocal_cli.network.model import Checkout
 from autocal_cli.network.subprocess.worker import (
     bare_package,
     import_architectures,
     look_up,
-    reason_of,
     registries_of,
 )
 from autocal_cli.probing.losses import gradient_norms

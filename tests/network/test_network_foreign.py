@@ -149,7 +149,7 @@ def hurried() -> Iterator[Foreign]:
     """With little time and memory."""
     checkout = find_checkout(TRAINER)
     assert checkout is not None
-    spec = trainer(checkout, 4)._process._spec
+    spec = trainer(checkout, 4).process._spec
     builder = Foreign("trainer", ForeignProcess(spec, seconds=3.0, memory=200 * 1024**2))
     yield builder
     builder.close()
@@ -168,7 +168,7 @@ def hurried() -> Iterator[Foreign]:
     ],
 )
 def test_a_process_that_ends_costs_one_network_only(hurried: Foreign, type: str, reason: str) -> None:
-    hurried._process._seconds = 3.0 if type == "hangs" else 60.0  # a busy machine takes long to eat
+    hurried.process._seconds = 3.0 if type == "hangs" else 60.0  # a busy machine takes long to eat
     assert hurried.measure(network(type), 4) == Passed("trainer", reason, failed=True)
     if type == "quits":  # the others start anew, too
         assert isinstance(hurried.measure(network("plain"), 4), NetworkFingerprint)

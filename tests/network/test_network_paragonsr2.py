@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import math
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from measured import fingerprint_network
 
 from autocal_cli.config.model import NetworkOptions
@@ -17,11 +14,11 @@ from autocal_cli.errors import Place
 from autocal_cli.network.measure import count_parameters, structure_hash
 from autocal_cli.network.paragonsr2.family import ARGUMENTS, VARIANTS, accepted_by
 from autocal_cli.network.paragonsr2.first import (
-    WINDOW,
     ClassicalUpsampler,
     ParagonSR2,
     WindowAttention,
-    window_starts,
+    into_windows,
+    out_of_windows,
 )
 
 FIXED = 72  # the base's kernels: 3 channels, 7 and 5 taps, across and down
@@ -138,19 +135,12 @@ def test_windows_reach_every_pixel_and_carry_gradients() -> None:
     assert (gradient.abs().amax(dim=1) > 0).all()
 
 
-@pytest.mark.parametrize(
-    ("length", "starts"),
-    [(1, [0]), (32, [0]), (33, [0, 1]), (64, [0, 32]), (65, [0, 16, 33]), (80, [0, 24, 48]), (96, [0, 32, 64])],
-)
-def test_window_starts(length: int, starts: list[int]) -> None:
-    assert window_starts(length) == starts
-
-
-@given(st.integers(1, 5000))
-def test_as_few_windows_as_cover_the_side(length: int) -> None:
-    starts = window_starts(length)
-    assert {pixel for start in starts for pixel in range(start, min(start + WINDOW, length))} == set(range(length))
-    assert len(starts) == math.ceil(length / WINDOW)
+@pytest.mark.parametrize("size", [(6, 4), (7, 9)])
+def test_windows_are_put_together_as_they_were_taken_apart(size: tuple[int, int]) -> None:
+    x = torch.arange(2 * 3 * size[0] * size[1], dtype=torch.float32).reshape(2, 3, *size)
+    windows = into_windows(x, 2)
+    assert torch.equal(windows[0], x[0, :, :2, :2].flatten(1).T)  # the first window, pixel by pixel
+    assert torch.equal(out_of_windows(windows, x, 2), x)
 
 
 def test_it_runs_in_mixed_precision() -> None:

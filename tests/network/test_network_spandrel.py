@@ -144,7 +144,7 @@ def test_what_it_does_not_have_starts_no_process() -> None:
     found = spandrel()
     assert isinstance(found, Foreign)
     assert found.measure(network("nobody_knows"), 4) == Passed("spandrel", "has no nobody_knows")
-    assert found._process._process is None
+    assert found.process._process is None
 
 
 @needs_spandrel
@@ -257,7 +257,7 @@ def test_every_class_with_other_names_is_looked_at() -> None:
 @needs_spandrel
 @pytest.mark.parametrize("type", RENAMED)
 def test_every_name_of_the_table_is_one_of_spandrels(builder: Foreign, type: str) -> None:
-    (signature, *_) = builder._process.measure(type, {}, 4)
+    (signature, *_) = builder.process.measure(type, {}, 4)
     accepted = set(signature["accepted"])
     names = spandrel_types()[type].names
     meant = [name for values in names.means.values() for means in values.values() for name in means]

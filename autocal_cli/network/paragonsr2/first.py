@@ -8,7 +8,6 @@ parameters don't, so weights are not interchangeable.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,15 +26,12 @@ class ParagonSR2(nn.Module):
 
     Args:
         scale: enlargement, 2, 3, 4 or 8.
-        in_chans: channels of the image.
-        num_feat: channels of the body, 4 or more.
-        num_groups, num_blocks: residual groups, and blocks in each.
-        ffn_expansion: width of a block's inside, as a multiple of num_feat.
+        num_groups, num_blocks: residual groups, and blocks in each; with `fast_body_mode` half of both, at least one.
+        ffn_expansion: width of a block's inside, as a multiple of `num_feat`, the channels of the body.
         block_kwargs: `square_kernel_size`, `band_kernel_size` (odd, in pixels), `branch_ratio` (0..1/3) of every block.
         upsampler_alpha: strength of the base's first filter, 0..1.
         detail_gain: factor on the last convolution's initial weights, so that training starts near the base.
         use_channels_last: the trainer's memory format on a GPU, which changes no number.
-        fast_body_mode: build half as many groups, of half as many blocks (rounded down, at least one).
         use_norm, use_channel_mod, use_attention: a norm, a channel gate, window attention in every block.
         use_content_aware: scale the detail of each image by what the image shows.
     """
@@ -219,16 +215,15 @@ class ContentGain(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """x + g * attention(x), each pixel attending to its window. (B, C, H, W) -> (B, C, H, W).
+    """x + g * attention(x), each pixel attending to its window of 32x32. (B, C, H, W) -> (B, C, H, W).
 
-    A map is covered by as few windows of 32x32 as reach from edge to edge, evenly spread; where two overlap, their
-    results are averaged. A map that fits into one window is one window. Queries and keys have C/8 channels, values C:
+    The map is filled up with zeros to whole windows. Queries and keys have C/8 channels, values C:
 
         A = softmax(q^T k / sqrt(n)),   n the pixels of a window
 
-    The trainer's own code covers 64x64 with as many windows (hence the same MACs) but blends wider overlaps, and
-    leaves the last rows and columns of some sizes without attention. `g` is trained and starts at 0 (SAGAN: Zhang et
-    al., arXiv:1805.08318), so that a fresh network is the same with and without attention.
+    The trainer's own code covers 64x64 with as many windows, hence the same MACs, and lets windows overlap elsewhere.
+    `g` is trained and starts at 0 (SAGAN: Zhang et al., arXiv:1805.08318), so that a fresh network is the same with and
+    without attention.
     """
 
     def __init__(self, channels: int) -> None:
@@ -240,29 +235,25 @@ class WindowAttention(nn.Module):
         self.gain = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.query(x), self.key(x), self.value(x)
-        attended, covered = torch.zeros_like(x), x.new_zeros(1, 1, *x.shape[2:])
-        for top in window_starts(x.shape[2]):
-            for left in window_starts(x.shape[3]):
-                here = (..., slice(top, top + WINDOW), slice(left, left + WINDOW))
-                query, key, value = (part[here].flatten(2).mT for part in (q, k, v))  # (B, n, channels)
-                found = F.scaled_dot_product_attention(query, key, value, scale=1 / math.sqrt(query.shape[1]))
-                attended[here] += found.mT.reshape(v[here].shape)
-                covered[here] += 1
-        return x + self.gain * attended / covered
+        q, k, v = (into_windows(layer(x), WINDOW) for layer in (self.query, self.key, self.value))
+        found = F.scaled_dot_product_attention(q, k, v, scale=1 / WINDOW)
+        return x + self.gain * out_of_windows(found, x, WINDOW)
 
 
-def window_starts(length: int) -> list[int]:
-    """Where the windows begin along one side of `length` pixels: the first at 0, the last flush with the end.
+def into_windows(x: Tensor, side: int) -> Tensor:
+    """(B, C, H, W), filled up with zeros -> (B * windows, side * side, C)"""
+    x = F.pad(x, (0, -x.shape[3] % side, 0, -x.shape[2] % side))
+    batch, channels, height, width = x.shape
+    parts = x.reshape(batch, channels, height // side, side, width // side, side)
+    return parts.permute(0, 2, 4, 3, 5, 1).reshape(-1, side * side, channels)
 
-    >>> window_starts(20), window_starts(64), window_starts(80)
-    ([0], [0, 32], [0, 24, 48])
-    """
-    last = length - WINDOW
-    if last <= 0:
-        return [0]
-    steps = math.ceil(last / WINDOW)
-    return [round(step * last / steps) for step in range(steps + 1)]
+
+def out_of_windows(tokens: Tensor, like: Tensor, side: int) -> Tensor:
+    """What `into_windows` made of a map the size of `like`, as a map again."""
+    batch, _, height, width = like.shape
+    down, across = -(-height // side), -(-width // side)
+    parts = tokens.reshape(batch, down, across, side, side, -1).permute(0, 5, 1, 3, 2, 4)
+    return parts.flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
 
 
 # The fixed half: a classical upsampler whose kernels are never trained.

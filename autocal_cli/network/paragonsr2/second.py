@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from autocal_cli.network.paragonsr2.family import DEFAULT_SCALE, HEADS, SQUEEZE
-from autocal_cli.network.paragonsr2.first import ChannelNorm, ClassicalUpsampler
+from autocal_cli.network.paragonsr2.first import ChannelNorm, ClassicalUpsampler, into_windows, out_of_windows
 
 EXPANSION = 2  # width of a block's inside, as a multiple of its channels
 TOKENS, TOKEN_CHANNELS = 64, 16  # of a pro block's dictionary
@@ -27,9 +27,7 @@ class SecondParagonSR2(nn.Module):
 
     Args:
         scale: enlargement, 2, 3, 4 or 8.
-        in_chans: channels of the image.
         num_feat: channels of the body; a multiple of 4 with photo and pro blocks, 16 or more with pro.
-        num_groups, num_blocks: groups, and blocks in each.
         variant: the kind of block, realtime, stream, photo or pro.
         detail_gain: where the trained gain on the detail starts.
         upsampler_alpha: strength of the base's first filter, 0..1.
@@ -216,15 +214,11 @@ class ShiftedWindows(nn.Module):
         self.mix = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, channels, height, width = x.shape
-        w = self.window
-        x = F.pad(x, (0, -width % w, 0, -height % w))
-        down, across = x.shape[2] // w, x.shape[3] // w
-        x = torch.roll(x, (-self.shift, -self.shift), dims=(2, 3))
-        # (B, C, down, w, across, w) -> (windows, pixels of one, C)
-        tokens = x.reshape(batch, channels, down, w, across, w).permute(0, 2, 4, 3, 5, 1).reshape(-1, w * w, channels)
-        heads = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in self.to_qkv(tokens).chunk(3, dim=-1))
-        tokens = self.mix(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
-        x = tokens.reshape(batch, down, across, w, w, channels).permute(0, 5, 1, 3, 2, 4)
-        x = x.reshape(batch, channels, down * w, across * w)
-        return torch.roll(x, (self.shift, self.shift), dims=(2, 3))[:, :, :height, :width]
+        height, width = x.shape[2:]
+        x = F.pad(x, (0, -width % self.window, 0, -height % self.window))
+        tokens = into_windows(torch.roll(x, (-self.shift, -self.shift), dims=(2, 3)), self.window)
+        parts = self.to_qkv(tokens).chunk(3, dim=-1)
+        q, k, v = (part.reshape(*tokens.shape[:2], HEADS, -1).transpose(1, 2) for part in parts)
+        tokens = self.mix(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        x = torch.roll(out_of_windows(tokens, x, self.window), (self.shift, self.shift), dims=(2, 3))
+        return x[:, :, :height, :width]

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,75 +23,57 @@ from autocal_cli.network.model import NAME_ANOTHER, Checkout, NetworkFingerprint
 from autocal_cli.network.subprocess.spandrel import spandrel_installed, spandrel_types
 
 
+@dataclass(slots=True)
 class Foreign:
-    """One foreign source of networks; cf. `fingerprint.Builder`. `strict`: it is what trains, so that what it refuses
-    is an error. What is not what trains says nothing against a config: a network that it cannot follow it doesn't
-    measure.
+    """One foreign source of networks; cf. `fingerprint.Builder`.
 
-    `known` are its types, in lower case, where they are known without asking it. `cure` is what to do when it fails,
-    `where_imported` what to do when packages that it imports are missing here.
+    `strict`: it is what trains, so that what it refuses is an error. What is not what trains says nothing against a
+    config: a network that it cannot follow it doesn't measure. `known` are its types, in lower case, where they are
+    known without asking it. `cure` is what to do when it fails, `where_imported` what to do when packages that it
+    imports are missing here.
     """
 
-    def __init__(
-        self,
-        name: str,
-        process: ForeignProcess,
-        strict: bool = True,
-        known: tuple[str, ...] | None = None,
-        cure: str | None = None,
-        where_imported: str | None = None,
-    ) -> None:
-        self.name = name
-        self._cure = cure
-        self._where_imported = where_imported
-        self._known = known
-        self._process = process
-        self._strict = strict
+    name: str
+    process: ForeignProcess
+    strict: bool = True
+    known: tuple[str, ...] | None = None
+    cure: str | None = None
+    where_imported: str | None = None
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
         """See `Builder.measure`."""
         has_none = f"has no {network.type}"
-        if self._known is not None and network.type.lower() not in self._known:  # no process for what it hasn't
+        if self.known is not None and network.type.lower() not in self.known:  # no process for what it hasn't
             return Passed(self.name, has_none)
-        unusable = self._process.open()
+        unusable = self.process.open()
         if unusable is not None:
             return self._failed(self.trouble() or f"cannot be used: {unusable}")
-        replies = {reply["event"]: reply for reply in self._process.measure(network.type, network.arguments, scale)}
+        replies = {reply["event"]: reply for reply in self.process.measure(network.type, network.arguments, scale)}
         if "unknown" in replies:
             trouble = self.trouble()
-            return (
-                self._failed(f"{has_none} that could be imported: it {trouble}")
-                if trouble
-                else Passed(self.name, has_none)
-            )
+            if trouble is None:
+                return Passed(self.name, has_none)
+            return self._failed(f"{has_none} that could be imported: it {trouble}")
         if "lacking" in replies:
             return Passed(self.name, lacking_in_words(network, replies["lacking"]), cure=NAME_ANOTHER)
         if "built" not in replies:
-            return self._failed(f"could not build {network.type}: {replies['failed']['reason']}", self._strict)
+            return self._failed(f"could not build {network.type}: {replies['failed']['reason']}", self.strict)
         return self._fingerprint(network, scale, replies)
 
     def _failed(self, reason: str, failed: bool = True) -> Passed:
-        elsewhere = self._where_imported if self._process.missing else None
-        return Passed(self.name, reason, failed, cure=elsewhere or self._cure)
+        elsewhere = self.where_imported if self.process.missing else None
+        return Passed(self.name, reason, failed, cure=elsewhere or self.cure)
 
     def _fingerprint(
         self, network: NetworkOptions, scale: int | None, replies: Mapping[str, Reply]
     ) -> NetworkFingerprint:
         built, counted = replies["built"], replies.get("counted")
-        about_arguments = argument_findings(
-            network,
-            self.name,
-            built["accepted"],
-            built["rejected"],
-            built["swallowed"],
-            built["inner"] if built["swallows"] else (),
-        )
+        inner = built["inner"] if built["swallows"] else ()
+        seen = built["accepted"], built["rejected"], built["swallowed"], inner
+        about_arguments = argument_findings(network, self.name, *seen) if self.strict else ()
+        how: tuple[Any, ...] = ((replies.get("uncounted") or replies.get("failed") or {}).get("reason"),)
         if counted:
-            how = counted["side"], counted["frames"], counted["enlargement"]
-            about_macs = about_count(network, scale, built["scale"], None, *how)
-        else:
-            reason = (replies.get("uncounted") or replies["failed"])["reason"]
-            about_macs = about_count(network, scale, built["scale"], reason)
+            how = None, counted["side"], counted["frames"], counted["enlargement"]
         return NetworkFingerprint(
             type=network.type,
             scale=built["scale"] if isinstance(built["scale"], int) else scale,
@@ -98,18 +81,18 @@ class Foreign:
             macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
             builder=self.name,
             structure=built["structure"],
-            findings=(*(about_arguments if self._strict else ()), *about_macs),
+            findings=(*about_arguments, *about_count(network, scale, built["scale"], *how)),
         )
 
     def types(self) -> tuple[str, ...]:
-        if self._known is not None:
-            return self._known
-        return () if self._process.open() else tuple(self._process.types)
+        if self.known is not None:
+            return self.known
+        return () if self.process.open() else tuple(self.process.types)
 
     def trouble(self) -> str | None:
-        if self._known is not None:
+        if self.known is not None:
             return None
-        unusable, missing, failed = self._process.open(), self._process.missing, self._process.unimported
+        unusable, missing, failed = self.process.open(), self.process.missing, self.process.unimported
         if missing:
             *most, last = missing
             packages = f"packages {', '.join(most)} and {last} are" if most else f"package {last} is"
@@ -123,7 +106,7 @@ class Foreign:
         return f"lacks some: of its architectures {name} could not be imported ({reason}){more}"
 
     def close(self) -> None:
-        self._process.close()
+        self.process.close()
 
 
 def lacking_in_words(network: NetworkOptions, lacking: Mapping[str, Any]) -> str:

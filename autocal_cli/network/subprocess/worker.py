@@ -31,7 +31,7 @@ from typing import Any, TextIO
 import torch
 from torch import nn
 
-from autocal_cli.network.measure import Count, count_macs, count_parameters, structure_hash
+from autocal_cli.network.measure import Count, count_macs, count_parameters, reason_of, structure_hash
 from autocal_cli.network.subprocess.spandrel import TrainerNames, spandrel_types
 
 CHANNEL_ARGUMENTS = (
@@ -281,12 +281,6 @@ def look_up(registries: Sequence[Any], type: str) -> Callable[..., Any] | None:
             found: Callable[..., Any] = registry.get(type)
             return found
     return None
-
-
-def reason_of(error: BaseException) -> str:
-    """One line, at most 200 characters: the class of the error and the first line of what it says."""
-    told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]]).rstrip(".")
-    return told if len(told) <= 200 else told[:199] + "…"
 
 
 # Builds a network out of a constructor that autocal doesn't know: on the meta device if that works, else on the CPU.
