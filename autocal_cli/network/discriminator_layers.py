@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils import spectral_norm as older_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
+from autocal_cli.network.paragonsr2.first import BINOMIAL, HALF_BAND, SeparableFilter
+
 SLOPE = 0.2  # of every leaky ReLU, and of the one that MUNet's initial weights are drawn for
 
 
@@ -293,32 +295,17 @@ class _Attention(nn.Module):
 class _Up(nn.Module):
     """Twice the size by fixed kernels (Magic Kernel Sharp 2021, Costella), then joined with what was there before."""
 
-    SHARPEN = (-1 / 32, 0.0, 9 / 32, 16 / 32, 9 / 32, 0.0, -1 / 32)
-    SMOOTH = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-
     def __init__(self, inputs: int, outputs: int, slope: float) -> None:
         super().__init__()
-        taps = [one for line in (self.SHARPEN, self.SMOOTH) for one in _across_and_down(inputs, line)]
-        self.taps = nn.ParameterList(nn.Parameter(one, requires_grad=False) for one in taps)
+        self.sharpen = SeparableFilter(inputs, HALF_BAND, border="constant")
+        self.smooth = SeparableFilter(inputs, BINOMIAL, border="constant")
         self.conv = spectral_norm(_he(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)))
         self.join = _chain(slope, (2 * outputs, outputs))
 
     def forward(self, x: Tensor, before: Tensor) -> Tensor:
-        sharp_across, sharp_down, smooth_across, smooth_down = self.taps
-        x = _filtered(_filtered(x, sharp_across), sharp_down)
-        x = F.interpolate(x, size=before.shape[2:], mode="nearest")
-        x = self.conv(_filtered(_filtered(x, smooth_across), smooth_down))
-        joined: Tensor = self.join(torch.cat((x, before), 1))
+        x = F.interpolate(self.sharpen(x), size=before.shape[2:], mode="nearest")
+        joined: Tensor = self.join(torch.cat((self.conv(self.smooth(x)), before), 1))
         return joined
-
-
-def _across_and_down(channels: int, taps: Sequence[float]) -> tuple[Tensor, Tensor]:
-    line = torch.tensor(taps)
-    return line.view(1, 1, 1, -1).repeat(channels, 1, 1, 1), line.view(1, 1, -1, 1).repeat(channels, 1, 1, 1)
-
-
-def _filtered(x: Tensor, taps: Tensor) -> Tensor:
-    return F.conv2d(x, taps, padding=(taps.shape[2] // 2, taps.shape[3] // 2), groups=x.shape[1])
 
 
 def _differences(grey: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ docstring says. The limits that keep divisions finite are the trainers', since t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -204,14 +205,12 @@ def neosr_consistency(
 ) -> Tensor:
     """consistency_loss of neosr. Its cosine term counts only below 0.001, and compares columns of L*."""
 
-    def read(image: Tensor, saturation: float, brightness: float) -> tuple[Tensor, Tensor]:
-        image = image.clamp(1 / 255, 1.0)
-        blurred = _blurred(image, 21, 3.0).clamp(0.0, 1.0) if blur else image
-        return _lightness(blurred) * brightness, _oklab_chroma(image, saturation)
+    def light(image: Tensor) -> Tensor:
+        return _lightness(_blurred(image, 21, 3.0).clamp(0.0, 1.0) if blur else image)
 
-    (x_light, x_chroma), (y_light, y_chroma) = read(x, 1.0, 1.0), read(y, saturation, brightness)
-    value = CRITERIA[criterion](x_light, y_light) + CRITERIA[criterion](x_chroma, y_chroma)
-    apart = 0.5 * _angle(x_chroma, y_chroma, 1e-20) + 0.5 * _angle(x_light, y_light, 1e-20)
+    lights, chromas = _light_and_chroma(x, y, light, saturation, brightness)
+    value = CRITERIA[criterion](*lights) + CRITERIA[criterion](*chromas)
+    apart = 0.5 * _angle(*chromas, 1e-20) + 0.5 * _angle(*lights, 1e-20)
     return value + apart if cosim and apart < 1e-3 else value
 
 
@@ -232,18 +231,27 @@ def fork_consistency(
     """ConsistencyLoss of the traiNNer-redux fork."""
     compare = partial(clipped, loss_lambda=chc_lambda) if criterion == "chc" else CRITERIA[criterion]
 
-    def read(image: Tensor, saturation: float, brightness: float) -> tuple[Tensor, Tensor]:
-        image = image.clamp(1 / 255, 1.0)
+    def light(image: Tensor) -> Tensor:
         blurred = _blurred(image, blur_kernel_size, blur_sigma).clamp(0.0, 1.0) if blur else image
-        light = _lightness(blurred, squared=False, least=1e-8) * brightness
-        return light, _oklab_chroma(image, saturation)
+        return _lightness(blurred, squared=False, least=1e-8)
 
-    (x_light, x_chroma), (y_light, y_chroma) = read(x, 1.0, 1.0), read(y, saturation, brightness)
-    value = compare(x_light, y_light) + compare(x_chroma, y_chroma)
+    lights, chromas = _light_and_chroma(x, y, light, saturation, brightness)
+    value = compare(*lights) + compare(*chromas)
     if cosim:
-        apart = _angle(x_light[:, None], y_light[:, None], 1e-12) + _angle(x_chroma, y_chroma, 1e-12)
+        apart = _angle(lights[0][:, None], lights[1][:, None], 1e-12) + _angle(*chromas, 1e-12)
         value = value + cosim_weight * apart
     return value
+
+
+Pair = tuple[Tensor, Tensor]
+
+
+def _light_and_chroma(
+    x: Tensor, y: Tensor, light: Callable[[Tensor], Tensor], saturation: float, brightness: float
+) -> tuple[Pair, Pair]:
+    """Of both images; the target's changed by the two factors."""
+    x, y = x.clamp(1 / 255, 1.0), y.clamp(1 / 255, 1.0)
+    return (light(x), light(y) * brightness), (_oklab_chroma(x, 1.0), _oklab_chroma(y, saturation))
 
 
 def _oklab_chroma(image: Tensor, factor: float) -> Tensor:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -358,24 +357,17 @@ def batches(images: Sequence[Images], count: int, size: int, crop: int, scale: i
     `crop` is the side of the target's crop in pixels, a multiple of `scale`. Images that cannot be read or are smaller
     than the crop are passed over; fewer batches come where `MOST_MISSES` of them follow one another.
     """
-    pairs = _pairs(images, crop, scale, seed)
-    for _ in range(count):
-        found = list(islice(pairs, size))
-        if len(found) < size:
-            return
-        yield torch.stack([low for low, _ in found]), torch.stack([high for _, high in found])
-
-
-def _pairs(images: Sequence[Images], crop: int, scale: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Crops without end, unless too many images in a row give none."""
+    found: list[tuple[Tensor, Tensor]] = []
     misses = 0
     for draw, index in enumerate(drawn(len(images), sys.maxsize, seed)):
+        if count == 0 or misses == MOST_MISSES:
+            return
         pair = _pair(images[index], Cut(crop // scale, seed, draw), scale)
         misses = 0 if pair else misses + 1
-        if pair:
-            yield pair
-        elif misses >= MOST_MISSES:
-            return
+        found += [pair] if pair else []
+        if len(found) == size:
+            yield torch.stack([low for low, _ in found]), torch.stack([high for _, high in found])
+            count, found = count - 1, []
 
 
 def _pair(images: Images, cut: Cut, scale: int) -> tuple[Tensor, Tensor] | None:
