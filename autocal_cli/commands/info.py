@@ -42,12 +42,12 @@ def schema(
     from autocal_cli.calibration.model import load_presets
     from autocal_cli.report.console import write
     from autocal_cli.report.json import json_text
-    from autocal_cli.workflow.output import write_schema
+    from autocal_cli.workflow.output import owner_of_schema, write_report
 
     schema = json_schema(load_presets(), config, strict)
     text = json_text(schema if trainer is None else _of_trainer(trainer, schema))
     if out and str(out) != "-":
-        write_schema(out.expanduser(), text, force)
+        write_report(out.expanduser(), text, force, owner_of_schema)
     else:
         write(text.encode())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import os
@@ -21,7 +20,6 @@ from autocal_cli.config.model import LossTerm, NetworkOptions
 from autocal_cli.network.measure import reason_of
 from autocal_cli.network.model import Checkout
 from autocal_cli.network.subprocess.worker import (
-    bare_package,
     import_architectures,
     look_up,
     registries_of,
@@ -108,13 +106,13 @@ def main() -> None:
     socket.getaddrinfo = _refuse
     if job["scale"]:  # neosr reads it from its command line; --input spares it the options file
         sys.argv = ["autocal", "--input", "none", "--scale", str(job["scale"])]
-    unimported = _import_losses(Path(job["folder"]), job["package"])
+    failed, _ = import_architectures(Path(job["folder"]), job["package"], "losses", "_loss.py")
     registries = registries_of(job["package"], ["LOSS_REGISTRY"])
     result: dict[str, Any] = {}
     for label, options in sorted(job["losses"].items(), key=lambda loss: loss[0] in job["judged"]):  # those last
         try:
             judge = _discriminator(job) if label in job["judged"] else None
-            result[label] = _measured(registries, options, batches, judge, unimported)
+            result[label] = _measured(registries, options, batches, judge, failed)
         except BaseException as error:
             result[label] = {"reason": reason_of(error)}
         (folder / "result.json").write_text(json.dumps(result), "utf-8")
@@ -137,36 +135,16 @@ def _refuse(*_: object, **__: object) -> NoReturn:
     raise OSError("it needs a download, and autocal downloads nothing")
 
 
-def _import_losses(folder: Path, package: str) -> str | None:
-    """Registers all losses: together as the trainer does it, else one by one. Returns why one failed, or None."""
-    sys.path.insert(0, str(folder))
-    try:
-        importlib.import_module(f"{package}.losses")
-        return None
-    except BaseException as error:
-        reason = reason_of(error)
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        del sys.modules[name]
-    for part in ("", ".losses", ".archs"):
-        bare_package(package + part, (folder / package).joinpath(part.strip(".")))
-    for file in sorted((folder / package / "losses").glob("*_loss.py")):
-        try:
-            importlib.import_module(f"{package}.losses.{file.stem}")
-        except BaseException as error:
-            reason = reason_of(error)
-    return reason
-
-
 def _measured(
     registries: Sequence[Any],
     options: Mapping[str, Any],
     batches: Sequence[tuple[Tensor, Tensor]],
     judge: torch.nn.Module | None,
-    unimported: str | None,
+    failed: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
     build = look_up(registries, options["type"])
     if build is None:
-        return {"reason": f"the trainer has no {options['type']}" + (f" ({unimported})" if unimported else "")}
+        return {"reason": f"the trainer has no {options['type']}" + (f" ({failed[-1][1]})" if failed else "")}
     arguments = {name: value for name, value in options.items() if name != "type"}
     arguments |= {name: 1.0 for name in WEIGHTS if name in arguments}
     loss = build(**arguments)

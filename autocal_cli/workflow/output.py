@@ -42,12 +42,6 @@ def check_output(out: Path, owner: Callable[[Path], Owner], force: bool = False)
             raise AutocalError(message, place=place, fix="Choose another name, or use --force to replace it.")
 
 
-def write_output(out: Path, data: bytes, owner: Callable[[Path], Owner], force: bool = False) -> None:
-    """Writes a file, guarded again: something may have come there meanwhile. Raises AutocalError."""
-    check_output(out, owner, force)
-    replace_file(out, data)
-
-
 def check_config_outputs(config: Path, out: Path, force: bool) -> None:
     """What can be said of `-o out` before any work is done. Raises AutocalError."""
     if out.exists() and config.exists() and out.samefile(config):
@@ -66,7 +60,7 @@ def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
         if output.source.exists() and read_bytes(output.source) != output.before:
             message = "The config changed while autocal was at work, so nothing was written."
             raise AutocalError(message, place=Place(str(output.source)), fix="Calibrate it again.")
-        if not _same(output.path, output.source):
+        if not (output.path.exists() and output.source.exists() and output.path.samefile(output.source)):
             check_output(output.path, owner_of_config, force)
         _refuse_second_block(output.path, [other.path for other in outputs])
     for output in outputs:
@@ -149,15 +143,7 @@ def report_destinations(page: Path | None, table: Path | None, force: bool) -> t
     return outs[0], outs[1]
 
 
-def write_report(out: Path, text: str, force: bool) -> None:
-    """Writes a page or a table. Raises AutocalError."""
-    write_output(out, text.encode("utf-8"), owner_of_report, force)
-
-
-def write_schema(out: Path, text: str, force: bool) -> None:
-    """Writes a JSON schema. Raises AutocalError."""
-    write_output(out, text.encode("utf-8"), owner_of_schema, force)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
+def write_report(out: Path, text: str, force: bool, owner: Callable[[Path], Owner] = owner_of_report) -> None:
+    """Writes a page or a table, guarded again: something may have come there meanwhile. Raises AutocalError."""
+    check_output(out, owner, force)
+    replace_file(out, text.encode("utf-8"))

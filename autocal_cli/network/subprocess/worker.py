@@ -215,35 +215,38 @@ def _spandrel() -> Source:
     return Source(find, sorted(spandrel_types()))
 
 
-def import_architectures(folder: Path, package: str) -> tuple[list[tuple[str, str]], set[str]]:
-    """Imports every `*_arch.py` of a trainer's checkout; the files that failed, with the reason, and the packages that
-    they ask for.
+def import_architectures(
+    folder: Path, package: str, part: str = "archs", ending: str = "_arch.py"
+) -> tuple[list[tuple[str, str]], set[str]]:
+    """Imports the architectures (or another `part`) of a trainer's checkout, file by file; those that failed, with the
+    reason, and the packages that they ask for.
 
     The trainer's own way comes first. Where its packages fail as a whole (a package that is missing, no CUDA), they are
-    left empty and the architectures imported one by one, so that one that fails doesn't take the others with it.
+    left empty and the files imported one by one, so that one that fails doesn't take the others with it.
     """
     sys.path.insert(0, str(folder))
     failed: list[tuple[str, str]] = []
     missing: set[str] = set()
     try:
-        importlib.import_module(f"{package}.archs")
+        importlib.import_module(f"{package}.{part}")
     except BaseException as error:
-        missing = missing_packages(error, package) | _empty_packages(folder, package)
-    for file in sorted((folder / package / "archs").glob("*_arch.py")):
+        missing = missing_packages(error, package) | _empty_packages(folder, package, ("archs", part))
+    for file in sorted((folder / package / part).glob(f"*{ending}")):
         try:
-            importlib.import_module(f"{package}.archs.{file.stem}")
+            importlib.import_module(f"{package}.{part}.{file.stem}")
         except BaseException as error:
             failed.append((file.name, reason_of(error)))
             missing |= missing_packages(error, package)
     return failed, missing
 
 
-def _empty_packages(folder: Path, package: str) -> set[str]:
+def _empty_packages(folder: Path, package: str, parts: Iterable[str]) -> set[str]:
     """Puts packages that hold nothing in place of those whose `__init__` fails; returns what those asked for."""
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         del sys.modules[name]
     bare_package(package, folder / package)
-    bare_package(f"{package}.archs", folder / package / "archs")
+    for part in parts:
+        bare_package(f"{package}.{part}", folder / package / part)
     try:
         importlib.import_module(f"{package}.utils")
     except BaseException as error:
