@@ -6,11 +6,9 @@ import os
 import stat
 import threading
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -36,8 +34,6 @@ def why(error: OSError) -> str:
 
 
 Row = tuple[str, int, int]
-
-_POSITIVE = 2**63  # file and device numbers are kept modulo this: they only have to differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class Folder:
 
 
 class FileTable(Sequence[ListedFile]):
-    """Files in the order in which they were added. `files[i]` makes the record; the table holds packed columns."""
+    """The files of each root in order of their names. `files[i]` makes the record; the table holds packed columns."""
 
     def __init__(self) -> None:
         self._folders: list[Folder] = []
@@ -77,59 +73,52 @@ class FileTable(Sequence[ListedFile]):
         self._ends = array("Q")
         self._folder = array("I")
         self._size, self._mtime = array("Q"), array("q")
-        self._inode, self._device = array("Q"), array("Q")
-        self._kept: Sequence[int] = range(0)
-        self._roots: list[int] = []
-
-    def add_root(self) -> None:
-        """What is added from here on lies below another root."""
-        self._roots.append(len(self._ends))
+        self._files = array("Q")  # of the root that is added to: two numbers a file, which say which it really is
+        self._order = array("Q")
+        self.parts: list[range] = []  # the places of each root's files
 
     def add_folder(self, folder: Folder) -> int:
         """The number under which files of this folder are added."""
         self._folders.append(folder)
         return len(self._folders) - 1
 
-    def add(self, folder: int, name: str, size: int, mtime_ns: int, inode: int, device: int) -> None:
-        """Adds a file; (inode, device) says which file it really is."""
+    def add(self, folder: int, name: str, status: os.stat_result, entry: int | None = None) -> None:
+        """Adds a file, or the `entry` of that number of a database."""
+        inode, device = status.st_ino, status.st_dev
+        if entry is not None:  # the database stands for a device, so that its entries differ from all files
+            inode, device = entry, -hash((device, inode)) - 1
         self._names += os.fsencode(name)
         self._ends.append(len(self._names))
         self._folder.append(folder)
-        self._size.append(size)
-        self._mtime.append(mtime_ns)
-        self._inode.append(inode % _POSITIVE)
-        self._device.append(device % _POSITIVE)
-        self._kept = range(len(self._ends))
+        self._size.append(status.st_size)
+        self._mtime.append(status.st_mtime_ns)
+        self._files.extend((inode % 2**63, device % 2**63))
 
-    def drop_duplicates(self) -> None:
-        """Keeps the first of the files that are one and the same. Nothing can be added after this."""
-        seen: set[int] = set()
-        kept = array("Q")
-        for row, (inode, device) in enumerate(zip(self._inode, self._device, strict=True)):
-            file = device << 64 | inode
-            if file not in seen:
+    def end_root(self, seen: set[int]) -> None:
+        """Puts the files added since the last root in order; of those that are one and the same the first `seen` stays.
+
+        Nothing of a further root is in the table before this.
+        """
+        first = self.parts[-1].stop if self.parts else 0
+        start = len(self._ends) - len(self._files) // 2
+        for row in sorted(range(start, len(self._ends)), key=self._name_below):
+            inode, device = self._files[2 * (row - start) : 2 * (row - start) + 2]
+            if (file := device << 64 | inode) not in seen:
                 seen.add(file)
-                kept.append(row)
-        self._inode, self._device = array("Q"), array("Q")
-        if len(kept) < len(self._ends):
-            self._kept = kept
+                self._order.append(row)
+        self._files = array("Q")
+        self.parts.append(range(first, len(self._order)))
 
     def rows_of_roots(self) -> list[Iterator[Row]]:
         """Of each root, (name below it, size, time) of every file."""
-        return [self._rows(self._kept[part.start : part.stop]) for part in self.parts()]
+        return [self._rows(part) for part in self.parts]
 
-    def parts(self) -> list[range]:
-        """The places of each root's files."""
-        bounds = [bisect_left(self._kept, start) for start in (*self._roots, len(self._ends))]
-        return [range(start, stop) for start, stop in pairwise(bounds)]
-
-    def _rows(self, kept: Sequence[int]) -> Iterator[Row]:
-        below = [folder.below for folder in self._folders]
-        for i in kept:
-            yield below[self._folder[i]] + self._name(i), self._size[i], self._mtime[i]
+    def _rows(self, part: range) -> Iterator[Row]:
+        for row in self._order[part.start : part.stop]:
+            yield self._name_below(row), self._size[row], self._mtime[row]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._order)
 
     @overload
     def __getitem__(self, index: int) -> ListedFile: ...
@@ -138,13 +127,16 @@ class FileTable(Sequence[ListedFile]):
     def __getitem__(self, index: int | slice) -> ListedFile | Sequence[ListedFile]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        i = self._kept[index]
-        folder, name = self._folders[self._folder[i]], self._name(i)
+        row = self._order[index]
+        folder, name = self._folders[self._folder[row]], self._name(row)
         database = folder.path if folder.is_lmdb else None
-        return ListedFile(Path(folder.path, name), folder.below + name, self._size[i], self._mtime[i], database)
+        return ListedFile(Path(folder.path, name), folder.below + name, self._size[row], self._mtime[row], database)
 
-    def _name(self, i: int) -> str:
-        return os.fsdecode(bytes(self._names[self._ends[i - 1] if i else 0 : self._ends[i]]))
+    def _name(self, row: int) -> str:
+        return os.fsdecode(bytes(self._names[self._ends[row - 1] if row else 0 : self._ends[row]]))
+
+    def _name_below(self, row: int) -> str:
+        return self._folders[self._folder[row]].below + self._name(row)
 
 
 # The bytes of one image: a file's, or those of an entry of an LMDB folder.

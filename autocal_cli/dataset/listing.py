@@ -6,11 +6,9 @@ import hashlib
 import heapq
 import os
 import stat
-from array import array
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from autocal_cli.dataset.files import (
@@ -29,6 +27,8 @@ from autocal_cli.dataset.files import (
 )
 from autocal_cli.dataset.model import FileIssue, Sighting
 from autocal_cli.errors import AutocalError, Place
+
+COUNT_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,22 @@ def list_images(
     """
     if not roots:
         raise AutocalError("no dataset folder was given.")
-    account, table = Account(on_count), FileTable()
-    walk = Walk(table, account)
+    lister, seen_files = _Lister(on_count), set[int]()
     for root in roots:
-        before, skipped = account.met, account.skipped.copy()
-        table.add_root()
-        _list_root(root, names, table, account, walk)
-        if account.met == before or not (len(table) or account.failures):
-            raise AutocalError(f"{printable(root)} holds no image{_skip_note(account.skipped - skipped)}.")
-    table.drop_duplicates()
-    skipped_by_reason = dict(sorted(account.skipped.items()))
-    digest = identity(*table.rows_of_roots())
-    return Listing(table, tuple(account.failures), skipped_by_reason, account.sightings(), digest)
+        before, skipped = lister.met, lister.skipped.copy()
+        lister.add_root(root, names)
+        lister.files.end_root(seen_files)
+        if lister.met == before or not (len(lister.files) or lister.failures):
+            reasons = [f"{count} {reason}" for reason, count in sorted((lister.skipped - skipped).items())]
+            note = f" ({', '.join(reasons)})" if reasons else ""
+            raise AutocalError(f"{printable(root)} holds no image{note}.")
+    return Listing(
+        lister.files,
+        tuple(lister.failures),
+        dict(sorted(lister.skipped.items())),
+        lister.sightings.listed(),
+        identity(*lister.files.rows_of_roots()),
+    )
 
 
 def identity(*roots: Iterable[Row]) -> str:
@@ -85,232 +89,170 @@ def identity(*roots: Iterable[Row]) -> str:
     return digest.hexdigest()
 
 
-def _list_root(root: Path, names: Sequence[str] | None, table: FileTable, account: Account, walk: Walk) -> None:
-    try:
-        status = root.stat()
-    except OSError as error:
-        raise AutocalError(f"{printable(root)}: {why(error)}.", fix="Check the path of the dataset.") from error
-    if is_lmdb_folder(root):
-        add_lmdb(root, table, account)
-    elif stat.S_ISDIR(status.st_mode) and names is not None:
-        add_named(str(root), names, table, account)
-    elif stat.S_ISDIR(status.st_mode):
-        walk.through(str(root))
-    elif not stat.S_ISREG(status.st_mode):
-        account.special(str(root), status.st_mode)
-    elif is_image_name(root.name):
-        add_named(str(root.parent), [root.name], table, account)
-    else:
-        account.skip_other(str(root))
+class Sightings:
+    """How many files have each trait, and the first name in order that has it."""
+
+    def __init__(self, known: Iterable[Sighting] = ()) -> None:
+        self._found = {one.trait: one for one in known}
+
+    def add(self, trait: str, name: str) -> None:
+        known = self._found.get(trait, Sighting(trait, 0, name))
+        self._found[trait] = Sighting(trait, known.count + 1, min(known.example, name))
+
+    def listed(self) -> tuple[Sighting, ...]:
+        return tuple(self._found[trait] for trait in sorted(self._found))
 
 
-def _skip_note(skipped: Mapping[str, int]) -> str:
-    parts = [f"{count} {reason}" for reason, count in sorted(skipped.items())]
-    return f" ({', '.join(parts)})" if parts else ""
+class _Lister:
+    """Files and running counts of one listing. Folders that were seen stay known from root to root.
 
+    `met` counts images, the broken and those met before included, and folders reached again.
+    """
 
-# The walk through a folder, depth first. A folder's own images are packed as it is read, so that only the names of one
-# branch lie unpacked.
+    def __init__(self, on_count: Callable[[int], None] | None = None) -> None:
+        self.files = FileTable()
+        self.met = 0
+        self.failures: list[FileIssue] = []
+        self.skipped: Counter[str] = Counter()
+        self.sightings = Sightings()
+        self._on_count = on_count
+        self._seen_folders: set[tuple[int, int] | str] = set()
 
-
-FIELDS = 4  # size, time, file number, device
-
-
-@dataclass(slots=True)
-class _Images:
-    """The images of one folder, as they were met."""
-
-    folder: int
-    names: list[str] = field(default_factory=list)
-    numbers: array[int] = field(default_factory=lambda: array("Q"))
-
-    def add(self, name: str, status: os.stat_result) -> None:
-        self.names.append(name)
-        time = status.st_mtime_ns % 2**64
-        self.numbers.extend((status.st_size, time, status.st_ino % 2**64, status.st_dev % 2**64))
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A run of a folder's images, in order."""
-
-    images: _Images
-    order: list[int]
-
-    def pack(self, table: FileTable) -> None:
-        for i in self.order:
-            size, time, inode, device = self.images.numbers[FIELDS * i : FIELDS * (i + 1)]
-            mtime_ns = time if time < 2**63 else time - 2**64  # files may be older than 1970
-            table.add(self.images.folder, self.images.names[i], size, mtime_ns, inode, device)
-
-
-class Walk:
-    """One walk through all roots: folders that were seen stay known from root to root."""
-
-    def __init__(self, table: FileTable, account: Account) -> None:
-        self._table, self._account = table, account
-        self._seen: set[tuple[int, int] | str] = set()
-
-    def through(self, root: str) -> None:
-        """Adds every image below the folder."""
-        pending: list[Folder | _Block] = [Folder(root)] if self._is_new(root, "") else []
-        while pending:
-            task = pending.pop()
-            if isinstance(task, _Block):
-                task.pack(self._table)
-            else:
-                pending += reversed(self._read(task))
-
-    def _read(self, folder: Folder) -> list[Folder | _Block]:
-        """What is to be done for a folder, in the order of names: runs of its images, and the folders in it."""
-        images, subfolders = _Images(self._table.add_folder(folder)), []
+    def add_root(self, root: Path, names: Sequence[str] | None) -> None:
         try:
-            with os.scandir(folder.path) as entries:
-                for entry in entries:
-                    if self._take(entry, images):
-                        subfolders.append(entry.name)
+            mode = root.stat().st_mode
         except OSError as error:
-            self._account.fail(folder.path, f"folder cannot be read: {why(error)}")
-        return self._interleaved(folder, images, sorted(subfolders, key=lambda name: f"{name}/"))
-
-    def _take(self, entry: os.DirEntry[str], images: _Images) -> bool:
-        """Sees to one entry of a folder; True for a folder that is to be walked."""
-        try:
-            status = _status(entry)
-        except OSError as error:
-            hidden = entry.name.startswith(".")
-            self._account.skip_hidden(entry.path, True) if hidden else self._account.unreachable(entry.path, error)
-            return False
-        is_file = stat.S_ISREG(status.st_mode)
-        if entry.name.startswith("."):
-            self._account.skip_hidden(entry.path, not stat.S_ISDIR(status.st_mode))
-        elif stat.S_ISDIR(status.st_mode):
-            return True
-        elif not is_file:
-            self._account.special(entry.path, status.st_mode)
-        elif is_image_name(entry.name):
-            self._account.meet()
-            images.add(entry.name, status)
+            raise AutocalError(f"{printable(root)}: {why(error)}.", fix="Check the path of the dataset.") from error
+        if is_lmdb_folder(root):
+            self._add_lmdb(root)
+        elif stat.S_ISDIR(mode) and names is not None:
+            self._add_named(str(root), names)
+        elif stat.S_ISDIR(mode):
+            self._walk(str(root))
+        elif stat.S_ISREG(mode) and is_image_name(root.name):
+            self._add_named(str(root.parent), [root.name])
         else:
-            self._account.skip_other(entry.path)
-        return False
+            self._leave_out(str(root), mode)
 
-    def _interleaved(self, folder: Folder, images: _Images, subfolders: list[str]) -> list[Folder | _Block]:
-        order = sorted(range(len(images.names)), key=images.names.__getitem__)
-        tasks: list[Folder | _Block] = []
-        done = 0
-        for name in subfolders:
-            path = os.path.join(folder.path, name)  # noqa: PTH118 (strings are several times faster than Paths)
-            if not self._is_new(path, folder.path):
-                continue
-            until = bisect_left(order, f"{name}/", key=images.names.__getitem__)
-            tasks += [_Block(images, order[done:until]), Folder(path, f"{folder.below}{name}/")]
-            done = until
-        return [*tasks, _Block(images, order[done:])]
+    def _walk(self, root: str) -> None:
+        """Adds every image below the folder, depth first."""
+        pending = [Folder(root)] if self._is_new(root, "") else []
+        while pending:
+            folder = pending.pop()
+            number, subfolders = self.files.add_folder(folder), []
+            try:
+                with os.scandir(folder.path) as entries:
+                    for entry in entries:
+                        if self._take(entry, number):
+                            subfolders.append(entry.name)
+            except OSError as error:
+                self._fail(folder.path, f"folder cannot be read: {why(error)}")
+            inside = []
+            for name in sorted(subfolders, key=lambda name: f"{name}/"):
+                path = os.path.join(folder.path, name)  # noqa: PTH118 (strings are several times faster than Paths)
+                if self._is_new(path, folder.path):
+                    inside.append(Folder(path, f"{folder.below}{name}/"))
+            pending += reversed(inside)
+
+    def _take(self, entry: os.DirEntry[str], folder: int) -> bool:
+        """Sees to one entry of a folder; True for a folder that is to be walked."""
+        hidden = entry.name.startswith(".")
+        try:
+            status = entry.stat()
+            status = status if status.st_ino else Path(entry.path).stat()  # Windows tells it only so
+        except OSError as error:
+            if not hidden:
+                self._unreachable(entry.path, error)
+                return False
+            status = None
+        is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+        if hidden or status is None:
+            kind = "folder" if is_folder else "file"
+            self._skip(entry.path, f"hidden {kind}", f"hidden-{kind}")
+        elif stat.S_ISREG(status.st_mode) and is_image_name(entry.name):
+            self._meet()
+            self.files.add(folder, entry.name, status)
+        elif not is_folder:
+            self._leave_out(entry.path, status.st_mode)
+        return is_folder and not hidden
 
     def _is_new(self, path: str, parent: str) -> bool:
         """Whether a folder is reached for the first time. Where folders have no number, the path is it."""
         try:
             status = Path(path).stat()
         except OSError as error:
-            self._account.unreachable(path, error)
+            self._unreachable(path, error)
             return False
         key = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
-        if key in self._seen:
-            self._account.meet()
-            if _leads_up(path, parent):
-                self._account.skip(path, "link to a folder above", "link-loop")
+        if key in self._seen_folders:
+            self._meet()
+            target, inside = os.path.realpath(path), os.path.realpath(parent) if parent else ""
+            if inside == target or inside.startswith(os.path.join(target, "")):  # noqa: PTH118
+                self._skip(path, "link to a folder above", "link-loop")
             return False
-        self._seen.add(key)
+        self._seen_folders.add(key)
         return True
 
+    def _add_named(self, folder: str, names: Iterable[str]) -> None:
+        """The files of these names below the folder; a name that leads to no file is a failure."""
+        number = self.files.add_folder(Folder(folder))
+        for name in sorted(set(names)):
+            path = os.path.join(folder, name)  # noqa: PTH118
+            try:
+                status = Path(path).stat()
+            except (OSError, ValueError) as error:
+                reason = why(error) if isinstance(error, OSError) else str(error)
+                self._fail(path, f"named, but cannot be reached: {reason}")
+                continue
+            if stat.S_ISREG(status.st_mode):
+                self._meet()
+                self.files.add(number, name, status)
+            else:
+                self._fail(path, special_kind(status.st_mode))
 
-def _status(entry: os.DirEntry[str]) -> os.stat_result:
-    status = entry.stat()
-    return status if status.st_ino else Path(entry.path).stat()  # Windows tells it only so
+    def _add_lmdb(self, folder: Path) -> None:
+        """The keys of an LMDB folder, each with size and time of the whole database."""
+        require_lmdb(str(folder))
+        keys, status = set(lmdb_keys(folder)), (folder / DATA).stat()
+        number = self.files.add_folder(Folder(str(folder), is_lmdb=True))
+        self.sightings.add("lmdb", printable(folder))
+        for place, key in enumerate(sorted(keys)):
+            self._meet()
+            self.files.add(number, key, status, place)
 
-
-def _leads_up(path: str, parent: str) -> bool:
-    target, inside = os.path.realpath(path), os.path.realpath(parent) if parent else ""
-    return inside == target or inside.startswith(os.path.join(target, ""))  # noqa: PTH118
-
-
-# The account of a listing: what failed, what was left out and why, and what the trainer would stumble over.
-
-
-COUNT_EVERY = 1000
-
-
-class Account:
-    """Running counts of one listing, over all its roots."""
-
-    def __init__(self, on_count: Callable[[int], None] | None = None) -> None:
-        self.met = 0  # images, the broken and those met before included, and folders reached again
-        self.failures: list[FileIssue] = []
-        self.skipped: Counter[str] = Counter()
-        self._on_count = on_count
-        self._sighted: Counter[str] = Counter()
-        self._examples: dict[str, str] = {}
-
-    def meet(self) -> None:
-        """An image, or what stands for one."""
+    def _meet(self) -> None:
         self.met += 1
         if self._on_count and self.met % COUNT_EVERY == 0:
             self._on_count(self.met)
 
-    def fail(self, path: str, reason: str) -> None:
-        self.meet()
+    def _fail(self, path: str, reason: str) -> None:
+        self._meet()
         self.failures.append(FileIssue(printable(path), reason))
 
-    def skip(self, path: str, reason: str, trait: str) -> None:
+    def _skip(self, path: str, reason: str, trait: str) -> None:
         self.skipped[reason] += 1
-        self.sight(path, trait)
+        self.sightings.add(trait, printable(path))
 
-    def skip_hidden(self, path: str, is_file: bool) -> None:
-        kind = "file" if is_file else "folder"
-        self.skip(path, f"hidden {kind}", f"hidden-{kind}")
-
-    def skip_other(self, path: str) -> None:
-        suffix = suffix_of(path)
-        self.skip(path, f"not an image ({printable(suffix) if suffix else 'no extension'})", "not-an-image")
-
-    def special(self, path: str, mode: int) -> None:
-        """A pipe, a socket or a device, which is never opened."""
-        if is_image_name(path):
-            self.fail(path, special_kind(mode))
-            self.sight(path, "special-file")
+    def _leave_out(self, path: str, mode: int) -> None:
+        """A file that is no image, or a pipe, a socket or a device, which is never opened."""
+        if stat.S_ISREG(mode):
+            ending = printable(suffix_of(path)) or "no extension"
+            self._skip(path, f"not an image ({ending})", "not-an-image")
+        elif is_image_name(path):
+            self._fail(path, special_kind(mode))
+            self.sightings.add("special-file", printable(path))
         else:
-            self.skip(path, "not a regular file", "special-file")
+            self._skip(path, "not a regular file", "special-file")
 
-    def unreachable(self, path: str, error: OSError) -> None:
+    def _unreachable(self, path: str, error: OSError) -> None:
         link = os.path.islink(path)  # noqa: PTH114
+        reason = "broken link" if link else "cannot be reached"
         if is_image_name(path):
-            self.fail(path, f"{'broken link' if link else 'cannot be reached'}: {why(error)}")
+            self._fail(path, f"{reason}: {why(error)}")
         else:
-            self.skipped["broken link" if link else "cannot be reached"] += 1
+            self.skipped[reason] += 1
         if link:
-            self.sight(path, "broken-link")
-
-    def sight(self, path: str, trait: str) -> None:
-        self._sighted[trait] += 1
-        shown = printable(path)
-        self._examples[trait] = min(self._examples.get(trait, shown), shown)
-
-    def sightings(self) -> tuple[Sighting, ...]:
-        return tuple(Sighting(trait, count, self._examples[trait]) for trait, count in sorted(self._sighted.items()))
-
-
-def merged(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
-    """One sighting a trait: counts added, the first name in order as the example."""
-    total: dict[str, Sighting] = {}
-    for one in sightings:
-        known = total.get(one.trait, one)
-        count = one.count + (known.count if known is not one else 0)
-        total[one.trait] = Sighting(one.trait, count, min(known.example, one.example))
-    return tuple(total[trait] for trait in sorted(total))
-
-
-# Images that a list names, rather than a walk finds: a meta_info file, or the meta_info.txt of an LMDB folder.
+            self.sightings.add("broken-link", printable(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,34 +288,3 @@ def read_meta_info(path: Path, place: Place | None = None) -> MetaInfo:
         message = f"The meta_info file {path} names no image."
         raise AutocalError(message, place=place, fix="Write one name a line.")
     return MetaInfo(names, {gt: lq for gt, _, lq in both})
-
-
-def add_named(folder: str, names: Iterable[str], table: FileTable, account: Account) -> None:
-    """Adds the files of these names below the folder, sorted; a name that leads to no file is a failure."""
-    number = table.add_folder(Folder(folder))
-    for name in sorted(set(names)):
-        path = os.path.join(folder, name)  # noqa: PTH118
-        try:
-            status = Path(path).stat()
-        except (OSError, ValueError) as error:
-            reason = why(error) if isinstance(error, OSError) else str(error)
-            account.fail(path, f"named, but cannot be reached: {reason}")
-            continue
-        if not stat.S_ISREG(status.st_mode):
-            account.fail(path, special_kind(status.st_mode))
-            continue
-        account.meet()
-        table.add(number, name, status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
-
-
-def add_lmdb(folder: Path, table: FileTable, account: Account) -> None:
-    """Adds the keys of an LMDB folder, sorted, each with size and time of the whole database."""
-    require_lmdb(str(folder))
-    keys = sorted(set(lmdb_keys(folder)))
-    status = (folder / DATA).stat()
-    number = table.add_folder(Folder(str(folder), is_lmdb=True))
-    account.sight(str(folder), "lmdb")
-    for row, key in enumerate(keys):
-        account.meet()
-        # The database stands for a device, and the key's place in it for the file: so it differs from all others.
-        table.add(number, key, status.st_size, status.st_mtime_ns, row, -hash((status.st_dev, status.st_ino)) - 1)

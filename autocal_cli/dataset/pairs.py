@@ -88,7 +88,7 @@ class PairedFiles(Sequence[ListedFile]):
         self._partner = array("q", [-1]) * len(gt)
         self._root = array("H", bytes(2 * len(gt)))
         names = paired.listed.lq_names(paired.template) if paired.listed else None
-        for root, (part, folder) in enumerate(zip(gt.parts(), paired.lq, strict=True)):
+        for root, (part, folder) in enumerate(zip(gt.parts, paired.lq, strict=True)):
             files = _listed(folder, names)
             by_stem = {stem(file): i for i, file in enumerate(files)}
             partners = _partners((gt[i] for i in part), by_stem, paired.template, paired.listed)

@@ -19,9 +19,9 @@ from autocal_cli.dataset.cache import Fresh, reading_images
 from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
-from autocal_cli.dataset.listing import Listing, list_images, merged
+from autocal_cli.dataset.listing import Listing, Sightings, list_images
 from autocal_cli.dataset.metrics import METRIC_VERSION, WINDOW, raw_metrics_of_one
-from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, Sighting, TrainingCrops
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, TrainingCrops
 from autocal_cli.dataset.pairs import Paired, PairedFiles
 from autocal_cli.dataset.sampling import (
     CHECK_EVERY,
@@ -120,7 +120,7 @@ def scan(
         device=computing.name,
         device_reason=computing.reason,
         seconds=time.perf_counter() - started,
-        sightings=merged((*listing.sightings, *sample.sightings)),
+        sightings=sample.sightings.listed(),
         crops=sample.crops_read(),
         model=scorer.file if scorer else None,
     )
@@ -237,7 +237,7 @@ class Sample:
 
     def __init__(self, listing: Listing, goal: Goal, on_measured: MeasuredCallback | None) -> None:
         self.failures = list(listing.failures)
-        self.sightings: tuple[Sighting, ...] = ()
+        self.sightings = Sightings(listing.sightings)
         self.crops = goal.crops
         self.items = self.crops.count if self.crops else len(listing.files)
         self.read = 0
@@ -263,9 +263,8 @@ class Sample:
             self._unscored.append(result)
             self._bytes += result.file_bytes
             self.read += is_new
-            if result.traits and is_new:
-                found = (Sighting(trait, 1, result.path) for trait in result.traits)
-                self.sightings = merged((*self.sightings, *found))
+            for trait in result.traits if is_new else ():
+                self.sightings.add(trait, result.path)
         if self._at_check():
             self._score()
 
