@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Generator, Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,10 @@ from autocal_cli.dataset.facts import FACTS_VERSION
 from autocal_cli.dataset.files import ListedFile, printable
 from autocal_cli.dataset.metrics import METRIC_VERSION
 from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces, Traces
-from autocal_cli.dataset.workers import look_ahead
 from autocal_cli.errors import AutocalError
 
 FILE_NAME = "images.sqlite"
+PUT_EVERY = 64  # images written at once: what an interrupted scan may have to read again
 _TABLE = """
 create table if not exists images (
     path blob not null, size integer not null, mtime_ns integer not null, version text not null, facts text not null,
@@ -34,148 +33,85 @@ create table if not exists images (
 ) without rowid
 """
 
-
-@dataclass(frozen=True, slots=True)
-class ImageKey:
-    """An image as it is now: its absolute path, size in bytes, and time of change in nanoseconds; the same of its LQ
-    image in `partner`, where it was held against one.
-    """
-
-    path: Path
-    size: int
-    mtime_ns: int
-    partner: str = ""
+Result = WorkingImage | FileIssue
+Fresh = tuple[ListedFile, Result, bool]  # a file, what came of it, whether it was read now
 
 
 class ImageCache:
-    """Texts by image. `version` names what the texts say and how it was measured. For one thread."""
+    """Texts by image. `version` names what the texts say and how it was measured. Safe in threads."""
 
     def __init__(self, folder: Path, version: str) -> None:
         """Opens the cache in a folder, which is made. Raises AutocalError where it cannot be used."""
         self._version = version
         self.path = folder / FILE_NAME
+        self._one_at_a_time = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(self.path, timeout=10.0)
+            self._database = sqlite3.connect(self.path, timeout=10.0, check_same_thread=False)
             self._database.execute("pragma journal_mode = wal")
             with self._database:
                 self._database.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from None
 
-    def get(self, key: ImageKey) -> str | None:
-        """What is known of the image as it is now, or None."""
+    def get(self, file: ListedFile) -> str | None:
+        """What is known of the image, and its LQ image, as they are now, or None."""
         try:
-            row = self._database.execute(
-                "select facts from images where path = ? and version = ? and size = ? and mtime_ns = ?",
-                (os.fsencode(key.path), self._version + key.partner, key.size, key.mtime_ns),
-            ).fetchone()
+            with self._one_at_a_time:
+                row = self._database.execute(
+                    "select facts from images where path = ? and size = ? and mtime_ns = ? and version = ?",
+                    self._key(file),
+                ).fetchone()
         except sqlite3.Error as error:
             raise self._unusable(error) from None
         return None if row is None else str(row[0])
 
-    def put(self, facts: Iterable[tuple[ImageKey, str]]) -> None:
-        """Keeps what was measured, in one transaction; what was known of the same paths is replaced."""
-        rows = [
-            (os.fsencode(key.path), key.size, key.mtime_ns, self._version + key.partner, text) for key, text in facts
-        ]
+    def image(self, file: ListedFile) -> WorkingImage | None:
+        """The image without its pixels; None where it is not known, or what is kept is damaged."""
+        text = self.get(file) if file.database is None else None
         try:
-            with self._database:
+            return from_text(text) if text else None
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def put(self, facts: Iterable[tuple[ListedFile, str]]) -> None:
+        """Keeps what was measured, in one transaction; what was known of the same paths is replaced."""
+        rows = [(*self._key(file), text) for file, text in facts]
+        try:
+            with self._one_at_a_time, self._database:
                 self._database.executemany("insert or replace into images values (?, ?, ?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise self._unusable(error) from None
 
     def close(self) -> None:
-        self._database.close()
+        with self._one_at_a_time:
+            self._database.close()
+
+    def _key(self, file: ListedFile) -> tuple[bytes, int, int, str]:
+        lq = file.partner
+        partner = f" {lq.path.absolute()} {lq.size} {lq.mtime_ns}" if lq else ""
+        return os.fsencode(file.path.absolute()), file.size, file.mtime_ns, self._version + printable(partner)
 
     def _unusable(self, error: Exception) -> AutocalError:
         message = f"The cache {self.path} cannot be used: {error}."
         return AutocalError(message, fix="Delete it, or scan with --no-cache.")
 
 
-# Reading images through the cache: what is known of a file as it is now is not decoded again.
-
-
-PUT_EVERY = 64  # images written at once: what an interrupted scan may have to read again
-
-Result = WorkingImage | FileIssue
-Read = Callable[[ListedFile], Result]
-Item = tuple[ListedFile, WorkingImage | None]  # a file, and what is known of it
-Fresh = tuple[ListedFile, Result, bool]  # a file, what came of it, whether it was read now
-
-_NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
-
-
-@contextmanager
-def reading_images(
-    read: Read,
-    files: Iterable[ListedFile],
-    folder: Path | None,
-    wanted: Wanted,
-    workers: int,
-    on_device: Callable[[Iterable[Fresh]], Iterable[Fresh]],
-) -> Iterator[Iterator[Result]]:
-    """What `read` makes of each file, in order, by workers, or what the cache in a folder knows of it already.
-
-    `on_device` measures on the way what the workers left unmeasured.
-    """
-    with (
-        open_cache(folder, wanted) as cache,
-        look_ahead(read_unknown(read), with_known(files, cache, wanted.max_pixels), workers) as results,
-        closing(kept(on_device(results), cache)) as reads,
-    ):
-        yield reads
-
-
-@contextmanager
-def open_cache(folder: Path | None, wanted: Wanted) -> Iterator[ImageCache | None]:
-    """The cache in a folder, of images with or without their facts; None without a folder. Raises AutocalError."""
-    if folder is None:
-        yield None
-        return
-    facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"  # the sharpness depends on the crop
-    scale = f".x{wanted.scale}" if wanted.scale else ""  # and what is told of pairs on the training's scale
+def version_of(wanted: Wanted) -> str:
+    """What facts depend on: the sharpness on the crop, and what is told of pairs on the training's scale."""
+    facts = f"{FACTS_VERSION}.crop{wanted.native_crop}" if wanted.facts else "0"
+    scale = f".x{wanted.scale}" if wanted.scale else ""
     model = f".{wanted.scorer.file.sha256}" if wanted.scorer else ""
-    cache = ImageCache(folder, f"{METRIC_VERSION}.{facts}{scale}{model}")
-    try:
-        yield cache
-    finally:
-        cache.close()
-
-
-def with_known(files: Iterable[ListedFile], cache: ImageCache | None, max_pixels: int) -> Iterator[Item]:
-    """Each file with what the cache knows of it. What lies over the limit of pixels now has to be refused anew."""
-    for file in files:
-        text = cache.get(_key(file)) if cache and file.database is None else None
-        known = None if text is None else _sound(text)
-        yield file, known if known and known.width * known.height <= max_pixels else None
-
-
-def _sound(text: str) -> WorkingImage | None:
-    """What a text of the cache says; None where it is damaged, and the image is read anew."""
-    try:
-        return from_text(text)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def read_unknown(read: Read) -> Callable[[Item], Fresh]:
-    """The function for the workers: (file, result, whether it was read now)."""
-
-    def read_item(item: Item) -> Fresh:
-        file, known = item
-        return (file, known, False) if known else (file, read(file), True)
-
-    return read_item
+    return f"{METRIC_VERSION}.{facts}{scale}{model}"
 
 
 def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result, None, None]:
     """The results, those that are new and sound put into the cache on the way, block by block."""
-    fresh: list[tuple[ImageKey, str]] = []
+    fresh: list[tuple[ListedFile, str]] = []
     try:
         for file, result, read_now in results:
             if cache and read_now and file.database is None and isinstance(result, WorkingImage) and _lasts(result):
-                fresh.append((_key(file), to_text(result)))
+                fresh.append((file, to_text(result)))
                 if len(fresh) >= PUT_EVERY:
                     cache.put(fresh)
                     fresh = []
@@ -200,24 +136,8 @@ def to_text(image: WorkingImage) -> str:
 def from_text(text: str) -> WorkingImage:
     """The image of which `to_text` was kept, without pixels."""
     width, height, raw, facts, traits, path = json.loads(text)
-    return WorkingImage(
-        working=_NO_PIXELS,
-        thumbnail=_NO_PIXELS,
-        width=width,
-        height=height,
-        facts=None if facts is None else _facts(**facts),
-        raw=tuple(raw),
-        traits=tuple(traits),
-        path=path,
-    )
-
-
-def _facts(traces: dict[str, Any], pair: dict[str, Any] | None, mean: list[float], **others: Any) -> ImageFacts:
-    paired = None if pair is None else PairTraces(**pair)
-    return ImageFacts(**others, traces=Traces(**traces), mean=(mean[0], mean[1], mean[2]), pair=paired)
-
-
-def _key(file: ListedFile) -> ImageKey:
-    lq = file.partner
-    partner = f" {lq.path.absolute()} {lq.size} {lq.mtime_ns}" if lq else ""
-    return ImageKey(file.path.absolute(), file.size, file.mtime_ns, printable(partner))
+    if facts is not None:
+        pair = None if facts["pair"] is None else PairTraces(**facts["pair"])
+        facts = ImageFacts(**{**facts, "traces": Traces(**facts["traces"]), "mean": tuple(facts["mean"]), "pair": pair})
+    nothing = np.empty((0, 0, 3), dtype=np.uint8)
+    return WorkingImage(nothing, nothing, width, height, facts, tuple(raw), tuple(traits), path)

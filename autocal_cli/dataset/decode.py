@@ -54,7 +54,7 @@ class WorkingImage:
     width: int
     height: int
     facts: ImageFacts | None = None
-    raw: tuple[float, float, float] | None = None
+    raw: tuple[float, ...] | None = None
     traits: tuple[str, ...] = ()
     path: str = ""
     file_bytes: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -161,14 +161,6 @@ File = TypeVar("File")
 Read = tuple[File, WorkingImage | FileIssue, bool]  # a file, what came of it, whether it was read now
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Images of one shape under way: their places, and their raw metrics (N, 3) on the device."""
-
-    places: Sequence[int]
-    raw: torch.Tensor
-
-
 def measured(reads: Iterable[Read[File]], device: str, batch_size: int) -> Iterator[Read[File]]:
     """The same, with the raw metrics of each image, computed on the device in batches of at most `batch_size`.
 
@@ -176,41 +168,52 @@ def measured(reads: Iterable[Read[File]], device: str, batch_size: int) -> Itera
     """
     there = torch.device(device)
     block: list[Read[File]] = []
-    before: list[Read[File]] = []
-    under_way: list[Batch] = []
+    before: Iterator[Read[File]] = iter(())
+    is_waiting = False
     for read in reads:
-        if not block and not before and not _is_bare(read[1]):
+        if not block and not is_waiting and not _is_bare(read[1]):
             yield read
             continue
         block.append(read)
         if len(block) == BLOCK:
-            sent = send([image for _, image, _ in block], there, batch_size)
-            yield from _with_numbers(before, under_way)
-            block, before, under_way = [], block, sent
-    yield from _with_numbers(before, under_way)
-    yield from _with_numbers(block, send([image for _, image, _ in block], there, batch_size))
+            sent = _sent(block, there, batch_size)
+            yield from before
+            block, before, is_waiting = [], sent, True
+    yield from before
+    yield from _sent(block, there, batch_size)
 
 
 def _is_bare(image: WorkingImage | FileIssue) -> bool:
     return isinstance(image, WorkingImage) and image.raw is None
 
 
-def send(images: Sequence[WorkingImage | FileIssue], device: torch.device, batch_size: int) -> list[Batch]:
-    """Starts measuring the images that have no metrics yet; does not wait for it on CUDA."""
-    by_shape: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, image in enumerate(images):
-        if isinstance(image, WorkingImage) and _is_bare(image):
-            by_shape[image.working.shape].append(place)
-    batches = []
+def _sent(block: Sequence[Read[File]], device: torch.device, batch_size: int) -> Iterator[Read[File]]:
+    """Starts measuring the images that have no metrics yet, without waiting for it on CUDA; iterating fetches them."""
+    by_shape: defaultdict[tuple[int, ...], list[tuple[int, WorkingImage]]] = defaultdict(list)
+    for place, (_, image, _) in enumerate(block):
+        if isinstance(image, WorkingImage) and image.raw is None:
+            by_shape[image.working.shape].append((place, image))
+    places, raw = [], []
     for alike in by_shape.values():
         for start in range(0, len(alike), batch_size):
-            places = alike[start : start + batch_size]
-            chosen = [image for place in places if isinstance(image := images[place], WorkingImage)]
-            working = _to_device([image.working for image in chosen], device)
-            thumbnails = _to_device([image.thumbnail for image in chosen], device)
+            some = alike[start : start + batch_size]
+            places += [place for place, _ in some]
+            working, thumbnails = (
+                _to_device(pixels, device)
+                for pixels in ([image.working for _, image in some], [image.thumbnail for _, image in some])
+            )
             with torch.inference_mode():
-                batches.append(Batch(places, raw_metrics(working, thumbnails)))
-    return batches
+                raw.append(raw_metrics(working, thumbnails))
+
+    def fetched() -> Iterator[Read[File]]:
+        rows = [row for batch in raw for row in batch.cpu().double().tolist()]
+        numbers = dict(zip(places, rows, strict=True))
+        for place, (file, image, read_now) in enumerate(block):
+            if isinstance(image, WorkingImage) and place in numbers:
+                image = replace(image, raw=tuple(numbers[place]))
+            yield file, image, read_now
+
+    return fetched()
 
 
 def _to_device(pixels: Sequence[Pixels], device: torch.device) -> torch.Tensor:
@@ -218,15 +221,3 @@ def _to_device(pixels: Sequence[Pixels], device: torch.device) -> torch.Tensor:
     if device.type != "cuda":
         return stacked.to(device)
     return stacked.pin_memory().to(device, non_blocking=True)  # torch keeps the pinned memory until it is copied
-
-
-def _with_numbers(block: Sequence[Read[File]], batches: Sequence[Batch]) -> Iterator[Read[File]]:
-    numbers: dict[int, tuple[float, float, float]] = {}
-    for batch in batches:
-        for place, (texture, edges, colour) in zip(batch.places, batch.raw.cpu().double().tolist(), strict=True):
-            numbers[place] = (texture, edges, colour)
-    for place, (file, image, read_now) in enumerate(block):
-        if place in numbers and isinstance(image, WorkingImage):
-            yield file, replace(image, raw=numbers[place]), read_now
-        else:
-            yield file, image, read_now

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from autocal_cli.dataset.cache import Fresh, reading_images
+from autocal_cli.dataset.cache import Fresh, ImageCache, kept, version_of
 from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
@@ -35,19 +35,15 @@ from autocal_cli.dataset.sampling import (
     summarise,
 )
 from autocal_cli.dataset.scorer import Scorer
-from autocal_cli.dataset.workers import (
-    Device,
-    Ranks,
-    all_ranks,
-    check_device,
-    choose_device,
-    default_workers,
-    look_ahead,
-)
+from autocal_cli.dataset.workers import Device, all_ranks, check_device, choose_device, default_workers, look_ahead
 from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02
 BATCH_SIZE = 16  # images measured at once on an accelerator
+_ENDLESS = sys.maxsize  # crops that a training could draw: no sample of them is the whole
+
+# Called with images as they were measured, in the order of the sample: raw metrics and scores, both (n, 3).
+MeasuredCallback = Callable[[Sequence[WorkingImage], Values, Values], None]
 
 
 def scan(
@@ -86,17 +82,18 @@ def scan(
     started = time.perf_counter()
     check_device(device)
     listing = list_images(roots, names=names, on_count=on_progress and _listing_progress(on_progress))
-    goal = Goal(tolerance, images, crops if listing.files else None)
-    sample = Sample(listing, goal, on_measured)
+    sample = Sample(listing, tolerance, images, crops, on_measured)
     threads = workers or default_workers()
-    computing = choose_device(device, goal.expected(len(listing.files)), threads)
-    scale = paired.scale if paired else None
-    wanted = Wanted(max_pixels, on_measured is not None, native_crop, gentle, scale=scale, scorer=scorer)
-    reader = Reader(computing, wanted, threads, batch_size)
+    computing = choose_device(device, sample.expected, threads)
+    wanted = Wanted(
+        max_pixels, on_measured is not None, native_crop, gentle, scale=paired.scale if paired else None, scorer=scorer
+    )
     files = PairedFiles(listing.files, paired) if paired and crops is None else listing.files
     with warnings.catch_warnings(), all_ranks() as ranks:
         warnings.filterwarnings("ignore", module="PIL")
-        with _reading(files, goal, seed, ranks, reader, cache_folder) as reads:
+        share = ranks.share(sample.order(seed, in_order=gentle), CHECK_EVERY)
+        items = ((files[i], cut) for i, cut in share)
+        with _measured(items, wanted, computing, threads, batch_size, None if sample.crops else cache_folder) as reads:
             for result in ranks.together(reads, sample.items, CHECK_EVERY):
                 sample.take(result)
                 if on_progress:
@@ -105,7 +102,8 @@ def scan(
                     break
     summary = sample.summary()
     if summary is None:
-        raise _nothing_readable(sample.failures)
+        shown = "; ".join(f"{issue.path}: {issue.reason}" for issue in sample.failures[:3])
+        raise AutocalError(f"none of the {len(sample.failures)} image files can be read ({shown}).")
     return DatasetFingerprint(
         roots=tuple(printable(root) for root in roots),
         found=listing.found,
@@ -127,48 +125,33 @@ def scan(
 
 
 @contextmanager
-def _reading(
-    files: Sequence[ListedFile], goal: Goal, seed: int, ranks: Ranks, reader: Reader, cache_folder: Path | None
+def _measured(
+    items: Iterator[tuple[ListedFile, Cut | None]],
+    wanted: Wanted,
+    device: Device,
+    workers: int,
+    batch_size: int,
+    cache_folder: Path | None,
 ) -> Iterator[Iterator[WorkingImage | FileIssue]]:
-    """This rank's share of the images, or crops, measured, in the order of the sample."""
-    if goal.crops is None:
-        in_order = reader.wanted.gentle and goal.reads_all
-        order = ranks.share(range(len(files)) if in_order else sample_order(len(files), seed), CHECK_EVERY)
-        chosen = (files[i] for i in order)
-        with reading_images(reader.read, chosen, cache_folder, reader.wanted, reader.workers, reader.measured) as reads:
+    """The images, or crops, with their metrics, in order: on the CPU measured by the worker that decodes them, else in
+    batches on the device. What the cache knows of a file is not read again.
+    """
+    cache = ImageCache(cache_folder, version_of(wanted)) if cache_folder else None
+
+    def read(item: tuple[ListedFile, Cut | None]) -> Fresh:
+        file, cut = item
+        if cache and (known := cache.image(file)) and known.width * known.height <= wanted.max_pixels:
+            return file, known, False
+        mine = replace(wanted, partner=file.partner.source) if file.partner else wanted
+        return file, (read_measured if device.is_cpu else read_image)(file.source, mine, cut), True
+
+    with closing(cache) if cache else nullcontext(), look_ahead(read, items, workers) as results:
+        if not device.is_cpu:
+            from autocal_cli.dataset.metrics_device import measured
+
+            results = measured(results, device.name, batch_size)
+        with closing(kept(results, cache)) as reads:
             yield reads
-        return
-    side = max(goal.crops.side, WINDOW)
-    draws = ranks.share(enumerate(drawn(len(files), goal.crops.count, seed)), CHECK_EVERY)
-
-    def read_crop(draw: tuple[int, int]) -> Fresh:
-        number, i = draw
-        return files[i], reader.read(files[i], Cut(side, seed, number)), True
-
-    with look_ahead(read_crop, draws, reader.workers) as results:
-        yield (result for _, result, _ in reader.measured(results))
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """How images are read and measured: on the CPU by the worker that decodes them, else in batches on the device."""
-
-    device: Device
-    wanted: Wanted
-    workers: int
-    batch_size: int
-
-    def read(self, file: ListedFile, cut: Cut | None = None) -> WorkingImage | FileIssue:
-        """The working image of a file, or of a crop, on the CPU with its raw metrics. Safe in threads."""
-        wanted = replace(self.wanted, partner=file.partner.source) if file.partner else self.wanted
-        return read_measured(file.source, wanted, cut) if self.device.is_cpu else read_image(file.source, wanted, cut)
-
-    def measured(self, reads: Iterable[Fresh]) -> Iterable[Fresh]:
-        if self.device.is_cpu:
-            return reads
-        from autocal_cli.dataset.metrics_device import measured
-
-        return measured(reads, self.device.name, self.batch_size)
 
 
 def read_measured(
@@ -183,17 +166,6 @@ def read_measured(
 
 def _listing_progress(on_progress: Callable[[ScanProgress], None]) -> Callable[[int], None]:
     return lambda count: on_progress(ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True))
-
-
-def _nothing_readable(failures: Sequence[FileIssue]) -> AutocalError:
-    shown = "; ".join(f"{issue.path}: {issue.reason}" for issue in failures[:3])
-    return AutocalError(f"none of the {len(failures)} image files can be read ({shown}).")
-
-
-# Called with images as they were measured, in the order of the sample: raw metrics and scores, both (n, 3).
-MeasuredCallback = Callable[[Sequence[WorkingImage], Values, Values], None]
-
-_ENDLESS = sys.maxsize  # crops that a training could draw: no sample of them is the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,36 +184,27 @@ class ScanProgress:
     read_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """When to stop: every mean is known to +- `tolerance`, or so many `images` were read; or after all the `crops`."""
-
-    tolerance: float | None
-    images: int | None = None
-    crops: TrainingCrops | None = None
-
-    @property
-    def reads_all(self) -> bool:
-        return self.tolerance is None and self.images is None and self.crops is None
-
-    def expected(self, files: int) -> int:
-        """About how many images, or crops, will be read of so many files."""
-        if self.crops:
-            return self.crops.count
-        sample = files if self.tolerance is None else expected_sample(files, self.tolerance)
-        return sample if self.images is None else min(sample, self.images)
-
-
 class Sample:
-    """The images, or crops, that were read so far, scored in blocks of CHECK_EVERY. `read` counts images."""
+    """The images, or crops, that were read so far, scored in blocks of CHECK_EVERY. `read` counts images.
 
-    def __init__(self, listing: Listing, goal: Goal, on_measured: MeasuredCallback | None) -> None:
+    It is enough when every mean is known to +- `tolerance`, or so many `images` were read; of `crops` after all.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        tolerance: float | None,
+        images: int | None,
+        crops: TrainingCrops | None,
+        on_measured: MeasuredCallback | None,
+    ) -> None:
         self.failures = list(listing.failures)
         self.sightings = Sightings(listing.sightings)
-        self.crops = goal.crops
+        self.crops = crops if listing.files else None
         self.items = self.crops.count if self.crops else len(listing.files)
         self.read = 0
-        self._listing, self._goal, self._reference = listing, goal, load_reference()
+        self._tolerance, self._most = (None, None) if self.crops else (tolerance, images)
+        self._listing, self._reference = listing, load_reference()
         self._on_measured = on_measured
         self._taken = self._bytes = 0
         self._drawn: set[str] = set()  # images behind crops, by name, which may be drawn again
@@ -250,13 +213,33 @@ class Sample:
         self._tally = Tally.empty()
 
     @property
+    def expected(self) -> int:
+        """About how many images, or crops, will be read."""
+        sample = self.items if self._tolerance is None else expected_sample(self.items, self._tolerance)
+        return sample if self._most is None else min(sample, self._most)
+
+    @property
     def population(self) -> int:
         """How many the means stand for: all images that were found, less what failed; of crops there is no end."""
         return _ENDLESS if self.crops else self._listing.found - len(self.failures)
 
+    def order(self, seed: int, in_order: bool) -> Iterator[tuple[int, Cut | None]]:
+        """The places of the files in the order in which they are read, or of those drawn with the crop of each.
+
+        `in_order`: as they are listed, where all are read.
+        """
+        files = len(self._listing.files)
+        if self.crops:
+            side = max(self.crops.side, WINDOW)
+            return ((i, Cut(side, seed, draw)) for draw, i in enumerate(drawn(files, self.crops.count, seed)))
+        as_listed = in_order and self._tolerance is None and self._most is None
+        return ((i, None) for i in (range(files) if as_listed else sample_order(files, seed)))
+
     def take(self, result: WorkingImage | FileIssue) -> None:
         self._taken += 1
-        is_new = self._is_new(result.path)
+        is_new = result.path not in self._drawn
+        if self.crops:
+            self._drawn.add(result.path)
         if isinstance(result, FileIssue):
             self.failures.extend([result] if is_new else [])
         else:
@@ -269,17 +252,20 @@ class Sample:
             self._score()
 
     def is_enough(self) -> bool:
-        tolerance = None if self.crops else self._goal.tolerance
-        return self._is_full() or (
-            tolerance is not None and self._at_check() and self._tally.is_enough(self.population, tolerance)
-        )
+        if self._tolerance is None or self._is_full():
+            return self._is_full()
+        return self._at_check() and self._tally.is_enough(self.population, self._tolerance)
 
     def progress(self) -> ScanProgress:
         half_width = float(self._tally.half_widths(self.population).max()) if self._tally.count else None
-        if self.crops:
-            return ScanProgress(self._taken, len(self.failures), self.items, half_width, read_bytes=self._bytes)
-        done = self._taken + len(self._listing.failures)
-        return ScanProgress(done, len(self.failures), self._listing.found, half_width, read_bytes=self._bytes)
+        before = 0 if self.crops else len(self._listing.failures)
+        return ScanProgress(
+            self._taken + before,
+            len(self.failures),
+            self.items if self.crops else self._listing.found,
+            half_width,
+            read_bytes=self._bytes,
+        )
 
     def summary(self) -> Summary | None:
         """What was read says of the whole; None where nothing could be."""
@@ -288,13 +274,6 @@ class Sample:
 
     def crops_read(self) -> TrainingCrops | None:
         return TrainingCrops(self._tally.count, self.crops.side) if self.crops else None
-
-    def _is_new(self, path: str) -> bool:
-        if not self.crops:
-            return True
-        is_new = path not in self._drawn
-        self._drawn.add(path)
-        return is_new
 
     def _score(self) -> None:
         raw = np.array([image.raw for image in self._unscored], dtype=np.float64).reshape(-1, len(METRIC_NAMES))
@@ -309,6 +288,5 @@ class Sample:
         return self._taken % CHECK_EVERY == 0 or self._taken == self.items or self._is_full()
 
     def _is_full(self) -> bool:
-        """Whether as many images were read as the goal allows."""
-        most = self._goal.images
-        return most is not None and not self.crops and self._tally.count + len(self._unscored) >= most
+        """Whether as many images were read as are wanted."""
+        return self._most is not None and self._tally.count + len(self._unscored) >= self._most

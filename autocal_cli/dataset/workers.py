@@ -6,8 +6,8 @@ import os
 import platform
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
@@ -32,33 +32,29 @@ def default_workers() -> int:
 
 @contextmanager
 def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[Iterator[R]]:
-    """`with look_ahead(f, items, 4) as results`: f of each item, in order. f must not raise TimeoutError.
+    """`with look_ahead(f, items, 4) as results`: f of each item, in order.
 
     Leaving the block early drops what has not begun. An exception (Ctrl-C) does not wait for what has.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="autocal")
+    coming = iter(items)
+
+    def in_order() -> Iterator[R]:
+        waiting = deque(pool.submit(function, item) for item in islice(coming, AHEAD * workers))
+        while waiting:
+            future = waiting.popleft()
+            while not future.done():
+                wait([future], POLL_SECONDS)
+            result = future.result()
+            waiting.extend(pool.submit(function, item) for item in islice(coming, 1))
+            yield result
+
     try:
-        yield _in_order(pool, function, iter(items), AHEAD * workers)
+        yield in_order()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterator[T], ahead: int) -> Iterator[R]:
-    waiting = deque(pool.submit(function, item) for item in islice(items, ahead))
-    while waiting:
-        result = _result(waiting.popleft())
-        waiting.extend(pool.submit(function, item) for item in islice(items, 1))
-        yield result
-
-
-def _result(future: Future[R]) -> R:
-    while True:
-        try:
-            return future.result(timeout=POLL_SECONDS)
-        except TimeoutError:
-            continue
 
 
 # Several processes that scan one dataset together, as `torchrun` starts them. Each block of the sample is shared out,
@@ -85,17 +81,13 @@ class Ranks:
         if self.count == 1:
             yield from mine
             return
-        for start in range(0, items, block):
-            own = len(range(self.rank, min(block, items - start), self.count))
-            yield from self._exchanged(list(islice(mine, own)))
-
-    def _exchanged(self, mine: Sequence[R]) -> Iterator[R]:
         from torch.distributed import all_gather_object
 
-        shares: list[Any] = [None] * self.count
-        all_gather_object(shares, mine)
-        turns = chain.from_iterable(zip_longest(*shares, fillvalue=_NOTHING))
-        return (item for item in turns if item is not _NOTHING)
+        for start in range(0, items, block):
+            shares: list[Any] = [None] * self.count
+            all_gather_object(shares, list(islice(mine, len(range(self.rank, min(block, items - start), self.count)))))
+            turns = chain.from_iterable(zip_longest(*shares, fillvalue=_NOTHING))
+            yield from (item for item in turns if item is not _NOTHING)
 
 
 def started_by_torchrun() -> bool:
@@ -159,22 +151,28 @@ def choose_device(name: str | None, images: int, workers: int) -> Device:
     Of several CUDA devices the processes that torchrun started take one each in turn. Raises AutocalError for a named
     device that is not here.
     """
-    if name == CPU:
-        return Device()
     if name is not None:
-        return Device(_named(name))
+        check_device(name)
+        return Device(name)
     if not started_by_torchrun():
         if not accelerator_present():
             return Device(CPU, "no accelerator here")
         if images * METRICS_SECONDS / workers < TORCH_SECONDS:
             return Device(CPU, f"it measures {images:,} images before torch has started")
-    return _best()
+    available = available_devices()
+    if available[0] == CPU:
+        return Device(CPU, "torch finds no accelerator")
+    kind = available[0].partition(":")[0]
+    alike = [one for one in available if one.partition(":")[0] == kind]
+    return Device(alike[int(os.environ.get("LOCAL_RANK", "0")) % len(alike)])
 
 
 def check_device(name: str | None) -> None:
     """Raises AutocalError for a named device that is not here."""
     if name not in (None, CPU):
-        _named(str(name))
+        available = available_devices()
+        if name not in available and f"{name}:0" not in available:
+            raise AutocalError(f"device {name!r} is not available here.", fix=f"Available: {', '.join(available)}.")
 
 
 def accelerator_present() -> bool:
@@ -184,22 +182,6 @@ def accelerator_present() -> bool:
     if sys.platform == "win32":
         return Path(os.environ.get("SYSTEMROOT", "C:/Windows"), WINDOWS_DRIVER).exists()
     return any(Path(file).exists() for file in DRIVER_FILES)
-
-
-def _named(name: str) -> str:
-    available = available_devices()
-    if name not in available and f"{name}:0" not in available:
-        raise AutocalError(f"device {name!r} is not available here.", fix=f"Available: {', '.join(available)}.")
-    return name
-
-
-def _best() -> Device:
-    available = available_devices()
-    if available[0] == CPU:
-        return Device(CPU, "torch finds no accelerator")
-    kind = available[0].partition(":")[0]
-    alike = [one for one in available if one.partition(":")[0] == kind]
-    return Device(alike[int(os.environ.get("LOCAL_RANK", "0")) % len(alike)])
 
 
 def available_devices() -> list[str]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.dataset.cache import FILE_NAME, ImageCache, ImageKey
+from autocal_cli.dataset.cache import FILE_NAME, ImageCache
+from autocal_cli.dataset.files import ListedFile
 from autocal_cli.errors import AutocalError
 
-KEY = ImageKey(Path("/photos/ä b.png").absolute(), 1000, 1_700_000_000_123_456_789)
+KEY = ListedFile(Path("/photos/ä b.png").absolute(), "ä b.png", 1000, 1_700_000_000_123_456_789)
 
 
 @pytest.fixture
@@ -67,16 +68,17 @@ def test_names_that_are_no_utf8(cache):
 
 def test_two_processes_may_write(cache, tmp_path):
     program = (
-        "import sys; from pathlib import Path; from autocal_cli.dataset.cache import ImageCache, ImageKey\n"
+        "import sys; from pathlib import Path; from autocal_cli.dataset.cache import ImageCache\n"
+        "from autocal_cli.dataset.files import ListedFile\n"
         "cache = ImageCache(Path(sys.argv[1]), '1')\n"
-        "for n in range(50): cache.put([(ImageKey(Path(f'/p/{n}').absolute(), n, n), 'theirs')])"
+        "for n in range(50): cache.put([(ListedFile(Path(f'/p/{n}').absolute(), '', n, n), 'theirs')])"
     )
     other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
     for n in range(50):
-        cache.put([(ImageKey(Path(f"/q/{n}").absolute(), n, n), "ours")])
+        cache.put([(ListedFile(Path(f"/q/{n}").absolute(), "", n, n), "ours")])
     assert other.wait(timeout=60) == 0
-    assert all(cache.get(ImageKey(Path(f"/p/{n}").absolute(), n, n)) == "theirs" for n in range(50))
-    assert all(cache.get(ImageKey(Path(f"/q/{n}").absolute(), n, n)) == "ours" for n in range(50))
+    assert all(cache.get(ListedFile(Path(f"/p/{n}").absolute(), "", n, n)) == "theirs" for n in range(50))
+    assert all(cache.get(ListedFile(Path(f"/q/{n}").absolute(), "", n, n)) == "ours" for n in range(50))
 
 
 def test_a_cache_that_is_none_is_said_with_its_cure(tmp_path):

@@ -13,13 +13,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from autocal_cli.dataset import scan as measuring
-from autocal_cli.dataset.decode import Wanted, WorkingImage
-from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.metrics_device import raw_metrics
-from autocal_cli.dataset.model import FileIssue
-from autocal_cli.dataset.scan import Reader, read_measured
-from autocal_cli.dataset.workers import Device
+from autocal_cli.dataset.scan import read_measured
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 
@@ -68,19 +64,6 @@ def test_any_image(pixels):
 def test_image_under_seven_pixels_is_refused():
     with pytest.raises(ValueError, match=r"Found \(6, 9\)"):
         raw_metrics_of_one(np.zeros((6, 9, 3), np.uint8), np.zeros((6, 9, 3), np.uint8))
-
-
-def file(name: str) -> ListedFile:
-    return ListedFile(DEMO / name, name, 1, 1)
-
-
-@pytest.mark.parametrize(("device", "measured"), [("cpu", True), ("cuda:0", False)])
-def test_the_worker_measures_on_the_cpu_alone(device, measured):
-    reader = Reader(Device(device), Wanted(), workers=1, batch_size=16)
-    image = reader.read(file("foliage.png"))
-    assert isinstance(image, WorkingImage)
-    assert (image.raw is not None) is measured
-    assert isinstance(reader.read(file("missing.png")), FileIssue)
 
 
 def test_a_fault_in_the_metrics_is_no_fault_of_the_file(monkeypatch):
