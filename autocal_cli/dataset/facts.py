@@ -76,7 +76,7 @@ def perceptual_hash(luma: Image.Image) -> int:
     """64 bits that stay nearly the same through resizing and recompression: signs of the lowest 8 x 8 cosines.
 
     Bit 8 v + u is 1 where the coefficient of frequencies v (down) and u (across) is positive; that of the mean is 0.
-    So the hashes of the flipped and turned image follow from it: `duplicates.turned`.
+    So the hashes of the flipped and turned image follow from it: `health.turned`.
     """
     small = np.asarray(luma.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.BOX), dtype=np.float64)
     positive = (_FREQUENCIES @ small @ _FREQUENCIES.T > 0).ravel()

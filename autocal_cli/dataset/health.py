@@ -1,15 +1,16 @@
-"""What a scan notes of every image while it goes on, and the DatasetReport of them all in the end."""
+"""What a scan notes of every image while it goes on, which of them are the same, and the DatasetReport in the end."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
+import marshal
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,7 @@ from PIL import Image
 
 from autocal_cli.dataset.curation import Groups, Policy, judge, load_policy
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
-from autocal_cli.dataset.duplicates import duplicates, exact_groups, near_groups
-from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
-from autocal_cli.dataset.metrics import Pixels
+from autocal_cli.dataset.facts import HASH_SIDE, NATIVE_CROP, summarise_sharpness
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     NATIVE,
@@ -28,6 +27,7 @@ from autocal_cli.dataset.model import (
     Curation,
     DatasetFingerprint,
     DatasetReport,
+    Duplicates,
     Example,
     Extreme,
     Extremes,
@@ -36,6 +36,7 @@ from autocal_cli.dataset.model import (
     ImageFacts,
     ImageRow,
     ModelScores,
+    Named,
     PairTraces,
     SizedImage,
     Traces,
@@ -43,56 +44,26 @@ from autocal_cli.dataset.model import (
 from autocal_cli.dataset.sampling import Values, with_overall
 from autocal_cli.dataset.variety import choose, kinds_of, variety_of
 
-# The rows of a scan, packed: about 300 bytes an image, so that a million of them fit in memory.
-
-
-_METRICS = len(METRIC_NAMES)
-_TRACES = ("blocks", "repeated", "rhythm", "noise", "halos", "laplacian")
-_NUMBERS = 2 + 2 * _METRICS + 4 + 1 + 4 + len(_TRACES) + 1  # of a row, in the order in which `add` writes them
-_GREY, _ALPHA, _DRAWN = 1, 2, 4
-
 
 class RowTable(Sequence[ImageRow]):
-    """Rows in the order in which they were added, or that of their paths once `sorted`. `rows[i]` makes the record."""
+    """Rows in the order in which they were added, or that of their paths once sorted. `rows[i]` makes the record.
+
+    Packed, they take about 350 bytes an image, so that a million of them fit in memory.
+    """
 
     def __init__(self) -> None:
-        self._paths = bytearray()
+        self._packed = bytearray()
         self._ends = array("Q")
-        self._digests = bytearray()
-        self._hashes = array("Q")
-        self._numbers = array("d")
-        self._pairs: dict[int, bytes] = {}
         self._order: Sequence[int] = ()
 
     def add(self, row: ImageRow) -> None:
-        facts, traces = row.facts, row.facts.traces
-        self._paths += facts.path.encode("utf-8")
-        self._ends.append(len(self._paths))
-        self._digests += bytes.fromhex(facts.sha256)
-        self._hashes.append(facts.perceptual_hash)
-        flags = _GREY * facts.grey + _ALPHA * facts.alpha + _DRAWN * traces.drawn
-        detail = float("nan") if traces.detail is None else traces.detail
-        self._numbers.extend((row.width, row.height, *row.raw, *row.scores, row.overall))
-        self._numbers.extend((facts.native_sharpness, facts.deviation, facts.entropy, detail, *facts.mean))
-        self._numbers.append(float("nan") if facts.model is None else facts.model)
-        self._numbers.extend(getattr(traces, name) for name in _TRACES)
-        self._numbers.append(flags)
-        if facts.pair:
-            self._pairs[len(self._ends) - 1] = json.dumps(astuple(facts.pair)).encode()
+        self._packed += marshal.dumps(_values(row))
+        self._ends.append(len(self._packed))
         self._order = range(len(self._ends))
 
     def sort(self) -> None:
         """Puts the rows in alphabetical order of their paths; crops of one image stay in the order of their draws."""
-        self._order = array("Q", sorted(range(len(self._ends)), key=self._path_bytes))
-
-    def digests(self) -> list[bytes]:
-        return [bytes(self._digests[32 * i : 32 * i + 32]) for i in self._order]
-
-    def hashes(self) -> npt.NDArray[np.uint64]:
-        return np.asarray(self._hashes, dtype=np.uint64)[np.asarray(self._order, dtype=np.intp)]
-
-    def paths(self) -> Iterator[str]:
-        return (self._path_bytes(i).decode("utf-8") for i in self._order)
+        self._order = array("Q", sorted(range(len(self._ends)), key=lambda i: self._row(i).facts.path))
 
     def __len__(self) -> int:
         return len(self._order)
@@ -104,78 +75,30 @@ class RowTable(Sequence[ImageRow]):
     def __getitem__(self, index: int | slice) -> ImageRow | Sequence[ImageRow]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        i = self._order[index]
-        numbers = self._numbers[_NUMBERS * i : _NUMBERS * (i + 1)].tolist()
-        width, height, *rest = numbers
-        raw, scores = tuple(rest[:_METRICS]), tuple(rest[_METRICS : 2 * _METRICS])
-        overall, sharpness, deviation, entropy, detail, red, green, blue, model, *traces, flags = rest[2 * _METRICS :]
-        facts = ImageFacts(
-            path=self._path_bytes(i).decode("utf-8"),
-            sha256=self._digests[32 * i : 32 * i + 32].hex(),
-            grey=bool(int(flags) & _GREY),
-            alpha=bool(int(flags) & _ALPHA),
-            deviation=deviation,
-            entropy=entropy,
-            perceptual_hash=self._hashes[i],
-            native_sharpness=sharpness,
-            traces=Traces(
-                detail=None if detail != detail else detail,
-                drawn=bool(int(flags) & _DRAWN),
-                **dict(zip(_TRACES, traces, strict=True)),
-            ),
-            mean=(red, green, blue),
-            model=None if model != model else model,
-            pair=PairTraces(*json.loads(self._pairs[i])) if i in self._pairs else None,
-        )
-        return ImageRow(facts, int(width), int(height), raw, scores, overall)
+        return self._row(self._order[index])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RowTable) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _path_bytes(self, i: int) -> bytes:
-        return bytes(self._paths[self._ends[i - 1] if i else 0 : self._ends[i]])
+    def _row(self, i: int) -> ImageRow:
+        facts, *row = marshal.loads(self._packed[self._ends[i - 1] if i else 0 : self._ends[i]])
+        *seen, traces, mean, model, pair = facts
+        records: list[Any] = [Traces(*traces), mean, model, PairTraces(*pair) if pair else None]
+        return ImageRow(ImageFacts(*seen, *records), *row)
 
 
-FLAT_DEVIATION = 0.02  # of luma: under it an image shows next to nothing, and its perceptual hash says nothing either
+def _values(record: Any) -> tuple[Any, ...]:
+    """The values of a record, records in it alike."""
+    values = (getattr(record, field.name) for field in fields(record))
+    return tuple(_values(value) if is_dataclass(value) else value for value in values)
 
 
-def assess(rows: RowTable, crop: int | None = None) -> tuple[Health, Groups]:
-    """The health of one image or more, in alphabetical order, and the groups of those that are the same."""
-    sizes = sorted((row.width * row.height, row.width, row.height, row.facts.path) for row in rows)
-    groups = same_images(rows)
-    paths = list(rows.paths())
-    exact, near = ([[paths[place] for place in group] for group in found] for found in (groups.exact, groups.near))
-    health = Health(
-        images=len(rows),
-        smallest=SizedImage(sizes[0][3], *sizes[0][1:3]),
-        median=SizedImage(sizes[(len(sizes) - 1) // 2][3], *sizes[(len(sizes) - 1) // 2][1:3]),
-        largest=SizedImage(sizes[-1][3], *sizes[-1][1:3]),
-        crop=crop,
-        exact_duplicates=duplicates(exact),
-        near_duplicates=duplicates(near),
-    )
-    return health, groups
-
-
-def same_images(rows: RowTable) -> Groups:
-    """Copies to the byte, and images that look alike: of such copies the first alone, and none that is flat."""
-    digests = rows.digests()
-    first: dict[bytes, int] = {}
-    for place, digest in enumerate(digests):
-        first.setdefault(digest, place)
-    shown = [place for place in first.values() if rows[place].facts.deviation >= FLAT_DEVIATION]
-    near = near_groups(rows.hashes()[np.asarray(shown, dtype=np.intp)])
-    return Groups(exact_groups(digests), [[shown[i] for i in group] for group in near])
-
-
-BINS = 20  # of a histogram of scores
+BINS = 20  # of a histogram of scores, 0..1
 EXTREMES = 5  # lowest and highest images of each metric
-JPEG_QUALITY = 75
 COLUMNS = (*METRIC_NAMES, OVERALL)
 RANKED = (*COLUMNS, NATIVE)
-_GONE = np.full((8, 8, 3), 128, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,25 +121,21 @@ class Ledger:
 
     def take(self, images: Sequence[WorkingImage], raw: Values, scores: Values) -> None:
         """Notes images with their raw metrics and scores, both (n, 3)."""
-        columns = with_overall(scores)
-        for line in zip(images, raw, columns, strict=True):
-            self._rows.add(_row(*line))
-        raw_columns = np.column_stack([raw, columns[:, -1]])  # the overall complexity has no unit of its own
-        for i, name in enumerate(COLUMNS):
-            found = [
-                _Candidate(_path(image), float(raw_columns[n, i]), float(columns[n, i]), image)
-                for n, image in enumerate(images)
-            ]
-            self._rank(name, found)
-        sharpness = [(image, _facts(image).native_sharpness) for image in images]
-        self._rank(NATIVE, [_Candidate(_path(image), share, share, image) for image, share in sharpness])
-
-    def _rank(self, name: str, found: Sequence[_Candidate]) -> None:
-        """Puts images among the extremes so far; one that is there with the same value, by another crop, stays once."""
-        lowest = {(one.raw, one.path): one for one in (*found, *self._lowest[name])}
-        highest = {(-one.raw, one.path): one for one in (*found, *self._highest[name])}
-        self._lowest[name] = [lowest[key] for key in sorted(lowest)[:EXTREMES]]
-        self._highest[name] = [highest[key] for key in sorted(highest)[:EXTREMES]]
+        found: defaultdict[str, list[_Candidate]] = defaultdict(list)
+        for image, own, columns in zip(images, raw.tolist(), with_overall(scores).tolist(), strict=True):
+            facts = image.facts
+            assert facts is not None  # a scan with `on_measured` gathers them
+            *metrics, overall = columns
+            self._rows.add(ImageRow(facts, image.width, image.height, tuple(own), tuple(metrics), overall))
+            # The overall complexity has no unit of its own, and the native sharpness is no percentile.
+            values, ranks = (*own, overall, facts.native_sharpness), (*columns, facts.native_sharpness)
+            for name, value, score in zip(RANKED, values, ranks, strict=True):
+                found[name].append(_Candidate(facts.path, value, score, image))
+        for name, several in found.items():  # one that is there with the same value, by another crop, stays once
+            lowest = {(one.raw, one.path): one for one in (*several, *self._lowest[name])}
+            highest = {(-one.raw, one.path): one for one in (*several, *self._highest[name])}
+            self._lowest[name] = [lowest[key] for key in sorted(lowest)[:EXTREMES]]
+            self._highest[name] = [highest[key] for key in sorted(highest)[:EXTREMES]]
 
     def report(
         self,
@@ -231,28 +150,31 @@ class Ledger:
 
         `most` images are kept where it is given.
         """
-        rows = self._rows
+        rows = images = self._rows
         rows.sort()
-        images = rows if fingerprint.crops is None else _one_each(rows)
+        if fingerprint.crops:  # of several crops of an image, the last drawn
+            images = RowTable()
+            for row in {row.facts.path: row for row in rows}.values():
+                images.add(row)
         health, groups = assess(images, crop)
-        population = fingerprint.found - len(fingerprint.failures)
-        counts = np.zeros((len(COLUMNS), BINS), dtype=np.int64)
-        for row in rows:
-            for i in range(len(COLUMNS)):
-                counts[i, _bin(_score(row, i))] += 1
         curation = judge(images, fingerprint.failures, groups, crop, policy or load_policy())
         if most is not None:
             curation = choose(curation, images, most)
+        histograms = {name: [0] * BINS for name in COLUMNS}
+        for row in rows:
+            for counts, score in zip(histograms.values(), (*row.scores, row.overall), strict=True):
+                counts[min(int(score * BINS), BINS - 1)] += 1
+        population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
             health=health,
             curation=curation,
             variety=variety_of(kinds_of(images)),
             sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
-            histograms={name: tuple(counts[i].tolist()) for i, name in enumerate(COLUMNS)},
+            histograms={name: tuple(counts) for name, counts in histograms.items()},
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=rows,
-            examples=examples(curation, _partners(images, curation)) if pictures else {},
+            examples=examples(curation, images) if pictures else {},
             model_scores=_model_scores([row.facts.model for row in images]) if fingerprint.model else None,
         )
 
@@ -262,74 +184,160 @@ def _model_scores(scores: Sequence[float | None]) -> ModelScores:
     return ModelScores(float(values.mean()), *np.quantile(values, (0.05, 0.5, 0.95)).tolist())
 
 
-def _one_each(rows: RowTable) -> RowTable:
-    """Of several crops of an image, the last drawn."""
-    last = {row.facts.path: row for row in rows}
-    images = RowTable()
-    for row in last.values():
-        images.add(row)
-    return images
+# Which images are the same: copies to the byte by content hash, and what looks alike by perceptual hash.
+#
+# Near copies are searched by an index (Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with multi-index
+# hashing"): no image is compared with all others.
 
 
-def _bin(score: float) -> int:
-    """Of 20 equal steps over 0..1, the last of which holds 1 too."""
-    return min(int(score * BINS), BINS - 1)
+FLAT_DEVIATION = 0.02  # of luma: under it an image shows next to nothing, and its perceptual hash says nothing either
+# Bits of 64 in which the hashes of one picture may differ. Of 258 photographs (BSDS500 and Kodak) those halved, or as
+# JPEG of quality 10 to 90, stay within 4 bits of themselves, 99% of those cropped to 98% and 78% of those cropped to
+# 95% within 6; different ones are at least 15 apart.
+NEAR_BITS = 6
+PARTS = 8  # bytes of a hash, of which PARTS - NEAR_BITS are equal at least where NEAR_BITS bits differ at most
+KEY_BITS = 16  # of two bytes
+FEW = 1_000  # hashes that are all compared, which takes no longer than an index
+MOST_ALIKE = 1_000  # candidates of a hash with the same parts: what a folder of frames of one video may hold
+POSITIONS = (0, 1, 2, 3, 4, 5, 7)  # as `turned` numbers them; 6 turns the other way than 5, which finds the same pairs
+
+Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
 
 
-def _row(image: WorkingImage, raw: Values, columns: Values) -> ImageRow:
-    scores = tuple(float(score) for score in columns)
-    return ImageRow(
-        _facts(image), image.width, image.height, tuple(float(value) for value in raw), scores[:-1], scores[-1]
+def assess(rows: Sequence[ImageRow], crop: int | None = None) -> tuple[Health, Groups]:
+    """The health of one image or more, in alphabetical order, and the groups of those that are the same.
+
+    Of copies to the byte the first alone is among those that look alike, and none that is flat.
+    """
+    sizes, hashes, shown = [], array("Q"), []
+    first: dict[bytes, int] = {}
+    copies: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        facts = row.facts
+        sizes.append((row.width * row.height, row.width, row.height, facts.path))
+        if (known := first.setdefault(bytes.fromhex(facts.sha256), place)) != place:
+            copies.setdefault(known, [known]).append(place)
+        elif facts.deviation >= FLAT_DEVIATION:
+            hashes.append(facts.perceptual_hash)
+            shown.append(place)
+    near = near_groups(np.asarray(hashes, dtype=np.uint64))
+    groups = Groups([copies[place] for place in sorted(copies)], [[shown[i] for i in group] for group in near])
+    exact, alike = (
+        duplicates([sizes[place][3] for place in group] for group in found) for found in (groups.exact, groups.near)
     )
+    sizes.sort()
+    middle = (len(sizes) - 1) // 2
+    smallest, median, largest = (SizedImage(sizes[i][3], *sizes[i][1:3]) for i in (0, middle, -1))
+    return Health(len(rows), smallest, median, largest, crop, exact, alike), groups
 
 
-def _facts(image: WorkingImage) -> ImageFacts:
-    assert image.facts is not None  # a scan with `on_measured` gathers them
-    return image.facts
+def duplicates(groups: Iterable[Sequence[str]]) -> Duplicates:
+    """Groups by name, the largest first, then in alphabetical order."""
+    named = sorted((sorted(group) for group in groups), key=lambda group: (-len(group), group))
+    return Duplicates(tuple(Named(tuple(group)) for group in named))
 
 
-def _path(image: WorkingImage) -> str:
-    return _facts(image).path
+def near_groups(hashes: Hashes) -> list[list[int]]:
+    """The places of images that look alike, flipped and turned ones too: linked where hashes, in one of the eight
+    positions of the picture, differ in at most NEAR_BITS bits; in groups of what hangs together.
+    """
+    distinct, where = np.unique(hashes, return_inverse=True)
+    leaders = list(range(len(distinct)))
+
+    def leader(place: int) -> int:
+        while leaders[place] != place:
+            leaders[place] = leaders[leaders[place]]
+            place = leaders[place]
+        return place
+
+    for first, second in close_pairs(distinct):
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            leaders[leader(other)] = leader(one)
+    roots = np.array([leader(place) for place in range(len(distinct))], dtype=np.intp)[where]
+    order = np.argsort(roots, kind="stable")
+    bounds = np.flatnonzero(np.diff(roots[order])) + 1
+    return [group.tolist() for group in np.split(order, bounds) if len(group) > 1]
 
 
-def _score(row: ImageRow, column: int) -> float:
-    return (*row.scores, row.overall)[column]
+def close_pairs(distinct: Hashes) -> Iterator[tuple[Places, ...]]:
+    """Places of pairs of hashes (n,), all different, that are close in one of the eight positions; some pairs again."""
+    for position in POSITIONS:
+        others = turned(distinct, position)
+        if len(distinct) <= FEW:
+            yield np.nonzero(np.bitwise_count(others[:, None] ^ distinct) <= NEAR_BITS)
+            continue
+        for key, other_key in zip(_keys(distinct), _keys(others), strict=True):
+            order = np.argsort(key.astype(np.uint16), kind="stable")  # by radix
+            bounds = np.concatenate([[0], np.bincount(key, minlength=2**KEY_BITS).cumsum()])
+            # Upright, a hash is compared with those behind it in the order alone, which gives each pair once.
+            rows = order if position == 0 else np.arange(len(distinct))
+            at = np.arange(1, len(distinct) + 1) if position == 0 else bounds[other_key]
+            ends = bounds[other_key[rows] + 1]
+            for _ in range(MOST_ALIKE):
+                more = at < ends
+                rows, at, ends = rows[more], at[more], ends[more]
+                if not len(rows):
+                    break
+                candidates = order[at]
+                near = np.bitwise_count(others[rows] ^ distinct[candidates]) <= NEAR_BITS
+                yield rows[near], candidates[near]
+                at = at + 1
+
+
+def _keys(hashes: Hashes) -> Iterator[npt.NDArray[np.int64]]:
+    """Every choice of two of the eight bytes, as one number: close hashes agree in at least one."""
+    parts = [(hashes >> np.uint64(8 * part) & np.uint64(255)).astype(np.int64) for part in range(PARTS)]
+    for one, other in combinations(parts, PARTS - NEAR_BITS):
+        yield one << 8 | other
+
+
+def turned(hashes: Hashes, position: int) -> Hashes:
+    """The hashes of the pictures in one of eight positions: bit 1 flips left to right, 2 top to bottom, 4 transposes.
+
+    Flipping negates the coefficients of odd frequencies along that axis; transposing exchanges the axes.
+    """
+    places = np.arange(HASH_SIDE * HASH_SIDE, dtype=np.uint64).reshape(HASH_SIDE, HASH_SIDE)
+    one = np.uint64(1)
+    if position & 1:
+        hashes = hashes ^ (one << places[:, 1::2]).sum()
+    if position & 2:
+        hashes = hashes ^ (one << places[1::2]).sum()
+    if not position & 4:
+        return hashes
+    result = np.zeros_like(hashes)
+    for bit, place in zip(places.ravel(), places.T.ravel(), strict=True):
+        result |= (hashes >> bit & one) << place
+    return result
+
+
+# Pictures of extremes and of what each reason means: at native size where it is in the pixels, else small.
+
+EXAMPLES = 6  # of each reason
+EXAMPLE_SIZE = (176, 132)  # pixels of a cut at native size
+EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
+JPEG_QUALITY = 75
+IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos"})
 
 
 def _pictured(candidates: Sequence[_Candidate]) -> tuple[Extreme, ...]:
     return tuple(Extreme(one.path, one.raw, one.score, _jpeg(_thumbnail(one))) for one in candidates)
 
 
-def _thumbnail(candidate: _Candidate) -> Pixels:
+def _thumbnail(candidate: _Candidate) -> Image.Image:
     """Its small picture; one that came from the cache is read for it. Grey where it cannot be read any more."""
-    image: WorkingImage | FileIssue = candidate.image
-    if not candidate.image.thumbnail.size:
-        image = read_image(Path(os.fsdecode(candidate.image.path)))
-    return _GONE if isinstance(image, FileIssue) else image.thumbnail
+    if candidate.image.thumbnail.size:
+        return Image.fromarray(candidate.image.thumbnail)
+    try:
+        return _small(candidate.path)
+    except ValueError:
+        return Image.new("RGB", (8, 8), (128, 128, 128))
 
 
-def _jpeg(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
-
-
-# Pictures of what each reason means: at native size where it is in the pixels, small where it is in the whole.
-
-EXAMPLES = 6  # of each reason
-EXAMPLE_SIZE = (176, 132)  # pixels of a cut at native size
-EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
-IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos"})
-
-
-def _partners(rows: Sequence[ImageRow], curation: Curation) -> dict[str, str]:
-    """The LQ image of each that has a reason."""
+def examples(curation: Curation, rows: Iterable[ImageRow]) -> dict[str, tuple[Example, ...]]:
+    """The first few images of each reason, those to drop first, that can be read again; pairs with their LQ image."""
     judged = (row.facts for row in rows if row.facts.path in curation.reasons)
-    return {facts.path: facts.pair.lq for facts in judged if facts.pair}
-
-
-def examples(curation: Curation, lq: Mapping[str, str]) -> dict[str, tuple[Example, ...]]:
-    """The first few images of each reason, those to drop first, that can be read again; pairs with their `lq` image."""
+    lq = {facts.path: facts.pair.lq for facts in judged if facts.pair}
     found = {}
     for code, levels in curation.by_reason().items():
         paths = (levels["drop"].paths + levels["look"].paths)[:EXAMPLES]
@@ -342,21 +350,19 @@ def _example(path: str, code: str, curation: Curation, lq: str | None) -> Exampl
     detail = next(reason.detail for reason in curation.reasons[path] if reason.code == code)
     beside = detail.removeprefix(OF) if detail.startswith(OF) else lq if code.startswith("pair-") else None
     try:
-        picture = _cut_of(path) if code in IN_THE_PIXELS else _small(path)
+        picture = _cut(path) if code in IN_THE_PIXELS else _small(path)
         if beside:
-            other = _small(beside)
-            both = Image.new("RGB", (picture.width + other.width + 4, max(picture.height, other.height)), "white")
-            both.paste(picture, (0, 0))
-            both.paste(other, (picture.width + 4, 0))
-            picture = both
+            alone, other = picture, _small(beside)
+            picture = Image.new("RGB", (alone.width + other.width + 4, max(alone.height, other.height)), "white")
+            picture.paste(alone, (0, 0))
+            picture.paste(other, (alone.width + 4, 0))
     except Exception:  # an unreadable image has no picture, whatever is wrong with it
         return None
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=EXAMPLE_QUALITY if code in IN_THE_PIXELS else JPEG_QUALITY)
-    return Example(path, detail, buffer.getvalue())
+    return Example(path, detail, _jpeg(picture, EXAMPLE_QUALITY if code in IN_THE_PIXELS else JPEG_QUALITY))
 
 
-def _cut_of(path: str) -> Image.Image:
+def _cut(path: str) -> Image.Image:
+    """The middle of it, at native size."""
     image = read_rgb(Path(path))
     width, height = (min(most, side) for most, side in zip(EXAMPLE_SIZE, image.size, strict=True))
     left, top = (image.width - width) // 2, (image.height - height) // 2
@@ -368,3 +374,9 @@ def _small(path: str) -> Image.Image:
     if isinstance(image, FileIssue):
         raise ValueError(image.reason)
     return Image.fromarray(image.thumbnail)
+
+
+def _jpeg(image: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

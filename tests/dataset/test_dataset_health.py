@@ -79,6 +79,3 @@ def test_rows_come_out_as_they_went_in_in_order_of_their_paths(rows):
     found = table(*rows)
     assert list(found) == sorted(rows, key=lambda one: one.facts.path.encode())
     assert found[:2] == list(found)[:2]
-    assert list(found.paths()) == [one.facts.path for one in found]
-    assert found.hashes().tolist() == [one.facts.perceptual_hash for one in found]
-    assert [digest.hex() for digest in found.digests()] == [one.facts.sha256 for one in found]
