@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from autocal_cli.dataset.curation import chosen, kinds_of, variety_of
 from autocal_cli.dataset.decode import working_image
 from autocal_cli.dataset.facts import mean_colour
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
 from autocal_cli.dataset.sampling import load_reference, with_overall
-from autocal_cli.dataset.variety import chosen, kinds_of, variety_of
 
 TILE = 128
 FOLIAGE = 5

@@ -124,8 +124,7 @@ def analyze_dataset(
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
-    from autocal_cli.dataset.curation import plan
-    from autocal_cli.dataset.variety import choices
+    from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_view, plan_view

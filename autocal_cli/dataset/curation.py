@@ -1,4 +1,6 @@
-"""Judges every image of a dataset: keep, look or drop, with reasons, by the bounds in presets/curation.toml."""
+"""Judges every image of a dataset: keep, look or drop, with reasons, by the bounds in presets/curation.toml; and how
+varied a set is, and which of its images to choose so that its range is kept.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,12 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from autocal_cli.dataset.model import (
+    METRIC_NAMES,
     OF,
     Curation,
     FileIssue,
@@ -24,11 +26,11 @@ from autocal_cli.dataset.model import (
     Rule,
     Severity,
     Traces,
+    Variety,
 )
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
-TABLE = "curation.toml"
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 GRID_RHYTHM = 0.18  # `Traces.blocks` of JPEGs, whose grid is a rhythm and repeats lines too
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
@@ -63,12 +65,12 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = ()) -> Poli
 
     The rules of `like` (bhi, lucid) stand in place of all others of their reasons. Raises AutocalError.
     """
-    table = tomllib.loads(preset_text(TABLE))
-    rules, unmeasured = [_rule(entry) for entry in table["rule"]], ()
+    table = tomllib.loads(preset_text("curation.toml"))
+    rules, unmeasured = [Rule(**entry) for entry in table["rule"]], ()
     if like is not None:
         if like not in table["like"]:
             raise AutocalError(f"--like {like} is not known.", fix=f"Known: {', '.join(table['like'])}.")
-        theirs = [_rule(entry) for entry in table["like"][like]["rule"]]
+        theirs = [Rule(**entry) for entry in table["like"][like]["rule"]]
         replaced = {rule.reason for rule in theirs}
         rules = [rule for rule in rules if rule.reason not in replaced] + theirs
         unmeasured = tuple(table["like"][like]["unmeasured"])
@@ -78,64 +80,47 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = ()) -> Poli
     return policy
 
 
-def _rule(entry: Mapping[str, Any]) -> Rule:
-    return Rule(
-        reason=entry["reason"],
-        measure=entry["measure"],
-        when=entry["when"],
-        look=entry.get("look"),
-        drop=entry.get("drop"),
-        photographs=entry.get("photographs", False),
-        source=entry["source"],
-        deviations=entry.get("deviations"),
-    )
-
-
 def _changed(policy: Policy, text: str) -> Policy:
+    """The policy after one threshold. A bound of dropping that passes the bound of looking takes its place."""
     reason, _, value = text.partition("=")
-    known = sorted({*FIXED, *(rule.reason for rule in policy.rules)})
-    if reason not in known:
-        raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=f"Reasons: {', '.join(known)}.")
-    if value in ("look", "drop", "off"):
-        level: Severity | None = None if value == "off" else "look" if value == "look" else "drop"
-        rules = tuple(_at(rule, level) if rule.reason == reason else rule for rule in policy.rules)
-        fixed = {**policy.fixed, reason: level} if reason in policy.fixed else policy.fixed
+    measured = {rule.reason for rule in policy.rules}
+    if reason not in {*FIXED, *measured}:
+        known = ", ".join(sorted({*FIXED, *measured}))
+        raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=f"Reasons: {known}.")
+    levels: dict[str, Severity | None] = {"look": "look", "drop": "drop", "off": None}
+    if value in levels:
+        rules = tuple(_at(rule, value) if rule.reason == reason else rule for rule in policy.rules)
+        fixed = {**policy.fixed, reason: levels[value]} if reason in policy.fixed else policy.fixed
         return replace(policy, rules=rules, fixed=fixed)
     try:
         number = float(value)
     except ValueError:
-        number = float("nan")
-    measured = [rule for rule in policy.rules if rule.reason == reason]
-    if number != number or not (measured or reason == "small"):
+        number = math.nan
+    if reason == "small" and math.isfinite(number):
+        return replace(policy, least_side=int(number))
+    if reason not in measured or math.isnan(number):
         fix = "Give REASON=NUMBER for what is measured, or REASON=look, drop or off."
         raise AutocalError(f"--threshold {text} cannot be used.", fix=fix)
-    if reason == "small":
-        return replace(policy, least_side=int(number))
     return replace(
         policy, rules=tuple(_bounded(rule, number) if rule.reason == reason else rule for rule in policy.rules)
     )
 
 
-def _at(rule: Rule, level: Severity | None) -> Rule:
-    if level is None:
-        return replace(rule, look=None, drop=None)
+def _at(rule: Rule, level: str) -> Rule:
     first = rule.look if rule.look is not None else rule.drop
-    return replace(rule, look=first, drop=None) if level == "look" else replace(rule, drop=first, look=None)
+    return replace(rule, look=first if level == "look" else None, drop=first if level == "drop" else None)
 
 
 def _bounded(rule: Rule, drop: float) -> Rule:
-    """The rule with another bound of dropping; where that passes the bound of looking, this one goes."""
-    beyond = rule.look is not None and (drop <= rule.look if rule.when == "above" else drop >= rule.look)
-    return replace(rule, drop=drop, look=None if beyond else rule.look)
+    passed = rule.look is not None and (drop <= rule.look if rule.when == "above" else drop >= rule.look)
+    return replace(rule, drop=drop, look=None if passed else rule.look)
 
 
 def _is_interpolated(traces: Traces) -> bool:
     return traces.rhythm >= RHYTHM and traces.blocks < GRID_RHYTHM
 
 
-Measure = Callable[[ImageRow], float | None]
-
-MEASURES: Mapping[str, Measure] = {
+MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
     "deviation": lambda row: row.facts.deviation,
     "entropy": lambda row: row.facts.entropy,
     "blocks": lambda row: row.facts.traces.blocks,
@@ -166,9 +151,8 @@ def judge(
     """
     found: defaultdict[str, list[Reason]] = defaultdict(list)
 
-    def note(path: str, code: str, detail: str, severity: Severity | None = None) -> None:
-        level = severity or policy.fixed.get(code)
-        if level is not None:
+    def note(path: str, code: str, detail: str) -> None:
+        if level := policy.fixed.get(code):
             found[path].append(Reason(code, level, detail))
 
     for issue in failures:
@@ -178,23 +162,29 @@ def judge(
     pairs = _summarised([row.facts.pair for row in rows if row.facts.pair])
     rules = _for_this_set(policy.rules, pairs, rows)
     for row in rows:
-        path = row.facts.path
+        facts = row.facts
         if least is not None and min(row.width, row.height) < least:
-            note(path, "small", f"{row.width} x {row.height}, under {least}")
-        if row.facts.grey and grey_stands_out:
-            note(path, "grey", "most others are in colour")
-        if row.facts.alpha:
-            note(path, "alpha", "it has transparent pixels")
-        if row.facts.pair and pairs:
-            for code, detail in _faults(row.facts.pair, pairs):
-                note(path, code, detail)
-        for reason in measured_reasons(row, rules, pairs):
-            found[path].append(reason)
+            note(facts.path, "small", f"{row.width} x {row.height}, under {least}")
+        if facts.grey and grey_stands_out:
+            note(facts.path, "grey", "most others are in colour")
+        if facts.alpha:
+            note(facts.path, "alpha", "it has transparent pixels")
+        for code, detail in _faults(facts.pair, pairs) if facts.pair and pairs else ():
+            note(facts.path, code, detail)
+        if measured := measured_reasons(row, rules, pairs):
+            found[facts.path] += measured
+
+    def rank(row: ImageRow) -> tuple[int, int, int, float, str]:
+        """The best first: fewest reasons to drop, most pixels, fewest reasons, least blocks, by name."""
+        reasons = found.get(row.facts.path, ())
+        drops = sum(reason.severity == "drop" for reason in reasons)
+        return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
+
     for code, several in (("duplicate", groups.exact), ("near-duplicate", groups.near)):
         for group in several:
-            several_rows = sorted((rows[place] for place in group), key=lambda row: _rank(row, found))
-            for row in several_rows[1:]:
-                note(row.facts.path, code, f"{OF}{several_rows[0].facts.path}")
+            best, *others = sorted((rows[place] for place in group), key=rank)
+            for row in others:
+                note(row.facts.path, code, f"{OF}{best.facts.path}")
     reasons = {path: tuple(several) for path, several in found.items()}
     return Curation(len(rows) + len(failures), reasons, rules, least, pairs)
 
@@ -217,7 +207,9 @@ def _value(rule: Rule, row: ImageRow, pairs: PairsSummary | None) -> float | Non
     """A rule's measure of an image, None where it cannot judge it."""
     if rule.measure in PAIR_MEASURES:
         pair = row.facts.pair
-        return PAIR_MEASURES[rule.measure](pair, pairs) if pair and pairs and pair.agreement is not None else None
+        if pair is None or pairs is None or pair.agreement is None:
+            return None
+        return PAIR_MEASURES[rule.measure](pair, pairs) if _is_sure(pair) or rule.measure == "agreement" else None
     return None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
 
 
@@ -230,13 +222,6 @@ def severity_of(rule: Rule, value: float | None) -> Severity | None:
     return "look" if rule.look is not None and sign * (value - rule.look) > 0 else None
 
 
-def _rank(row: ImageRow, found: Mapping[str, Sequence[Reason]]) -> tuple[int, int, int, float, str]:
-    """The best of several images that are the same comes first: fewest reasons, most pixels, least blocks, by name."""
-    reasons = found.get(row.facts.path, ())
-    drops = sum(reason.severity == "drop" for reason in reasons)
-    return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
-
-
 # GT and LQ images: each pair beside the other pairs of the set, which may all be shifted or coloured alike.
 
 SURE = 0.5  # agreement of pairs whose shift and colour mean something: other images' mostly agree less
@@ -244,22 +229,22 @@ ONE_SCALE = 0.2  # share by which a pair's scale may differ from the set's; chos
 MOST_KERNELS = 0.8  # share of one kernel among the plain ones, from which another stands out; chosen, untested
 
 PAIR_MEASURES: Mapping[str, Callable[[PairTraces, PairsSummary], float | None]] = {
-    "shift": lambda pair, most: _if_sure(pair, math.hypot(pair.across - most.across, pair.down - most.down)),
-    "drift": lambda pair, _: _if_sure(pair, pair.drift),
-    "colour": lambda pair, most: _if_sure(pair, pair.colour - most.colour),
+    "shift": lambda pair, most: math.hypot(pair.across - most.across, pair.down - most.down),
+    "drift": lambda pair, _: pair.drift,
+    "colour": lambda pair, most: pair.colour - most.colour,
     "agreement": lambda pair, _: pair.agreement,
 }
 
 
-def _if_sure(pair: PairTraces, value: float) -> float | None:
-    return value if pair.agreement is not None and pair.agreement >= SURE else None
+def _is_sure(pair: PairTraces) -> bool:
+    return pair.agreement is not None and pair.agreement >= SURE
 
 
 def _summarised(pairs: Sequence[PairTraces]) -> PairsSummary | None:
     """What most are like; where none lies on its GT image nothing but their number is told."""
     if not pairs:
         return None
-    placed = [pair for pair in pairs if pair.agreement is not None and pair.agreement >= SURE]
+    placed = [pair for pair in pairs if _is_sure(pair)]
     numbers = [(pair.scale, pair.across, pair.down, pair.colour) for pair in placed]
     scale, across, down, colour = np.median(numbers, axis=0).tolist() if placed else (0.0, 0.0, 0.0, 0.0)
     kernels = Counter(pair.kernel for pair in placed if pair.kernel)
@@ -320,36 +305,137 @@ CURVE = tuple(0.25 * step for step in range(1, 9))  # times the bound
 
 def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
     """The cost of every reason that is met, in order of what it drops."""
-    alone: defaultdict[str, int] = defaultdict(int)
+    alone: Counter[str] = Counter()
     for reasons in curation.reasons.values():
         drops = {reason.code for reason in reasons if reason.severity == "drop"}
-        if len(drops) == 1:
-            alone[drops.pop()] += 1
+        alone.update(drops if len(drops) == 1 else ())
     costs, by_reason = [], curation.by_reason()
     rules = {rule.reason: rule for rule in curation.rules if rule.drop is not None and rule.reason in by_reason}
-    values = _values(rules.values(), rows, curation.pairs)
+    measured = {code: array("d") for code in rules}
+    for row in rows:
+        for code, rule in rules.items():
+            value = _value(rule, row, curation.pairs)
+            if value is not None:
+                measured[code].append(value)
     for code, named in by_reason.items():
         cost = Cost(code, named["look"].count, named["drop"].count, alone[code])
-        if rule := rules.get(code):
-            bound = rule.drop or 0.0
-            curve = tuple((bound * times, _beyond(values[code], rule, bound * times)) for times in CURVE)
-            cost = replace(cost, measure=_TOLD.get(rule.measure, rule.measure), bound=bound, curve=curve)
+        if code in rules:
+            values, measure, when = np.asarray(measured[code]), rules[code].measure, rules[code].when
+            bound = rules[code].drop or 0.0
+            beyond = (values > bound * times if when == "above" else values < bound * times for times in CURVE)
+            counts = [int(np.count_nonzero(ones)) for ones in beyond]
+            curve = tuple(zip((bound * times for times in CURVE), counts, strict=True))
+            cost = replace(cost, measure=_TOLD.get(measure, measure), bound=bound, curve=curve)
         costs.append(cost)
     return costs
 
 
-def _values(
-    rules: Iterable[Rule], rows: Iterable[ImageRow], pairs: PairsSummary | None
-) -> dict[str, npt.NDArray[np.float64]]:
-    """What each rule's measure is of every image that it can judge, by reason."""
-    found: dict[str, array[float]] = {rule.reason: array("d") for rule in rules}
-    for row in rows:
-        for rule in rules:
-            value = _value(rule, row, pairs)
-            if value is not None:
-                found[rule.reason].append(value)
-    return {reason: np.asarray(values, dtype=np.float64) for reason, values in found.items()}
+# How varied a set is, and which of its images to choose.
+#
+# Every image is of one kind: a cell of a grid over edges, colours, brightness and the two opponent colours of its mean.
+# The variety of a set is the exponential of the entropy over kinds, the number of equally frequent kinds that would be
+# as varied (Hill 1973, "Diversity and evenness"). A choice takes as many of each kind as there is room for, so that
+# what a set is full of, foliage for example, does not win by its number. benchmarks/variety.py.
+
+SCORE_STEPS = 5  # of the scores of edges and of colours, 0..1
+BRIGHTNESS = (90.0, 117.0)  # levels of the mean; these and the next are thirds of 300 photographs of BSDS500
+RED_GREEN = (-8.0, 6.0)  # levels of red less green
+YELLOW_BLUE = (10.0, 30.0)  # levels of red and green, halved, less blue
+FULLEST = 10  # kinds whose share is told
+EDGES, COLOURS = METRIC_NAMES.index("edge_density"), METRIC_NAMES.index("color_variation")
+
+Kinds = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
 
 
-def _beyond(values: npt.NDArray[np.float64], rule: Rule, bound: float) -> int:
-    return int(np.count_nonzero(values > bound if rule.when == "above" else values < bound))
+def kinds_of(rows: Sequence[ImageRow]) -> Kinds:
+    """The number of each image's kind."""
+    return np.fromiter(map(_kind, rows), dtype=np.int64, count=len(rows))
+
+
+def _kind(row: ImageRow) -> int:
+    red, green, blue = row.facts.mean
+    kind = 0
+    for score in (row.scores[EDGES], row.scores[COLOURS]):
+        kind = SCORE_STEPS * kind + min(int(score * SCORE_STEPS), SCORE_STEPS - 1)
+    opponents = ((red - green, RED_GREEN), ((red + green) / 2 - blue, YELLOW_BLUE))
+    for value, (low, high) in (((red + green + blue) / 3, BRIGHTNESS), *opponents):
+        kind = 3 * kind + (value >= low) + (value >= high)
+    return kind
+
+
+def variety_of(kinds: Kinds) -> Variety:
+    """The variety of one image or more."""
+    counts = np.sort(np.unique(kinds, return_counts=True)[1])[::-1]
+    shares = counts / counts.sum()
+    return Variety(len(counts), float(np.exp(-(shares * np.log(shares)).sum())), float(shares[:FULLEST].sum()))
+
+
+def chosen(kinds: Kinds, order: Places, count: int) -> Places:
+    """At most `count` of the places in `order`, the better ones first: as many of each kind as there is room for.
+
+    In turns: the best of every kind, then the second best of every kind, and so on; of the last turn, which has too
+    many, those that lie evenly over the kinds.
+    """
+    ordered = kinds[order]
+    by_kind = np.argsort(ordered, kind="stable")
+    starts = np.flatnonzero(np.diff(ordered[by_kind], prepend=-1))
+    turns = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    in_turns = by_kind[np.argsort(turns, kind="stable")]  # turn by turn, each in order of the kinds
+    sizes = np.bincount(turns, minlength=1).cumsum()
+    whole = int(np.searchsorted(sizes, count, side="right"))  # turns that are taken whole
+    done = int(sizes[whole - 1]) if whole else 0
+    last = in_turns[done : sizes[whole]] if whole < len(sizes) else in_turns[:0]
+    evenly = last[(np.arange(count - done) * len(last) // max(1, count - done))] if len(last) else last
+    places: Places = order[np.sort(np.concatenate([in_turns[:done], evenly]))]
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many kinds a choice of `count` images has, and how many as many of the most complex images have."""
+
+    count: int
+    kinds: int
+    complex: int
+
+
+OFFERED = (2, 4, 10)  # every so-manieth image
+VERDICTS = ("keep", "look", "drop")
+
+
+def choices(curation: Curation, rows: Sequence[ImageRow]) -> list[Choice]:
+    """What would be left of the variety of the images that are not dropped, in choices of fewer of them."""
+    kinds, (verdicts, complexity) = kinds_of(rows), _judged(curation, rows)
+    order = _not_dropped(np.argsort(-complexity, kind="stable"), verdicts)
+    return [
+        Choice(count, len(np.unique(kinds[chosen(kinds, order, count)])), len(np.unique(kinds[order[:count]])))
+        for count in (len(order) // part for part in OFFERED)
+        if count
+    ]
+
+
+def choose(curation: Curation, rows: Sequence[ImageRow], count: int) -> Curation:
+    """The verdicts with `surplus` for what is not among the `count` images that are chosen of those not dropped.
+
+    Of a kind those to keep come before those to look at, then the more complex ones.
+    """
+    kinds, (verdicts, complexity) = kinds_of(rows), _judged(curation, rows)
+    order = _not_dropped(np.lexsort((-complexity, verdicts)), verdicts)
+    taken = chosen(kinds, order, count)
+    kept, reasons = Counter(kinds[taken].tolist()), dict(curation.reasons)
+    for place in np.setdiff1d(order, taken).tolist():
+        path, detail = rows[place].facts.path, f"kept of its kind: {kept[int(kinds[place])]:,}"
+        reasons[path] = (*reasons.get(path, ()), Reason("surplus", "drop", detail))
+    return replace(curation, reasons=reasons)
+
+
+def _judged(curation: Curation, rows: Sequence[ImageRow]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """The place of each image's verdict in VERDICTS, and its overall complexity."""
+    judged = ((VERDICTS.index(curation.verdict(row.facts.path)), row.overall) for row in rows)
+    found = np.fromiter(judged, dtype=[("verdict", np.int8), ("overall", np.float64)], count=len(rows))
+    return found["verdict"], found["overall"]
+
+
+def _not_dropped(order: Places, verdicts: npt.NDArray[np.int8]) -> Places:
+    return np.asarray(order[verdicts[order] != VERDICTS.index("drop")])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from autocal_cli.dataset.curation import Groups, Policy, judge, load_policy
+from autocal_cli.dataset.curation import Groups, Policy, choose, judge, kinds_of, load_policy, variety_of
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
 from autocal_cli.dataset.facts import HASH_SIDE, NATIVE_CROP, summarise_sharpness
 from autocal_cli.dataset.model import (
@@ -42,7 +42,6 @@ from autocal_cli.dataset.model import (
     Traces,
 )
 from autocal_cli.dataset.sampling import Values, with_overall
-from autocal_cli.dataset.variety import choose, kinds_of, variety_of
 
 
 class RowTable(Sequence[ImageRow]):

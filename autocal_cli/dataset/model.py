@@ -325,10 +325,10 @@ class Rule:
     reason: str
     measure: str
     when: Literal["below", "above"]
-    look: float | None
-    drop: float | None
-    photographs: bool
     source: str
+    look: float | None = None
+    drop: float | None = None
+    photographs: bool = False
     deviations: float | None = None
 
 
@@ -360,7 +360,7 @@ class PairsSummary:
 @dataclass(frozen=True, slots=True)
 class Variety:
     """How many kinds of images there are, as how many equally frequent kinds they are as varied (`effective`), and the
-    share of all images that the ten fullest kinds hold. Kinds: `autocal_cli/dataset/variety.py`.
+    share of all images that the ten fullest kinds hold. Kinds: `autocal_cli/dataset/curation.py`.
     """
 
     kinds: int

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.dataset.curation import Cost
+from autocal_cli.dataset.curation import Choice, Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     NATIVE,
@@ -26,7 +26,6 @@ from autocal_cli.dataset.model import (
     SizedImage,
     Variety,
 )
-from autocal_cli.dataset.variety import Choice
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import one_line
 

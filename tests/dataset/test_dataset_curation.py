@@ -178,7 +178,9 @@ def test_thresholds_can_be_set(threshold, found):
     assert reasons(judged(row("a", replace(GOOD, noise=5.0)), crop=None, thresholds=[threshold])) == found
 
 
-@pytest.mark.parametrize("threshold", ["noise", "noise=", "noise=loud", "noise=nan", "glare=1", "alpha=3", "=3"])
+@pytest.mark.parametrize(
+    "threshold", ["noise", "noise=", "noise=loud", "noise=nan", "small=inf", "glare=1", "alpha=3", "=3"]
+)
 def test_thresholds_that_are_none_are_refused(threshold):
     with pytest.raises(AutocalError, match="--threshold"):
         load_policy(None, [threshold])
