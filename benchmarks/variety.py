@@ -23,7 +23,7 @@ from autocal_cli.dataset.decode import working_image
 from autocal_cli.dataset.facts import mean_colour
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
-from autocal_cli.dataset.sampling import load_reference, with_overall
+from autocal_cli.dataset.sampling import load_reference, scored, with_overall
 
 TILE = 128
 FOLIAGE = 5
@@ -84,7 +84,7 @@ def row_of(image: Image.Image, name: str) -> ImageRow:
     """What a scan knows of an image, as far as kinds go."""
     pixels = working_image(image)
     raw = raw_metrics_of_one(pixels.working, pixels.thumbnail)
-    *scores, overall = with_overall(load_reference().score(np.array([raw])))[0].tolist()
+    *scores, overall = with_overall(scored(np.array([raw]), load_reference()))[0].tolist()
     facts = ImageFacts(name, "", False, False, 0.2, 7.0, 0, 0.1, Traces(), mean_colour(pixels.working))
     return ImageRow(facts, *image.size, raw, tuple(scores), overall)
 

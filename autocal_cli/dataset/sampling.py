@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import random
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +22,6 @@ LEAST_SAMPLE = 128  # images before the first look; chosen, untested
 Z_95 = 1.96
 
 Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a sample of images says of the whole folder."""
-
-    metrics: Mapping[str, MetricSummary]
-    overall_complexity: float
-    overall_ci95: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +85,28 @@ def drawn(count: int, draws: int, seed: int) -> Iterator[int]:
 
     A trainer draws alike; its own random numbers depend on its version, its workers and its machine.
     """
-    return islice(_epochs(count, seed), draws)
-
-
-def _epochs(count: int, seed: int) -> Iterator[int]:
     shuffler, order = random.Random(seed), list(range(count))
-    while True:
-        shuffler.shuffle(order)
-        yield from order
+    for draw in range(draws):
+        if draw % count == 0:
+            shuffler.shuffle(order)
+        yield order[draw % count]
 
 
-def summarise(scores: Values, raw: Values, population: int) -> Summary:
-    """Scores 0..1 and raw values, both (n, 3), n >= 1, of a sample out of `population` >= n readable images."""
-    columns = with_overall(scores)
-    means, widths = columns.mean(axis=0), Tally.empty().add(scores).half_widths(population)
+def summarise(
+    scores: Values, raw: Values, population: int
+) -> tuple[dict[str, MetricSummary], float, tuple[float, float]]:
+    """The metrics, the overall complexity, and its 95% interval, of a sample out of `population` readable images.
+
+    Scores 0..1 and raw values are (n, 3), n >= 1.
+    """
+    means, widths = with_overall(scores).mean(axis=0), Tally.empty().add(scores).half_widths(population)
     intervals = [(max(0.0, float(m - w)), min(1.0, float(m + w))) for m, w in zip(means, widths, strict=True)]
-    quantiles = np.quantile(scores, (0.05, 0.5, 0.95), axis=0)
-    metrics = {
-        name: MetricSummary(
-            score=float(means[i]),
-            ci95=intervals[i],
-            p5=float(quantiles[0, i]),
-            median=float(quantiles[1, i]),
-            p95=float(quantiles[2, i]),
-            raw_mean=float(raw[:, i].mean()),
-        )
-        for i, name in enumerate(METRIC_NAMES)
-    }
-    return Summary(metrics, float(means[-1]), intervals[-1])
+    quantiles = np.quantile(scores, (0.05, 0.5, 0.95), axis=0).T.tolist()
+    metrics = {}
+    for i, name in enumerate(METRIC_NAMES):
+        p5, median, p95 = quantiles[i]
+        metrics[name] = MetricSummary(float(means[i]), intervals[i], p5, median, p95, float(raw[:, i].mean()))
+    return metrics, float(means[-1]), intervals[-1]
 
 
 def with_overall(scores: Values) -> Values:
@@ -137,23 +120,14 @@ def with_overall(scores: Values) -> Values:
 TABLE = "reference_quantiles.toml"
 QUANTILES = 101  # minimum, 1%, ..., 99%, maximum
 
-Table = npt.NDArray[np.float64]
+
+def scored(raw: Values, reference: Values) -> Values:
+    """Raw values (n, 3) -> scores (n, 3) in 0..1 by the quantiles (3, 101); 0.5 is an ordinary photograph."""
+    return np.stack([percentile(raw[:, i], reference[i]) for i in range(len(METRIC_NAMES))], axis=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The quantiles of each metric over the reference photographs: float64 (3, 101), rows in order of METRIC_NAMES."""
-
-    quantiles: Table
-
-    def score(self, raw: Table) -> Table:
-        """Raw values (N, 3) -> scores (N, 3) in 0..1; 0.5 is an ordinary photograph."""
-        columns = [percentile(raw[:, i], self.quantiles[i]) for i in range(len(METRIC_NAMES))]
-        return np.stack(columns, axis=1)
-
-
-def percentile(values: Table, quantiles: Table) -> Table:
-    """Where values (N,) stand among ascending quantiles (Q,): 0..1, linear between, in the middle of equal ones."""
+def percentile(values: Values, quantiles: Values) -> Values:
+    """Where values (n,) stand among ascending quantiles (q,): 0..1, linear between, in the middle of equal ones."""
     first = np.searchsorted(quantiles, values, side="left")
     after = np.searchsorted(quantiles, values, side="right")
     upper = first.clip(1, len(quantiles) - 1)
@@ -164,28 +138,24 @@ def percentile(values: Table, quantiles: Table) -> Table:
     return np.asarray(rank / (len(quantiles) - 1), dtype=np.float64)
 
 
-def load_reference() -> Reference:
-    """The reference that comes with autocal. Raises AutocalError when its file does not fit this version's metrics."""
+def load_reference() -> Values:
+    """The quantiles of each metric over the reference photographs, (3, 101), rows in order of METRIC_NAMES.
+
+    Raises AutocalError when the file that comes with autocal does not fit this version's metrics.
+    """
     return parse_reference(preset_text(TABLE))
 
 
-def parse_reference(text: str) -> Reference:
-    """The reference in a TOML text. Raises AutocalError saying what is wrong with it."""
+def parse_reference(text: str) -> Values:
+    """The quantiles in a TOML text. Raises AutocalError saying what is wrong with it."""
     try:
         table = tomllib.loads(text)
-        _require(table["metric_version"] == METRIC_VERSION, f"metric_version should be {METRIC_VERSION}")
-        return Reference(np.stack([_row(table["quantiles"], name) for name in METRIC_NAMES]))
+        if table["metric_version"] != METRIC_VERSION:
+            raise ValueError(f"metric_version should be {METRIC_VERSION}")
+        rows = {name: np.asarray(table["quantiles"][name], dtype=np.float64) for name in METRIC_NAMES}
+        for name, row in rows.items():
+            if row.shape != (QUANTILES,) or not (np.diff(row) >= 0).all():
+                raise ValueError(f"{name} should have {QUANTILES} ascending quantiles")
+        return np.stack(list(rows.values()))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise AutocalError(f"not a table of reference quantiles: {error}.", place=Place(TABLE)) from error
-
-
-def _row(quantiles: Mapping[str, Any], name: str) -> Table:
-    row = np.asarray(quantiles[name], dtype=np.float64)
-    _require(row.shape == (QUANTILES,), f"{name} should have {QUANTILES} quantiles")
-    _require(bool(np.isfinite(row).all() and (np.diff(row) >= 0).all()), f"{name} should be finite and ascending")
-    return row
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)

@@ -21,17 +21,17 @@ from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, Sightings, list_images
 from autocal_cli.dataset.metrics import METRIC_VERSION, WINDOW, raw_metrics_of_one
-from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, TrainingCrops
+from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
 from autocal_cli.dataset.pairs import Paired, PairedFiles
 from autocal_cli.dataset.sampling import (
     CHECK_EVERY,
-    Summary,
     Tally,
     Values,
     drawn,
     expected_sample,
     load_reference,
     sample_order,
+    scored,
     summarise,
 )
 from autocal_cli.dataset.scorer import Scorer
@@ -100,19 +100,19 @@ def scan(
                     on_progress(sample.progress())
                 if sample.is_enough():
                     break
-    summary = sample.summary()
-    if summary is None:
+    if not sample.read:
         shown = "; ".join(f"{issue.path}: {issue.reason}" for issue in sample.failures[:3])
         raise AutocalError(f"none of the {len(sample.failures)} image files can be read ({shown}).")
+    metrics, overall_complexity, overall_ci95 = sample.summary()
     return DatasetFingerprint(
         roots=tuple(printable(root) for root in roots),
         found=listing.found,
         read=sample.read,
         skipped=listing.skipped,
         failures=tuple(sorted(sample.failures, key=lambda issue: issue.path)),
-        metrics=summary.metrics,
-        overall_complexity=summary.overall_complexity,
-        overall_ci95=summary.overall_ci95,
+        metrics=metrics,
+        overall_complexity=overall_complexity,
+        overall_ci95=overall_ci95,
         identity=listing.identity,
         metric_version=METRIC_VERSION,
         device=computing.name,
@@ -267,17 +267,17 @@ class Sample:
             read_bytes=self._bytes,
         )
 
-    def summary(self) -> Summary | None:
-        """What was read says of the whole; None where nothing could be."""
-        raw = np.concatenate([np.empty((0, len(METRIC_NAMES))), *self._raw])
-        return summarise(self._reference.score(raw), raw, self.population) if len(raw) else None
+    def summary(self) -> tuple[dict[str, MetricSummary], float, tuple[float, float]]:
+        """What the images that were read, one or more, say of the whole: metrics, overall complexity, its interval."""
+        raw = np.concatenate(self._raw)
+        return summarise(scored(raw, self._reference), raw, self.population)
 
     def crops_read(self) -> TrainingCrops | None:
         return TrainingCrops(self._tally.count, self.crops.side) if self.crops else None
 
     def _score(self) -> None:
         raw = np.array([image.raw for image in self._unscored], dtype=np.float64).reshape(-1, len(METRIC_NAMES))
-        scores = self._reference.score(raw)
+        scores = scored(raw, self._reference)
         self._raw.append(raw)
         self._tally = self._tally.add(scores)
         if self._on_measured:

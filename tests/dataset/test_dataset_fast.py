@@ -19,7 +19,7 @@ from autocal_cli.dataset import decode
 from autocal_cli.dataset.decode import WorkingImage, read_image
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import FileIssue
-from autocal_cli.dataset.sampling import load_reference
+from autocal_cli.dataset.sampling import load_reference, scored
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 PHOTO = Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 200))
@@ -39,7 +39,7 @@ def _opencv():
 
 
 def scores(image: WorkingImage) -> np.ndarray:
-    return load_reference().score(np.array([raw_metrics_of_one(image.working, image.thumbnail)]))[0]
+    return scored(np.array([raw_metrics_of_one(image.working, image.thumbnail)]), load_reference())[0]
 
 
 def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WorkingImage | FileIssue, ...]:
