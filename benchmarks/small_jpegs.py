@@ -12,15 +12,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from autocal_cli.dataset import decode
 from autocal_cli.dataset.decode import DRAFT_SIZE, WorkingImage
 from autocal_cli.dataset.listing import list_images
 from autocal_cli.dataset.model import METRIC_NAMES
-from autocal_cli.dataset.sampling import Values, load_reference
-from autocal_cli.dataset.scan import measure, read_measured
+from autocal_cli.dataset.sampling import Values, load_reference, scored
+from autocal_cli.dataset.scan import read_measured
 
 
 def main() -> None:
@@ -48,9 +47,8 @@ def is_large_jpeg(path: Path) -> bool:
 
 def scores(paths: list[Path]) -> Values:
     """Scores (N, 3) of readable files."""
-    device = torch.device("cpu")
-    images = [image for path in paths if isinstance(image := read_measured(path, device), WorkingImage)]
-    return load_reference().score(measure(images, device))
+    images = [image for path in paths if isinstance(image := read_measured(path), WorkingImage)]
+    return scored(np.array([image.raw for image in images]), load_reference())
 
 
 if __name__ == "__main__":
