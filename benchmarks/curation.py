@@ -24,8 +24,7 @@ from PIL import Image
 
 from autocal_cli.dataset.alignment import measure_pair
 from autocal_cli.dataset.curation import Groups, judge, load_policy, measured_reasons
-from autocal_cli.dataset.detectors import find_traces
-from autocal_cli.dataset.facts import perceptual_hash, spread_of
+from autocal_cli.dataset.facts import find_traces, perceptual_hash, spread_of
 from autocal_cli.dataset.health import NEAR_BITS, near_groups, turned
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
 

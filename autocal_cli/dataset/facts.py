@@ -1,24 +1,28 @@
-"""What is noted of one image beside its metrics, while it is decoded: hashes, grey, sharpness, traces."""
+"""What is noted of one image beside its metrics, while it is decoded: hashes, grey, sharpness, and what its pixels at
+native size tell of its past: JPEG blocks, enlargement, blur, noise, over-sharpening.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-from autocal_cli.dataset.detectors import find_traces
 from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
-from autocal_cli.dataset.model import ImageFacts, NativeSharpness
+from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
 FACTS_VERSION = 4  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def gather_facts(
@@ -27,9 +31,10 @@ def gather_facts(
     """The facts of an image: its open file, its pixels at native size, its working image; `crop` is the training's."""
     luma = Image.fromarray(working).convert("L")
     spread, entropy = spread_of(luma)
+    file.seek(0)
     return ImageFacts(
         path=name,
-        sha256=_content_hash(file),
+        sha256=hashlib.file_digest(file, "sha256").hexdigest(),  # type: ignore[arg-type]
         grey=is_grey(working),
         alpha=alpha,
         deviation=spread,
@@ -49,13 +54,12 @@ def mean_colour(pixels: Pixels) -> tuple[float, float, float]:
 
 def is_grey(pixels: Pixels) -> bool:
     """Whether red, green and blue are equal to a level throughout (H, W, 3), whatever mode the file has."""
-    return _channels_agree(pixels[::8, ::8]) and _channels_agree(pixels)  # most show colour at the first glance
-
-
-def _channels_agree(pixels: Pixels) -> bool:
-    red, green, blue = (pixels[:, :, channel] for channel in range(3))
-    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    return bool((most - least <= GREY_LEVELS).all())
+    for part in (pixels[::8, ::8], pixels):  # most show colour at the first glance
+        red, green, blue = (part[:, :, channel] for channel in range(3))
+        most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+        if (most - least > GREY_LEVELS).any():
+            return False
+    return True
 
 
 def spread_of(luma: Image.Image) -> tuple[float, float]:
@@ -84,22 +88,12 @@ def perceptual_hash(luma: Image.Image) -> int:
     return int(_BITS[positive].sum())
 
 
-def _content_hash(file: IO[bytes]) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-
-
-# Native sharpness: the edges in the finest detail of an image, which the working size cannot see.
-#
-# The edge share of `metrics`, but of one octave alone, that of single pixels, on crops of the image at its native size:
-# what a training on such crops sees, and what an enlarged or blurred image lacks. A share of pixels, no percentile.
-
+# Native sharpness: the edge share of `metrics`, but of one octave alone, that of single pixels, on crops of the image
+# at its native size: what a training on such crops sees, and what an enlarged or blurred image lacks.
 
 NATIVE_CROP = 128  # side of the crops where the training's own is not known; chosen, untested
 FULL_SCALE = 0.5  # edge share where the histogram ends: every other pixel. 100 photographs of BSDS500 reach 0.39
 STEPS = 20  # of the histogram
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 _SHARE_OF_IMAGE = 16  # several crops together hold at most 1/16 of the pixels: decoding stays the cost
 _QUARTERS = ((2, 2), (1, 1), (3, 3), (3, 1), (1, 3))  # where crops lie in the room there is, x and y: the middle first
@@ -131,14 +125,239 @@ def summarise_sharpness(values: Sequence[float], population: int, side: int) -> 
     shares = np.asarray(values)
     tally = Tally(len(shares), shares.sum(keepdims=True), (shares**2).sum(keepdims=True))
     mean, width = float(shares.mean()), float(tally.half_widths(population)[0])
-    p5, median, p95 = (float(value) for value in np.quantile(shares, (0.05, 0.5, 0.95)))
+    p5, median, p95 = np.quantile(shares, (0.05, 0.5, 0.95)).tolist()
     steps = np.minimum((shares * (STEPS / FULL_SCALE)).astype(int), STEPS - 1)
-    return NativeSharpness(
-        crop=side,
-        mean=mean,
-        ci95=(max(0.0, mean - width), mean + width),
-        p5=p5,
-        median=median,
-        p95=p95,
-        histogram=tuple(np.bincount(steps, minlength=STEPS).tolist()),
+    histogram = tuple(np.bincount(steps, minlength=STEPS).tolist())
+    return NativeSharpness(side, mean, (max(0.0, mean - width), mean + width), p5, median, p95, histogram)
+
+
+# Traces, measured on the luma of up to nine patches spread over the image. Each detector is a number with a unit of its
+# own; `presets/curation.toml` says from where it counts, benchmarks/curation.py measures what they catch and what not.
+
+PATCH = 128  # pixels a side
+MOST_PATCHES = 3  # along each axis
+GRID = 8  # pixels a side of a JPEG block (ITU-T T.81); patches begin at multiples of it
+TILE = 14  # pixels a side of the tiles in which detail and noise are looked for
+LEAST_SIDE = 2 * GRID  # of an image that is looked at
+
+AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
+STEP_CLIP = 4  # levels: how far one pixel counts towards a line of the grid, so that a drawn edge counts no more
+CONSTANT = 0.97  # share of equal neighbours inside the blocks: a drawing on a raster of 8 pixels, which no JPEG is
+CONTRAST = 25.0  # least mean square of wide second differences (levels squared) of a tile that can show detail
+SHARPEST, QUIETEST = 0.9, 0.05  # quantile, and share, of tiles: a photograph is sharp somewhere, and quiet somewhere
+TEXTURE_RATIO = 0.6  # e1 / e2 (see `_detail_and_noise`) that texture alone hardly passes; noise alone has 1
+SOFT = 0.34  # detail under which a period is looked for
+STRONG = 30  # levels of the Laplacian at a strong edge
+LEAST_STRONG = 500  # strong pixels, that a few clipped ones do not count as many
+DRAWN_LEVELS = 64  # fewer levels of luma, or
+DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
+BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
+
+ACROSS, DOWN = 0, 1
+
+Luma = npt.NDArray[np.uint8]
+Patch = npt.NDArray[np.int16]  # luma (h, w)
+Real = npt.NDArray[np.float32]
+
+
+def find_traces(image: Image.Image) -> Traces:
+    """The traces in an RGB or grey image at its native size; none under 16 pixels a side."""
+    if min(image.size) < LEAST_SIDE:
+        return Traces()
+    levels = patches_of(image)
+    # One patch at a time: arrays of all take memory from the system anew each time, which costs more than the sums.
+    patches = [patch.astype(np.int16) for patch in levels]
+    axes = [tuple(map(np.stack, zip(*(_along(y, axis) for y in patches), strict=True))) for axis in (ACROSS, DOWN)]
+    detail, noise = _detail_and_noise(*map(np.concatenate, zip(*map(_tile_energies, patches), strict=True)))
+    halos, laplacian = _halos_and_laplacian(patches)
+    blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
+    repeated = min(_repeated_lines(zeros) for _, zeros in axes)
+    return Traces(
+        blocks=blocks,
+        detail=detail,
+        repeated=repeated,
+        rhythm=_rhythm(patches) if detail is not None and detail < SOFT else 0.0,
+        noise=noise,
+        halos=halos,
+        laplacian=laplacian,
+        drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
     )
+
+
+# Steps from pixel to pixel along one axis of a patch are taken flat, a stride from one to the next: row runs on into
+# row, which is faster than row by row; what lies over an end is left out at last.
+
+
+def _along(y: Patch, axis: int) -> tuple[Real, Real]:
+    """Of each line across an axis, (lines,) both: by how much the steps there exceed those before and behind it, on
+    average and clipped to STEP_CLIP; and the share of its pixels that make no step.
+    """
+    flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
+    steps = flat[stride:] - flat[:-stride]
+    zeros = _line_means(steps == 0, y.shape, axis, 1)
+    np.abs(steps, out=steps)
+    excess = 2 * steps[stride:-stride]
+    excess -= steps[: -2 * stride]
+    excess -= steps[2 * stride :]
+    return _line_means(np.clip(excess, -STEP_CLIP, STEP_CLIP, out=excess), y.shape, axis, 3), zeros
+
+
+def _line_means(values: npt.NDArray[Any], shape: tuple[int, ...], axis: int, short: int) -> Real:
+    """Means along the lines across an axis of flat values, which are `short` by so many strides: (lines,)."""
+    whole = np.zeros(shape, dtype=np.int16)
+    whole.ravel()[: len(values)] = values
+    sums = whole.sum(axis=axis, dtype=np.int16)
+    return np.asarray(sums[: len(sums) - short] / np.float32(shape[axis]), dtype=np.float32)
+
+
+def patches_of(image: Image.Image) -> Luma:
+    """Luma (N, h, w) of one to nine patches in rows and columns over the image; the whole where it is no larger."""
+    width, height = (min(PATCH, side) for side in image.size)
+    corners = [(left, top) for top in _starts(image.height, height) for left in _starts(image.width, width)]
+    return np.stack([np.asarray(image.crop((x, y, x + width, y + height)).convert("L")) for x, y in corners])
+
+
+def _starts(side: int, patch: int) -> list[int]:
+    count = max(1, min(MOST_PATCHES, side // patch))
+    return [(side - patch) * (2 * i + 1) // (2 * count) // GRID * GRID for i in range(count)]
+
+
+def _grid_steps(lines: Real, zeros: Real) -> float:
+    """How many levels the steps across the lines of an 8 x 8 grid exceed their neighbours', along an axis.
+
+    A pixel's step beside the mean of the steps before and behind it, clipped to STEP_CLIP; the mean along each line;
+    what seven in ten lines of a phase reach, for each of the 8 phases; the greatest phase less the second. So most
+    lines of a phase have to agree, of which a drawn frame or window knows nothing; a strong edge counts no more than a
+    faint one; and what repeats every 2 or 4 pixels, as in enlarged images, stands in several phases. The grid may begin
+    anywhere, as in crops of a JPEG.
+    """
+    whole = lines[:, : lines.shape[1] // GRID * GRID].reshape(-1, GRID)
+    if not len(whole):
+        return 0.0
+    phases = np.quantile(whole, AGREEING, axis=0)
+    order = np.argsort(phases)
+    grid = (int(order[-1]) + 1) % GRID  # of the differences, one before those in the middle of three
+    equal = zeros[:, : zeros.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
+    if np.delete(equal, grid).min() >= CONSTANT:
+        return 0.0
+    return float(phases[order[-1]] - phases[order[-2]])
+
+
+def _repeated_lines(zeros: Real) -> float:
+    """The share of lines that equal the one before, along an axis, in patches that are not empty."""
+    shares = (zeros == 1.0).mean(axis=1)
+    live = shares[shares < 0.95]
+    return float(live.mean()) if len(live) else 0.0
+
+
+def _detail_and_noise(fine: Real, wide: Real) -> tuple[float | None, float]:
+    """Detail relative to coarser detail in the sharpest tiles, and the noise in the quietest.
+
+    e1, e2: mean squares over a tile of y[x-d] - 2 y[x] + y[x+d], both axes together, for d = 1 and 2. For white noise
+    of variance v both are 12 v; for smooth luma e1 / e2 = 1/16; for photographs about 0.45 where they are sharp.
+    Of e1 = 12 v + t and e2 = 12 v + t / TEXTURE_RATIO follows v where texture and noise are mixed.
+    """
+    contrasted = wide > CONTRAST
+    ratios = fine[contrasted] / wide[contrasted]
+    detail = float(np.quantile(ratios, SHARPEST)) if len(ratios) else None
+    count = max(1, int(len(wide) * QUIETEST))
+    quiet = np.argpartition(wide, count - 1)[:count]
+    excess = float(np.median(fine[quiet])) - TEXTURE_RATIO * float(np.median(wide[quiet]))
+    return detail, math.sqrt(max(0.0, excess / (1 - TEXTURE_RATIO) / 12))
+
+
+def _tile_energies(y: Patch) -> tuple[Real, Real]:
+    """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row."""
+    height, width = y.shape[0] // 2 * 2, y.shape[1]
+    even, odd = (np.ascontiguousarray(y[first:height:2]).ravel() for first in (0, 1))
+    inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
+    centre = 2 * even[inner]
+    tiles = []
+    for near, above, below in ((1, odd[: -2 * width], odd[inner]), (2, even[: -2 * width], even[2 * width :])):
+        across = even[width - near : inner.stop - near] + even[width + near : inner.stop + near]
+        energy = np.zeros(len(centre), dtype=np.float32)
+        for second in (across - centre, above + below - centre):
+            real = second.astype(np.float32)
+            real *= real
+            energy += real
+        tiles.append(_tile_means(energy.reshape(-1, width)))
+    return tiles[0], tiles[1]
+
+
+def _tile_means(energy: Real) -> Real:
+    """The mean over each tile of every other row (h, w), without two columns at either side: (tiles,)."""
+    high, wide = min(TILE // 2, energy.shape[0]), min(TILE, energy.shape[1] - 4)
+    rows, columns = energy.shape[0] // high, (energy.shape[1] - 4) // wide
+    down = energy[: rows * high].reshape(rows, high, -1).sum(axis=1)
+    inside = down[:, 2 : 2 + columns * wide].reshape(-1, wide)
+    return np.asarray(inside.sum(axis=1) / (high * wide))
+
+
+def _halos_and_laplacian(patches: Sequence[Patch]) -> tuple[float, float]:
+    """The share of strong edges clipped at black and at white, the lesser of both, and the Laplacian's variance.
+
+    Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
+    """
+    black = white = strong = count = 0
+    total = squares = 0.0
+    for y in patches:
+        laplacian = _laplacian(y)
+        dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
+        black += int(np.count_nonzero(dark & (y <= 1)))
+        white += int(np.count_nonzero(light & (y >= 254)))
+        strong += int(np.count_nonzero(dark)) + int(np.count_nonzero(light))
+        count += (y.shape[0] - 2) * (y.shape[1] - 2)
+        real = laplacian.astype(np.float32)
+        total += float(real.sum())
+        real *= real
+        squares += float(real.sum())
+    return min(black, white) / max(strong, LEAST_STRONG), squares / count - (total / count) ** 2
+
+
+def _laplacian(y: Patch) -> Patch:
+    """The sum of the four neighbours less four times the pixel, 0 at the borders of a patch."""
+    flat, row, laplacian = y.ravel(), y.shape[1], np.zeros_like(y)
+    inner = laplacian.ravel()[row:-row]
+    np.multiply(flat[row:-row], -4, out=inner)
+    for shifted in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
+        inner += shifted
+    laplacian[[0, -1]] = laplacian[:, [0, -1]] = 0
+    return laplacian
+
+
+def _rhythm(patches: Sequence[Patch]) -> float:
+    """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
+
+    Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
+    of the enlargement (Gallagher 2005, "Detection of linear and cubic interpolation in JPEG compressed images"). Not
+    where it is x2, whose pixels all lie equally far.
+    """
+    found = []
+    for axis in (ACROSS, DOWN):
+        lines = np.stack([_second_lines(y, axis) for y in patches])
+        level = np.median(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), axis=0)
+        rest = lines[:, 2:-2] - level
+        length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
+        if length < 48:
+            return 0.0
+        spectrum = np.abs(np.fft.rfft(rest[:, :length] * np.hanning(length), axis=1)).mean(axis=0)
+        high = spectrum[np.fft.rfftfreq(length) > 0.2]
+        found.append(float(high.max() / max(np.median(high), 1e-6)))
+    return min(found)
+
+
+def _second_lines(y: Patch, axis: int) -> Real:
+    """The mean size of the second differences, clipped, of each line across an axis: (lines,)."""
+    flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
+    steps = flat[stride:] - flat[:-stride]
+    seconds = np.abs(steps[stride:] - steps[:-stride])
+    return _line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
+
+
+def _is_drawn(levels: Luma, zeros: Real, repeated: float, blocks: float) -> bool:
+    """Whether the picture was drawn, not photographed: few levels, or equal neighbours beside the repeated lines."""
+    histogram = Image.fromarray(levels.reshape(-1, levels.shape[2])).histogram()
+    if 256 - histogram.count(0) < DRAWN_LEVELS:
+        return True
+    equal = float(zeros.mean())
+    return blocks < BLOCKS_IN_PHOTOGRAPHS and bool((equal - repeated) / max(1 - repeated, 1e-6) > DRAWN_EQUAL)

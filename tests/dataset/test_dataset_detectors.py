@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from autocal_cli.dataset.curation import load_policy, measured_reasons
-from autocal_cli.dataset.detectors import MOST_PATCHES, PATCH, find_traces, patches_of
+from autocal_cli.dataset.facts import MOST_PATCHES, PATCH, find_traces, patches_of
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
