@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from autocal_cli.dataset.curation import chosen, kinds_of, variety_of
-from autocal_cli.dataset.decode import working_image
+from autocal_cli.dataset.decode import reduced
 from autocal_cli.dataset.facts import mean_colour
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
@@ -82,10 +82,10 @@ def tile(photo: Image.Image, rng: random.Random) -> Image.Image:
 
 def row_of(image: Image.Image, name: str) -> ImageRow:
     """What a scan knows of an image, as far as kinds go."""
-    pixels = working_image(image)
-    raw = raw_metrics_of_one(pixels.working, pixels.thumbnail)
+    working, thumbnail = reduced(image)
+    raw = raw_metrics_of_one(working, thumbnail)
     *scores, overall = with_overall(scored(np.array([raw]), load_reference()))[0].tolist()
-    facts = ImageFacts(name, "", False, False, 0.2, 7.0, 0, 0.1, Traces(), mean_colour(pixels.working))
+    facts = ImageFacts(name, "", False, False, 0.2, 7.0, 0, 0.1, Traces(), mean_colour(working))
     return ImageRow(facts, *image.size, raw, tuple(scores), overall)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import math
 import os
 import random
 import struct
@@ -103,7 +104,10 @@ def read_image(source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | Non
     Whatever goes wrong becomes a one-line reason. Safe in threads.
     """
     try:
-        return _read(source, wanted, cut)
+        with open_image(source) as opened:
+            data = _content(opened, wanted.gentle)
+            with io.BytesIO(data) if data else nullcontext(opened) as file:
+                return _decoded(file, data, source, wanted, cut)
     except Exception as error:
         return FileIssue(printable(source), reason_of(error))
 
@@ -122,50 +126,48 @@ def read_rgb(source: ImageSource, max_pixels: int = MAX_PIXELS) -> Image.Image:
         return to_rgb(image)
 
 
-def _read(source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
-    name = printable(source)
-    with open_image(source) as opened:
-        data = _gently(opened) if wanted.gentle else opened.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            data = b""
-            opened.seek(0)
-        with io.BytesIO(data) if data else nullcontext(opened) as file, _identify(file, os.fspath(source)) as image:
-            return _decoded(image, file, data, name, wanted, cut)
-
-
-def _gently(opened: IO[bytes]) -> bytes:
-    """The content, while no other file is read, and then a pause of the same length, one second at most."""
-    with _one_read_at_a_time:
+def _content(opened: IO[bytes], gentle: bool) -> bytes:
+    """The content, empty where there is too much of it. Gently: while no other file is read, with a pause as long."""
+    with _one_read_at_a_time if gentle else nullcontext():
         started = time.monotonic()
         data = opened.read(MOST_BYTES + 1)
-        time.sleep(min(1.0, time.monotonic() - started))
-    return data
+        if gentle:
+            time.sleep(min(1.0, time.monotonic() - started))
+    if len(data) <= MOST_BYTES:
+        return data
+    opened.seek(0)
+    return b""
 
 
-def _decoded(
-    image: ImageFile.ImageFile, file: IO[bytes], data: bytes, name: str, wanted: Wanted, cut: Cut | None
-) -> WorkingImage:
-    """The working image of an opened one. `data` is the content of `file`, where that was read at once."""
-    native = image.size
-    _check_size(native, wanted.max_pixels)
-    require_plausible(image, file)
-    if cut is None:
-        _draft(image)
-    with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
-        pixels = (fast_rgb(image, data) if data else None) or image
-        rgb = to_rgb(pixels)
-        upright = native[::-1] if is_turned(pixels) else native
-        result = working_image(rgb, upright)
-        result = replace(result, traits=traits_of(pixels), path=name, file_bytes=len(data))
-        if wanted.facts:
-            whole = rgb if image.size == native else _decoded_whole(file, name)
-            facts = gather_facts(name, file, whole, result.working, wanted.native_crop, pixels.has_transparency_data)
-            if wanted.partner is not None:
-                facts = replace(facts, pair=_paired(whole, wanted.partner, wanted))
-            if wanted.scorer is not None:
-                facts = replace(facts, model=wanted.scorer.score(rgb))
-            result = replace(result, facts=facts)
-        return result if cut is None else _cut(result, rgb, cut)
+def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, cut: Cut | None) -> WorkingImage:
+    """The working image of an opened file, of which `data` is the content where that was read at once."""
+    name = os.fspath(source)
+    with _identify(file, name) as image:
+        native = image.size
+        _check_size(native, wanted.max_pixels)
+        require_plausible(image, file)
+        if cut is None:
+            _draft(image)
+        with _one_large_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
+            pixels = (fast_rgb(image, data) if data else None) or image
+            rgb = to_rgb(pixels)
+            width, height = native[::-1] if _orientation(pixels) in TURNED else native
+            working, thumbnail = reduced(rgb, (width, height))
+            facts = None
+            if wanted.facts:
+                whole = rgb
+                if image.size != native:  # it was decoded at a fraction of its size
+                    file.seek(0)
+                    with _identify(file, name) as again:
+                        whole = to_rgb(again)
+                alpha = pixels.has_transparency_data
+                facts = gather_facts(printable(source), file, whole, working, wanted.native_crop, alpha)
+                pair = _paired(whole, wanted.partner, wanted) if wanted.partner else None
+                facts = replace(facts, pair=pair, model=wanted.scorer.score(rgb) if wanted.scorer else None)
+            if cut is not None:
+                working, thumbnail = reduced(rgb.crop(cut.box(rgb.size)))
+            traits, path = traits_of(pixels), printable(source)
+            return WorkingImage(working, thumbnail, width, height, facts, None, traits, path, len(data))
 
 
 def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces:
@@ -174,20 +176,6 @@ def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces
         return measure_pair(gt, read_rgb(partner, wanted.max_pixels), printable(partner), wanted.scale)
     except Exception as error:
         return PairTraces(printable(partner), problem=reason_of(error))
-
-
-def _cut(whole: WorkingImage, rgb: Image.Image, cut: Cut) -> WorkingImage:
-    """The working image of a crop of an upright image of native size, in place of that of the whole."""
-    crop = rgb.crop(cut.box(rgb.size))
-    pixels = working_image(crop)
-    return replace(whole, working=pixels.working, thumbnail=pixels.thumbnail)
-
-
-def _decoded_whole(file: IO[bytes], name: str) -> Image.Image:
-    """The image at its native size, where it was decoded at a fraction of it."""
-    file.seek(0)
-    with _identify(file, name) as image:
-        return to_rgb(image)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -229,12 +217,10 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
     raise ValueError(problem)
 
 
-def working_image(rgb: Image.Image, native: tuple[int, int] | None = None) -> WorkingImage:
-    """From the upright RGB image, which may have been decoded smaller than its native size."""
-    native = native or rgb.size
-    working = _resize(rgb, _reduced(native, WORKING_SIZE))
-    thumbnail = _resize(working, _reduced(working.size, THUMBNAIL_SIZE))
-    return WorkingImage(np.asarray(working), np.asarray(thumbnail), *native)
+def reduced(rgb: Image.Image, native: tuple[int, int] | None = None) -> tuple[Pixels, Pixels]:
+    """Working image and thumbnail of the upright RGB image, which may have been decoded at a fraction of `native`."""
+    working = _resize(rgb, _reduced(native or rgb.size, WORKING_SIZE))
+    return np.asarray(working), np.asarray(_resize(working, _reduced(working.size, THUMBNAIL_SIZE)))
 
 
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -262,7 +248,6 @@ def reason_of(error: Exception) -> str:
 
 # An opened image in whatever mode -> upright 8-bit RGB, what is transparent shown on white.
 
-
 # EXIF orientation -> the move that sets the image upright (EXIF 2.32, tag 0x0112).
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -273,30 +258,22 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
 TURNED = (5, 6, 7, 8)  # the moves that make the width the height
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """The image, loaded, upright, as 8-bit RGB. Raises ValueError for values whose range nobody states."""
     image.load()
-    image = _upright(image)
+    if (move := UPRIGHT.get(_orientation(image))) is not None:
+        image = image.transpose(move)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(image))
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"))
+        rgba = image.convert("RGBA")
+        white = Image.new("RGB", rgba.size, (255, 255, 255))
+        white.paste(rgba, mask=rgba.getchannel("A"))
+        return white
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def is_turned(image: Image.Image) -> bool:
-    """Whether the upright image is as wide as the stored one is high."""
-    return _orientation(image) in TURNED
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    move = UPRIGHT.get(_orientation(image))
-    return image if move is None else image.transpose(move)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -304,12 +281,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # broken metadata, of which there are many kinds, does not make the pixels unreadable
         return 1
-
-
-def _on_white(rgba: Image.Image) -> Image.Image:
-    white = Image.new("RGB", rgba.size, (255, 255, 255))
-    white.paste(rgba, mask=rgba.getchannel("A"))
-    return white
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -328,7 +299,6 @@ def _eight_bits(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.u
 
 # Headers that lie: more pixels than the bytes of the file can hold are refused before memory is taken for them.
 
-
 DEFLATE_MOST = 1032  # the most bytes that one byte of deflate can stand for (zlib's technical details)
 JPEG_MOST = 1024  # pixels that one byte of JPEG can stand for: one bit at least for 64 pixels, and half of that again
 
@@ -338,21 +308,15 @@ def require_plausible(image: Image.Image, file: IO[bytes]) -> None:
     position = file.tell()
     size = file.seek(0, os.SEEK_END)
     file.seek(position)
-    if image.width * image.height > _most_pixels(image, size):
+    bits = 1 if image.mode in ("1", "L", "P") else 8 * len(image.getbands())
+    most = {"PNG": size * DEFLATE_MOST * 8 / bits, "JPEG": size * JPEG_MOST}.get(image.format or "", math.inf)
+    if image.width * image.height > most:
         claim = f"{image.width} x {image.height}"
         raise ValueError(f"truncated, or a lying header: {size} bytes cannot hold the {claim} pixels that it claims")
 
 
-def _most_pixels(image: Image.Image, size: int) -> float:
-    if image.format == "PNG":
-        bits = 1 if image.mode in ("1", "L", "P") else 8 * len(image.getbands())
-        return size * DEFLATE_MOST * 8 / bits
-    return size * JPEG_MOST if image.format == "JPEG" else float("inf")
-
-
 # What the trainer takes otherwise than the scan does: traiNNer-redux reads by libvips, the pixels as they are stored,
 # colours converted to sRGB, alpha dropped.
-
 
 # Formats that the libvips inside pyvips' own wheels was built without (found with libvips 8.17).
 RARE_FORMATS = frozenset({"BMP", "DIB", "PPM", "JPEG2000"})
@@ -386,7 +350,8 @@ def opencv() -> ModuleType | None:
 
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
-    if not _is_plain_webp(image) or (cv2 := opencv()) is None:
+    plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
+    if image.format != "WEBP" or not plain or {"exif", "xmp"} & image.info.keys() or (cv2 := opencv()) is None:
         return None
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -395,9 +360,3 @@ def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     if pixels is None or pixels.shape != (image.height, image.width, 3):
         return None
     return Image.frombuffer("RGB", image.size, pixels, "raw", "BGR", 0, 1)
-
-
-def _is_plain_webp(image: ImageFile.ImageFile) -> bool:
-    """Judged by what Pillow read of the header."""
-    plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
-    return plain and image.format == "WEBP" and not {"exif", "xmp"} & image.info.keys()
