@@ -127,8 +127,7 @@ def analyze_dataset(
     from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
-    from autocal_cli.report.dataset import dataset_view, plan_view
-    from autocal_cli.report.dataset_csv import dataset_csv
+    from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
     from autocal_cli.workflow.dataset import (
         CurationOptions,

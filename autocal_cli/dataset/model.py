@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 METRIC_NAMES = ("texture_variance", "edge_density", "color_variation")
@@ -65,9 +65,8 @@ class DatasetFingerprint:
 
     `found` counts image files; each is either `read`, failed (`failures`) or left out of the sample. `skipped` counts
     files that are no images, by reason. `identity` is a SHA-256 over the sorted (relative path, size, mtime) of the
-    files found, `metric_version` the version of the metrics' definition, `seconds` wall time. `sightings` are of all
-    files that were listed, and of the images that were read. `crops` says how many crops of those images were measured,
-    where that was not whole images. `model` is the user's own network that scored them too, if any.
+    files found, `seconds` wall time. `crops` says how many crops of the images were measured, where that was not whole
+    images. `model` is the user's own network that scored them too.
     """
 
     roots: tuple[str, ...]
@@ -90,51 +89,8 @@ class DatasetFingerprint:
 
 # What a report of a scan holds beside the fingerprint. None of it is stored in a resolved config.
 
-
 OVERALL = "overall_complexity"
 NATIVE = "native_sharpness"
-
-# By these autocal knows its own files: what every page names as its generator, and the first line of every table.
-PAGE_GENERATOR = "autocal analyze-dataset"
-CSV_COLUMNS = (
-    "path",
-    "status",  # read or failed
-    "reason",  # why it failed
-    "verdict",  # keep, look or drop
-    "reasons",
-    "width",
-    "height",
-    *(f"{name}_raw" for name in METRIC_NAMES),
-    *METRIC_NAMES,
-    OVERALL,
-    NATIVE,
-    "grey",
-    "alpha",
-    "deviation",
-    "entropy",
-    "blocks",
-    "detail",
-    "repeated",
-    "rhythm",
-    "noise",
-    "halos",
-    "laplacian",
-    "drawn",
-    "perceptual_hash",
-    "sha256",
-    "model",
-    "red",
-    "green",
-    "blue",
-    "lq",
-    "lq_scale",
-    "lq_across",
-    "lq_down",
-    "lq_drift",
-    "lq_agreement",
-    "lq_colour",
-    "lq_kernel",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +137,21 @@ class PairTraces:
     colour: float = 0.0
     kernel: str = ""
     problem: str = ""
+
+
+PAIR_NUMBERS = ("scale", "across", "down", "drift", "agreement", "colour", "kernel")  # of PairTraces, in a table
+
+# By these autocal knows its own files: what every page names as its generator, and the first line of every table.
+PAGE_GENERATOR = "autocal analyze-dataset"
+CSV_COLUMNS = (
+    *["path", "status", "reason", "verdict", "reasons", "width", "height"],  # status: read, or failed for that reason
+    *(f"{name}_raw" for name in METRIC_NAMES),
+    *METRIC_NAMES,
+    *(OVERALL, NATIVE, "grey", "alpha", "deviation", "entropy"),
+    *(field.name for field in fields(Traces)),
+    *["perceptual_hash", "sha256", "model", "red", "green", "blue", "lq"],
+    *(f"lq_{name}" for name in PAIR_NUMBERS),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
-"""A scanned dataset as a person reads it in a terminal."""
+"""A scanned dataset as a person reads it in a terminal, and as a table for `--csv`."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from heapq import merge
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
@@ -12,14 +16,18 @@ from rich.text import Text
 from autocal_cli.dataset.curation import Choice, Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
+    CSV_COLUMNS,
+    METRIC_NAMES,
     NATIVE,
     OVERALL,
+    PAIR_NUMBERS,
     Curation,
     DatasetFingerprint,
     DatasetReport,
     Duplicates,
     Extreme,
     Health,
+    ImageRow,
     NativeSharpness,
     PairsSummary,
     Severity,
@@ -302,7 +310,6 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
 
 # A histogram in one line of text.
 
-
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII = " .:-=+*#%"  # as many levels, for terminals without block characters
 
@@ -319,3 +326,35 @@ def sparkline(counts: Sequence[int], width: int, blocks: bool = True) -> str:
     sums = [sum(counts[i * size : (i + 1) * size]) for i in range(width)]
     levels, most = BLOCKS if blocks else ASCII, max(1, *sums)
     return "".join(levels[-(-count * (len(levels) - 1) // most)] for count in sums)  # rounded up: what is there is seen
+
+
+# A table, one row an image, read or not.
+
+
+def dataset_csv(report: DatasetReport) -> str:
+    """The table, rows in order of path, line feeds at the ends. What is not known of an image is empty."""
+    failures = report.fingerprint.failures
+    failed = ({"path": one.path, "status": "failed", "reason": one.reason} for one in failures)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for line in merge(map(_csv_row, report.rows), failed, key=lambda line: str(line["path"])):
+        path = str(line["path"])
+        reasons = " ".join(reason.code for reason in report.curation.reasons.get(path, ()))
+        writer.writerow({**line, "verdict": report.curation.verdict(path), "reasons": reasons})
+    return text.getvalue()
+
+
+def _csv_row(row: ImageRow) -> dict[str, Any]:
+    facts, pair = row.facts, row.facts.pair
+    names = ("path", NATIVE, "grey", "alpha", "deviation", "entropy", "sha256", "model")
+    known: dict[str, Any] = {name: getattr(facts, name) for name in names} | asdict(facts.traces)
+    known |= {"status": "read", "width": row.width, "height": row.height, OVERALL: row.overall}
+    known |= {f"{name}_raw": value for name, value in zip(METRIC_NAMES, row.raw, strict=True)}
+    known |= zip((*METRIC_NAMES, "red", "green", "blue"), (*row.scores, *facts.mean), strict=True)
+    known |= {name: str(known[name]).lower() for name in ("grey", "alpha", "drawn")}
+    known["perceptual_hash"] = f"{facts.perceptual_hash:016x}"
+    if pair:
+        known["lq"] = pair.lq
+        known |= {f"lq_{name}": getattr(pair, name) for name in PAIR_NUMBERS if not pair.problem}
+    return known

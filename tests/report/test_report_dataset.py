@@ -41,6 +41,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.report.console import shows_blocks
 from autocal_cli.report.dataset import (
     and_more,
+    dataset_csv,
     dataset_view,
     health_lines,
     plan_view,
@@ -49,7 +50,6 @@ from autocal_cli.report.dataset import (
     sparkline,
     where,
 )
-from autocal_cli.report.dataset_csv import dataset_csv
 from autocal_cli.report.dataset_html import dataset_page
 from autocal_cli.report.json import dataset_json, dump
 
