@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import random
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from autocal_cli.dataset.files import FileTable, ListedFile, printable
 from autocal_cli.dataset.listing import MetaInfo, list_images
 from autocal_cli.errors import AutocalError
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
-
 
 Files = tuple[ListedFile, ...]  # a GT image, and its LQ image where there is one
 Place = TypeVar("Place")
@@ -79,31 +78,26 @@ class Paired:
     scale: int | None = None
 
 
-class PairedFiles(Sequence[ListedFile]):
-    """The GT files of a listing, each with its partner, where it has one and its LQ folder can be read."""
+def with_partners(gt: FileTable, paired: Paired) -> Callable[[int], ListedFile]:
+    """The GT file at a place of a listing, with its partner, where it has one and its LQ folder can be read."""
+    names = paired.listed.lq_names(paired.template) if paired.listed else None
+    sides: list[tuple[range, Sequence[ListedFile], array[int]]] = []
+    for part, folder in zip(gt.parts, paired.lq, strict=True):
+        try:
+            files: Sequence[ListedFile] = list_images([folder], names=names).files if folder else ()
+        except AutocalError:  # told where names and sizes are checked
+            files = ()
+        by_stem = {stem(file): i for i, file in enumerate(files)}
+        sides.append(
+            (part, files, array("q", _partners((gt[i] for i in part), by_stem, paired.template, paired.listed)))
+        )
 
-    def __init__(self, gt: FileTable, paired: Paired) -> None:
-        self._gt = gt
-        self._lq: list[Sequence[ListedFile]] = []
-        self._partner = array("q", [-1]) * len(gt)
-        self._root = array("H", bytes(2 * len(gt)))
-        names = paired.listed.lq_names(paired.template) if paired.listed else None
-        for root, (part, folder) in enumerate(zip(gt.parts, paired.lq, strict=True)):
-            files = _listed(folder, names)
-            by_stem = {stem(file): i for i, file in enumerate(files)}
-            partners = _partners((gt[i] for i in part), by_stem, paired.template, paired.listed)
-            self._partner[part.start : part.stop] = array("q", partners)
-            self._root[part.start : part.stop] = array("H", [root]) * len(part)
-            self._lq.append(files)
+    def file_at(place: int) -> ListedFile:
+        part, files, partners = next(side for side in sides if place in side[0])
+        partner = partners[place - part.start]
+        return replace(gt[place], partner=files[partner] if partner >= 0 else None)
 
-    def __len__(self) -> int:
-        return len(self._gt)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        partner = self._partner[index]
-        return replace(self._gt[index], partner=self._lq[self._root[index]][partner] if partner >= 0 else None)
+    return file_at
 
 
 def stem(file: ListedFile) -> str:
@@ -125,13 +119,6 @@ def without_ending(name: str) -> str:
     return os.path.splitext(name)[0]  # noqa: PTH122
 
 
-def _listed(folder: Path | None, names: Sequence[str] | None) -> Sequence[ListedFile]:
-    try:
-        return list_images([folder], names=names).files if folder else ()
-    except AutocalError:  # told where names and sizes are checked
-        return ()
-
-
 def sampled(places: Sequence[Place], seed: int, most: int = PAIRS_CHECKED) -> Sequence[Place]:
     """`most` of the images, or pairs, those that belong to the seed, in their order; or all where there are fewer."""
     if len(places) <= most:
@@ -141,16 +128,15 @@ def sampled(places: Sequence[Place], seed: int, most: int = PAIRS_CHECKED) -> Se
 
 def sizes_of(pairs: Iterable[Files]) -> list[ImageSizes]:
     """The sizes of GT images and, where given, their LQ images, by their headers alone."""
-    return [_sizes(files) for files in pairs]
-
-
-def _sizes(files: Files) -> ImageSizes:
     from autocal_cli.dataset.decode import read_size, reason_of  # takes Pillow and numpy
 
-    sizes = []
-    for file in files:
+    found = []
+    for files in pairs:
+        sizes: list[tuple[int, int]] = []
         try:
-            sizes.append(read_size(file.source))
+            for file in files:
+                sizes.append(read_size(file.source))
+            found.append(ImageSizes(printable(files[0].name), gt=sizes[0], lq=sizes[-1]))
         except Exception as error:
-            return ImageSizes(printable(file.path), reason=reason_of(error))
-    return ImageSizes(printable(files[0].name), gt=sizes[0], lq=sizes[-1])
+            found.append(ImageSizes(printable(files[len(sizes)].path), reason=reason_of(error)))
+    return found

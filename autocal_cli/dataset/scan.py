@@ -22,7 +22,7 @@ from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, Sightings, list_images
 from autocal_cli.dataset.metrics import METRIC_VERSION, WINDOW, raw_metrics_of_one
 from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
-from autocal_cli.dataset.pairs import Paired, PairedFiles
+from autocal_cli.dataset.pairs import Paired, with_partners
 from autocal_cli.dataset.sampling import (
     CHECK_EVERY,
     Tally,
@@ -88,11 +88,11 @@ def scan(
     wanted = Wanted(
         max_pixels, on_measured is not None, native_crop, gentle, scale=paired.scale if paired else None, scorer=scorer
     )
-    files = PairedFiles(listing.files, paired) if paired and crops is None else listing.files
+    file_at = with_partners(listing.files, paired) if paired and crops is None else listing.files.__getitem__
     with warnings.catch_warnings(), all_ranks() as ranks:
         warnings.filterwarnings("ignore", module="PIL")
         share = ranks.share(sample.order(seed, in_order=gentle), CHECK_EVERY)
-        items = ((files[i], cut) for i, cut in share)
+        items = ((file_at(i), cut) for i, cut in share)
         with _measured(items, wanted, computing, threads, batch_size, None if sample.crops else cache_folder) as reads:
             for result in ranks.together(reads, sample.items, CHECK_EVERY):
                 sample.take(result)
