@@ -24,14 +24,9 @@ from autocal_cli.dataset.model import (
     Curation,
     DatasetFingerprint,
     DatasetReport,
-    Duplicates,
-    Extreme,
-    Health,
     ImageRow,
-    NativeSharpness,
     PairsSummary,
     Severity,
-    SizedImage,
     Variety,
 )
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
@@ -47,13 +42,14 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
 
     `blocks`: whether the terminal can show block characters.
     """
-    dataset = report.fingerprint
+    dataset, native = report.fingerprint, report.sharpness
+    about_native = f"share of edges in unscaled crops of {native.crop}; bars end at {FULL_SCALE:g}"
     return [
         _Metrics(report, blocks),
         Text(),
         Text(one_line(counts(dataset))),
         Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),
-        Text(about_sharpness(report.sharpness), style="dim"),
+        Text(f"native sharpness: {about_native}", style="dim"),
         Text(),
         _health(report),
         Text(),
@@ -74,11 +70,6 @@ def where(dataset: DatasetFingerprint) -> str:
     return f"{dataset.device} ({dataset.device_reason})" if dataset.device_reason else dataset.device
 
 
-def about_sharpness(sharpness: NativeSharpness) -> str:
-    """What the number is: a share, where the others are percentiles."""
-    return f"native sharpness: share of edges in unscaled crops of {sharpness.crop}; bars end at {FULL_SCALE:g}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Metrics:
     """The table of metrics; where it does not fit, its histograms go, before a number is cut short."""
@@ -94,29 +85,28 @@ class _Metrics:
 
 
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
-    dataset = report.fingerprint
+    dataset, native = report.fingerprint, report.sharpness
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric", overflow="fold")
     for column in ("score", "95% interval", "p5", "median", "p95"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("0 to 1", no_wrap=True)
+
+    def add(name: str, mean: float, ci95: tuple[float, float], bars: Sequence[int], *spread: float) -> None:
+        quantiles = [f"{value:.2f}" for value in spread] or [""] * 3
+        drawn = sparkline(bars, _SPARKS, blocks)
+        style = None if spread else "bold"
+        table.add_row(LABELS[name], f"{mean:.3f}", interval(ci95), *quantiles, drawn, style=style)
+
     for name, summary in dataset.metrics.items():
-        spread = (f"{quantile:.2f}" for quantile in (summary.p5, summary.median, summary.p95))
-        bars = sparkline(report.histograms[name], _SPARKS, blocks)
-        table.add_row(METRIC_LABELS[name], f"{summary.score:.3f}", interval(summary.ci95), *spread, bars)
-    overall = (f"{dataset.overall_complexity:.3f}", interval(dataset.overall_ci95), "", "", "")
-    table.add_row(LABELS[OVERALL], *overall, sparkline(report.histograms[OVERALL], _SPARKS, blocks), style="bold")
-    native = report.sharpness
-    spread = (f"{share:.2f}" for share in (native.p5, native.median, native.p95))
-    bars = sparkline(native.histogram, _SPARKS, blocks)
-    table.add_row(LABELS[NATIVE], f"{native.mean:.3f}", interval(native.ci95), *spread, bars)
+        add(name, summary.score, summary.ci95, report.histograms[name], summary.p5, summary.median, summary.p95)
+    add(OVERALL, dataset.overall_complexity, dataset.overall_ci95, report.histograms[OVERALL])
+    add(NATIVE, native.mean, native.ci95, native.histogram, native.p5, native.median, native.p95)
     return table
 
 
 def _health(report: DatasetReport) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
+    table = _without_head("bold", None)
     for line in health_lines(report):
         names = line.named()
         table.add_row(line.label, Text(one_line(f"{line.text}: {names}" if names else line.text)))
@@ -125,19 +115,22 @@ def _health(report: DatasetReport) -> Table:
 
 
 def _extremes(report: DatasetReport) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for name, extremes in report.extremes.items():
-        table.add_row(LABELS[name], "lowest", _extremes_line(extremes.lowest, report.fingerprint.roots))
-        if report.health.images > 1:
-            table.add_row("", "highest", _extremes_line(extremes.highest, report.fingerprint.roots))
+    table = _without_head("bold", "dim", None)
+    for name, found in report.extremes.items():
+        ends = (("lowest", found.lowest), ("highest", found.highest))
+        for label, several in ends[: report.health.images]:  # of a single image the lowest is the highest
+            named = (f"{short_name(one.path, report.fingerprint.roots)} {one.score:.2f}" for one in several)
+            table.add_row(LABELS[name] if label == "lowest" else "", label, Text(one_line(", ".join(named))))
     return table
 
 
-def _extremes_line(extremes: tuple[Extreme, ...], roots: tuple[str, ...]) -> Text:
-    return Text(one_line(", ".join(f"{short_name(one.path, roots)} {one.score:.2f}" for one in extremes)))
+def _without_head(*styles: str | None) -> Table:
+    """A table whose last column folds."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for style in styles[:-1]:
+        table.add_column(no_wrap=True, style=style)
+    table.add_column(overflow="fold")
+    return table
 
 
 def _failures(dataset: DatasetFingerprint) -> list[RenderableType]:
@@ -149,7 +142,6 @@ def _failures(dataset: DatasetFingerprint) -> list[RenderableType]:
 
 
 # The health of a dataset and the verdicts on its images in words, for the terminal and the page.
-
 
 SHOWN_FAILURES = 20
 _FEW = 3  # names shown on a line; --drop, --csv and --json have them all
@@ -171,12 +163,17 @@ class HealthLine:
 def health_lines(report: DatasetReport) -> list[HealthLine]:
     """Sizes, what each reason drops or has looked at, and groups of images that are the same."""
     roots, curation = report.fingerprint.roots, report.curation
-    lines = [HealthLine("size", _sizes(report.health))]
+    smallest, median, largest = (
+        f"{one.width} x {one.height}" for one in (report.health.smallest, report.health.median, report.health.largest)
+    )
+    several = f"{smallest} to {largest}, median {median}"
+    lines = [HealthLine("size", f"all {smallest}" if smallest == largest else several)]
     if report.health.images > 1:
         lines.append(HealthLine("variety", about_variety(report.variety)))
-    if scores := report.model_scores:
+    if (scores := report.model_scores) and (file := report.fingerprint.model):
         spread = f"5% under {scores.p5:.3g}, half under {scores.median:.3g}, 95% under {scores.p95:.3g}"
-        lines.append(HealthLine("model", f"mean {scores.mean:.3g} by {_model_name(report)}; {spread}"))
+        by = f"{file.path} ({file.sha256[:12]})"
+        lines.append(HealthLine("model", f"mean {scores.mean:.3g} by {by}; {spread}"))
     if curation.pairs:
         lines.append(HealthLine("pairs", _pairs(curation.pairs)))
     for code, levels in curation.by_reason().items():
@@ -184,8 +181,13 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
         names = (*levels["drop"].paths, *levels["look"].paths)
         text = f"{', '.join(told)} ({share(len(set(names)), curation.images)})"
         lines.append(HealthLine(code, text, _short(names, roots)))
-    lines += _groups("copies", report.health.exact_duplicates, roots)
-    return lines + _groups("look alike", report.health.near_duplicates, roots)
+    alike = {"copies": report.health.exact_duplicates, "look alike": report.health.near_duplicates}
+    for label, found in alike.items():
+        if found.groups:
+            groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
+            listed = [and_more(_short(one.paths, roots), one.count, _FEW, " = ") for one in found.groups]
+            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", tuple(listed)))
+    return lines
 
 
 LEVELS: Mapping[Severity, str] = {"drop": "drop", "look": "look at"}
@@ -235,20 +237,6 @@ def share(count: int, of: int) -> str:
     return "100%" if count else "0%"
 
 
-def _sizes(health: Health) -> str:
-    smallest, median, largest = map(_size, (health.smallest, health.median, health.largest))
-    return f"all {smallest}" if smallest == largest else f"{smallest} to {largest}, median {median}"
-
-
-def _size(image: SizedImage) -> str:
-    return f"{image.width} x {image.height}"
-
-
-def _model_name(report: DatasetReport) -> str:
-    file = report.fingerprint.model
-    return f"{short_name(file.path, ())} ({file.sha256[:12]})" if file else ""
-
-
 def about_variety(variety: Variety) -> str:
     """
     >>> about_variety(Variety(140, 61.2, 0.41))
@@ -270,14 +258,6 @@ def _pairs(pairs: PairsSummary) -> str:
     across, down = (f"{round(shift, 2) + 0.0:.2f}" for shift in (pairs.across, pairs.down))
     place = f"LQ {across} pixels right and {down} below GT"
     return f"{pairs.count:,} lie on one another, x{pairs.scale:.3g}, {place}{kernel} (medians)"
-
-
-def _groups(label: str, found: Duplicates, roots: Sequence[str]) -> list[HealthLine]:
-    if not found.groups:
-        return []
-    groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-    listed = tuple(and_more(_short(group.paths, roots), group.count, _FEW, " = ") for group in found.groups)
-    return [HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", listed)]
 
 
 def _short(paths: Iterable[str], roots: Sequence[str]) -> tuple[str, ...]:
