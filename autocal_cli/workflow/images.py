@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import filecmp
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +58,13 @@ def training_names(config: TrainingConfig) -> tuple[str, ...] | None:
     return listed.names if listed else None
 
 
-# Whether the GT and LQ images of a config's training and validation sets belong together, and its crop fits them.
+# Whether the GT and LQ images of a config's training and validation sets belong together, and its crop fits them. Each
+# mismatch is told by name up to a limit, then counted. What trainers do was found in traiNNer-redux' and BasicSR's
+# sources.
+
+SHOWN = 5
+MOST_OF = 0.9  # of the pairs that were looked at, to speak of all; chosen
+COMPARED = 16  # images that are compared byte for byte; chosen
 
 
 def check_pairs(config: TrainingConfig, seed: int = 0) -> tuple[Finding, ...]:
@@ -70,100 +78,76 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
     if not any(here.values()) or not (section.trains or section.lq):
         return
     if not is_template(section.filename_tmpl):
-        yield about_template(section)
+        message = f"{section.name}: filename_tmpl {section.filename_tmpl!r} does not make a name out of each GT name."
+        place = section.lq[0].place if section.lq else None
+        yield Finding("pairs-template", "warning", message, "It should hold {} once, as in '{}x4'.", place)
         return
     if section.gt and section.lq and len(section.gt) != len(section.lq):
-        yield about_roots(section)
+        message = (
+            f"{section.name}: {len(section.gt)} GT folders, {len(section.lq)} LQ folders; they pair one by one, and "
+            "those left over are not trained on."
+        )
+        yield Finding("pairs-roots-differ", "warning", message, "Name as many of each.", section.lq[-1].place)
     for root in (*(section.lq if section.gt else ()), *(() if section.trains else section.gt)):
         if here[root] is None:
             yield missing_root(root, "Correct the path.")
     try:
         listed = meta_info_of(section, folder)
-        for number, gt in enumerate(section.gt):
-            lq = section.lq[number] if number < len(section.lq) else None
-            yield from _check_roots(section, (gt, here[gt]), (lq, here[lq]) if lq else None, listed, config.scale, seed)
+        for gt, lq in zip_longest(section.gt, section.lq[: len(section.gt)]):
+            if here[gt] and (lq is None or here[lq]):
+                yield from _check_root(section, gt, lq, here, listed, config.scale, seed)
     except AutocalError as error:
         yield Finding("dataset-unreadable", "warning", error.message, error.fix, error.place)
 
 
-Found = tuple[DatasetRoot, Path | None]
-
-
-def _check_roots(
-    section: DatasetSection, gt: Found, lq: Found | None, listed: MetaInfo | None, scale: int | None, seed: int
+def _check_root(
+    section: DatasetSection,
+    gt: DatasetRoot,
+    lq: DatasetRoot | None,
+    here: Mapping[DatasetRoot, Path | None],
+    listed: MetaInfo | None,
+    scale: int | None,
+    seed: int,
 ) -> Iterator[Finding]:
     """One GT root, with the LQ root that belongs to it where there is one."""
-    if gt[1] is None or (lq is not None and lq[1] is None):
-        return
-    gt_files = _list(section, gt[0], gt[1], listed.names if listed else None)
-    if lq is None or lq[1] is None:
-        chosen = sampled(range(len(gt_files)), seed)
-        yield from about_crop(section, sizes_of((gt_files[i],) for i in chosen), scale)
-        return
-    lq_files = _list(section, lq[0], lq[1], listed.lq_names(section.filename_tmpl) if listed else None)
-    matching = match(gt_files, lq_files, section.filename_tmpl, listed)
-    yield from about_names(section, lq[0], matching, len(gt_files), len(lq_files))
-    sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in sampled(matching.pairs, seed))
-    yield from about_sizes(section, lq[0], sizes, len(matching.pairs), scale)
+
+    def files_of(root: DatasetRoot, names: Sequence[str] | None) -> Sequence[ListedFile]:
+        try:
+            return list_images([here[root] or Path()], names=names).files
+        except AutocalError as error:
+            raise AutocalError(f"{section.name}: {error.message}", place=root.place, fix=error.fix) from error
+
+    gt_files = files_of(gt, listed.names if listed else None)
+    if lq is None:
+        sizes = sizes_of((gt_files[i],) for i in sampled(range(len(gt_files)), seed))
+    else:
+        lq_files = files_of(lq, listed.lq_names(section.filename_tmpl) if listed else None)
+        matching = match(gt_files, lq_files, section.filename_tmpl, listed)
+        counts = f"{section.name}: {len(gt_files):,} GT and {len(lq_files):,} LQ images"
+        yield from about_names(section, lq, matching, counts)
+        sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in sampled(matching.pairs, seed))
+        yield from about_sizes(section, lq, sizes, len(matching.pairs), scale)
     yield from about_crop(section, sizes, scale)
-
-
-def _list(
-    section: DatasetSection, root: DatasetRoot, folder: Path, names: Sequence[str] | None
-) -> Sequence[ListedFile]:
-    try:
-        return list_images([folder], names=names).files
-    except AutocalError as error:
-        raise AutocalError(f"{section.name}: {error.message}", place=root.place, fix=error.fix) from error
 
 
 def is_template(template: str) -> bool:
     return template.count("{}") == 1 and template.count("{") == template.count("}") == 1
 
 
-# What is said of sets whose GT and LQ images do not fit: each mismatch by name up to a limit, then counted.
-#
-# What trainers do was found in traiNNer-redux' and BasicSR's sources.
-
-
-SHOWN = 5
-MOST_OF = 0.9  # of the pairs that were looked at, to speak of all; chosen
-COMPARED = 16  # images that are compared byte for byte; chosen
-
-
-def about_roots(section: DatasetSection) -> Finding:
-    message = (
-        f"{section.name}: {len(section.gt)} GT folders, {len(section.lq)} LQ folders; they pair one by one, and those "
-        "left over are not trained on."
-    )
-    return Finding("pairs-roots-differ", "warning", message, "Name as many of each.", section.lq[-1].place)
-
-
-def about_template(section: DatasetSection) -> Finding:
-    message = f"{section.name}: filename_tmpl {section.filename_tmpl!r} does not make a name out of each GT name."
-    place = section.lq[0].place if section.lq else None
-    return Finding("pairs-template", "warning", message, "It should hold {} once, as in '{}x4'.", place)
-
-
-def about_names(
-    section: DatasetSection, lq: DatasetRoot, matching: Matching, gt_count: int, lq_count: int
-) -> Iterator[Finding]:
+def about_names(section: DatasetSection, lq: DatasetRoot, matching: Matching, counts: str) -> Iterator[Finding]:
     """GT images without LQ, and the other way round; LQ images to spare do no harm where a template makes names."""
-    counts = f"{section.name}: {gt_count:,} GT and {lq_count:,} LQ images"
+    ends = "trainers end before the first step"
+    by_template = section.filename_tmpl != "{}"
     if matching.without_lq:
-        rest = f"{len(matching.without_lq):,} GT have no LQ image in {lq.path}"
-        deed = (
-            "trainers end before the first step"
-            if section.filename_tmpl == "{}"
-            else "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
-        )
-        message = f"{counts}; {rest} ({listed(matching.without_lq)}): {deed}."
+        rest = f"{len(matching.without_lq):,} GT have no LQ image in {lq.path} ({listed(matching.without_lq)})"
+        left_out = "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
+        message = f"{counts}; {rest}: {left_out if by_template else ends}."
         fix = f"Names have to be alike but for the ending, with filename_tmpl '{section.filename_tmpl}'."
         yield Finding("pairs-missing-lq", "warning", message, fix, lq.place)
-    if matching.without_gt and section.filename_tmpl == "{}":
-        rest = f"{len(matching.without_gt):,} LQ in {lq.path} have no GT image"
-        message = f"{counts}; {rest} ({listed(matching.without_gt)}): trainers end before the first step."
-        yield Finding("pairs-missing-gt", "warning", message, "Delete them, or add their GT images.", lq.place)
+    if matching.without_gt and not by_template:
+        rest = f"{len(matching.without_gt):,} LQ in {lq.path} have no GT image ({listed(matching.without_gt)})"
+        fix = "Delete them, or add their GT images."
+        yield Finding("pairs-missing-gt", "warning", f"{counts}; {rest}: {ends}.", fix, lq.place)
 
 
 def about_sizes(
@@ -177,14 +161,15 @@ def about_sizes(
         yield Finding("pairs-unreadable", "warning", message, "Replace or delete them, GT and LQ.", lq.place)
     readable = [pair for pair in sizes if not pair.reason]
     misfits = [pair for pair in readable if scale and not _fits(pair, scale, section.trains)]
-    wrong = [_described(pair) for pair in misfits]
-    one = common_ratio(misfits) if len(misfits) >= MOST_OF * len(readable) else None
-    if one and scale and one[0] < one[1]:
-        message = f"{checked}, in {len(wrong):,} the LQ image is {one[1]} times the GT image: the two are swapped."
+    wrong = [f"{pair.name} GT {_size(pair.gt)}, LQ {_size(pair.lq)}" for pair in misfits]
+    ratios = set(map(_ratio, misfits)) if len(misfits) >= MOST_OF * len(readable) else set()
+    larger, smaller = (ratios.pop() if len(ratios) == 1 else None) or (0, 0)
+    if smaller > 1:
+        message = f"{checked}, in {len(wrong):,} the LQ image is {smaller} times the GT image: the two are swapped."
         yield Finding("pairs-swapped", "error", message, "Swap dataroot_gt and dataroot_lq.", lq.place)
-    elif one and scale:
-        message = f"{checked}, {len(wrong):,} are x{one[0]}, and the config says x{scale} ({listed(wrong[:1])})."
-        fix = f"Write `scale: {one[0]}`, or make the LQ images anew for x{scale}."
+    elif larger:
+        message = f"{checked}, {len(wrong):,} are x{larger}, and the config says x{scale} ({listed(wrong[:1])})."
+        fix = f"Write `scale: {larger}`, or make the LQ images anew for x{scale}."
         yield Finding("pairs-scale", "error", message, fix, lq.place)
     elif wrong:
         deed = "training ends where one is drawn" if section.trains else "the metrics fail or compare what differs"
@@ -193,64 +178,20 @@ def about_sizes(
         yield Finding("pairs-size", "warning", message, fix, lq.place)
 
 
-def common_ratio(pairs: Sequence[ImageSizes]) -> tuple[int, int] | None:
-    """By which whole number all GT images are larger than their LQ images, as (4, 1), or smaller, as (1, 4)."""
-    ratios = set()
-    for pair in pairs:
-        sides = tuple(zip(pair.gt, pair.lq, strict=True))
-        larger = {
-            high // low for high, low in sides if low and high // low >= 1 and high - high // low * low < high // low
-        }
-        smaller = {low // high for high, low in sides if high and low % high == 0}
-        one = (larger.pop(), 1) if len(larger) == 1 and all(high >= low for high, low in sides) else None
-        ratios.add(
-            one or ((1, smaller.pop()) if len(smaller) == 1 and all(low > high for high, low in sides) else None)
-        )
-    return ratios.pop() if len(ratios) == 1 else None
+def _fits(pair: ImageSizes, scale: int, trains: bool) -> bool:
+    """Exactly scale x LQ; validation crops what a GT image has over, up to one LQ pixel of it being usual."""
+    over = [high - scale * low for high, low in zip(pair.gt, pair.lq, strict=True)]
+    return all(more == 0 if trains else 0 <= more < scale for more in over)
 
 
-def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile], most: int = COMPARED) -> list[str]:
-    """The names of images that stand in both lists byte for byte, of a sample of the first."""
-    by_size: dict[int, list[Path]] = {}
-    for file in others:
-        by_size.setdefault(file.size, []).append(file.path)
-    found = []
-    for file in some[:: max(1, len(some) // most)][:most]:
-        mine = None
-        for path in by_size.get(file.size, ())[:8]:
-            if not _is_same(path, file.path):
-                mine = mine if mine is not None else file.path.read_bytes()
-                if path.read_bytes() == mine:
-                    found.append(file.path.name)
-                    break
-    return found
-
-
-def about_copies(config: TrainingConfig, here: dict[DatasetRoot, Path]) -> Iterator[Finding]:
-    """Images of a validation set that are trained on under another folder, and LQ images that are their GT images."""
-    whole = [section for section in config.datasets if section.meta_info is None]
-    try:
-        training = [
-            file for section in whole if section.trains for root in section.gt for file in _files_of(root, here)
-        ]
-        for section in whole:
-            for root in section.gt if not section.trains else ():
-                copies = same_images(_files_of(root, here), training)
-                if len(copies) > 1 or (copies and len(_files_of(root, here)) == 1):
-                    message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
-                    fix = "Keep images aside that training never sees."
-                    yield Finding("validation-on-training-data", "warning", message, fix, root.place)
-            for gt, lq in zip(section.gt, section.lq, strict=False):
-                if gt.path != lq.path and (copies := same_images(_files_of(lq, here), _files_of(gt, here))):
-                    message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
-                    fix = "Make the LQ images by reducing or degrading the GT images."
-                    yield Finding("pairs-identical", "error", message, fix, lq.place)
-    except (AutocalError, OSError):  # told where the folder is looked at by itself
-        return
-
-
-def _files_of(root: DatasetRoot, here: dict[DatasetRoot, Path]) -> Sequence[ListedFile]:
-    return list_images([here[root]]).files if root in here else ()
+def _ratio(pair: ImageSizes) -> tuple[int, int] | None:
+    """By which whole number the GT image is larger than its LQ image, as (4, 1), or smaller, as (1, 4)."""
+    if 0 in (*pair.gt, *pair.lq):
+        return None
+    times, parts = pair.gt[0] // pair.lq[0], pair.lq[0] // pair.gt[0]
+    if times and all(0 <= high - times * low < times for high, low in zip(pair.gt, pair.lq, strict=True)):
+        return times, 1
+    return (1, parts) if pair.lq == (parts * pair.gt[0], parts * pair.gt[1]) else None
 
 
 def about_crop(section: DatasetSection, sizes: Sequence[ImageSizes], scale: int | None) -> Iterator[Finding]:
@@ -269,24 +210,14 @@ def about_crop(section: DatasetSection, sizes: Sequence[ImageSizes], scale: int 
         yield Finding("crop-larger-than-images", "warning", message, "Take a smaller crop.", section.crop_place)
 
 
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
 def listed(names: Sequence[str], joint: str = ", ") -> str:
     """The first few, and how many more."""
     more = f"{joint}and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return joint.join(names[:SHOWN]) + more
-
-
-def _fits(pair: ImageSizes, scale: int, trains: bool) -> bool:
-    """Exactly scale x LQ; validation crops what a GT image has over, up to one LQ pixel of it being usual."""
-    over = [high - scale * low for high, low in zip(pair.gt, pair.lq, strict=True)]
-    return all(more == 0 if trains else 0 <= more < scale for more in over)
-
-
-def _described(pair: ImageSizes) -> str:
-    return f"{pair.name} GT {_size(pair.gt)}, LQ {_size(pair.lq)}"
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"
 
 
 # Whether the images that a config names are there, are images, and fit together. Looks at headers of a sample only.
@@ -302,31 +233,25 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     if not here:
         yield from all_missing(named)
         return
-    for section in config.datasets:
-        for root in (*section.gt, *section.lq):
-            if root not in here:
-                yield missing_root(root, "Correct the path.")
-            elif (problem := _without_images(root, here[root])) is not None:
-                yield problem
+    for root in named:
+        if root not in here:
+            yield missing_root(root, "Correct the path.")
+            continue
+        try:
+            list_images([here[root]])
+        except AutocalError as error:  # empty, without a single image, or closed
+            fix = error.fix or "Correct the path."
+            yield Finding("dataset-unreadable", "warning", error.message, fix, root.place)
 
     told = {root.place for root in named}
-    apart = tuple(section for section in config.datasets if not same[section])
-    yield from about_copies(replace(config, datasets=apart), here)
-    for finding in check_pairs(replace(config, datasets=apart)):
+    apart = replace(config, datasets=tuple(section for section in config.datasets if not same[section]))
+    yield from about_copies(apart, here)
+    for finding in check_pairs(apart):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
 
 
-def _without_images(root: DatasetRoot, found: Path) -> Finding | None:
-    """An empty folder, one without a single image, or one that cannot be read."""
-    try:
-        list_images([found])
-    except AutocalError as error:
-        return Finding("dataset-unreadable", "warning", error.message, error.fix or "Correct the path.", root.place)
-    return None
-
-
-def _same_folder(section: DatasetSection, here: dict[DatasetRoot, Path]) -> Iterator[Finding]:
+def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:
     """A root that is GT and LQ at once trains a network to change nothing."""
     for lq in section.lq:
         for gt in section.gt:
@@ -335,6 +260,48 @@ def _same_folder(section: DatasetSection, here: dict[DatasetRoot, Path]) -> Iter
                 message = f"{section.name}: {lq.path} is both GT and LQ."
                 fix = "Name the folder of the smaller images as dataroot_lq."
                 yield Finding("dataset-same-folder", "error", message, fix, lq.place)
+
+
+def about_copies(config: TrainingConfig, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:
+    """Images of a validation set that are trained on under another folder, and LQ images that are their GT images."""
+
+    def files_of(root: DatasetRoot) -> Sequence[ListedFile]:
+        return list_images([here[root]]).files if root in here else ()
+
+    whole = [section for section in config.datasets if section.meta_info is None]
+    try:
+        training = [file for section in whole if section.trains for root in section.gt for file in files_of(root)]
+        for section in whole:
+            for root in section.gt if not section.trains else ():
+                files = files_of(root)
+                copies = same_images(files, training)
+                if len(copies) > 1 or (copies and len(files) == 1):
+                    message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
+                    fix = "Keep images aside that training never sees."
+                    yield Finding("validation-on-training-data", "warning", message, fix, root.place)
+            for gt, lq in zip(section.gt, section.lq, strict=False):
+                if gt.path != lq.path and (copies := same_images(files_of(lq), files_of(gt))):
+                    message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
+                    fix = "Make the LQ images by reducing or degrading the GT images."
+                    yield Finding("pairs-identical", "error", message, fix, lq.place)
+    except (AutocalError, OSError):  # told where the folder is looked at by itself
+        return
+
+
+def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile]) -> list[str]:
+    """The names of images that stand in both lists byte for byte, of a sample of the first."""
+    by_size: dict[int, list[Path]] = {}
+    for file in others:
+        by_size.setdefault(file.size, []).append(file.path)
+    return [
+        file.path.name
+        for file in some[:: max(1, len(some) // COMPARED)][:COMPARED]
+        if any(_is_copy(path, file.path) for path in by_size.get(file.size, ())[:8])
+    ]
+
+
+def _is_copy(one: Path, other: Path) -> bool:
+    return not _is_same(one, other) and filecmp.cmp(one, other, shallow=False)
 
 
 def _is_same(one: Path, other: Path) -> bool:
@@ -350,34 +317,25 @@ def _is_same(one: Path, other: Path) -> bool:
 def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Images, ...]:
     """Targets from `folders` (given by hand, then without inputs), else from the config's training set.
 
-    Roots that are not here are passed over. Raises AutocalError for one that holds no image.
+    Roots that are not here are passed over; of a paired one those count that have a partner. Raises AutocalError for
+    one that holds no image.
     """
     from autocal_cli.probing.probe import Images
 
     if folders:
         return tuple(Images(file.source) for file in list_images(folders).files)
-    section = training_section(config)
-    if section is None:
-        return ()
-    found: list[Images] = []
-    for number, root in enumerate(section.gt):
-        lq = section.lq[number] if number < len(section.lq) else None
-        found += _of_root(config, section, root, lq)
+    section, folder, found = training_section(config), Path(config.path).parent, list[Images]()
+    for gt, lq in zip_longest(section.gt, section.lq[: len(section.gt)]) if section else ():
+        assert section is not None
+        here, partners = find_root(gt, folder), find_root(lq, folder) if lq else None
+        if here is None:
+            continue
+        listed = meta_info_of(section, folder)
+        high = list_images([here], names=listed.names if listed else None).files
+        if partners is None:
+            found += (Images(file.source) for file in high)
+            continue
+        low = list_images([partners], names=listed.lq_names(section.filename_tmpl) if listed else None).files
+        pairs = match(high, low, section.filename_tmpl, listed).pairs
+        found += (Images(high[i].source, low[j].source) for i, j in pairs)
     return tuple(found)
-
-
-def _of_root(config: TrainingConfig, section: DatasetSection, gt: DatasetRoot, lq: DatasetRoot | None) -> list[Images]:
-    """The targets of one root; of a paired one those that have a partner."""
-    from autocal_cli.probing.probe import Images
-
-    folder = Path(config.path).parent
-    here, partners = find_root(gt, folder), find_root(lq, folder) if lq else None
-    if here is None:
-        return []
-    listed = meta_info_of(section, folder)
-    high = list_images([here], names=listed.names if listed else None).files
-    if partners is None:
-        return [Images(file.source) for file in high]
-    low = list_images([partners], names=listed.lq_names(section.filename_tmpl) if listed else None).files
-    pairs = match(high, low, section.filename_tmpl, listed).pairs
-    return [Images(high[i].source, low[j].source) for i, j in pairs]

@@ -96,6 +96,12 @@ def test_validation_may_have_a_rest_below_one_lq_pixel(check):
     assert check(lambda at: plant(at / "val_gt", "a.png", size=(33, 17))) == ()
 
 
+def test_a_rest_in_one_direction_is_no_scale(check):
+    """All have the width of the config's scale, and a height far over it: not "x2, and the config says x2"."""
+    (finding,) = check(lambda at: plant(at / "val_gt", "a.png", "b.png", "sub/c.png", size=(32, 21)))
+    assert finding.code == "pairs-size"
+
+
 def test_many_are_named_up_to_five_and_then_counted(check):
     (finding,) = check(lambda at: plant(at / "gt", *(f"z{number}.png" for number in range(8))))
     assert "8 GT have no LQ image in lq (z0.png, z1.png, z2.png, z3.png, z4.png, and 3 more)" in finding.message
