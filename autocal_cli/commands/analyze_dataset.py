@@ -124,19 +124,14 @@ def analyze_dataset(
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
+    from autocal_cli.config.files import parse_document, read_bytes
+    from autocal_cli.config.loading import read_training_config
     from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
-    from autocal_cli.workflow.dataset import (
-        CurationOptions,
-        DatasetOptions,
-        ListFiles,
-        known_training,
-        lists_of,
-        survey,
-    )
+    from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, lists_of, survey
     from autocal_cli.workflow.output import list_destinations, report_destinations, write_list, write_report
 
     if not paths and config is None:
@@ -144,14 +139,14 @@ def analyze_dataset(
     for name, given in (("--lq", bool(lq)), ("--model", model is not None)):
         refuse_together((name, given), ("--batches", batches is not None))
     refuse_together(("--all", read_all), ("--images", images is not None), ("--batches", batches is not None))
-    lists = ListFiles(*(out.expanduser() if out else None for out in (drop, keep, meta_info)))
-    refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", bool(lists)))
-    judges_all = show_plan or bool(lists) or choose is not None
+    lists = [out.expanduser() if out else None for out in (drop, keep, meta_info)]
+    refuse_together(("--plan", show_plan), ("--drop, --keep or --meta-info", any(lists)))
+    judges_all = show_plan or any(lists) or choose is not None
     for name, given in (("--images", images is not None), ("--batches", batches is not None)):
         refuse_together(("a list, --plan or --choose", judges_all), (name, given))
-    training = known_training(config, crop, batch_size)
+    training = read_training_config(parse_document(read_bytes(config), str(config))) if config else None
     page, table = report_destinations(html, csv, force)
-    list_destinations((lists.drop, lists.keep, lists.meta_info), force)
+    list_destinations(lists, force)
     with scan_progress(quiet or not is_first_rank()) as advance:
         limit = None if read_all or judges_all else tolerance
         options = DatasetOptions(
@@ -161,6 +156,8 @@ def analyze_dataset(
             tolerance=limit,
             images=images,
             batches=batches,
+            crop=crop,
+            batch_size=batch_size,
             lq=tuple(lq or ()),
             model=model,
             workers=workers,
@@ -174,7 +171,7 @@ def analyze_dataset(
     if not is_first_rank():
         return
 
-    texts, about_lists = lists_of(report, lists)
+    texts, about_lists = lists_of(report, *lists)
     findings = (*findings, *about_lists)
     if page:
         from autocal_cli.report.dataset_html import dataset_page

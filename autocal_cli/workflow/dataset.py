@@ -1,4 +1,4 @@
-"""Measures the images of the training folders that a config names."""
+"""Measures the images of the training folders that a config names, or those of folders, and judges them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.model import DatasetScores
 from autocal_cli.calibration.resolved import read_record
-from autocal_cli.config.files import parse_document, read_bytes
-from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, PairsSummary, TrainingCrops
 from autocal_cli.dataset.pairs import Paired
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
+from autocal_cli.dataset.workers import check_device
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.workflow.images import (
     check_pairs,
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetReport
     from autocal_cli.dataset.scan import MeasuredCallback, ScanProgress
 
+LEAST_CROP = 7  # one window of the texture metric
+SHIFTED = 0.1  # LQ pixels that all pairs are shifted by, to be told; what kernels do evenly stays under 0.02
+WITH_MODEL = "(with --model)"  # how presets/curation.toml marks what a user's network can measure
 
 ProgressCallback = Callable[["ScanProgress"], None]
 
@@ -41,7 +43,8 @@ ProgressCallback = Callable[["ScanProgress"], None]
 class DatasetOptions:
     """What to measure and how. `folders` stand in for the config's own, and `lq` are the LQ images of each; `tolerance`
     None reads every file, `images` at most so many; `batches` instead as many training crops as so many batches have.
-    `model` is a network that scores the images too.
+    `crop` and `batch_size` are the training's, where they are not the config's. `model` is a network that scores the
+    images too.
     """
 
     folders: tuple[Path, ...] = ()
@@ -51,6 +54,8 @@ class DatasetOptions:
     tolerance: float | None = 0.02
     images: int | None = None
     batches: int | None = None
+    crop: int | None = None
+    batch_size: int | None = None
     lq: tuple[Path, ...] = ()
     model: Path | None = None
     workers: int | None = None
@@ -75,9 +80,10 @@ class CurationOptions:
 def scan_folders(
     folders: tuple[Path, ...],
     options: DatasetOptions,
+    cache_folder: Path | None,
     names: Sequence[str] | None = None,
-    on_measured: MeasuredCallback | None = None,
     crops: TrainingCrops | None = None,
+    on_measured: MeasuredCallback | None = None,
     native_crop: int | None = None,
     paired: Paired | None = None,
 ) -> DatasetFingerprint:
@@ -106,7 +112,7 @@ def scan_folders(
         gentle=options.gentle,
         on_progress=options.on_progress,
         on_measured=on_measured,
-        cache_folder=usable_cache(options)[0],
+        cache_folder=cache_folder,
     )
 
 
@@ -139,28 +145,27 @@ def measure_dataset(
     Folders given by hand must be readable (AutocalError). Of those that the config names, what is missing or unreadable
     is a warning; when none is left, the fingerprint recorded in the config's block serves, where there is one.
     """
-    _check_device(options.device)
+    check_device(options.device)
     if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
     crops = training_crops(options.batches, config.batch_size, crop_of(config), config.path)
     if options.folders:
-        dataset = scan_folders(options.folders, options, crops=crops)
+        cache, findings = usable_cache(options)
+        dataset = scan_folders(options.folders, options, cache, crops=crops)
         about = (*about_crops(crops), *check_pairs(config, options.seed), *_about_files(dataset, None, config.trainer))
-        return DatasetScores.of(dataset), (*usable_cache(options)[1], *about)
+        return DatasetScores.of(dataset), (*findings, *about)
     present, findings = existing_roots(config)
     findings = (*findings, *check_pairs(config, options.seed))
     if present:
-        findings = (*findings, *usable_cache(options)[1])
+        cache, about_cache = usable_cache(options)
+        findings, place = (*findings, *about_cache), config.dataset_roots[0].place
         try:
-            dataset = scan_folders(tuple(present), options, training_names(config), crops=crops)
-            return DatasetScores.of(dataset), (
-                *findings,
-                *about_crops(crops),
-                *_about_files(dataset, config.dataset_roots[0].place, config.trainer),
-            )
+            dataset = scan_folders(tuple(present), options, cache, training_names(config), crops)
+            about = (*about_crops(crops), *_about_files(dataset, place, config.trainer))
+            return DatasetScores.of(dataset), (*findings, *about)
         except AutocalError as error:
-            place = error.place or config.dataset_roots[0].place
-            findings = (*findings, Finding("dataset-unreadable", "warning", error.message, error.fix, place))
+            unread = Finding("dataset-unreadable", "warning", error.message, error.fix, error.place or place)
+            findings = (*findings, unread)
     record = read_record(config.block)
     if record is not None and record.dataset is not None:
         message = "The dataset cannot be read here, so the measurement recorded in the block is used."
@@ -174,44 +179,18 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
     findings = trainer_findings(dataset.sightings, place, trainer)
     if not dataset.failures:
         return findings
-    first = dataset.failures[0]
-    message = (
-        f"Could not be read: {len(dataset.failures):,} of {dataset.found:,} image files ({first.path}: {first.reason}"
-    )
-    more = ", and others)." if len(dataset.failures) > 1 else ")."
+    first, others = dataset.failures[0], ", and others" if len(dataset.failures) > 1 else ""
+    counted = f"{len(dataset.failures):,} of {dataset.found:,} image files"
+    message = f"Could not be read: {counted} ({first.path}: {first.reason}{others})."
     fix = "autocal analyze-dataset lists them all."
-    return (Finding("images-unreadable", "warning", message + more, fix, place), *findings)
-
-
-def _check_device(name: str | None) -> None:
-    """A wrong `--device` is the user's mistake, not a dataset that cannot be read."""
-    if name is not None:
-        from autocal_cli.dataset.workers import check_device
-
-        check_device(name)
+    return (Finding("images-unreadable", "warning", message, fix, place), *findings)
 
 
 # `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What is known of the training: its config, and its crop and batch size where they are given by hand."""
-
-    config: TrainingConfig | None = None
-    crop: int | None = None
-    batch_size: int | None = None
-
-
-def known_training(config: Path | None, crop: int | None, batch_size: int | None) -> Training:
-    """Reads the config, where there is one. Raises AutocalError."""
-    if config is None:
-        return Training(None, crop, batch_size)
-    return Training(read_training_config(parse_document(read_bytes(config), str(config))), crop, batch_size)
-
-
 def survey(
-    training: Training, options: DatasetOptions, curation: CurationOptions | None = None
+    config: TrainingConfig | None, options: DatasetOptions, curation: CurationOptions | None = None
 ) -> tuple[DatasetReport, tuple[Finding, ...]]:
     """Scans folders, the options' or else the config's, and judges their images in the same pass.
 
@@ -222,23 +201,42 @@ def survey(
     from autocal_cli.dataset.facts import NATIVE_CROP
     from autocal_cli.dataset.health import Ledger
 
-    config, how = training.config, curation or CurationOptions()
+    how = curation or CurationOptions()
     policy = load_policy(how.like, how.thresholds)
-    crop = training.crop or (crop_of(config) if config else None)
-    batch_size = training.batch_size or (config.batch_size if config else None)
+    crop = options.crop or (crop_of(config) if config else None)
+    batch_size = options.batch_size or (config.batch_size if config else None)
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
     folders, names, findings = _images(config, options.folders)
     ledger, native_crop = Ledger(), crop or NATIVE_CROP
     pairs = _with_lq(config, options) if options.lq else config
     paired = _paired(pairs, folders) if pairs and (options.lq or not options.folders) else None
-    dataset = scan_folders(folders, options, names, ledger.take, crops, native_crop, paired)
-    about = (*findings, *usable_cache(options)[1], *about_crops(crops))
-    matched = check_pairs(pairs, options.seed) if pairs else ()
-    seen = trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX)
+    cache, about_cache = usable_cache(options)
+    dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
     unmeasured = [one for one in policy.unmeasured if not (options.model and WITH_MODEL in one)]
-    said = (*about_policy(how.like, unmeasured), *matched, *about_shift(report.curation.pairs))
-    return report, (*about, *said, *seen)
+    return report, (
+        *findings,
+        *about_cache,
+        *about_crops(crops),
+        *about_policy(how.like, unmeasured),
+        *(check_pairs(pairs, options.seed) if pairs else ()),
+        *about_shift(report.curation.pairs),
+        *trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX),
+    )
+
+
+def _images(
+    config: TrainingConfig | None, folders: tuple[Path, ...]
+) -> tuple[tuple[Path, ...], Sequence[str] | None, tuple[Finding, ...]]:
+    """The folders to scan, what their meta_info names in them, and findings on folders that are missing."""
+    if folders or config is None:
+        return folders, None, ()
+    present, findings = existing_roots(config, "PATH")
+    if not present:
+        missing = ", ".join(root.path for root in config.dataset_roots)
+        message = f"None of its folders of training images is here ({missing})." if missing else findings[0].message
+        raise AutocalError(message, place=Place(config.path), fix="Correct the paths, or name the images with PATH.")
+    return tuple(present), training_names(config), findings
 
 
 def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> TrainingConfig:
@@ -267,9 +265,6 @@ def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:
     return Paired(found, section.filename_tmpl, meta_info_of(section, beside), config.scale) if any(found) else None
 
 
-SHIFTED = 0.1  # LQ pixels that all pairs are shifted by, to be told; what kernels do evenly stays under 0.02
-
-
 def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
     """What a network learns from pairs that are all shifted alike: to shift."""
     if pairs is None or math.hypot(pairs.across, pairs.down) < SHIFTED:
@@ -280,9 +275,6 @@ def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
         f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
     )
     return (Finding("pairs-shifted", "warning", message, "Make the LQ images anew, with the samples' centres kept."),)
-
-
-WITH_MODEL = "(with --model)"  # how presets/curation.toml marks what a user's network can measure
 
 
 def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, ...]:
@@ -296,51 +288,36 @@ def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, 
 # Lists of what to keep and to drop. autocal never deletes or moves an image itself.
 
 
-@dataclass(frozen=True, slots=True)
-class ListFiles:
-    """Where lists go: paths to drop, paths to keep (those to look at too), and these as trainers read them."""
-
-    drop: Path | None = None
-    keep: Path | None = None
-    meta_info: Path | None = None
-
-    def __bool__(self) -> bool:
-        return any((self.drop, self.keep, self.meta_info))
-
-
-def lists_of(report: DatasetReport, files: ListFiles) -> tuple[dict[Path, str], tuple[Finding, ...]]:
+def lists_of(
+    report: DatasetReport, drop: Path | None, keep: Path | None, meta_info: Path | None
+) -> tuple[dict[Path, str], tuple[Finding, ...]]:
     """The content of each list, one image a line, and findings on names that trainers cannot read from one.
 
-    Raises AutocalError for a meta_info of several folders: its names count from one.
+    Paths to drop, paths to keep (those to look at too), and these as trainers read them. Raises AutocalError for a
+    meta_info of several folders: its names count from one.
     """
-    dropped = set(report.curation.named("drop"))
-    read = dict.fromkeys(row.facts.path for row in report.rows)
-    kept = [path for path in read if path not in dropped]
-    texts: dict[Path, str] = {}
+    dropped, roots = report.curation.named("drop"), report.fingerprint.roots
+    left_out = set(dropped)
+    kept = [path for path in dict.fromkeys(row.facts.path for row in report.rows) if path not in left_out]
+    lists: dict[Path, Sequence[str]] = {}
     findings: tuple[Finding, ...] = ()
-    if files.drop:
-        texts[files.drop] = _lines(sorted(dropped))
-    if files.keep:
-        texts[files.keep] = _lines(kept)
-    if files.meta_info:
-        names, odd = _meta_info(kept, report.fingerprint.roots)
-        texts[files.meta_info] = _lines(names)
-        findings = _about_names(odd)
-    return texts, findings
+    if drop:
+        lists[drop] = dropped
+    if keep:
+        lists[keep] = kept
+    if meta_info:
+        if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
+            message = "--meta-info names images below one folder of files, and this scan is not of one."
+            raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
+        names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
+        lists[meta_info] = [name for name in names if _is_readable(name)]
+        findings = _about_names([name for name in names if not _is_readable(name)])
+    return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings
 
 
-def _lines(paths: Sequence[str]) -> str:
-    return "".join(f"{path}\n" for path in paths)
-
-
-def _meta_info(paths: Sequence[str], roots: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names below the one root, with `/`, and those that no trainer can read: it takes a line up to its first blank."""
-    if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
-        message = "--meta-info names images below one folder of files, and this scan is not of one."
-        raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
-    names = [Path(path).relative_to(roots[0]).as_posix() for path in paths]
-    odd = [name for name in names if any(char.isspace() for char in name) or "\\" in name or not name.isprintable()]
-    return [name for name in names if name not in set(odd)], odd
+def _is_readable(name: str) -> bool:
+    """Whether trainers can read it from a line, which they take up to its first blank."""
+    return name.isprintable() and "\\" not in name and not any(char.isspace() for char in name)
 
 
 def _about_names(odd: Sequence[str]) -> tuple[Finding, ...]:
@@ -353,24 +330,7 @@ def _about_names(odd: Sequence[str]) -> tuple[Finding, ...]:
     return (Finding("curation-names", "warning", message, "Rename them."),)
 
 
-def _images(
-    config: TrainingConfig | None, folders: tuple[Path, ...]
-) -> tuple[tuple[Path, ...], Sequence[str] | None, tuple[Finding, ...]]:
-    """The folders to scan, what their meta_info names in them, and findings on folders that are missing."""
-    if folders or config is None:
-        return folders, None, ()
-    present, findings = existing_roots(config, "PATH")
-    if not present:
-        missing = ", ".join(root.path for root in config.dataset_roots)
-        message = f"None of its folders of training images is here ({missing})." if missing else findings[0].message
-        raise AutocalError(message, place=Place(config.path), fix="Correct the paths, or name the images with PATH.")
-    return tuple(present), training_names(config), findings
-
-
 # `--batches N`: how many crops of what size that is.
-
-
-LEAST_CROP = 7  # one window of the texture metric
 
 
 def training_crops(

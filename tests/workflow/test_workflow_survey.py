@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,13 @@ import pytest
 from PIL import Image
 
 from autocal_cli.calibration.model import DatasetScores
+from autocal_cli.config.files import parse_document
+from autocal_cli.config.loading import read_training_config
+from autocal_cli.config.model import TrainingConfig
 from autocal_cli.dataset.model import TrainingCrops
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.dataset import (
     DatasetOptions,
-    Training,
-    known_training,
     measure_dataset,
     survey,
     training_crops,
@@ -40,10 +40,12 @@ def planted(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def training(folder: Path, gt: str = "gt", lq: str = "lq", more: str = "lq_size: 8, batch_size_per_gpu: 3") -> Training:
+def training(
+    folder: Path, gt: str = "gt", lq: str = "lq", more: str = "lq_size: 8, batch_size_per_gpu: 3"
+) -> TrainingConfig:
     path = folder / "train.yml"
     path.write_text(TEXT.format(gt=gt, lq=lq, more=more), "utf-8")
-    return known_training(path, None, None)
+    return read_training_config(parse_document(path.read_bytes(), str(path)))
 
 
 def codes(findings: object) -> list[str]:
@@ -71,13 +73,12 @@ def test_gt_and_lq_of_the_config_are_held_against_each_other_whatever_is_scanned
     other = DatasetOptions((planted / "other",))
     assert "pairs-missing-lq" in codes(survey(known, DatasetOptions())[1])
     assert "pairs-missing-lq" in codes(survey(known, other)[1])
-    assert known.config is not None
-    assert "pairs-missing-lq" in codes(measure_dataset(known.config, {}, other)[1])
+    assert "pairs-missing-lq" in codes(measure_dataset(known, {}, other)[1])
 
 
 def test_what_is_given_by_hand_counts(planted: Path) -> None:
-    known = replace(training(planted), crop=20, batch_size=1)
-    report, _ = survey(known, DatasetOptions((planted / "other",), batches=5))
+    options = DatasetOptions((planted / "other",), batches=5, crop=20, batch_size=1)
+    report, _ = survey(training(planted), options)
     assert report.fingerprint.roots == (str(planted / "other"),)
     assert (report.health.crop, report.fingerprint.crops) == (20, TrainingCrops(5, 20))
 
@@ -87,8 +88,7 @@ def test_batches_are_counted_by_optimiser_steps_over_all_gpus(planted: Path) -> 
     report, findings = survey(known, DatasetOptions(batches=2))
     assert report.fingerprint.crops == TrainingCrops(2 * 3 * 2 * 2, 16)
     assert "crops-measured" in codes(findings)
-    assert known.config is not None
-    dataset, findings = measure_dataset(known.config, {}, DatasetOptions(batches=2))
+    dataset, findings = measure_dataset(known, {}, DatasetOptions(batches=2))
     assert dataset is not None
     assert dataset == DatasetScores.of(report.fingerprint)
     assert "crops-measured" in codes(findings)
@@ -122,14 +122,14 @@ def test_pairs_of_a_config_are_measured(pairs: Path) -> None:
 
 def test_pairs_given_by_hand_are_those_of_a_config(pairs: Path) -> None:
     by_config = survey(training(pairs), DatasetOptions())[0]
-    by_hand, findings = survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    by_hand, findings = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
     assert by_hand.curation.pairs == by_config.curation.pairs
     assert codes(findings) == []
 
 
 def test_what_has_no_partner_is_said(pairs: Path) -> None:
     (pairs / "lq" / "c.png").unlink()
-    report, findings = survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    report, findings = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
     assert codes(findings) == ["pairs-missing-lq"]
     assert findings[0].place.path == str(pairs / "lq")
     assert [row.facts.pair is None for row in report.rows] == [False, False, True, False, False]
@@ -145,9 +145,9 @@ def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
 
 def test_lq_folders_belong_to_one_folder_each(pairs: Path) -> None:
     with pytest.raises(AutocalError, match="--lq names 1 folders for 2"):
-        survey(Training(None), DatasetOptions((pairs / "gt", pairs / "lq"), lq=(pairs / "lq",)))
+        survey(None, DatasetOptions((pairs / "gt", pairs / "lq"), lq=(pairs / "lq",)))
     with pytest.raises(AutocalError, match="no such file"):
-        survey(Training(None), DatasetOptions((pairs / "gt",), lq=(pairs / "gone",)))
+        survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "gone",)))
 
 
 def test_a_config_whose_images_are_not_here_is_an_error(planted: Path) -> None:
