@@ -56,7 +56,7 @@ def measure_pair(gt: Image.Image, lq: Image.Image, path: str, scale: int | None 
         drift=drift,
         agreement=agreement,
         colour=_colour(gt, lq),
-        kernel=_kernel(gt, lq, scale, patches) if scale > 1 and patches else "",
+        kernel=_kernel(gt, scale, patches) if scale > 1 and patches else "",
     )
 
 
@@ -67,7 +67,7 @@ def _patches(gt: Image.Image, lq: Image.Image, scale: int) -> Iterator[tuple[Rea
     for top in _starts(height, high):
         for left in _starts(width, wide):
             box = (left, top, left + wide, top + high)
-            low = _luma(lq.crop(box))
+            low = np.asarray(lq.crop(box).convert("L"), dtype=np.float64)
             if low.std() >= LEAST_CONTRAST:
                 part = gt.crop((scale * left, scale * top, scale * box[2], scale * box[3]))
                 yield np.asarray(part.convert("L").convert("F").reduce(scale), dtype=np.float64), low, box
@@ -92,10 +92,6 @@ def _drift(placed: Sequence[tuple[Box, Shift]], size: tuple[int, int]) -> tuple[
     return max(found)
 
 
-def _luma(image: Image.Image) -> Real:
-    return np.asarray(image.convert("L"), dtype=np.float64)
-
-
 def _shift(high: Real, low: Real) -> Shift | None:
     """By how many LQ pixels `low` lies to the right of, and below, `high`, and how well it agrees with it there, -1..1.
 
@@ -110,7 +106,12 @@ def _shift(high: Real, low: Real) -> Shift | None:
         down, across = (np.asarray(np.gradient(moved, axis=axis)) for axis in (0, 1))
         inside = _inside(shift, low.shape)
         columns = np.stack([part[inside].ravel() for part in (across, down, moved, np.ones_like(moved))], axis=1)
-        if _least_slope(columns) < LEAST_SLOPE:
+        # Slopes that the patch itself and a constant do not explain; of their mean squares that of the direction where
+        # it is least.
+        slopes, rest = columns[:, :2], columns[:, 2:]
+        slopes = slopes - rest @ np.linalg.lstsq(rest, slopes, rcond=None)[0]
+        least = np.linalg.eigvalsh(slopes.T @ slopes)[0].clip(min=0.0) / len(columns)
+        if float(np.sqrt(least)) < LEAST_SLOPE:
             return None
         solved = np.linalg.lstsq(columns, low[inside].ravel(), rcond=None)[0]
         if abs(solved[2]) < 1e-3:
@@ -120,15 +121,6 @@ def _shift(high: Real, low: Real) -> Shift | None:
     x, y = (part[inside] - part[inside].mean() for part in (_moved(high, *shift), low))
     agreement = (x * y).sum() / max(np.sqrt((x * x).sum() * (y * y).sum()), 1e-9)
     return float(shift[0]), float(shift[1]), float(agreement)
-
-
-def _least_slope(columns: Real) -> float:
-    """The slope in levels a pixel, root of its mean square, in the direction in which it is least: of what the patch
-    itself and a constant do not explain.
-    """
-    slopes, rest = columns[:, :2], columns[:, 2:]
-    unexplained = slopes - rest @ np.linalg.lstsq(rest, slopes, rcond=None)[0]
-    return float(np.sqrt(np.linalg.eigvalsh(unexplained.T @ unexplained)[0].clip(min=0.0) / len(columns)))
 
 
 def _whole_shift(high: Real, low: Real) -> tuple[int, int]:
@@ -145,19 +137,21 @@ def _whole_shift(high: Real, low: Real) -> tuple[int, int]:
 
 def _moved(image: Real, across: float, down: float) -> Real:
     """The image moved right and down by a fraction of pixels, in the frequencies; what leaves it comes in again."""
-    rows, columns = image.shape
-    turn = np.outer(
-        np.exp(-2j * np.pi * np.fft.fftfreq(rows) * down), np.exp(-2j * np.pi * np.fft.rfftfreq(columns) * across)
-    )
+    rows, columns = (np.fft.fftfreq(image.shape[0]), np.fft.rfftfreq(image.shape[1]))
+    turn = np.outer(np.exp(-2j * np.pi * rows * down), np.exp(-2j * np.pi * columns * across))
     return np.asarray(np.fft.irfft2(np.fft.rfft2(image) * turn, image.shape))
 
 
-def _inside(shift: Real, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _inside(shift: Real, shape: tuple[int, ...]) -> tuple[slice, ...]:
     """What a moved patch shows of the patch itself, eight pixels a side at least."""
-    down, across = (
-        min(MARGIN + int(abs(part)), (side - 8) // 2) for part, side in zip(shift[::-1], shape, strict=True)
-    )
-    return slice(down, -down), slice(across, -across)
+    taken = (min(MARGIN + int(abs(part)), (side - 8) // 2) for part, side in zip(shift[::-1], shape, strict=True))
+    return tuple(slice(pixels, -pixels) for pixels in taken)
+
+
+def _gain(x: Real, y: Real, least: float = 0.0) -> float:
+    """The slope of the straight line through y over x; 1 where the variance of x is no more than `least`."""
+    spread = float(x.var())
+    return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > least else 1.0
 
 
 def _colour(gt: Image.Image, lq: Image.Image) -> float:
@@ -167,14 +161,11 @@ def _colour(gt: Image.Image, lq: Image.Image) -> float:
     worst = 0.0
     for channel in range(3):
         x, y = high[..., channel].ravel(), low[..., channel].ravel()
-        spread = x.var()
-        gain = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 1.0 else 1.0
-        worst = max(worst, float(np.hypot(y.mean() - x.mean(), (gain - 1) * np.sqrt(spread))))
+        worst = max(worst, float(np.hypot(y.mean() - x.mean(), (_gain(x, y, 1.0) - 1) * x.std())))
     return worst
 
 
 # The kernel: the GT patch with the most contrast, reduced by each, beside the LQ patch.
-
 
 ANTIALIASED = {
     "box": Image.Resampling.BOX,
@@ -184,23 +175,20 @@ ANTIALIASED = {
 }
 
 
-def _kernel(gt: Image.Image, lq: Image.Image, scale: int, patches: Sequence[tuple[Real, Real, Box]]) -> str:
+def _kernel(gt: Image.Image, scale: int, patches: Sequence[tuple[Real, Real, Box]]) -> str:
     """The kernel whose residual, after a fit of gain and offset, is plainly the least; "" where none is."""
-    left, top, right, bottom = max(patches, key=lambda patch: float(patch[1].std()))[2]
-    high = np.asarray(gt.crop((scale * left, scale * top, scale * right, scale * bottom)).convert("L"), np.float32)
+    _, patch, box = max(patches, key=lambda patch: float(patch[1].std()))
+    high = np.asarray(
+        gt.crop((scale * box[0], scale * box[1], scale * box[2], scale * box[3])).convert("L"), np.float32
+    )
     inner = (slice(KERNEL_MARGIN, -KERNEL_MARGIN),) * 2
-    low = _luma(lq.crop((left, top, right, bottom)))[inner].ravel()
-    residuals = {name: _residual(reduced[inner].ravel(), low) for name, reduced in reductions(high, scale).items()}
+    low, residuals = patch[inner].ravel(), {}
+    for name, reduced in reductions(high, scale).items():
+        x = reduced[inner].ravel()
+        rest = low - low.mean() - _gain(x, low) * (x - x.mean())
+        residuals[name] = float(np.sqrt((rest**2).mean()))
     best, second, *_ = sorted(residuals, key=lambda name: residuals[name])
     return best if residuals[best] < PLAIN_RATIO * residuals[second] else ""
-
-
-def _residual(x: Real, y: Real) -> float:
-    """Root of the mean square of what a straight line leaves of y, in levels."""
-    spread = x.var()
-    gain = ((x - x.mean()) * (y - y.mean())).mean() / spread if spread > 0 else 0.0
-    rest = y - y.mean() - gain * (x - x.mean())
-    return float(np.sqrt((rest**2).mean()))
 
 
 def reductions(luma: npt.NDArray[np.float32], scale: int) -> dict[str, Real]:
