@@ -301,7 +301,12 @@ def _halos_and_laplacian(patches: Sequence[Patch]) -> tuple[float, float]:
     black = white = strong = count = 0
     total = squares = 0.0
     for y in patches:
-        laplacian = _laplacian(y)
+        flat, row, laplacian = y.ravel(), y.shape[1], np.zeros_like(y)
+        inner = laplacian.ravel()[row:-row]
+        np.multiply(flat[row:-row], -4, out=inner)
+        for near in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
+            inner += near
+        laplacian[[0, -1]] = laplacian[:, [0, -1]] = 0
         dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
         black += int(np.count_nonzero(dark & (y <= 1)))
         white += int(np.count_nonzero(light & (y >= 254)))
@@ -314,17 +319,6 @@ def _halos_and_laplacian(patches: Sequence[Patch]) -> tuple[float, float]:
     return min(black, white) / max(strong, LEAST_STRONG), squares / count - (total / count) ** 2
 
 
-def _laplacian(y: Patch) -> Patch:
-    """The sum of the four neighbours less four times the pixel, 0 at the borders of a patch."""
-    flat, row, laplacian = y.ravel(), y.shape[1], np.zeros_like(y)
-    inner = laplacian.ravel()[row:-row]
-    np.multiply(flat[row:-row], -4, out=inner)
-    for shifted in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
-        inner += shifted
-    laplacian[[0, -1]] = laplacian[:, [0, -1]] = 0
-    return laplacian
-
-
 def _rhythm(patches: Sequence[Patch]) -> float:
     """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
 
@@ -334,7 +328,13 @@ def _rhythm(patches: Sequence[Patch]) -> float:
     """
     found = []
     for axis in (ACROSS, DOWN):
-        lines = np.stack([_second_lines(y, axis) for y in patches])
+        found_lines = []
+        for y in patches:  # the mean size of the second differences, clipped, of each line across the axis
+            flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
+            steps = flat[stride:] - flat[:-stride]
+            seconds = np.abs(steps[stride:] - steps[:-stride])
+            found_lines.append(_line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2))
+        lines = np.stack(found_lines)
         level = np.median(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), axis=0)
         rest = lines[:, 2:-2] - level
         length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
@@ -344,14 +344,6 @@ def _rhythm(patches: Sequence[Patch]) -> float:
         high = spectrum[np.fft.rfftfreq(length) > 0.2]
         found.append(float(high.max() / max(np.median(high), 1e-6)))
     return min(found)
-
-
-def _second_lines(y: Patch, axis: int) -> Real:
-    """The mean size of the second differences, clipped, of each line across an axis: (lines,)."""
-    flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
-    steps = flat[stride:] - flat[:-stride]
-    seconds = np.abs(steps[stride:] - steps[:-stride])
-    return _line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
 
 
 def _is_drawn(levels: Luma, zeros: Real, repeated: float, blocks: float) -> bool:
