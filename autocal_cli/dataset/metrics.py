@@ -10,7 +10,7 @@ image at a time stays in the processor's cache, and numpy releases the interpret
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,9 +44,8 @@ def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float
     """
     if min(working.shape[:2]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {working.shape[:2]}")
-    octaves = list(_octaves(_luma(working)))
-    texture = sum(_texture(y, white) for y, white in octaves) / len(octaves)
-    edges = sum(_edge_share(y, white) for y, white in octaves) / len(octaves)
+    shares = [(_texture(y, white), _edge_share(y, white)) for y, white in octaves(_luma(working))]
+    texture, edges = (sum(values) / len(values) for values in zip(*shares, strict=True))
     return texture, edges, float(_occupied_colours(thumbnail))
 
 
@@ -71,15 +70,21 @@ def _luma(working: Pixels) -> Whole:
     return luma
 
 
-def _octaves(y: Whole) -> Iterator[tuple[Whole, float]]:
+def octaves(y: Any) -> Iterator[tuple[Any, float]]:
+    """Up to 4 octaves of luma (..., H, W), of numpy or torch, with the value of white in each; one whose short side is
+    under 7 pixels does not count.
+
+    Each is the 2 x 2 area average of the one before, an odd last row or column dropped. Sums stand for averages, and
+    white grows fourfold instead: so values stay whole.
+    """
     white = WHITE
     for _ in range(OCTAVES):
-        if min(y.shape) < WINDOW:
+        if min(y.shape[-2:]) < WINDOW:
             return
         yield y, white
-        height, width = y.shape[0] // 2 * 2, y.shape[1] // 2 * 2
-        pairs = y[0:height:2] + y[1:height:2]
-        y = pairs[:, 0:width:2] + pairs[:, 1:width:2]
+        height, width = (side // 2 * 2 for side in y.shape[-2:])
+        pairs = y[..., 0:height:2, :] + y[..., 1:height:2, :]
+        y = pairs[..., 0:width:2] + pairs[..., 1:width:2]
         white *= 4.0
 
 

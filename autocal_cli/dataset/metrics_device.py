@@ -25,11 +25,11 @@ from autocal_cli.dataset.metrics import (
     FIXED_POINT,
     HALF_TEXTURE,
     LUMA_WEIGHTS,
-    OCTAVES,
     TAN_22_5,
     WHITE,
     WINDOW,
     Pixels,
+    octaves,
 )
 from autocal_cli.dataset.model import FileIssue
 
@@ -44,10 +44,9 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
     """
     if min(working.shape[1:3]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {tuple(working.shape[1:3])}")
-    octaves = list(_octaves(_luma(working)))
-    texture = _mean([_texture(y, white) for y, white in octaves])
-    edges = _mean([_edge_share(y, white) for y, white in octaves])
-    columns = [texture, edges, occupied_colours(thumbnails)]
+    shares = [(_texture(y, white), _edge_share(y, white)) for y, white in octaves(_luma(working))]
+    means = [sum(values[1:], start=values[0]) / len(values) for values in zip(*shares, strict=True)]
+    columns = (*means, occupied_colours(thumbnails))
     return torch.stack([column.to(precision(working.device)) for column in columns], dim=1)
 
 
@@ -64,10 +63,6 @@ def occupied_colours(thumbnails: Tensor) -> Tensor:
     return occupied.scatter_(1, bins, torch.ones_like(bins)).sum(dim=1)
 
 
-def _mean(values: list[Tensor]) -> Tensor:
-    return sum(values[1:], start=values[0]) / len(values)
-
-
 def _luma(working: Tensor) -> Tensor:
     """y = 0.299 R + 0.587 G + 0.114 B in 0..1, times WHITE to be whole: (B, H, W, 3) -> (B, H, W).
 
@@ -78,23 +73,6 @@ def _luma(working: Tensor) -> Tensor:
     red, green, blue = pixels.unbind(-1)
     middle = WHITE / 2 if pixels.dtype == torch.float64 else 0.0
     return LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue - middle
-
-
-def _octaves(y: Tensor) -> Iterator[tuple[Tensor, float]]:
-    """Up to 4 octaves with the value of white in each; one whose short side is under 7 pixels does not count.
-
-    Each is the 2 x 2 area average of the one before, an odd last row or column dropped. Sums stand for averages, and
-    white grows fourfold instead: so values stay whole.
-    """
-    white = WHITE
-    for _ in range(OCTAVES):
-        if min(y.shape[1:]) < WINDOW:
-            return
-        yield y, white
-        height, width = y.shape[1] // 2 * 2, y.shape[2] // 2 * 2
-        y = y[:, :height, :width]
-        y = y[:, 0::2, 0::2] + y[:, 0::2, 1::2] + y[:, 1::2, 0::2] + y[:, 1::2, 1::2]
-        white *= 4.0
 
 
 def _texture(y: Tensor, white: float) -> Tensor:
