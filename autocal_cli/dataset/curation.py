@@ -88,32 +88,26 @@ def _changed(policy: Policy, text: str) -> Policy:
         known = ", ".join(sorted({*FIXED, *measured}))
         raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=f"Reasons: {known}.")
     levels: dict[str, Severity | None] = {"look": "look", "drop": "drop", "off": None}
-    if value in levels:
-        rules = tuple(_at(rule, value) if rule.reason == reason else rule for rule in policy.rules)
-        fixed = {**policy.fixed, reason: levels[value]} if reason in policy.fixed else policy.fixed
-        return replace(policy, rules=rules, fixed=fixed)
     try:
-        number = float(value)
+        number = math.nan if value in levels else float(value)
     except ValueError:
         number = math.nan
     if reason == "small" and math.isfinite(number):
         return replace(policy, least_side=int(number))
-    if reason not in measured or math.isnan(number):
+    if value not in levels and (reason not in measured or math.isnan(number)):
         fix = "Give REASON=NUMBER for what is measured, or REASON=look, drop or off."
         raise AutocalError(f"--threshold {text} cannot be used.", fix=fix)
-    return replace(
-        policy, rules=tuple(_bounded(rule, number) if rule.reason == reason else rule for rule in policy.rules)
-    )
 
+    def changed(rule: Rule) -> Rule:
+        if value in levels:
+            first = rule.drop if rule.look is None else rule.look
+            return replace(rule, look=first if value == "look" else None, drop=first if value == "drop" else None)
+        passed = rule.look is not None and (number <= rule.look if rule.when == "above" else number >= rule.look)
+        return replace(rule, drop=number, look=None if passed else rule.look)
 
-def _at(rule: Rule, level: str) -> Rule:
-    first = rule.look if rule.look is not None else rule.drop
-    return replace(rule, look=first if level == "look" else None, drop=first if level == "drop" else None)
-
-
-def _bounded(rule: Rule, drop: float) -> Rule:
-    passed = rule.look is not None and (drop <= rule.look if rule.when == "above" else drop >= rule.look)
-    return replace(rule, drop=drop, look=None if passed else rule.look)
+    rules = tuple(changed(rule) if rule.reason == reason else rule for rule in policy.rules)
+    level = {reason: levels[value]} if reason in policy.fixed else {}
+    return replace(policy, rules=rules, fixed={**policy.fixed, **level})
 
 
 def _is_interpolated(traces: Traces) -> bool:

@@ -14,8 +14,8 @@ from typing import IO, Any, overload
 
 from autocal_cli.errors import AutocalError
 
-IMAGE_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
-IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in IMAGE_ENDINGS.split())
+_ENDINGS = "png jpg jpeg jpe jfif webp bmp dib tif tiff avif avifs gif ppm pgm pbm pnm jp2 j2k"
+IMAGE_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
 
 def is_image_name(path: str) -> bool:
@@ -32,8 +32,7 @@ def why(error: OSError) -> str:
 
 # Files in packed columns: about sixty bytes each, so that a million of them fit in memory.
 
-
-Row = tuple[str, int, int]
+Row = tuple[str, int, int]  # name below the root, size, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,6 @@ class FileTable(Sequence[ListedFile]):
 
 # The bytes of one image: a file's, or those of an entry of an LMDB folder.
 
-
 SPECIAL_KINDS = {
     stat.S_IFIFO: "named pipe",
     stat.S_IFSOCK: "socket",
@@ -190,8 +188,6 @@ def printable(path: str | os.PathLike[str]) -> str:
 # LMDB folders as BasicSR-family trainers make them: `data.mdb` holds the images, `meta_info.txt` names them, each line
 # as `NAME.png (height,width,channels) LEVEL`; the key is the line up to its first dot.
 
-
-ENDING = ".lmdb"
 META_INFO = "meta_info.txt"
 DATA = "data.mdb"
 
@@ -201,7 +197,7 @@ _opening = threading.Lock()
 
 def is_lmdb_folder(path: Path) -> bool:
     """Whether trainers would take the folder for an LMDB one: its name says so."""
-    return path.name.endswith(ENDING) and path.is_dir()
+    return path.name.endswith(".lmdb") and path.is_dir()
 
 
 def require_lmdb(folder: str) -> Any:

@@ -61,7 +61,6 @@ def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> 
 # then every rank gets what all made of it, in the order of the sample: so all see what one process alone sees, and stop
 # at the same image.
 
-
 _NOTHING: Any = object()
 
 
@@ -103,9 +102,6 @@ def all_ranks() -> Iterator[Ranks]:
         return
     import torch.distributed as dist  # loads torch, which a process alone does not need
 
-    if not dist.is_available():
-        yield Ranks()
-        return
     dist.init_process_group("gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
@@ -115,17 +111,10 @@ def all_ranks() -> Iterator[Ranks]:
 
 # Which device computes the metrics. torch is imported only where that pays, or where somebody asks for it.
 
-
 CPU = "cpu"
 
-# What the driver of an accelerator leaves in the file system.
-DRIVER_FILES = (
-    "/dev/nvidia0",
-    "/dev/nvidiactl",
-    "/proc/driver/nvidia/version",
-    "/dev/dxg",  # CUDA in WSL
-    "/dev/kfd",  # ROCm
-)
+# What the driver of an accelerator leaves in the file system: CUDA, CUDA in WSL (dxg), ROCm (kfd).
+DRIVER_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
 WINDOWS_DRIVER = "System32/nvcuda.dll"
 
 # Decoding is the CPU's work on every device, so an accelerator saves the metrics alone.
