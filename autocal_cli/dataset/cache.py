@@ -110,8 +110,10 @@ def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result
     fresh: list[tuple[ListedFile, str]] = []
     try:
         for file, result, read_now in results:
-            if cache and read_now and file.database is None and isinstance(result, WorkingImage) and _lasts(result):
-                fresh.append((file, to_text(result)))
+            if cache and read_now and file.database is None and isinstance(result, WorkingImage) and result.raw:
+                pair = result.facts.pair if result.facts else None
+                if not (pair and pair.problem):  # which may be gone next time: a limit, rights, memory
+                    fresh.append((file, to_text(result)))
                 if len(fresh) >= PUT_EVERY:
                     cache.put(fresh)
                     fresh = []
@@ -119,12 +121,6 @@ def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result
     finally:
         if cache and fresh:
             cache.put(fresh)
-
-
-def _lasts(image: WorkingImage) -> bool:
-    """Whether it was measured whole: why an LQ image was not read may be gone next time (a limit, rights, memory)."""
-    pair = image.facts.pair if image.facts else None
-    return bool(image.raw) and not (pair and pair.problem)
 
 
 def to_text(image: WorkingImage) -> str:

@@ -191,9 +191,15 @@ def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary |
     found: dict[str, Reason] = {}
     for rule in rules:
         value = _value(rule, row, pairs)
-        severity = severity_of(rule, value)
-        if severity and (rule.reason not in found or severity == "drop"):
-            found[rule.reason] = Reason(rule.reason, severity, f"{_TOLD.get(rule.measure, rule.measure)} {value:.3g}")
+        if value is None:
+            continue
+        bounds: dict[Severity, float | None] = {"drop": rule.drop, "look": rule.look}
+        for severity, bound in bounds.items():
+            if bound is not None and (value > bound if rule.when == "above" else value < bound):
+                if rule.reason not in found or severity == "drop":
+                    told = _TOLD.get(rule.measure, rule.measure)
+                    found[rule.reason] = Reason(rule.reason, severity, f"{told} {value:.3g}")
+                break
     return list(found.values())
 
 
@@ -205,15 +211,6 @@ def _value(rule: Rule, row: ImageRow, pairs: PairsSummary | None) -> float | Non
             return None
         return PAIR_MEASURES[rule.measure](pair, pairs) if _is_sure(pair) or rule.measure == "agreement" else None
     return None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
-
-
-def severity_of(rule: Rule, value: float | None) -> Severity | None:
-    if value is None:
-        return None
-    sign = 1 if rule.when == "above" else -1
-    if rule.drop is not None and sign * (value - rule.drop) > 0:
-        return "drop"
-    return "look" if rule.look is not None and sign * (value - rule.look) > 0 else None
 
 
 # GT and LQ images: each pair beside the other pairs of the set, which may all be shifted or coloured alike.

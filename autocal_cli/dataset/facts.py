@@ -267,8 +267,10 @@ def _detail_and_noise(fine: Real, wide: Real) -> tuple[float | None, float]:
 
 
 def _tile_energies(y: Patch) -> tuple[Real, Real]:
-    """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row."""
+    """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row, without two columns at a side."""
     height, width = y.shape[0] // 2 * 2, y.shape[1]
+    high, wide = min(TILE // 2, height // 2 - 2), min(TILE, width - 4)
+    rows, columns = (height // 2 - 2) // high, (width - 4) // wide
     even, odd = (np.ascontiguousarray(y[first:height:2]).ravel() for first in (0, 1))
     inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
     centre = 2 * even[inner]
@@ -280,17 +282,10 @@ def _tile_energies(y: Patch) -> tuple[Real, Real]:
             real = second.astype(np.float32)
             real *= real
             energy += real
-        tiles.append(_tile_means(energy.reshape(-1, width)))
+        down = energy[: rows * high * width].reshape(rows, high, width).sum(axis=1)
+        inside = down[:, 2 : 2 + columns * wide].reshape(-1, wide)
+        tiles.append(inside.sum(axis=1) / (high * wide))
     return tiles[0], tiles[1]
-
-
-def _tile_means(energy: Real) -> Real:
-    """The mean over each tile of every other row (h, w), without two columns at either side: (tiles,)."""
-    high, wide = min(TILE // 2, energy.shape[0]), min(TILE, energy.shape[1] - 4)
-    rows, columns = energy.shape[0] // high, (energy.shape[1] - 4) // wide
-    down = energy[: rows * high].reshape(rows, high, -1).sum(axis=1)
-    inside = down[:, 2 : 2 + columns * wide].reshape(-1, wide)
-    return np.asarray(inside.sum(axis=1) / (high * wide))
 
 
 def _halos_and_laplacian(patches: Sequence[Patch]) -> tuple[float, float]:

@@ -227,16 +227,6 @@ def lmdb_keys(folder: Path) -> Iterator[str]:
 
 def read_entry(folder: str, key: str) -> bytes:
     """The encoded image of a key. Raises ValueError where the database does not hold it. Safe in threads."""
-    with _environment(folder).begin(buffers=False) as transaction:
-        value = transaction.get(key.encode("utf-8"))
-    if value is None:
-        raise ValueError(f"named in {META_INFO}, but {DATA} holds no such key")
-    if not value:
-        raise ValueError("empty entry (0 bytes)")
-    return bytes(value)
-
-
-def _environment(folder: str) -> Any:
     path = os.path.realpath(folder)
     with _opening:
         if path not in _opened:
@@ -245,4 +235,9 @@ def _environment(folder: str) -> Any:
                 _opened[path] = lmdb.open(path, readonly=True, lock=False, readahead=False)
             except lmdb.Error as error:
                 raise ValueError(f"{DATA} cannot be opened: {str(error).rpartition(': ')[2]}") from error
-        return _opened[path]
+    with _opened[path].begin(buffers=False) as transaction:
+        value = transaction.get(key.encode("utf-8"))
+    if not value:
+        missing = f"named in {META_INFO}, but {DATA} holds no such key"
+        raise ValueError(missing if value is None else "empty entry (0 bytes)")
+    return bytes(value)

@@ -163,6 +163,10 @@ class Ledger:
         for row in rows:
             for counts, score in zip(histograms.values(), (*row.scores, row.overall), strict=True):
                 counts[min(int(score * BINS), BINS - 1)] += 1
+        model_scores = None
+        if fingerprint.model:
+            values = np.array([row.facts.model for row in images], dtype=np.float64)
+            model_scores = ModelScores(float(values.mean()), *np.quantile(values, (0.05, 0.5, 0.95)).tolist())
         population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
@@ -174,13 +178,8 @@ class Ledger:
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=rows,
             examples=examples(curation, images) if pictures else {},
-            model_scores=_model_scores([row.facts.model for row in images]) if fingerprint.model else None,
+            model_scores=model_scores,
         )
-
-
-def _model_scores(scores: Sequence[float | None]) -> ModelScores:
-    values = np.array(scores, dtype=np.float64)
-    return ModelScores(float(values.mean()), *np.quantile(values, (0.05, 0.5, 0.95)).tolist())
 
 
 # Which images are the same: copies to the byte by content hash, and what looks alike by perceptual hash.
@@ -320,17 +319,15 @@ IN_THE_PIXELS = frozenset({"jpeg-blocks", "enlarged", "blurred", "noise", "halos
 
 
 def _pictured(candidates: Sequence[_Candidate]) -> tuple[Extreme, ...]:
-    return tuple(Extreme(one.path, one.raw, one.score, _jpeg(_thumbnail(one))) for one in candidates)
-
-
-def _thumbnail(candidate: _Candidate) -> Image.Image:
-    """Its small picture; one that came from the cache is read for it. Grey where it cannot be read any more."""
-    if candidate.image.thumbnail.size:
-        return Image.fromarray(candidate.image.thumbnail)
-    try:
-        return _small(candidate.path)
-    except ValueError:
-        return Image.new("RGB", (8, 8), (128, 128, 128))
+    """With small pictures; one that came from the cache is read for it, and grey where it cannot be any more."""
+    found = []
+    for one in candidates:
+        try:
+            picture = Image.fromarray(one.image.thumbnail) if one.image.thumbnail.size else _small(one.path)
+        except ValueError:
+            picture = Image.new("RGB", (8, 8), (128, 128, 128))
+        found.append(Extreme(one.path, one.raw, one.score, _jpeg(picture)))
+    return tuple(found)
 
 
 def examples(curation: Curation, rows: Iterable[ImageRow]) -> dict[str, tuple[Example, ...]]:

@@ -95,7 +95,10 @@ def _box_sum(values: Tensor) -> Tensor:
 def _edge_share(y: Tensor, white: float) -> Tensor:
     """Share of the pixels with a whole 3 x 3 neighbourhood that lie on a thinned edge over the threshold: (B,).
 
-    Sobel magnitude |g| / 4 is 1 at a unit step; squared throughout, which keeps it whole.
+    Sobel magnitude |g| / 4 is 1 at a unit step; squared throughout, which keeps it whole. Non-maximum suppression goes
+    along the gradient, its direction rounded to one of four. A pixel stays when it is > its previous and >= its next
+    neighbour (first and second in raster order), so that the two equal pixels of a step count once. Outside the image
+    stands 0.
     """
     smooth_rows = y[:, :-2] + 2 * y[:, 1:-1] + y[:, 2:]
     smooth_columns = y[:, :, :-2] + 2 * y[:, :, 1:-1] + y[:, :, 2:]
@@ -103,16 +106,6 @@ def _edge_share(y: Tensor, white: float) -> Tensor:
     gy = smooth_columns[:, 2:] - smooth_columns[:, :-2]
     power = gx * gx + gy * gy
     strong = power > (4 * white * EDGE_THRESHOLD) ** 2
-    edges = (strong & _is_ridge(power, gx, gy)).flatten(1).sum(dim=1)
-    return edges.to(y.dtype) / strong[0].numel()
-
-
-def _is_ridge(power: Tensor, gx: Tensor, gy: Tensor) -> Tensor:
-    """Non-maximum suppression along the gradient, its direction rounded to one of four.
-
-    A pixel stays when it is > its previous and >= its next neighbour (first and second in raster order), so that the
-    two equal pixels of a step count once. Outside the image stands 0.
-    """
     height, width = power.shape[1:]
     padded = F.pad(power, (1, 1, 1, 1))
 
@@ -125,7 +118,8 @@ def _is_ridge(power: Tensor, gx: Tensor, gy: Tensor) -> Tensor:
     down = ~across & (gx.abs() <= TAN_22_5 * gy.abs())
     falling = ~across & ~down & (gx.sign() == gy.sign())  # from upper left to lower right
     rising = ~across & ~down & ~falling
-    return (across & ridge(0, 1)) | (down & ridge(1, 0)) | (falling & ridge(1, 1)) | (rising & ridge(1, -1))
+    ridges = (across & ridge(0, 1)) | (down & ridge(1, 0)) | (falling & ridge(1, 1)) | (rising & ridge(1, -1))
+    return (strong & ridges).flatten(1).sum(dim=1).to(y.dtype) / strong[0].numel()
 
 
 # Results come in the order of the reads. A block of images is copied to the device and measured there without waiting
@@ -149,7 +143,7 @@ def measured(reads: Iterable[Read[File]], device: str, batch_size: int) -> Itera
     before: Iterator[Read[File]] = iter(())
     is_waiting = False
     for read in reads:
-        if not block and not is_waiting and not _is_bare(read[1]):
+        if not block and not is_waiting and (isinstance(read[1], FileIssue) or read[1].raw):
             yield read
             continue
         block.append(read)
@@ -159,10 +153,6 @@ def measured(reads: Iterable[Read[File]], device: str, batch_size: int) -> Itera
             block, before, is_waiting = [], sent, True
     yield from before
     yield from _sent(block, there, batch_size)
-
-
-def _is_bare(image: WorkingImage | FileIssue) -> bool:
-    return isinstance(image, WorkingImage) and image.raw is None
 
 
 def _sent(block: Sequence[Read[File]], device: torch.device, batch_size: int) -> Iterator[Read[File]]:

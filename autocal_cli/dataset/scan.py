@@ -81,7 +81,8 @@ def scan(
     """
     started = time.perf_counter()
     check_device(device)
-    listing = list_images(roots, names=names, on_count=on_progress and _listing_progress(on_progress))
+    on_count = on_progress and (lambda count: on_progress(ScanProgress(0, 0, count, None, listing=True)))
+    listing = list_images(roots, names=names, on_count=on_count)
     sample = Sample(listing, tolerance, images, crops, on_measured)
     threads = workers or default_workers()
     computing = choose_device(device, sample.expected, threads)
@@ -162,10 +163,6 @@ def read_measured(
     if isinstance(image, FileIssue):
         return image
     return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))
-
-
-def _listing_progress(on_progress: Callable[[ScanProgress], None]) -> Callable[[int], None]:
-    return lambda count: on_progress(ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True))
 
 
 @dataclass(frozen=True, slots=True)

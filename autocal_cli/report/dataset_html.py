@@ -27,7 +27,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval
 from autocal_cli.report.console import one_line
-from autocal_cli.report.dataset import LABELS, HealthLine, counts, health_lines, short_name, where
+from autocal_cli.report.dataset import LABELS, counts, health_lines, short_name, where
 from autocal_cli.version import __version__
 
 _LONGEST_NAME = 160  # characters of a path; its end tells most
@@ -69,7 +69,11 @@ def dataset_page(
         images_told=images_told,
         about_scores=_about_scores(dataset),
         cards=list(_cards(report)),
-        facts=[_fact(line) for line in health_lines(report) if line.label not in curation.by_reason()],
+        facts=[
+            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _names(line.names)[0]}
+            for line in health_lines(report)
+            if line.label not in curation.by_reason()
+        ],
         findings=[
             {"severity": one.severity, "message": _text(one.message, 2000), "fix": _text(one.fix or "", 2000)}
             for one in findings
@@ -85,8 +89,8 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
     for code, levels in found.items():
         cost = costs.get(code)
         names = [short_name(path, roots) for path in (*levels["drop"].paths, *levels["look"].paths)]
-        shown = _fitting_names(names, _NAMES_BYTES // len(found))
-        some = f"{len(shown):,} of {len(names):,}; --drop has all"
+        listed, count = _names(names, _NAMES_BYTES // len(found))
+        some = f"{count:,} of {len(names):,}; --drop has all"
         examples = [(one.path, _detail(one.detail, roots), one.jpeg) for one in report.examples.get(code, ())]
         yield {
             "code": code,
@@ -96,8 +100,8 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
             "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
             "pictures": _pictures(examples, roots, _EXAMPLES_BYTES // len(found)),
             "curve": _curve(cost) if cost and len(cost.curve) > 1 else None,
-            "listed": f"{len(names):,}" if len(shown) == len(names) else some,
-            "names": "\n".join(shown),
+            "listed": f"{len(names):,}" if count == len(names) else some,
+            "names": listed,
         }
 
 
@@ -191,11 +195,6 @@ def _card(
     }
 
 
-def _fact(line: HealthLine) -> dict[str, str]:
-    names = _fitting_names(line.names, _GROUPS_BYTES)
-    return {"label": line.label, "text": line.text, "first": _text(line.named()), "names": "\n".join(names)}
-
-
 def _extremes(report: DatasetReport) -> Iterator[dict[str, Any]]:
     share, roots = _EXTREMES_BYTES // (2 * max(1, len(report.extremes))), report.fingerprint.roots
     for name, found in report.extremes.items():
@@ -215,8 +214,10 @@ def _pictures(pictures: Iterable[tuple[str, str, bytes]], roots: Sequence[str], 
     return _fitting(shown, lambda one: len(one["data"]) + 1_000, most)
 
 
-def _fitting_names(names: Iterable[str], most: int) -> list[str]:
-    return _fitting(map(one_line, names), lambda name: _bytes(name) + 1, most)
+def _names(names: Iterable[str], most: int = _GROUPS_BYTES) -> tuple[str, int]:
+    """As many as fit, one a line, and how many these are."""
+    shown = _fitting(map(one_line, names), lambda name: _bytes(name) + 1, most)
+    return "\n".join(shown), len(shown)
 
 
 def _fitting(items: Iterable[Item], size_of: Callable[[Item], int], most: int) -> list[Item]:

@@ -214,11 +214,12 @@ def survey(
     dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
     unmeasured = [one for one in policy.unmeasured if not (options.model and WITH_MODEL in one)]
+    message = f"Not measured here, of what --like {how.like} filters by: {'; '.join(unmeasured)}."
     return report, (
         *findings,
         *about_cache,
         *about_crops(crops),
-        *about_policy(how.like, unmeasured),
+        *([Finding("curation-unmeasured", "info", message)] if unmeasured else ()),
         *(check_pairs(pairs, options.seed) if pairs else ()),
         *about_shift(report.curation.pairs),
         *trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX),
@@ -277,14 +278,6 @@ def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
     return (Finding("pairs-shifted", "warning", message, "Make the LQ images anew, with the samples' centres kept."),)
 
 
-def about_policy(like: str | None, unmeasured: Sequence[str]) -> tuple[Finding, ...]:
-    """What of a community's numbers is not measured here."""
-    if not unmeasured:
-        return ()
-    message = f"Not measured here, of what --like {like} filters by: {'; '.join(unmeasured)}."
-    return (Finding("curation-unmeasured", "info", message),)
-
-
 # Lists of what to keep and to drop. autocal never deletes or moves an image itself.
 
 
@@ -311,23 +304,18 @@ def lists_of(
             raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
         names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
         lists[meta_info] = [name for name in names if _is_readable(name)]
-        findings = _about_names([name for name in names if not _is_readable(name)])
+        if odd := [name for name in names if not _is_readable(name)]:
+            message = (
+                f"Left out of the meta_info file: {len(odd):,} images whose names hold blanks or what is not printable "
+                f"({odd[0]!r}{', and others' if len(odd) > 1 else ''}); trainers read a line up to its first blank."
+            )
+            findings = (Finding("curation-names", "warning", message, "Rename them."),)
     return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings
 
 
 def _is_readable(name: str) -> bool:
     """Whether trainers can read it from a line, which they take up to its first blank."""
     return name.isprintable() and "\\" not in name and not any(char.isspace() for char in name)
-
-
-def _about_names(odd: Sequence[str]) -> tuple[Finding, ...]:
-    if not odd:
-        return ()
-    message = (
-        f"Left out of the meta_info file: {len(odd):,} images whose names hold blanks or what is not printable "
-        f"({odd[0]!r}{', and others' if len(odd) > 1 else ''}); trainers read a line up to its first blank."
-    )
-    return (Finding("curation-names", "warning", message, "Rename them."),)
 
 
 # `--batches N`: how many crops of what size that is.
