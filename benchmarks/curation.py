@@ -23,7 +23,7 @@ from curation_images import Kind
 from PIL import Image
 
 from autocal_cli.dataset.alignment import measure_pair
-from autocal_cli.dataset.curation import Groups, judge, load_policy, measured_reasons
+from autocal_cli.dataset.curation import judge, load_policy, measured_reasons
 from autocal_cli.dataset.facts import find_traces, perceptual_hash, spread_of
 from autocal_cli.dataset.health import NEAR_BITS, near_groups, turned
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
@@ -159,7 +159,7 @@ def pair_counts(photos: Sequence[Image.Image], scale: int, reduce: kinds.Reducin
             if number % 10 == 0
         ]
         rows = [spoilt[number // 10] if number % 10 == 0 else row for number, row in enumerate(sound)]
-        judged = judge(rows, (), Groups(), None, POLICY).reasons
+        judged = judge(rows, (), {}, None, POLICY).reasons
         caught = [{one.severity for one in judged.get(row.facts.path, ()) if one.code == code} for row in spoilt]
         told[fault] = f"{np.mean(['drop' in one for one in caught]):.2f} / {np.mean([bool(one) for one in caught]):.2f}"
         for number, row in enumerate(sound):

@@ -18,6 +18,7 @@ from autocal_cli.dataset.model import (
     METRIC_NAMES,
     OF,
     Curation,
+    Duplicates,
     FileIssue,
     ImageRow,
     PairsSummary,
@@ -128,20 +129,15 @@ MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Images that are the same, by their places in the rows: to the byte, and by their looks."""
-
-    exact: Sequence[Sequence[int]] = ()
-    near: Sequence[Sequence[int]] = ()
-
-
 def judge(
-    rows: Sequence[ImageRow], failures: Sequence[FileIssue], groups: Groups, crop: int | None, policy: Policy
+    rows: Sequence[ImageRow],
+    failures: Sequence[FileIssue],
+    same: Mapping[str, Duplicates],
+    crop: int | None,
+    policy: Policy,
 ) -> Curation:
-    """The verdict on each image: by its own measures first, then among those that are the same the best stays.
-
-    `crop` is the side of the training's crop, under which an image is small.
+    """The verdict on each image: by its own measures first, then among those that are the `same`, for the reason by
+    which these stand there, the best stays. `crop` is the side of the training's crop, under which an image is small.
     """
     found: defaultdict[str, list[Reason]] = defaultdict(list)
 
@@ -174,9 +170,11 @@ def judge(
         drops = sum(reason.severity == "drop" for reason in reasons)
         return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
 
-    for code, several in (("duplicate", groups.exact), ("near-duplicate", groups.near)):
-        for group in several:
-            best, *others = sorted((rows[place] for place in group), key=rank)
+    alike = {path for found_alike in same.values() for group in found_alike.groups for path in group.paths}
+    by_path = {row.facts.path: row for row in rows if row.facts.path in alike} if alike else {}
+    for code, found_alike in same.items():
+        for group in found_alike.groups:
+            best, *others = sorted((by_path[path] for path in group.paths), key=rank)
             for row in others:
                 note(row.facts.path, code, f"{OF}{best.facts.path}")
     reasons = {path: tuple(several) for path, several in found.items()}

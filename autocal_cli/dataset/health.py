@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from autocal_cli.dataset.curation import Groups, Policy, choose, judge, kinds_of, load_policy, variety_of
+from autocal_cli.dataset.curation import Policy, choose, judge, kinds_of, load_policy, variety_of
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
 from autocal_cli.dataset.facts import HASH_SIDE, NATIVE_CROP, summarise_sharpness
 from autocal_cli.dataset.model import (
@@ -155,8 +155,9 @@ class Ledger:
             images = RowTable()
             for row in {row.facts.path: row for row in rows}.values():
                 images.add(row)
-        health, groups = assess(images, crop)
-        curation = judge(images, fingerprint.failures, groups, crop, policy or load_policy())
+        health = assess(images, crop)
+        same = {"duplicate": health.exact_duplicates, "near-duplicate": health.near_duplicates}
+        curation = judge(images, fingerprint.failures, same, crop, policy or load_policy())
         if most is not None:
             curation = choose(curation, images, most)
         histograms = {name: [0] * BINS for name in COLUMNS}
@@ -203,8 +204,8 @@ Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 
-def assess(rows: Sequence[ImageRow], crop: int | None = None) -> tuple[Health, Groups]:
-    """The health of one image or more, in alphabetical order, and the groups of those that are the same.
+def assess(rows: Sequence[ImageRow], crop: int | None = None) -> Health:
+    """The health of one image or more, in alphabetical order.
 
     Of copies to the byte the first alone is among those that look alike, and none that is flat.
     """
@@ -219,15 +220,14 @@ def assess(rows: Sequence[ImageRow], crop: int | None = None) -> tuple[Health, G
         elif facts.deviation >= FLAT_DEVIATION:
             hashes.append(facts.perceptual_hash)
             shown.append(place)
-    near = near_groups(np.asarray(hashes, dtype=np.uint64))
-    groups = Groups([copies[place] for place in sorted(copies)], [[shown[i] for i in group] for group in near])
+    near = [[shown[i] for i in group] for group in near_groups(np.asarray(hashes, dtype=np.uint64))]
     exact, alike = (
-        duplicates([sizes[place][3] for place in group] for group in found) for found in (groups.exact, groups.near)
+        duplicates([sizes[place][3] for place in group] for group in found) for found in (copies.values(), near)
     )
     sizes.sort()
     middle = (len(sizes) - 1) // 2
     smallest, median, largest = (SizedImage(sizes[i][3], *sizes[i][1:3]) for i in (0, middle, -1))
-    return Health(len(rows), smallest, median, largest, crop, exact, alike), groups
+    return Health(len(rows), smallest, median, largest, crop, exact, alike)
 
 
 def duplicates(groups: Iterable[Sequence[str]]) -> Duplicates:

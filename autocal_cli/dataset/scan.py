@@ -81,7 +81,11 @@ def scan(
     """
     started = time.perf_counter()
     check_device(device)
-    on_count = on_progress and (lambda count: on_progress(ScanProgress(0, 0, count, None, listing=True)))
+
+    def on_count(count: int) -> None:
+        if on_progress:
+            on_progress(ScanProgress(done=0, failed=0, found=count, half_width=None, listing=True))
+
     listing = list_images(roots, names=names, on_count=on_count)
     sample = Sample(listing, tolerance, images, crops, on_measured)
     threads = workers or default_workers()

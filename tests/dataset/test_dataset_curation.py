@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, Groups, judge, load_policy, plan
-from autocal_cli.dataset.model import Curation, FileIssue, ImageFacts, ImageRow, PairsSummary, PairTraces, Traces
+from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, judge, load_policy, plan
+from autocal_cli.dataset.model import (
+    Curation,
+    Duplicates,
+    FileIssue,
+    ImageFacts,
+    ImageRow,
+    Named,
+    PairsSummary,
+    PairTraces,
+    Traces,
+)
 from autocal_cli.errors import AutocalError
 
 GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)
@@ -24,8 +34,8 @@ def row(path: str, traces: Traces = GOOD, size=(400, 300), **facts) -> ImageRow:
     )
 
 
-def judged(*rows: ImageRow, crop=None, groups=Groups(), like=None, thresholds=(), failures=()) -> Curation:  # noqa: B008
-    return judge(rows, failures, groups, crop, load_policy(like, thresholds))
+def judged(*rows: ImageRow, crop=None, same=None, like=None, thresholds=(), failures=()) -> Curation:
+    return judge(rows, failures, same or {}, crop, load_policy(like, thresholds))
 
 
 def reasons(curation: Curation, path: str = "a") -> dict[str, str]:
@@ -152,12 +162,11 @@ def test_the_pairs_are_summed_up():
         ([row("a", replace(GOOD, blocks=0.1)), row("b")], "b"),
     ],
 )
-@pytest.mark.parametrize("kind", ["exact", "near"])
-def test_of_several_that_are_the_same_the_best_is_kept(rows, kept, kind):
-    curation = judged(*rows, groups=Groups(**{kind: [[0, 1]]}))
+@pytest.mark.parametrize("code", ["duplicate", "near-duplicate"])
+def test_of_several_that_are_the_same_the_best_is_kept(rows, kept, code):
+    curation = judged(*rows, same={code: Duplicates((Named(("a", "b")),))})
     (other,) = {"a", "b"} - {kept}
     assert curation.verdict(kept) == "keep"
-    code = "duplicate" if kind == "exact" else "near-duplicate"
     assert reasons(curation, other)[code] == "drop"
     assert any(reason.detail == f"of {kept}" for reason in curation.reasons[other])
 

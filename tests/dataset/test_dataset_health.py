@@ -33,7 +33,7 @@ def named(found) -> list[str]:
 
 def test_sizes_by_number_of_pixels():
     rows = table(row("a"), row("b", (64, 64)), row("c", (1000, 80)), row("d", (64, 500)), row("e", (90, 90)))
-    health, _ = assess(rows, 64)
+    health = assess(rows, 64)
     assert [image.path for image in (health.smallest, health.median, health.largest)] == ["b", "e", "c"]
     assert (health.images, health.crop) == (5, 64)
 
@@ -52,7 +52,7 @@ def test_sizes_by_number_of_pixels():
 )
 def test_duplicates(rows, exact, near):
     for given_rows in (rows, rows[::-1]):
-        health, _ = assess(table(*given_rows))
+        health = assess(table(*given_rows))
         assert (named(health.exact_duplicates), named(health.near_duplicates)) == (exact, near)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from autocal_cli.dataset.curation import Groups, judge, load_policy
+from autocal_cli.dataset.curation import judge, load_policy
 from autocal_cli.dataset.health import Ledger
 from autocal_cli.dataset.scan import scan
 from autocal_cli.dataset.scorer import Scorer
@@ -129,7 +129,7 @@ def test_what_is_known_of_another_network_is_not_taken(tmp_path, images):
 )
 def test_an_image_is_simple_below_a_bound_of_its_unit(tmp_path, images, like, thresholds, simple):
     report = surveyed(images, Scorer(saved(tmp_path, Redness())))
-    found = judge(report.rows, (), Groups(), None, load_policy(like, thresholds)).by_reason()
+    found = judge(report.rows, (), {}, None, load_policy(like, thresholds)).by_reason()
     named = found["simple"]["drop"].paths if "simple" in found else ()
     assert list(named) == [str(images / f"{name}.png") for name in simple]
 
