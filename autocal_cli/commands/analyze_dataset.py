@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,19 +22,24 @@ from autocal_cli.commands.options import (
 from autocal_cli.errors import AutocalError
 
 
+def _option(name: str, told: str, metavar: str = "FILE") -> Any:
+    return typer.Option(name, metavar=metavar, help=told)
+
+
+def _number(name: str, told: str) -> Any:
+    return typer.Option(name, metavar="N", min=1, help=told)
+
+
 def analyze_dataset(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders of images, or images.", show_default=False)
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="The training's config: its images where no PATH is given, crop and batch."
-        ),
+        _option("--config", "The training's config: its images where no PATH is given, crop and batch."),
     ] = None,
     lq: Annotated[
-        list[Path] | None,
-        typer.Option("--lq", metavar="DIR", help="The LQ images of PATH, to judge the pairs. One for each PATH."),
+        list[Path] | None, _option("--lq", "The LQ images of PATH, to judge the pairs. One for each PATH.", "DIR")
     ] = None,
     device: DeviceOption = None,
     no_cache: NoCacheOption = False,
@@ -42,65 +47,43 @@ def analyze_dataset(
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0.0, help="Stop when every mean is known to +- this much.")
     ] = 0.02,
-    images: Annotated[
-        int | None, typer.Option("--images", metavar="N", min=1, help="Read at most so many images.")
-    ] = None,
+    images: Annotated[int | None, _number("--images", "Read at most so many images.")] = None,
     read_all: Annotated[bool, typer.Option("--all", help="Read every image.")] = False,
     batches: BatchesOption = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="N", min=1, help="Images an optimiser step, for --batches.")
-    ] = None,
+    batch_size: Annotated[int | None, _number("--batch-size", "Images an optimiser step, for --batches.")] = None,
     crop: Annotated[
-        int | None,
-        typer.Option(
-            "--crop", metavar="N", min=1, help="The training's crop in pixels of these images, as lq_size x scale."
-        ),
+        int | None, _number("--crop", "The training's crop in pixels of these images, as lq_size x scale.")
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with histograms, thumbnails and health.")
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table with one row an image.")
-    ] = None,
-    drop: Annotated[
-        Path | None, typer.Option("--drop", metavar="FILE", help="Write the paths of the images to drop.")
-    ] = None,
-    keep: Annotated[Path | None, typer.Option("--keep", metavar="FILE", help="Write the paths of all others.")] = None,
+    html: Annotated[Path | None, _option("--html", "Write a page with histograms, thumbnails and health.")] = None,
+    csv: Annotated[Path | None, _option("--csv", "Write a table with one row an image.")] = None,
+    drop: Annotated[Path | None, _option("--drop", "Write the paths of the images to drop.")] = None,
+    keep: Annotated[Path | None, _option("--keep", "Write the paths of all others.")] = None,
     meta_info: Annotated[
-        Path | None,
-        typer.Option(
-            "--meta-info", metavar="FILE", help="Write all others as trainers read them: names in the folder."
-        ),
+        Path | None, _option("--meta-info", "Write all others as trainers read them: names in the folder.")
     ] = None,
     show_plan: Annotated[
         bool, typer.Option("--plan", help="Show what each reason and each bound would drop, and write no list.")
     ] = False,
-    like: Annotated[
-        str | None, typer.Option("--like", metavar="NAME", help="Judge by the numbers of bhi or lucid.")
-    ] = None,
+    like: Annotated[str | None, _option("--like", "Judge by the numbers of bhi or lucid.", "NAME")] = None,
     threshold: Annotated[
         list[str] | None,
-        typer.Option(
+        _option(
             "--threshold",
-            metavar="REASON=NUMBER",
-            help="Another bound for a reason, as blurred=0.15, or its severity: grey=drop, alpha=off. Repeatable.",
+            "Another bound for a reason, as blurred=0.15, or its severity: grey=drop, alpha=off. Repeatable.",
+            "REASON=NUMBER",
         ),
     ] = None,
     choose: Annotated[
-        int | None,
-        typer.Option(
-            "--choose", metavar="N", min=1, help="Keep at most N images, as many of each kind as there is room for."
-        ),
+        int | None, _number("--choose", "Keep at most N images, as many of each kind as there is room for.")
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
+        _option(
             "--model",
-            metavar="FILE",
-            help="Score every image by this network too, TorchScript or .onnx. It is run in this process. It gets "
+            "Score every image by this network too, TorchScript or .onnx. It is run in this process. It gets "
             "(1, 3, H, W), RGB in 0..1, and returns a number or a map.",
         ),
     ] = None,
@@ -109,8 +92,7 @@ def analyze_dataset(
         typer.Option("--gentle", help="Read one file at a time, with pauses: for disks that must not be hammered."),
     ] = False,
     max_pixels: Annotated[
-        int,
-        typer.Option("--max-pixels", metavar="N", min=1, help="Leave out images of more pixels than this, by header."),
+        int, _number("--max-pixels", "Leave out images of more pixels than this, by header.")
     ] = 300_000_000,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -148,12 +130,11 @@ def analyze_dataset(
     page, table = report_destinations(html, csv, force)
     list_destinations(lists, force)
     with scan_progress(quiet or not is_first_rank()) as advance:
-        limit = None if read_all or judges_all else tolerance
         options = DatasetOptions(
             tuple(paths or ()),
             device=device,
             seed=seed,
-            tolerance=limit,
+            tolerance=None if read_all or judges_all else tolerance,
             images=images,
             batches=batches,
             crop=crop,
