@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, untraced, unwrapped
-from autocal_cli.runtime.scheduler import DynamicLossScheduler, unwrapped_optimizer
+from autocal_cli.runtime.scheduler import ANEW, DynamicLossScheduler, unwrapped_optimizer
 from autocal_cli.runtime.signals import maps, separation_of_calls
 
 MARK = "_autocal_attached"
@@ -77,7 +77,7 @@ def create_dynamic_loss_scheduler(losses: Mapping[str, Any], config: Mapping[str
 
 
 def damaged() -> AutocalError:
-    return AutocalError("The scheduler's state is damaged.", fix="Leave it out: the scheduler then starts anew.")
+    return AutocalError("The scheduler's state is damaged.", fix=ANEW)
 
 
 class ForkScheduler(DynamicLossScheduler):
@@ -88,25 +88,24 @@ class ForkScheduler(DynamicLossScheduler):
 
     def __call__(self, raw_losses: Mapping[str, Any], current_iter: int) -> dict[str, float]:
         """The multipliers of this pass. The losses were met already, as part of the step that the last call named."""
-        self._next = current_iter + 1
-        if self.attachment is not None:
-            self.attachment.iteration = self._next
+        self._follow(current_iter + 1)
         return {label: self.multiplier(label) for label in raw_losses}
 
+    def _follow(self, step: int) -> None:
+        self._next = step
+        if self.attachment is not None:
+            self.attachment.iteration = step
+
     def state_dict(self) -> dict[str, Any]:
-        """As the scheduler's, with the step that the next pass belongs to."""
         return {**super().state_dict(), "next": self._next}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """As the scheduler's."""
         try:
             following = int(state["next"])
         except (KeyError, TypeError, ValueError):
             raise damaged() from None
         super().load_state_dict(state)
-        self._next = following
-        if self.attachment is not None:
-            self.attachment.iteration = self._next
+        self._follow(following)
 
     def get_monitoring_stats(self) -> dict[str, Any]:
         """As the scheduler's, with the keys that the fork reads."""
@@ -162,9 +161,9 @@ class Attachment:
         self._counts = "calls" if optimizer is None else "steps"  # what the iteration counts; or it is "told"
         self._passes: int | None = 0  # without a step of the optimiser; None once it has stepped
         self._called: set[str] = set()  # losses of this pass
+        self._images_seen = False  # in this pass
         self._depth = 0  # attached losses in whose forward we are: a loss within a loss is part of it
         self._input: Tensor | None = None
-        self._images_of: str | None = None  # the loss that brought this pass's images
         self._real: list[Any] = []  # logits of real images that wait for those of generated ones
         self._undo: list[Callable[[], None]] = []
         if not scheduler.settings.enabled:
@@ -210,8 +209,6 @@ class Attachment:
         self.scheduler.load_state_dict(scheduler)
         self._iteration, self._called = iteration, called
 
-    # -- attaching ----------------------------------------------------------------------------------------------------
-
     def _check(self, losses: Mapping[str, Any], network: nn.Module | None) -> None:
         for label, loss in losses.items():
             if getattr(loss, MARK, None) == id(loss):  # a copy has the mark of another
@@ -225,14 +222,18 @@ class Attachment:
                 raise AutocalError(message, fix="Give `network=`, the network that is trained.")
 
     def _hook(self, label: str, loss: nn.Module) -> None:
-        call = Call(label, loss)
+        names = _parameters(loss)
 
         def enter(*_: Any) -> None:
             self._depth += 1
 
         def leave(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> Any:
             self._depth -= 1
-            return None if self._depth or value is None else self._returned(call, args, kwargs, value)
+            if self._depth or value is None or not torch.is_grad_enabled():
+                return None
+            numbered = (str(number) for number in range(len(names), len(args)))
+            given = {**dict(zip([*names, *numbered], args, strict=False)), **kwargs}
+            return self._returned(label, given, value, says_for_whom="is_disc" in names)
 
         self._undo += [
             loss.register_forward_pre_hook(Hook(enter)).remove,
@@ -241,27 +242,29 @@ class Attachment:
         ]
         loss.__dict__[MARK] = id(loss)
 
-    # -- what the hooks see -------------------------------------------------------------------------------------------
-
     def _network_called(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
             self.scheduler.know_outputs(_tensors(output))
 
-    def _returned(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> Any:
-        """What the trainer gets for a loss."""
-        if not torch.is_grad_enabled():
-            return value
+    def _returned(self, label: str, given: Mapping[str, Any], value: Any, *, says_for_whom: bool) -> Any:
+        """What the trainer gets for a loss that was called with the arguments `given`."""
         again = torch._C._current_graph_task_id() != -1  # a checkpoint that is run again, within a backward pass
-        given = call.arguments(args, kwargs)
-        tensors = list(parts(call.label, value))
-        if call.label in self.scheduler.adversarial and not self._for_generator(call, given, tensors):
-            if not again:
-                self._observe_logits(given)
-            return value
+        tensors = list(parts(label, value))
+        if label in self.scheduler.adversarial:
+            if "is_disc" in given:
+                for_generator = not given["is_disc"]
+            elif (leads := self.scheduler.leads_to_network(tensors)) is not None:
+                for_generator = leads
+            else:
+                for_generator = says_for_whom
+            if not for_generator:
+                if not again:
+                    self._observe_logits(given)
+                return value
         if not again and tensors:
-            self._observe(call.label, given, tensors)
-        multiplier = self.scheduler.multiplier(call.label)
+            self._observe(label, given, tensors)
+        multiplier = self.scheduler.multiplier(label)
         if multiplier == 1.0 or not self._scales:
             return value
 
@@ -270,29 +273,24 @@ class Attachment:
 
         return mapped(scaled, value)
 
-    def _for_generator(self, call: Call, given: Mapping[str, Any], tensors: list[Tensor]) -> bool:
-        """Whether an adversarial loss is called for the generator: by `is_disc`, else by where its graph leads."""
-        if "is_disc" in given:
-            return not given["is_disc"]
-        leads = self.scheduler.leads_to_network(tensors)
-        return "is_disc" in call.names if leads is None else leads
-
     def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
         if label in self._called:
-            if self._counts == "calls":
-                self._iteration += 1
-            self._called, self._images_of = set(), None
+            self._end_pass(stepped=self._counts == "calls")
             self._count_pass()
         self._called.add(label)
         scheduler = self.scheduler
         scheduler.begin(self._iteration)
         scheduler.observe_loss(label, tensors)
         loss = scheduler.losses[label]
-        if self._images_of is None and loss.kind in COMPARE_IMAGES and loss.weight > 0.0:
+        if not self._images_seen and loss.kind in COMPARE_IMAGES and loss.weight > 0.0:
             images = output_and_target(given)
             if images is not None:
-                self._images_of = label
+                self._images_seen = True
                 scheduler.observe_images(*images, self._input)
+
+    def _end_pass(self, *, stepped: bool) -> None:
+        self._called, self._images_seen = set(), False
+        self._iteration += stepped
 
     def _observe_logits(self, given: Mapping[str, Any]) -> None:
         """Pairs the logits of real and of generated images, which come in calls of their own, by their shape."""
@@ -320,21 +318,7 @@ class Attachment:
 
     def _stepped(self, *_: Any) -> None:
         self._passes = None
-        self._called, self._images_of = set(), None
-        if self._counts == "steps":
-            self._iteration += 1
-
-
-class Call:
-    """How a loss is called: its label and the names of its arguments."""
-
-    def __init__(self, label: str, loss: Any) -> None:
-        self.label, self.names = label, _parameters(loss)
-
-    def arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of a call by name, in order; without names by number."""
-        names = [*self.names, *(str(number) for number in range(len(self.names), len(args)))]
-        return {**dict(zip(names, args, strict=False)), **kwargs}
+        self._end_pass(stepped=self._counts == "steps")
 
 
 def _parameters(loss: Any) -> list[str]:
@@ -343,24 +327,21 @@ def _parameters(loss: Any) -> list[str]:
         signature = inspect.signature(inner.forward if isinstance(inner, nn.Module) else inner)
     except (TypeError, ValueError):
         return []
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    named = [name for name, parameter in signature.parameters.items() if parameter.kind in kinds]
-    return [*named, *(name for name, p in signature.parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY)]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for kind in kinds for name, parameter in signature.parameters.items() if parameter.kind is kind]
 
 
 def _tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, Mapping):
-        return [x for part in value.values() for x in _tensors(part)]
-    return [x for part in value for x in _tensors(part)] if isinstance(value, tuple | list) else []
+    inner = value.values() if isinstance(value, Mapping) else value
+    return [x for part in inner for x in _tensors(part)] if isinstance(value, Mapping | tuple | list) else []
 
 
 def output_and_target(given: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:
     """The image through which a gradient flows, and the first other one of its shape."""
     images = [x for x in given.values() if isinstance(x, Tensor) and x.dim() == 4]
     output = next((x for x in images if x.requires_grad), None)
-    if output is None:
-        return None
-    target = next((x for x in images if x is not output and x.shape == output.shape), None)
-    return None if target is None else (output, target)
+    others = (x for x in images if output is not None and x is not output and x.shape == output.shape)
+    target = next(others, None)
+    return None if output is None or target is None else (output, target)

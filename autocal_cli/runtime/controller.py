@@ -101,10 +101,9 @@ class Controller:
         if separation is not None and math.isfinite(separation):
             self._take_separation(separation)
         if moves:
-            self.log_multiplier = self._bounded(self.log_multiplier + self._move(iteration))
+            low, high = math.log(self.settings.min_weight), math.log(self.settings.max_weight)
+            self.log_multiplier = min(max(self.log_multiplier + self._move(iteration), low), high)
         return self.multiplier
-
-    # -- the averages -----------------------------------------------------------------------------------------------
 
     def _take_fidelity(self, x: float) -> None:
         if self.last is not None:
@@ -116,18 +115,13 @@ class Controller:
         self.slow.add(x, max(float(self.settings.baseline_iterations), SLOWER * memory))
         if self.slow.count < FIRST:
             return
-        cost = self.cost
         settled = self.slow.count > self.settings.baseline_iterations
-        if cost is None or (not settled and cost < 0.5 * self.settings.fidelity_budget):
+        if self.reference is None or (
+            not settled and self.reference - self.now.value < 0.5 * self.settings.fidelity_budget
+        ):
             self.reference = self.slow.value
         else:
-            assert self.reference is not None
             self.reference = max(self.reference, self.slow.value)
-
-    def _memory_for(self, variance: float, error: float) -> float:
-        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is `error`."""
-        wanted = variance / (2.0 * error**2)
-        return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 
     def _take_separation(self, x: float) -> None:
         if self.last_separation is not None:
@@ -136,44 +130,44 @@ class Controller:
         memory = max(self._memory_for(self.separation_noise.value, SEPARATION_NOISE), STEADY * self.length)
         self.separation.add(x, memory)
         self.separation_mid.add(x, SLOWER * memory)
-        heard = self.separation.count
-        told = heard >= FIRST and abs(self.separation.value) > AWAKE
-        if told or heard > max(WAKE_STEPS, WAKE_SHARE * self.length):
-            self.awake = True
+        told = self.separation.count >= FIRST and abs(self.separation.value) > AWAKE
+        self.awake = self.awake or told or self.separation.count > max(WAKE_STEPS, WAKE_SHARE * self.length)
 
-    # -- the law ----------------------------------------------------------------------------------------------------
+    def _memory_for(self, variance: float, error: float) -> float:
+        """1 / (1 - momentum), or longer, until the standard error sqrt(variance / (2 memory)) is `error`."""
+        wanted = variance / (2.0 * error**2)
+        return max(1.0 / (1.0 - self.settings.momentum), min(wanted, max(LONGEST * self.length, LONGEST_STEPS)))
 
     def _move(self, iteration: int) -> float:
         """The change of log m."""
-        cost, budget, dead = self.cost, self.settings.fidelity_budget, self.settings.adaptation_threshold
-        sees = self.seen_separation
+        cost, sees = self.cost, self.seen_separation
+        budget, dead = self.settings.fidelity_budget, self.settings.adaptation_threshold
         falling = cost is not None and self.now.value > self.mid.value  # the cost falls: fidelity rises
         seeing_more = self.separation.value > self.separation_mid.value
-        self.lowering_cost = cost is not None and cost > budget * (1.0 if self.lowering_cost else 1.0 + dead)
-        self.lowering_blind = (
-            self.awake and sees is not None and sees < BLIND * (1.0 if self.lowering_blind else 1.0 - dead)
+        costly, blind = (
+            budget * (1.0 if self.lowering_cost else 1.0 + dead),
+            BLIND * (1.0 if self.lowering_blind else 1.0 - dead),
         )
+        self.lowering_cost = cost is not None and cost > costly
+        self.lowering_blind = self.awake and sees is not None and sees < blind
         rate = self.settings.adaptation_rate * self.phase_at(iteration).rate
-        early = iteration < 0.1 * self.length
-        down = math.log(10.0) / max(TENFOLD_DOWN * self.length, DOWN_STEPS)
         up = math.log(10.0) / (TENFOLD_UP * self.length)
         if (self.lowering_cost and not falling) or (self.lowering_blind and not seeing_more):
             self.raising, self.state = False, "lowering"
-            outside = 0.0
-            if self.lowering_cost and cost is not None:
-                outside = cost / budget - 1.0
-            if self.lowering_blind and sees is not None:
+            outside = cost / budget - 1.0 if cost is not None and self.lowering_cost else 0.0
+            if sees is not None and self.lowering_blind:
                 outside = max(outside, 1.0 - sees / BLIND)
-            hard = 1.0 + (HARDEST - 1.0) * min(max(outside, 0.0), 1.0)
+            hard = 1.0 + (HARDEST - 1.0) * min(outside, 1.0)
             if cost is not None and cost > COLLAPSE:
                 return -hard * self.settings.adaptation_rate
-            return -min(hard * rate, down)
+            return -min(hard * rate, math.log(10.0) / max(TENFOLD_DOWN * self.length, DOWN_STEPS))
         if self.lowering_cost or self.lowering_blind:
             self.raising, self.state = False, "recovering"
             return 0.0
         if cost is None or sees is None:
             self.state = "measuring"
             return 0.0
+        early = iteration < 0.1 * self.length
         edge = 1.0 if self.raising else 1.0 - dead
         self.raising = not early and cost < CHEAP * budget * edge and sees > CLEAR * (2.0 - edge)
         if self.raising:
@@ -201,12 +195,6 @@ class Controller:
         """The phase that a step belongs to; the middle one where the length of the run is not known."""
         done = iteration / self.total_iter if self.total_iter else 0.5
         return next((phase for phase in self.settings.phases if done < phase.until), self.settings.phases[-1])
-
-    def _bounded(self, log_multiplier: float) -> float:
-        low, high = math.log(self.settings.min_weight), math.log(self.settings.max_weight)
-        return min(max(log_multiplier, low), high)
-
-    # -- checkpoints ------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name not in GIVEN}

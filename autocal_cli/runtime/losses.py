@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from autocal_cli.config.model import UNKNOWN, loss_kind
 from autocal_cli.errors import AutocalError
 
-ADVERSARIAL = "adversarial"
-# Kinds whose loss is called with the network's output and the target.
-COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")
+COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")  # called with output and target
 SQUARED = frozenset({"mse", "l2"})  # whose value is a square of the pixels' distance
 
 Function = TypeVar("Function")
@@ -37,7 +35,7 @@ class LossDescription:
 
     @property
     def adversarial(self) -> bool:
-        return self.kind == ADVERSARIAL
+        return self.kind == "adversarial"
 
 
 def describe_loss(label: str, loss: Any) -> LossDescription:
@@ -58,9 +56,7 @@ def describe_loss(label: str, loss: Any) -> LossDescription:
         weight = getattr(loss, "loss_weight", getattr(inner, "loss_weight", 1.0))
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
         raise AutocalError(f"The weight of the loss {label} should be a number. Found {weight!r}.")
-    kind = loss_kind(type_name)
-    if kind == UNKNOWN:
-        kind = loss_kind(name)
+    kind = known if (known := loss_kind(type_name)) != UNKNOWN else loss_kind(name)
     return LossDescription(label, kind, float(weight), type_name.lower().removesuffix("loss") in SQUARED)
 
 

@@ -12,9 +12,8 @@ from torch import Tensor
 from autocal_cli.errors import AutocalError
 from autocal_cli.runtime.controller import Controller
 from autocal_cli.runtime.losses import LossDescription, describe_loss, parts, reaches, untraced
-from autocal_cli.runtime.settings import SchedulerSettings, run_length
-from autocal_cli.runtime.signals import errors, fidelity_of, separation
-from autocal_cli.runtime.step import Means, StepNumbers, several_ranks
+from autocal_cli.runtime.settings import SchedulerSettings
+from autocal_cli.runtime.signals import StepNumbers, errors, fidelity_of, separation, several_ranks
 from autocal_cli.runtime.watch import Event, Watch, log
 
 STATE_VERSION = 3
@@ -25,7 +24,7 @@ HALF = (torch.float16, torch.bfloat16)
 LIVENESS_STEPS = 3  # first steps in which the graph of each loss is looked at
 SIGNALS_BY = 10  # steps by which every signal should have arrived
 NOT_SKIPPED = "the step was not skipped: give `optimizer=` to have that done"
-SKIPPED = "the optimiser's step was skipped"
+ANEW = "Leave it out: the scheduler then starts anew."
 
 RawLosses = Mapping[str, Any]  # label -> raw loss (weight taken out): a 0-dim tensor, or a mapping or tuple of them
 
@@ -68,10 +67,10 @@ class DynamicLossScheduler:
         self.grad_scaler = grad_scaler
         self.losses: dict[str, LossDescription] = {label: describe_loss(label, loss) for label, loss in losses.items()}
         self.adversarial = frozenset(label for label, loss in self.losses.items() if loss.adversarial)
-        self._handle: Any = None  # of the hook on the optimiser, which skips steps
-        self.reset()
+        self._handle: Any = None  # of the hook on the optimiser: closes each step, skips one that is not finite
         if optimizer is not None:
-            self.follow(optimizer)
+            self._handle = unwrapped_optimizer(optimizer).register_step_pre_hook(self._before_step)
+        self.reset()
 
     @classmethod
     def from_config(
@@ -81,8 +80,10 @@ class DynamicLossScheduler:
 
         Without `total_iter` the block's `training_config.total_iterations` counts, if it is there.
         """
-        if total_iter is None:
-            total_iter = run_length(block)
+        run = block.get("training_config")
+        length = run.get("total_iterations") if isinstance(run, Mapping) else None
+        if total_iter is None and isinstance(length, int) and not isinstance(length, bool) and length > 0:
+            total_iter = length
         return cls(losses, SchedulerSettings.from_block(block, total_iter, options.get("scale")), total_iter, **options)
 
     def reset(self) -> None:
@@ -94,8 +95,6 @@ class DynamicLossScheduler:
         self._steps = 0  # steps closed
         self._seen: set[str] = set()  # signals and labels
         self._goals: set[Any] = set()  # graph nodes of the network's output in this pass
-
-    # -- a step, for who has all losses at hand ---------------------------------------------------------------------
 
     @untraced
     def total(
@@ -115,17 +114,27 @@ class DynamicLossScheduler:
 
         Raises AutocalError for a label that is not configured, ValueError without any loss.
         """
-        named = self._observe(raw_losses, current_iter, output, target, input)
-        total: Tensor | None = None
-        for label, tensors in named.items():
-            weight = self.losses[label].weight
-            if label in self.adversarial:
-                weight *= self.multiplier(label)
-            for part in tensors:
-                term = weight * (part.float() if part.dtype in HALF else part)
-                total = term if total is None else total + term
-        if total is None:
+        if unknown := [label for label in raw_losses if label not in self.losses]:
+            configured = ", ".join(self.losses)
+            raise AutocalError(f"The loss {unknown[0]} is not configured.", fix=f"Configured are: {configured}.")
+        named = {label: list(parts(label, value)) for label, value in raw_losses.items()}
+        if not any(named.values()):
             raise ValueError("There is no loss to add up.")
+        if self.settings.enabled and torch.is_grad_enabled():
+            self.begin(current_iter)
+            if output is not None:
+                self.know_outputs([output])
+            for label, tensors in named.items():
+                if tensors:
+                    self.observe_loss(label, tensors)
+            if output is not None and target is not None:
+                self.observe_images(output, target, input)
+        terms = [
+            self.losses[label].weight * self.multiplier(label) * (part.float() if part.dtype in HALF else part)
+            for label, tensors in named.items()
+            for part in tensors
+        ]
+        total = sum(terms[1:], terms[0])
         if self._drops():
             return torch.zeros_like(total, requires_grad=True)  # its backward reaches no parameter
         return total
@@ -159,10 +168,10 @@ class DynamicLossScheduler:
         if self.settings.enabled:
             self.observe_separation(separation(real, generated))
 
+    # A step in its parts, for hooks, which see the losses one by one (attach.py).
+
     def observe_separation(self, value: Tensor) -> None:
         self._numbers.add(SEPARATION, value)
-
-    # -- a step in its parts, for hooks, which see the losses one by one (attach.py) ----------------------------------
 
     def begin(self, iteration: int) -> None:
         """Says which step it is; one that is still open is closed."""
@@ -216,44 +225,13 @@ class DynamicLossScheduler:
         """The multiplier of a loss as of now."""
         return self.controller.multiplier if label in self.adversarial and self.settings.enabled else 1.0
 
-    def follow(self, optimizer: Any) -> None:
-        """Closes each step when the optimiser steps, and keeps it from stepping where a loss is not finite.
-
-        Raises AutocalError where it is no optimiser.
-        """
-        plain = unwrapped_optimizer(optimizer)
-        self._handle = plain.register_step_pre_hook(self._before_step)
-
     def unfollow(self) -> None:
         """Takes the hook off the optimiser again."""
         if self._handle is not None:
             self._handle.remove()
         self._handle = None
 
-    # -- inside -------------------------------------------------------------------------------------------------------
-
-    def _observe(
-        self, raw: RawLosses, iteration: int, output: Tensor | None, target: Tensor | None, low: Tensor | None
-    ) -> dict[str, list[Tensor]]:
-        named: dict[str, list[Tensor]] = {}
-        for label, value in raw.items():
-            if label not in self.losses:
-                configured = ", ".join(self.losses)
-                raise AutocalError(f"The loss {label} is not configured.", fix=f"Configured are: {configured}.")
-            named[label] = list(parts(label, value))
-        if not self.settings.enabled or not any(named.values()) or not torch.is_grad_enabled():
-            return named
-        self.begin(iteration)
-        if output is not None:
-            self.know_outputs([output])
-        for label, tensors in named.items():
-            if tensors:
-                self.observe_loss(label, tensors)
-        if output is not None and target is not None:
-            self.observe_images(output, target, low)
-        return named
-
-    def _take(self, iteration: int, means: Means) -> None:
+    def _take(self, iteration: int, means: dict[str, float]) -> None:
         """The numbers of one step, as host floats."""
         values = {label: means[label] for label in self.losses if label in means}
         broken = [label for label, value in values.items() if not math.isfinite(value)]
@@ -270,24 +248,22 @@ class DynamicLossScheduler:
         self.watch.judge(iteration, self.controller.health())
         self._say_bounds(iteration, before)
 
-    def _fidelity_by_losses(self, means: Mapping[str, float]) -> float | None:
+    def _fidelity_by_losses(self, values: Mapping[str, float]) -> float | None:
         """-20 log10 of the summed pixel losses, half of that for squared ones; None once images were seen."""
         if OUTPUT in self._seen:
             return None
+        pixel = [(self.losses[label], value) for label, value in values.items() if self.losses[label].kind == "pixel"]
         for squared, factor in ((False, -20.0), (True, -10.0)):
-            pixel = [
-                means[label]
-                for label, loss in self.losses.items()
-                if loss.kind == "pixel" and loss.squared is squared and label in means
-            ]
-            if pixel:
-                return factor * math.log10(max(sum(pixel), 1e-9))
+            found = [value for loss, value in pixel if loss.squared is squared]
+            if found:
+                return factor * math.log10(max(sum(found), 1e-9))
         return None
 
     def _what_is_done(self) -> str:
+        """With a step that is not finite."""
         if self._numbers.device.type != "cpu":
             return "no gradient was sent into the network" if OUTPUT in self._seen else NOT_SKIPPED
-        return SKIPPED if self._handle is not None or not several_ranks() else NOT_SKIPPED
+        return "the optimiser's step was skipped" if self._handle or not several_ranks() else NOT_SKIPPED
 
     def _before_step(self, optimizer: Any, *_: Any) -> None:
         """The optimiser's hook: closes the step; where it is not finite no parameter has a gradient, so none moves."""
@@ -313,17 +289,14 @@ class DynamicLossScheduler:
 
     def _look_alive(self, label: str, tensors: list[Tensor]) -> None:
         """Names a loss that is in the sum and trains nothing."""
-        iteration = self._iteration or 1
         for part in tensors:
-            if self.losses[label].weight == 0.0 or (not part.requires_grad and not float(part)):
-                continue  # a placeholder: a loss that has not begun
-            if not part.requires_grad:
+            cause = None
+            if not part.requires_grad and float(part):  # 0: a placeholder, of a loss that has not begun
                 cause = "has no gradient path, so it trains nothing"
-            elif self.leads_to_network([part]) is False:
+            elif part.requires_grad and self.leads_to_network([part]) is False:
                 cause = "does not depend on the network's output, so it does not train the network"
-            else:
-                continue
-            self.watch.say_once(f"dead {label}", iteration, label, cause, "look at how it is computed")
+            if cause and self.losses[label].weight:
+                self.watch.say_once(f"dead {label}", self._iteration or 1, label, cause, "look at how it is computed")
 
     def _say_missing(self) -> None:
         """Says, after the first steps, what did not arrive and what that switches off."""
@@ -347,15 +320,13 @@ class DynamicLossScheduler:
 
     def _say_bounds(self, iteration: int, before: float) -> None:
         after = self.controller.multiplier
-        bounds = (("max_weight", self.settings.max_weight, "more"), ("min_weight", self.settings.min_weight, "less"))
-        for key, bound, beyond in bounds:
+        for key, beyond in (("max_weight", "more"), ("min_weight", "less")):
+            bound = getattr(self.settings, key)
             if after != before and abs(math.log(after / bound)) < 1e-9:
                 labels = sorted(self.adversarial)
                 would = ", ".join(f"{self.losses[label].weight * after:.3g}" for label in labels)
                 cause, done = f"the multiplier stands at {key} ({bound:g})", f"loss_weight {would} or {beyond} would do"
                 self.watch.say_once(key, iteration, ", ".join(labels), cause, done)
-
-    # -- for logs -----------------------------------------------------------------------------------------------------
 
     def get_monitoring_stats(self) -> dict[str, Any]:
         """Numbers for a log, host values of the last step taken up: nothing waits for them.
@@ -377,8 +348,6 @@ class DynamicLossScheduler:
         """The newest 256 events, oldest first; they are part of the state."""
         return list(self.watch.events)
 
-    # -- checkpoints --------------------------------------------------------------------------------------------------
-
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on bit for bit, as plain numbers and names. On an accelerator this waits."""
         return {
@@ -397,12 +366,10 @@ class DynamicLossScheduler:
 
         Raises AutocalError for a state of another version or other losses, and for one that is damaged.
         """
-        if not isinstance(state, Mapping) or state.get("version") != STATE_VERSION:
-            found = state.get("version") if isinstance(state, Mapping) else type(state).__name__
-            raise AutocalError(
-                f"The scheduler's state should have version {STATE_VERSION}. Found {found!r}.",
-                fix="Leave it out: the scheduler then starts anew.",
-            )
+        version = state.get("version") if isinstance(state, Mapping) else type(state).__name__
+        if version != STATE_VERSION:
+            message = f"The scheduler's state should have version {STATE_VERSION}. Found {version!r}."
+            raise AutocalError(message, fix=ANEW)
         try:
             controller, watch = Controller(self.settings, self.total_iter), Watch(self.settings, self.controller.length)
             numbers = StepNumbers(self._numbers.names)
@@ -413,12 +380,15 @@ class DynamicLossScheduler:
             iteration, steps = state["iteration"], int(state["steps"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = f"The scheduler's state is damaged ({type(error).__name__}: {error})."
-            raise AutocalError(message, fix="Leave it out: the scheduler then starts anew.") from None
+            raise AutocalError(message, fix=ANEW) from None
         if labels != list(self.losses):
-            message = (
-                f"The scheduler's state is of the losses {', '.join(labels)}; this run has {', '.join(self.losses)}."
+            now, then = ", ".join(self.losses), ", ".join(labels)
+            log.warning(
+                "autocal: The scheduler's state is of the losses %s; this run has %s. "
+                "Multiplier and averages are taken up all the same.",
+                then,
+                now,
             )
-            log.warning("autocal: %s Multiplier and averages are taken up all the same.", message)
             numbers = StepNumbers(self._numbers.names)
         self.controller, self.watch, self._numbers = controller, watch, numbers
         self._seen, self._iteration, self._steps = seen, iteration, steps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import PARAMETERS, Calibration, Phase, load_presets
+from autocal_cli.calibration.model import PARAMETERS, Phase, load_presets
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
@@ -47,39 +47,26 @@ class SchedulerSettings:
         What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept,
         with its place in the file where the block knows that (SchedulingBlock).
         """
-        if isinstance(block, SchedulingBlock):
-            given, block = block, block.values
-        else:
-            given = SchedulingBlock(block, {}, Place("dynamic_loss_scheduling"))
-        if block.get("auto_calibrate") is True and not isinstance(block.get(RECORD_KEY), Mapping):
+        place = Place("dynamic_loss_scheduling")
+        given = block if isinstance(block, SchedulingBlock) else SchedulingBlock(block, {}, place)
+        own = {key: value for key, value in given.values.items() if key != RECORD_KEY}
+        if own.get("auto_calibrate") is True and not isinstance(given.values.get(RECORD_KEY), Mapping):
             message = (
                 "the block is not resolved: it is calibrated here from the presets, without a look at network or data; "
                 "`autocal calibrate` does it properly."
             )
             warnings.warn(f"autocal: {message}", stacklevel=2)
-        calibration = _calibrated(given, total_iter, scale)
-        values: Any = {name: calibration.parameters[name].value for name in PARAMETERS} | dict(calibration.stability)
-        mode: Any = calibration.manual.get(("mode",), "act")
-        return cls(
-            **values,
-            phases=calibration.phases,
-            mode=mode,
-            enabled=block.get("enabled") is not False,
+        config = TrainingConfig(
+            path="",
+            trainer="",
+            total_iter=total_iter,
+            scale=scale,
+            block=SchedulingBlock(own, given.places, given.place),
+            place=given.place,
         )
-
-
-def run_length(block: Mapping[str, Any]) -> int | None:
-    """The length of the run in steps as the block's `training_config.total_iterations` has it."""
-    run = block.get("training_config")
-    length = run.get("total_iterations") if isinstance(run, Mapping) else None
-    return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
-
-
-def _calibrated(given: SchedulingBlock, total_iter: int | None, scale: int | None) -> Calibration:
-    """The block's own values, and around them what calibration gives without measurements."""
-    own = {key: value for key, value in given.values.items() if key != RECORD_KEY}
-    block = SchedulingBlock(own, given.places, given.place)
-    config = TrainingConfig(path="", trainer="", total_iter=total_iter, scale=scale, block=block, place=given.place)
-    architecture = own.get("architecture_type")
-    network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
-    return calibrate(config, network, None, load_presets())
+        architecture = own.get("architecture_type")
+        network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
+        found = calibrate(config, network, None, load_presets())
+        values: Any = {name: found.parameters[name].value for name in PARAMETERS} | dict(found.stability)
+        mode: Any = found.manual.get(("mode",), "act")
+        return cls(**values, phases=found.phases, mode=mode, enabled=own.get("enabled") is not False)

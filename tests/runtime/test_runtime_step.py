@@ -8,7 +8,7 @@ import pickle
 import pytest
 import torch
 
-from autocal_cli.runtime.step import StepNumbers
+from autocal_cli.runtime.signals import StepNumbers
 
 
 def value(number):
