@@ -162,6 +162,7 @@ class Attachment:
         self._passes: int | None = 0  # without a step of the optimiser; None once it has stepped
         self._called: set[str] = set()  # losses of this pass
         self._images_seen = False  # in this pass
+        self._loss_scale: float | None = None  # of a GradScaler on the CPU, as this pass began
         self._depth = 0  # attached losses in whose forward we are: a loss within a loss is part of it
         self._input: Tensor | None = None
         self._real: list[Any] = []  # logits of real images that wait for those of generated ones
@@ -194,6 +195,7 @@ class Attachment:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, taken between two steps."""
+        self._end_skipped_step()
         return {
             "scheduler": self.scheduler.state_dict(),
             "iteration": self._iteration,
@@ -274,9 +276,12 @@ class Attachment:
         return mapped(scaled, value)
 
     def _observe(self, label: str, given: Mapping[str, Any], tensors: list[Tensor]) -> None:
+        self._end_skipped_step()
         if label in self._called:
             self._end_pass(stepped=self._counts == "calls")
             self._count_pass()
+        if not self._called:
+            self._loss_scale = self._scale_now()
         self._called.add(label)
         scheduler = self.scheduler
         scheduler.begin(self._iteration)
@@ -307,6 +312,16 @@ class Attachment:
                 del self._real[at]
                 self.scheduler.observe_separation(found)
                 return
+
+    def _end_skipped_step(self) -> None:
+        """A GradScaler that skips a step calls no hook of the optimiser; its scale tells: it fell since the pass."""
+        scale = self._scale_now()
+        if self._called and scale is not None and self._loss_scale is not None and scale < self._loss_scale:
+            self._end_pass(stepped=self._counts == "steps")
+
+    def _scale_now(self) -> float | None:
+        scaler = self.scheduler.grad_scaler  # that of an accelerator is not asked: it would wait
+        return scaler.get_scale() if getattr(scaler, "_device", "") == "cpu" else None
 
     def _count_pass(self) -> None:
         if self._counts != "steps" or self._passes is None:

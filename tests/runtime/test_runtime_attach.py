@@ -403,6 +403,31 @@ def test_a_step_that_is_not_finite_is_named_and_skipped():
     assert torch.isfinite(run.weights()).all()
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize("broken_at", [1, 4])
+def test_a_step_that_a_grad_scaler_skips_costs_no_other_one(broken_at, resumed):
+    run, scaler = Run(), torch.amp.GradScaler("cpu", init_scale=64.0)
+    attachment = attached(run, grad_scaler=scaler)
+    moved = []
+    for number in range(1, 7):
+        before = run.weights()
+        output = run.net(F.avg_pool2d(images(number), 2)) * (math.nan if number == broken_at else 1.0)
+        total = run.losses["l_g_l1"](output, images(number)) + run.losses["l_g_gan"](run.judge(output), True)
+        run.optimizer.zero_grad()
+        scaler.scale(total).backward()
+        scaler.step(run.optimizer)
+        scaler.update()
+        moved.append(not torch.equal(run.weights(), before))
+        if resumed and number == broken_at:
+            state = attachment.state_dict()
+            attachment.detach()
+            attachment = attached(run, grad_scaler=scaler)
+            attachment.load_state_dict(state)
+    assert moved == [number != broken_at for number in range(1, 7)]
+    named = [event.iteration for event in attachment.scheduler.events() if "not finite" in event.cause]
+    assert (named, attachment.iteration) == ([broken_at], 7)
+
+
 def test_a_function_has_no_hooks_and_is_refused():
     with pytest.raises(AutocalError, match=r"l_g_l1 should be an nn\.Module"):
         attach({"l_g_l1": F.l1_loss, "l_g_gan": GANLoss()}, BLOCK, 100)
