@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -26,9 +26,7 @@ from autocal_cli.runtime.attach import Attachment, attach
 from autocal_cli.runtime.scheduler import logged
 from autocal_cli.runtime.watch import EVENTS_KEPT, Event
 
-# The fix where a trainer has another shape.
-UNSCHEDULED = "`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler."
-
+UNSCHEDULED = "`autocal run --allow-unscheduled SCRIPT ...` trains without the scheduler."  # the fix for another shape
 METHODS = ("optimize_parameters", "save_training_state", "resume_training", "get_current_log")
 STATE_SUFFIX = ".autocal"  # beside `<iteration>.state`; the trainers read every file that ends in `.state`
 EVENTS_FILE = "events.autocal.jsonl"  # in the experiment's folder; `autocal diagnose` reads it
@@ -59,8 +57,7 @@ def schedule_models(
     shape: TrainerShape,
     block: Mapping[str, Any],
     total_iter: int | None,
-    on_built: Callable[[Any], None],
-    unscheduled: Callable[[str], None] | None = None,
+    on_built: Callable[[Any, str | None], None],
 ) -> None:
     """Has the scheduler attached to every model that the trainer builds from now on.
 
@@ -68,22 +65,26 @@ def schedule_models(
         shape: the trainer, whose package can be imported.
         block: a `dynamic_loss_scheduling` block.
         total_iter: length of the run in optimiser steps.
-        on_built: called with each model that is scheduled.
-        unscheduled: called with the reason where a model cannot be scheduled; None raises AutocalError instead.
+        on_built: called with each model, and with the reason where it cannot be scheduled.
+
+    Raises AutocalError where the trainer is not of that shape.
     """
-    models = _models_of(shape)
-    build = models.build_model
+    try:
+        models: Any = importlib.import_module(f"{shape.package}.models")
+    except ImportError as error:
+        message = f"{shape.name} cannot be imported: {error}."
+        raise AutocalError(message, fix="Start it without autocal to see what it lacks.") from None
+    build = getattr(models, "build_model", None)
+    if not callable(build):
+        message = f"{shape.package}.models has no build_model, so this {shape.name} is not of a shape known here."
+        raise AutocalError(message, fix=UNSCHEDULED)
 
     def build_model(*args: Any, **options: Any) -> Any:
         model = build(*args, **options)
         reason = misfit(shape, model)
         if reason is None:
             ScheduledModel(model, shape, block, total_iter)
-            on_built(model)
-        elif unscheduled is None:
-            raise AutocalError(reason, fix=UNSCHEDULED)
-        else:
-            unscheduled(reason)
+        on_built(model, reason)
         return model
 
     for name, module in list(sys.modules.items()):  # `from basicsr.models import build_model` may have been run already
@@ -91,29 +92,14 @@ def schedule_models(
             module.build_model = build_model  # type: ignore[attr-defined]
 
 
-def _models_of(shape: TrainerShape) -> Any:
-    """The package `models` of a trainer. Raises AutocalError where it is not what the shape says."""
-    try:
-        models = importlib.import_module(f"{shape.package}.models")
-    except ImportError as error:
-        message = f"{shape.name} cannot be imported: {error}."
-        raise AutocalError(message, fix="Start it without autocal to see what it lacks.") from None
-    if not callable(getattr(models, "build_model", None)):
-        message = f"{shape.package}.models has no build_model, so this {shape.name} is not of a shape known here."
-        raise AutocalError(message, fix=UNSCHEDULED)
-    return models
-
-
 def misfit(shape: TrainerShape, model: Any) -> str | None:
     """Why a model cannot be scheduled, or None."""
-    kind = type(model).__name__
-    missing = [name for name in METHODS if not callable(getattr(model, name, None))]
+    kind = f"{shape.name}'s {type(model).__name__}"
+    missing = next((name for name in METHODS if not callable(getattr(model, name, None))), None)
     if missing:
-        return f"{shape.name}'s {kind} has no {missing[0]}, so it is not of a shape known here."
+        return f"{kind} has no {missing}, so it is not of a shape known here."
     losses = shape.losses(model)
-    if not isinstance(losses, Mapping) or not losses:
-        return f"{shape.name}'s {kind} has no losses where they are expected."
-    return None
+    return None if isinstance(losses, Mapping) and losses else f"{kind} has no losses where they are expected."
 
 
 class ScheduledModel:
@@ -122,7 +108,7 @@ class ScheduledModel:
     def __init__(self, model: Any, shape: TrainerShape, block: Mapping[str, Any], total_iter: int | None) -> None:
         self.model = model
         self.log = logging.getLogger(shape.package)
-        scale = _option(model.opt, "scale")
+        scale = option(model.opt, "scale")
         self.attachment: Attachment = attach(
             shape.losses(model),
             block,
@@ -140,7 +126,7 @@ class ScheduledModel:
 
     def _listen(self) -> None:
         """What autocal logs goes to the trainer's logger, its events to a file too, on the first process."""
-        own, folder = logging.getLogger("autocal"), _option(self.model.opt, "path", "experiments_root")
+        own, folder = logging.getLogger("autocal"), option(self.model.opt, "path", "experiments_root")
         for handler in own.handlers[:]:
             if isinstance(handler, _Forwarding | _EventLines):  # of a model before this one
                 own.removeHandler(handler)
@@ -156,7 +142,7 @@ class ScheduledModel:
 
     def save_training_state(self, inner: Callable[..., Any], epoch: int, current_iter: int, *rest: Any) -> Any:
         """Ours first: once the trainer's own state is there, the checkpoint is complete. Every rank saves its own."""
-        folder = _option(self.model.opt, "path", "training_states")
+        folder = option(self.model.opt, "path", "training_states")
         if folder and current_iter >= 0:
             path = Path(folder) / f"{current_iter}{_suffix()}"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,23 +153,20 @@ class ScheduledModel:
 
     def resume_training(self, inner: Callable[..., Any], resume_state: Mapping[str, Any], *rest: Any) -> Any:
         result = inner(resume_state, *rest)
-        folder, source = (_option(self.model.opt, "path", key) for key in ("training_states", "resume_state"))
+        folder, source = (option(self.model.opt, "path", key) for key in ("training_states", "resume_state"))
         state = Path(source) if source else Path(folder or ".") / f"{resume_state['iter']}.state"
-        found = next(
-            (path for path in (state.with_suffix(_suffix()), state.with_suffix(STATE_SUFFIX)) if path.exists()), None
-        )
-        done = self._load(found) if found else f"the scheduler starts anew: {state} has no state of it beside it"
+        beside = (state.with_suffix(suffix) for suffix in (_suffix(), STATE_SUFFIX))
+        path = next((path for path in beside if path.exists()), None)
+        done = f"the scheduler starts anew: {state} has no state of it beside it"
+        if path:
+            try:
+                self.attachment.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+                done = f"the scheduler goes on from {path}"
+            except Exception as error:  # a damaged file raises anything
+                said = f"{type(error).__name__}: {error}".splitlines()[0]
+                done = f"the scheduler starts anew: {path} cannot be read ({said})"
         logging.getLogger("autocal").warning("autocal: %s", Event(resume_state["iter"], "*", "resumed", done))
         return result
-
-    def _load(self, path: Path) -> str:
-        """Takes the scheduler's state from a file; what was done is told in words."""
-        try:
-            self.attachment.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # a damaged file raises anything
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            return f"the scheduler starts anew: {path} cannot be read ({said})"
-        return f"the scheduler goes on from {path}"
 
     def get_current_log(self, inner: Callable[..., Any], *args: Any) -> dict[str, Any]:
         """The trainer's log, whose values stay what they were, with multiplier, cost and separation."""
@@ -216,21 +199,17 @@ class _EventLines(logging.Handler):
         self._waiting.append(json.dumps(asdict(event)) + "\n")
         try:
             with self._path.open("ab+") as file:
-                whole = _ends_with_a_line(file)  # not where a process was killed, or the disk was full, in a line
-                file.write(("" if whole else "\n").encode() + "".join(self._waiting).encode("utf-8"))
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(end - 1, 0))
+                if file.read() not in (b"", b"\n"):  # a process was killed, or the disk was full, in a line
+                    file.write(b"\n")
+                file.write("".join(self._waiting).encode("utf-8"))
             self._waiting.clear()
         except OSError:
             del self._waiting[:-EVENTS_KEPT]  # the folder is not there, or the disk is full
 
 
-def _ends_with_a_line(file: IO[bytes]) -> bool:
-    if file.seek(0, os.SEEK_END) == 0:
-        return True
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
-
-
-def _option(options: Any, *keys: str) -> Any:
+def option(options: Any, *keys: str) -> Any:
     """A value of a trainer's options, which are dicts or structs."""
     for key in keys:
         options = options.get(key) if isinstance(options, Mapping) else getattr(options, key, None)

@@ -22,7 +22,7 @@ from autocal_cli.config.trainers import REDUX
 from autocal_cli.config.yaml.document import ConfigDocument, lookup, read_value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.runtime.settings import SchedulerSettings
-from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, schedule_models
+from autocal_cli.runtime.trainer import TRAINERS, UNSCHEDULED, TrainerShape, option, schedule_models
 from autocal_cli.workflow.config_file import find_block, sidecar_of
 from autocal_cli.workflow.diagnose import closing
 
@@ -36,7 +36,6 @@ class Source:
     `holder` is the file that holds the block: the config, or its sidecar.
     """
 
-    path: Path
     holder: Path
     block: Mapping[str, Any] | None
     total_iter: int | None
@@ -59,19 +58,34 @@ def run_trainer(script: Path, arguments: Sequence[str], allow_unscheduled: bool,
     for notice in notices:  # that the block is not resolved: said here in one line, and not again in the training
         say(f"{path}: {str(notice.message).removeprefix('autocal: ')}")
     warnings.filterwarnings("ignore", message="autocal: ")
-    built: list[Any] = []  # models of the trainer; None for what is knowingly not scheduled
-    sys.path[0] = str(script.resolve().parent)
     if source.block is None:
         raise AutocalError(
             f"There is no `{BLOCK_KEY}` block, nor a sidecar {sidecar_of(path).name}.",
             place=Place(str(path)),
             fix=f"autocal calibrate {path} -o resolved.yml writes one.",
         )
+    built: list[Any] = []  # models of the trainer; None for what is knowingly not scheduled
+
+    def on_built(model: Any, unfit: str | None) -> None:
+        if unfit and not allow_unscheduled:
+            raise AutocalError(unfit, fix=UNSCHEDULED)
+        if unfit:
+            say(f"{unfit} Training without the scheduler.")
+        elif folder := _experiment(model):  # where the trainer archives the copy without the block
+            shutil.copyfile(source.holder, folder / sidecar_of(path).name)
+        built.append(None if unfit else model)
+
+    sys.path[0] = str(script.resolve().parent)
     if source.block.get("enabled") is False:
         say(f"{path}: the block says `enabled: false`; training without the scheduler.")
         built.append(None)
     else:
-        _attach(script, source, built, allow_unscheduled, say)
+        try:
+            schedule_models(find_trainer(script), source.block, source.total_iter, on_built)
+        except AutocalError as error:
+            if not allow_unscheduled:
+                raise
+            on_built(None, str(error))
     with tempfile.TemporaryDirectory(prefix="autocal-") as folder:
         copy = Path(folder) / path.name
         copy.write_text(source.text_for_trainer, encoding="utf-8", newline="")
@@ -99,13 +113,11 @@ def config_argument(arguments: Sequence[str]) -> tuple[int, Path]:
 def read_source(path: Path) -> Source:
     """The config with its block or its sidecar's. Raises AutocalError for both at once, and for an unusable block."""
     file = open_config(path)
-    config = file.training
-    found = find_block(file)
-    block = found.block
-    if block is not None:
-        SchedulerSettings.from_block(block, config.total_iter)
-    values = block.values if block else None
-    return Source(path, found.file.path, values, config.total_iter, _without_block(file.document))
+    found, total_iter = find_block(file), file.training.total_iter
+    if found.block is not None:
+        SchedulerSettings.from_block(found.block, total_iter)
+    values = found.block.values if found.block else None
+    return Source(found.file.path, values, total_iter, _without_block(file.document))
 
 
 def _without_block(document: ConfigDocument) -> str:
@@ -130,34 +142,6 @@ def _without_block(document: ConfigDocument) -> str:
     return text
 
 
-def _attach(
-    script: Path, source: Source, built: list[Any], allow_unscheduled: bool, say: Callable[[str], None]
-) -> None:
-    """Has the scheduler attached when the trainer builds its model, which joins `built`; None joins if it cannot be."""
-
-    def unscheduled(reason: str) -> None:
-        say(f"{reason} Training without the scheduler.")
-        built.append(None)
-
-    def keep(model: Any) -> None:
-        built.append(model)
-        _keep_original(model, source)
-
-    assert source.block is not None
-    try:
-        schedule_models(
-            find_trainer(script),
-            source.block,
-            source.total_iter,
-            on_built=keep,
-            unscheduled=unscheduled if allow_unscheduled else None,
-        )
-    except AutocalError as error:
-        if not allow_unscheduled:
-            raise
-        unscheduled(str(error))
-
-
 def find_trainer(script: Path) -> TrainerShape:
     """The trainer whose package the script belongs to or stands beside, else an installed one that it imports."""
     folder = script.resolve().parent
@@ -174,13 +158,6 @@ def find_trainer(script: Path) -> TrainerShape:
     raise AutocalError(message, place=Place(str(script)), fix=UNSCHEDULED)
 
 
-def _keep_original(model: Any, source: Source) -> None:
-    """The trainer archives the copy without the block; the file that holds it is laid beside that, as its sidecar."""
-    folder = _experiment(model)
-    if folder:
-        shutil.copyfile(source.holder, folder / sidecar_of(source.path).name)
-
-
 def _tell_verdict(built: Sequence[Any]) -> None:
     """Ends the trainer's own log with what `autocal diagnose` says of the run, however that ended.
 
@@ -195,18 +172,10 @@ def _tell_verdict(built: Sequence[Any]) -> None:
         _log.warning("autocal: no verdict could be told: %s: %s", type(error).__name__, " ".join(str(error).split()))
 
 
-def _broke_off(kind: str, message: str) -> None:
-    """Says in the trainer's log what it was that ended the training: most trainers let it go to the terminal alone."""
-    if _log.handlers:  # none where nothing is scheduled
-        _log.error("autocal: the training broke off: %s: %s", kind, " ".join(message.split()))
-
-
 def _experiment(model: Any) -> Path | None:
     """The folder of a model's experiment, on the first process alone."""
-    paths = model.opt.get("path") if isinstance(model.opt, Mapping) else getattr(model.opt, "path", None)
-    folder = paths.get("experiments_root") if isinstance(paths, Mapping) else getattr(paths, "experiments_root", None)
-    here = folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0"
-    return Path(folder) if folder and here else None
+    folder = option(model.opt, "path", "experiments_root")
+    return Path(folder) if folder and Path(folder).is_dir() and os.environ.get("RANK", "0") == "0" else None
 
 
 def _start(script: Path, arguments: Sequence[str]) -> None:
@@ -216,10 +185,12 @@ def _start(script: Path, arguments: Sequence[str]) -> None:
         runpy.run_path(str(script), run_name="__main__")
     except (AutocalError, SystemExit):
         raise
-    except KeyboardInterrupt:
-        _broke_off("KeyboardInterrupt", "by hand")
-        sys.exit(130)
     except BaseException as error:
-        _broke_off(type(error).__name__, str(error))
+        by_hand = isinstance(error, KeyboardInterrupt)
+        if _log.handlers:  # none where nothing is scheduled; most trainers let it go to the terminal alone
+            what = "by hand" if by_hand else " ".join(str(error).split())
+            _log.error("autocal: the training broke off: %s: %s", type(error).__name__, what)
+        if by_hand:
+            sys.exit(130)
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
