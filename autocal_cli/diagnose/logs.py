@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from autocal_cli.diagnose.model import RESUMED, Checkpoint, LogEvent, RunLog, Session, Source, Validation
+from autocal_cli.diagnose.model import RESUMED, Checkpoint, LogEvent, RunLog, Session, Source
 from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.errors import AutocalError, Place
 
@@ -36,10 +37,10 @@ class LogFile:
 
 
 class LogReader:
-    """Reads the log of one run, again and again where it is still written to: of text logs, only what is new."""
+    """Reads the log of one run, again and again where it is still written to: only what is new."""
 
     def __init__(self) -> None:
-        self._texts = TextLogs()
+        self._joined: dict[Source, JoinedLog] = {}
 
     def read(self, path: Path) -> RunLog:
         """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
@@ -52,14 +53,12 @@ class LogReader:
         if not files:
             fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
             raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
-        readers: tuple[tuple[Source, Callable[[Sequence[LogFile]], RunLog]], ...] = (
-            ("text logs", self._read_text_logs),
-            ("TensorBoard event files", _read_event_files),
-        )
-        for source, read in readers:
+        for source in READERS:
             chosen = [file for file in files if file.source == source]
             _refuse_several(path, chosen)
-            log = read(chosen) if chosen else None
+            if source not in self._joined or not self._joined[source].goes_on(chosen):
+                self._joined[source] = JoinedLog(source)
+            log = self._joined[source].read(chosen) if chosen else None
             if log is not None and (log.rows or log.events):
                 return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
         message, fix = (
@@ -68,22 +67,18 @@ class LogReader:
         )
         raise AutocalError(message, place=Place(str(path)), fix=fix)
 
-    def _read_text_logs(self, files: Sequence[LogFile]) -> RunLog:
-        if not self._texts.goes_on(files):
-            self._texts = TextLogs()
-        return self._texts.read(files)
-
 
 @dataclass(slots=True)
-class TextLogs:
-    """What was read of the text logs of a run, and up to which byte of each."""
+class JoinedLog:
+    """What was read of the logs of a run, and up to which byte of each."""
 
+    source: Source
     table: RunTable = field(default_factory=RunTable)
     facts: dict[str, str] = field(default_factory=dict)
-    readers: dict[Path, TextReader] = field(default_factory=dict)
+    readers: dict[Path, TextReader | EventReader] = field(default_factory=dict)
     ends: dict[Path, int] = field(default_factory=dict)
     tails: dict[Path, bytes] = field(default_factory=dict)  # what stands before those ends
-    cut: set[Path] = field(default_factory=set)  # files whose last line is not whole
+    cut: set[Path] = field(default_factory=set)  # files whose end is not whole
 
     def goes_on(self, files: Sequence[LogFile]) -> bool:
         """Whether these are the files that were read, grown and not replaced, and perhaps one more."""
@@ -94,35 +89,37 @@ class TextLogs:
     def read(self, files: Sequence[LogFile]) -> RunLog:
         """Takes what the files hold beyond what was read, and gives all of it."""
         if not self.facts:
-            self.facts |= {**_options_beside(files[-1].path.parent), "name": _name_of(files[-1])}
-        for file in files:
-            reader = self.readers.setdefault(file.path, TextReader(str(file.path), self.table, self.facts))
-            self._read_on(file.path, reader)
+            options = _options_beside(files[-1].path.parent) if self.source == "text logs" else {}
+            self.facts |= {**options, "name": _name_of(files[-1])}
+        for path in (file.path for file in files):
+            if path not in self.readers:
+                self.readers[path] = READERS[self.source](str(path), self.table, self.facts)
+            self._read_on(path, self.readers[path])
         return RunLog(
-            "text logs",
+            self.source,
             tuple(str(file.path) for file in files),
             self.table.tracks(),
             tuple(self.table.validations),
-            tuple(reader.session() for reader in self.readers.values()),
+            tuple(session for reader in self.readers.values() if (session := reader.session())),
             tuple(self.table.events),
             dict(self.facts),
             tuple(Checkpoint(at, exists=False) for at in sorted({*self.table.saved})),
             truncated=tuple(str(path) for path in self.readers if path in self.cut),
             superseded=self.table.superseded,
-            rows=self.table.count,
+            rows=len(self.table.points),
         )
 
-    def _read_on(self, path: Path, reader: TextReader) -> None:
-        """Whole lines alone: the rest of the last one is read when it is there."""
-        rest = b""
+    def _read_on(self, path: Path, reader: TextReader | EventReader) -> None:
+        data = bytearray()
         with path.open("rb") as file:
             file.seek(self.ends.get(path, 0))
             while chunk := file.read(CHUNK):
-                whole, end, rest = (rest + chunk).rpartition(b"\n")
-                reader.read(whole.decode("utf-8", "replace").split("\n") if end else ())
-            self.ends[path] = file.tell() - len(rest)
+                data += chunk
+                reader.take(data)
+            self.ends[path] = file.tell() - len(data)
         self.tails[path] = _before(path, self.ends[path])
-        self.cut = self.cut | {path} if rest.strip() else self.cut - {path}
+        whole = not data.strip() and not getattr(reader, "damaged", False)
+        self.cut = self.cut - {path} if whole else self.cut | {path}
 
 
 def _before(path: Path, end: int) -> bytes:
@@ -201,52 +198,6 @@ def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
     return tuple(Checkpoint(iteration, str(found[iteration])) for iteration in order)
 
 
-def _read_event_files(files: Sequence[LogFile]) -> RunLog:
-    table, truncated, sessions = RunTable(), [], []
-    for file in files:
-        first: int | None = None
-        before = table.last
-        scalars = read_event_file(file.path)
-        for step, group in groupby(scalars.values, key=lambda scalar: scalar[0]):
-            row: dict[str, float] = {}
-            for _, tag, value in group:
-                _sort_tag(step, tag, value, row, table)
-            if row:
-                first = step if first is None else first
-                table.add(step, tuple(row), row.values())
-        if not scalars.whole:
-            truncated.append(str(file.path))
-        if first is not None:
-            start = 0 if not before else min(before, first - 1)
-            sessions.append(Session(str(file.path), start, first, table.last, "unsaid"))
-    return RunLog(
-        "TensorBoard event files",
-        tuple(str(file.path) for file in files),
-        table.tracks(),
-        tuple(table.validations),
-        tuple(sessions),
-        facts={"name": _name_of(files[-1])},
-        truncated=tuple(truncated),
-        superseded=table.superseded,
-        rows=table.count,
-    )
-
-
-def _sort_tag(step: int, tag: str, value: float, row: dict[str, float], table: RunTable) -> None:
-    """`losses/l_g_l1` and the like to the row, `metrics/SET/psnr` to the validations; tags of no use nowhere."""
-    own = next((tag[tag.index(prefix) :] for prefix in OWN_PREFIXES if prefix in tag), None)
-    parts = tag.split("/")
-    label = own or parts[-1]
-    if wanted(label):
-        row[label] = value
-    elif len(parts) == 3 and parts[0] == "metrics":
-        done = table.validations
-        if done and (done[-1].iteration, done[-1].dataset) == (step, parts[1]):
-            done[-1] = replace(done[-1], metrics={**done[-1].metrics, parts[2]: value})
-        else:
-            done.append(Validation(step, parts[1], {parts[2]: value}))
-
-
 def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
     """The log with events of the scheduler that stand in a file of their own (JSON lines), in the order of the file.
 
@@ -277,108 +228,122 @@ def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
 Scalar = tuple[int, str, float]  # step, tag, value
 
 _HEADER, _FOOTER = 12, 4
+_LONGEST, _LONGEST_FIRST = 1 << 28, 1 << 20  # bytes of a record: an image at most; the first has a few
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-_LONGEST = 1 << 28  # bytes of a record: an image at most
-_FLOAT, _DOUBLE = 1, 2  # DataType of a tensor
 
 
-@dataclass(slots=True)
-class EventFile:
-    """The scalars in the order of the file, and whether it could be read to its end."""
+class EventReader:
+    """The scalars of one event file into a table, as far as it is written."""
 
-    values: list[Scalar]
-    whole: bool
+    def __init__(self, file: str, table: RunTable, _facts: dict[str, str]) -> None:
+        self.file, self.table = file, table
+        self.damaged = False  # nothing is read from then on
+        self._begun = False
+        self._before = table.last
+        self._first: int | None = None
+        self._last: int | None = None
+
+    def take(self, data: bytearray) -> None:
+        """Takes whole records off the beginning of `data`. Raises AutocalError when it is no event file."""
+        if not self._begun and len(data) >= _HEADER:
+            self._begun = True
+            if struct.unpack_from("<Q", data)[0] > _LONGEST_FIRST:
+                place, fix = Place(self.file), "Move it elsewhere."
+                raise AutocalError("This is not a TensorBoard event file.", place=place, fix=fix)
+        scalars, end, self.damaged = read_records(data) if not self.damaged else ([], 0, True)
+        del data[: len(data) if self.damaged else end]
+        for step, tag, value in scalars:
+            self._add(step, tag, value)
+
+    def _add(self, step: int, tag: str, value: float) -> None:
+        """`losses/l_g_l1` and the like to the points, `metrics/SET/psnr` to the validations; tags of no use nowhere."""
+        own = next((tag[tag.index(prefix) :] for prefix in OWN_PREFIXES if prefix in tag), None)
+        parts = tag.split("/")
+        label = own or parts[-1]
+        if wanted(label):
+            add = self.table.add_to_last if step == self._last else partial(self.table.add, step)
+            add((label,), (value,))
+            self._first = step if self._first is None else self._first
+            self._last = step
+        elif len(parts) == 3 and parts[0] == "metrics":
+            self.table.validated(step, parts[1], parts[2], value)
+
+    def session(self) -> Session | None:
+        """None where nothing of use was logged."""
+        if self._first is None:
+            return None
+        start = min(self._before, self._first - 1) if self._before else 0
+        return Session(self.file, start, self._first, self._last, "unsaid")
 
 
-def read_event_file(path: Path) -> EventFile:
-    """All scalars of a file up to its end or its first damage. Raises AutocalError when it is no event file."""
-    data = path.read_bytes()
-    if data and (len(data) < _HEADER or struct.unpack_from("<Q", data)[0] > 1 << 20):  # the first: a few bytes
-        raise AutocalError("This is not a TensorBoard event file.", place=Place(str(path)), fix="Move it elsewhere.")
-    view, position, size = memoryview(data), 0, len(data)
-    values: list[Scalar] = []
-    while position < size:
-        if size - position < _HEADER:
-            return EventFile(values, whole=False)
+READERS: dict[Source, type[TextReader] | type[EventReader]] = {
+    "text logs": TextReader,
+    "TensorBoard event files": EventReader,
+}
+
+
+def read_records(data: bytes | bytearray) -> tuple[list[Scalar], int, bool]:
+    """The scalars of the whole records at the beginning of `data`, where those end, and whether damage follows."""
+    found: list[Scalar] = []
+    position = 0
+    while len(data) - position >= _HEADER:
         (length,) = struct.unpack_from("<Q", data, position)
+        if length > _LONGEST:
+            return found, position, True
         start = position + _HEADER
-        if length > _LONGEST or start + length + _FOOTER > size:
-            return EventFile(values, whole=False)
+        if start + length + _FOOTER > len(data):
+            break
         try:
-            values.extend(_scalars(view[start : start + length]))
-        except (ValueError, IndexError, struct.error):
-            return EventFile(values, whole=False)
+            found += _scalars(memoryview(bytes(data[start : start + length])))
+        except (ValueError, IndexError, TypeError, struct.error):
+            return found, position, True
         position = start + length + _FOOTER
-    return EventFile(values, whole=True)
+    return found, position, False
 
 
-def _scalars(event: memoryview) -> list[Scalar]:
-    step, found = 0, []
-    for number, value in _fields(event):
-        if number == 2 and isinstance(value, int):
-            step = value
-        elif number == 5 and isinstance(value, memoryview):
-            found += [one for key, part in _fields(value) if key == 1 and isinstance(part, memoryview)
-                      for one in _value(part)]  # fmt: skip
-    return [(step, tag, number) for tag, number in found]
-
-
-def _value(message: memoryview) -> Iterator[tuple[str, float]]:
-    tag: str | None = None
-    number: float | None = None
-    for key, value in _fields(message):
-        if key == 1 and isinstance(value, memoryview):
-            tag = str(value, "utf-8")
-        elif key == 2 and isinstance(value, bytes):
-            (number,) = struct.unpack("<f", value)
-        elif key == 8 and isinstance(value, memoryview):
-            number = _tensor(value)
-    if tag is not None and number is not None:
-        yield tag, number
+def _scalars(message: memoryview) -> list[Scalar]:
+    event = dict(_fields(message))
+    found: list[Scalar] = []
+    for key, part in _fields(event.get(5, memoryview(b""))):
+        value = dict(_fields(part)) if key == 1 else {}
+        number = _tensor(value[8]) if 8 in value else None
+        if 2 in value:
+            (number,) = struct.unpack("<f", value[2])
+        if 1 in value and number is not None:
+            found.append((event.get(2, 0), str(value[1], "utf-8"), number))
+    return found
 
 
 def _tensor(message: memoryview) -> float | None:
-    """The number of a tensor of one, None for any other."""
-    kind, content, number = 0, b"", None
-    for key, value in _fields(message):
-        if key == 1 and isinstance(value, int):
-            kind = value
-        elif key == 4 and isinstance(value, memoryview):
-            content = bytes(value)
-        elif key in (5, 6):
-            letter, width = ("f", 4) if key == 5 else ("d", 8)
-            raw = bytes(value) if isinstance(value, memoryview | bytes) else b""
-            number = struct.unpack(f"<{letter}", raw)[0] if len(raw) == width else None
-    if kind == _FLOAT and len(content) == 4:
-        return float(struct.unpack("<f", content)[0])
-    if kind == _DOUBLE and len(content) == 8:
-        return float(struct.unpack("<d", content)[0])
-    return number
+    """The number of a tensor of one float or double, None for any other."""
+    value = dict(_fields(message))
+    content = {1: "<f", 2: "<d"}.get(value.get(1, 0), "<0s")  # by its DataType
+    for number, form in ((4, content), (5, "<f"), (6, "<d")):
+        raw = value.get(number, b"")
+        if raw and len(raw) == struct.calcsize(form):
+            return float(struct.unpack(form, raw)[0])
+    return None
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | bytes | memoryview]]:
-    """Number and value of each field. Raises ValueError, IndexError for what is no message."""
-    position, size = 0, len(message)
-    while position < size:
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+    """Number and value of each field: an int, or its bytes. Raises ValueError, IndexError for what is no message."""
+    position = 0
+    while position < len(message):
         key, position = _varint(message, position)
         number, wire = key >> 3, key & 7
-        if number == 0:
-            raise ValueError("no field has the number 0")
-        if wire == _VARINT:
-            value, position = _varint(message, position)
-            yield number, value
-            continue
-        if wire == _BYTES:
+        if number == 0 or wire not in (_VARINT, _FIXED64, _BYTES, _FIXED32):
+            raise ValueError(f"no field has the number {number} and the wire type {wire}")
+        if wire in (_VARINT, _BYTES):
             length, position = _varint(message, position)
-        elif wire in (_FIXED32, _FIXED64):
-            length = 4 if wire == _FIXED32 else 8
         else:
-            raise ValueError(f"unknown wire type {wire}")
-        if position + length > size:
+            length = 8 if wire == _FIXED64 else 4
+        if wire == _VARINT:
+            yield number, length
+            continue
+        if position + length > len(message):
             raise ValueError("a field is longer than its message")
-        part = message[position : position + length]
+        yield number, message[position : position + length]
         position += length
-        yield number, part if wire == _BYTES else bytes(part)
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:

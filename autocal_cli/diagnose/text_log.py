@@ -44,32 +44,14 @@ def wanted(label: str) -> bool:
     return label.startswith(_FAMILIES)
 
 
-# The table in which the numbers are kept until all is read.
-
-
-@dataclass(slots=True)
-class _Block:
-    """Rows of the same labels: one flat array, so that a million iterations stay small."""
-
-    labels: tuple[str, ...]
-    iterations: array[int] = field(default_factory=lambda: array("q"))
-    rows: array[float] = field(default_factory=lambda: array("d"))
-
-    def cut(self, iteration: int) -> int:
-        """Drops the rows from an iteration on; gives their number."""
-        at = bisect_left(self.iterations, iteration)
-        dropped = len(self.iterations) - at
-        del self.iterations[at:]
-        del self.rows[at * len(self.labels) :]
-        return dropped
-
-
 @dataclass(slots=True)
 class RunTable:
     """Points of a run as they come in. A resumed run goes back to its checkpoint: where the iteration falls, what was
     logged from there on was trained again, and the later points stand for it."""
 
-    blocks: dict[tuple[str, ...], _Block] = field(default_factory=dict)
+    # By labels that were logged together, in flat arrays, so that a million iterations stay small.
+    blocks: dict[tuple[str, ...], tuple[array[int], array[float]]] = field(default_factory=dict)
+    points: array[int] = field(default_factory=lambda: array("q"))  # iterations at which something was logged
     validations: list[Validation] = field(default_factory=list)
     events: list[LogEvent] = field(default_factory=list)
     saved: list[int] = field(default_factory=list)  # iterations of checkpoints
@@ -78,45 +60,61 @@ class RunTable:
     resumed_from: int | None = None
 
     def add(self, iteration: int, labels: tuple[str, ...], values: Iterable[float]) -> None:
+        """A point of its own."""
         if iteration <= self.last or self.resumed_from is not None:
             self._cut(iteration)
+        self.points.append(iteration)
+        self.last = iteration
+        self.add_to_last(labels, values)
+
+    def add_to_last(self, labels: tuple[str, ...], values: Iterable[float]) -> None:
+        """More numbers of the newest point; of a label that it has, the later one stands."""
         block = self.blocks.get(labels)
         if block is None:
-            block = self.blocks[labels] = _Block(labels)
-        block.iterations.append(iteration)
-        block.rows.extend(values)
-        self.last = iteration
+            block = self.blocks[labels] = (array("q"), array("d"))
+        iterations, rows = block
+        if iterations and iterations[-1] == self.last:
+            del iterations[-1], rows[-len(labels) :]
+        iterations.append(self.last)
+        rows.extend(values)
+
+    def validated(self, iteration: int, dataset: str, name: str, value: float) -> None:
+        """One metric of a validation."""
+        done = self.validations
+        if done and (done[-1].iteration, done[-1].dataset) == (iteration, dataset):
+            done[-1] = replace(done[-1], metrics={**done[-1].metrics, name: value})
+        else:
+            done.append(Validation(iteration, dataset, {name: value}))
 
     def _cut(self, iteration: int) -> None:
         start = iteration if self.resumed_from is None else min(iteration, self.resumed_from + 1)
         self.resumed_from = None
         if start <= self.last:
-            self.superseded += sum(block.cut(start) for block in self.blocks.values())
+            for labels, (iterations, rows) in self.blocks.items():
+                at = bisect_left(iterations, start)
+                del iterations[at:], rows[at * len(labels) :]
+            at = bisect_left(self.points, start)
+            self.superseded += len(self.points) - at
+            del self.points[at:]
             self.events = [event for event in self.events if event.iteration < start]
             self.saved = [at for at in self.saved if at < start]
         # a validation at `start` - 1 is that of the checkpoint itself
         self.validations = [one for one in self.validations if one.iteration < start]
 
-    @property
-    def count(self) -> int:
-        return sum(len(block.iterations) for block in self.blocks.values())
-
     def tracks(self) -> dict[str, Track]:
         """The columns by label, in the order in which the labels first occurred."""
         parts: dict[str, list[tuple[array[int], array[float]]]] = {}
-        for block in self.blocks.values():
-            width, iterations = len(block.labels), block.iterations[:]
-            for at, label in enumerate(block.labels):
-                if len(block.iterations):
-                    parts.setdefault(label, []).append((iterations, block.rows[at::width]))
-        return {label: _merged(label, found) for label, found in parts.items()}
-
-
-def _merged(label: str, parts: Sequence[tuple[array[int], array[float]]]) -> Track:
-    if len(parts) == 1:
-        return Track(label, *parts[0])
-    pairs = sorted((iteration, value) for part in parts for iteration, value in zip(*part, strict=True))
-    return Track(label, array("q", (i for i, _ in pairs)), array("d", (v for _, v in pairs)))
+        for labels, (iterations, rows) in self.blocks.items():
+            shared = iterations[:]
+            for at, label in enumerate(labels if iterations else ()):
+                parts.setdefault(label, []).append((shared, rows[at :: len(labels)]))
+        tracks = {}
+        for label, found in parts.items():
+            if len(found) > 1:
+                pairs = sorted(pair for part in found for pair in zip(*part, strict=True))
+                found = [(array("q", (at for at, _ in pairs)), array("d", (value for _, value in pairs)))]
+            tracks[label] = Track(label, *found[0])
+        return tracks
 
 
 # A text log -> the table.
@@ -203,6 +201,13 @@ class TextReader:
         self.options = OptionReader(facts)
         self._dataset: str | None = None
         self._error = False
+
+    def take(self, data: bytearray) -> None:
+        """Takes whole lines off the beginning of `data`: the rest of the last one is read when it is there."""
+        end = data.rfind(b"\n")
+        if end >= 0:
+            self.read(data[:end].decode("utf-8", "replace").split("\n"))
+            del data[: end + 1]
 
     def read(self, lines: Iterable[str]) -> None:
         """Takes whole lines, with or without their ends."""
@@ -321,14 +326,10 @@ class TextReader:
         name, value = found[1], float(found[2])
         best = int(found[4].replace(",", "")) if found[3] is not None and float(found[3]) == value else None
         iteration = self._validated(best)
-        done = self.table.validations
-        same = done[-1] if done and (done[-1].iteration, done[-1].dataset) == (iteration, self._dataset) else None
-        if same is not None and name in same.metrics:
+        done = self.table.validations[-1:]
+        if done and (done[0].iteration, done[0].dataset) == (iteration, self._dataset) and name in done[0].metrics:
             return  # the validation after the end repeats the one at the last iteration
-        if same is not None:
-            done[-1] = replace(same, metrics={**same.metrics, name: value})
-        else:
-            done.append(Validation(iteration, self._dataset or "", {name: value}))
+        self.table.validated(iteration, self._dataset or "", name, value)
 
     def _saved_at(self, said: str | None) -> int:
         """The iteration of a checkpoint: as the trainer says it, else the multiple of save_checkpoint_freq at or after

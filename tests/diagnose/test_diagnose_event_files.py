@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.diagnose.logs import LogReader, read_event_file
+from autocal_cli.diagnose.logs import EventReader, LogReader, read_records
 from autocal_cli.errors import AutocalError
 
 
@@ -38,10 +38,9 @@ SIMPLE = field(1, b"losses/l_g_l1") + b"\x15" + struct.pack("<f", 0.5)
         (field(1, b"a picture") + field(4, b"png"), []),
     ],
 )
-def test_every_form_of_a_scalar(tmp_path, value, scalars):
-    path = tmp_path / "events.out.tfevents.1.x"
-    path.write_bytes(event(7, value))
-    assert read_event_file(path).values == scalars
+def test_every_form_of_a_scalar(value, scalars):
+    data = event(7, value)
+    assert read_records(data) == (scalars, len(data), False)
 
 
 ROWS = [
@@ -89,16 +88,15 @@ def test_the_same_scalars_as_tensorboard_reads(tmp_path):
         for event in LegacyEventFileLoader(str(path)).Load()
         for value in event.summary.value
     ]
-    assert read_event_file(path).values == expected
+    assert read_records(path.read_bytes())[0] == expected
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_record_cut_short_is_left_out_and_said(tmp_path, cut):
     path = tmp_path / "events.out.tfevents.1.x"
     path.write_bytes((event(1, SIMPLE) + event(2, SIMPLE))[:-cut])
-    found = read_event_file(path)
-    assert ([step for step, _, _ in found.values], found.whole) == ([1], False)
-    assert LogReader().read(tmp_path).truncated == (str(path),)
+    log = LogReader().read(tmp_path)
+    assert (list(log.tracks["l_g_l1"].iterations), log.truncated) == ([1], (str(path),))
 
 
 def test_a_damaged_record_ends_the_reading_and_is_said(tmp_path):
@@ -106,21 +104,22 @@ def test_a_damaged_record_ends_the_reading_and_is_said(tmp_path):
     broken = bytearray(event(2, SIMPLE))
     broken[12 + 12] = 0xFF  # the length of its summary
     path.write_bytes(event(1, SIMPLE) + bytes(broken) + event(3, SIMPLE))
-    found = read_event_file(path)
-    assert ([step for step, _, _ in found.values], found.whole) == ([1], False)
+    log = LogReader().read(tmp_path)
+    assert (list(log.tracks["l_g_l1"].iterations), log.truncated) == ([1], (str(path),))
 
 
 def test_an_empty_file_holds_nothing(tmp_path):
-    path = tmp_path / "events.out.tfevents.1.x"
-    path.touch()
-    assert (read_event_file(path).values, read_event_file(path).whole) == ([], True)
+    (tmp_path / "events.out.tfevents.1.x").write_bytes(event(1, SIMPLE))
+    (tmp_path / "events.out.tfevents.2.x").touch()
+    log = LogReader().read(tmp_path)
+    assert (len(log.sessions), log.truncated) == (1, ())
 
 
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "events.out.tfevents.1.x"
     path.write_bytes(b"this is some text, no event file")
     with pytest.raises(AutocalError, match="not a TensorBoard event file"):
-        read_event_file(path)
+        LogReader().read(tmp_path)
 
 
 def test_event_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
@@ -128,3 +127,26 @@ def test_event_files_of_a_resumed_run_are_joined_by_their_time(tmp_path):
     (tmp_path / "events.out.tfevents.1.x").write_bytes(event(10, SIMPLE) + event(20, SIMPLE))
     log = LogReader().read(tmp_path)
     assert (list(log.tracks["l_g_l1"].iterations), log.superseded, len(log.sessions)) == ([10, 20, 30], 1, 2)
+
+
+def test_of_event_files_that_grow_only_what_is_new_is_read(tmp_path, monkeypatch):
+    """Also where the reading ends within a record, and within the scalars of one step."""
+    other = SIMPLE.replace(b"losses/l_g_l1", b"losses/l_g_gan").replace(b"\x0a\x0d", b"\x0a\x0e")
+    whole = b"".join(event(step, value) for step in (10, 20, 30) for value in (SIMPLE, other))
+    taken: list[int] = []
+    take = EventReader.take
+    monkeypatch.setattr(EventReader, "take", lambda self, data: taken.append(len(data)) or take(self, data))
+    path, reader = tmp_path / "events.out.tfevents.1.x", LogReader()
+    for end in range(len(event(1, SIMPLE)), len(whole) + 1, 7):
+        path.write_bytes(whole[:end])
+        log, fresh = reader.read(tmp_path), LogReader().read(tmp_path)
+        assert log == fresh
+        taken.clear()
+    reader.read(tmp_path)
+    path.write_bytes(whole)
+    log = reader.read(tmp_path)
+    assert taken[-1] < len(event(1, SIMPLE)) + 7
+    assert {label: list(track.iterations) for label, track in log.tracks.items()} == {
+        "l_g_l1": [10, 20, 30], "l_g_gan": [10, 20, 30],
+    }  # fmt: skip
+    assert log.superseded == 0
