@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from autocal_cli.diagnose.model import Checkpoint, Choice, MetricSeries, RunLog, Validation
-from autocal_cli.diagnose.series import noise_of, smooth, within
+from autocal_cli.diagnose.view import noise_of, smooth, within
 
 LOWER = ("lpips", "dists", "niqe", "brisque", "fid", "pi", "mae", "l1", "mse", "ilniqe", "piqe", "dbl")
 NEAR = 0.1  # of the pause between validations: a file saved so soon after one has its metrics; chosen

@@ -1,43 +1,64 @@
 """What can be wrong in a run: one function a code, its meaning beside it. A `View` in, findings out; pure.
 
-Thresholds stand in one place each, with their source. A healthy run has nothing above `info`. What can be wrong between
-generator and discriminator stands in `adversarial.py`.
+Thresholds stand in one place each, with their source. A healthy run has nothing above `info`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, TOTAL_LABEL, Fault, MetricSeries, RunFinding
-from autocal_cli.diagnose.series import last_stretch, noise_of, running_median, smooth
+from autocal_cli.diagnose.model import (
+    DATA_TIME,
+    LEARNING_RATE,
+    STEP_TIME,
+    TOTAL_LABEL,
+    Fault,
+    Health,
+    RunFinding,
+)
 from autocal_cli.diagnose.view import (
+    BLIND_LEVELS,
     FEWEST_POINTS,
     LEAST_LONG,
     MOST_COST,
     PIXEL,
+    STRETCH,
+    TWO_LOGS,
+    Reduced,
     View,
-    above_blind,
+    blind_since,
+    fidelity_lost,
+    frozen,
+    last_stretch,
     no_picture_since,
+    noise_of,
     running,
+    running_median,
+    smooth,
 )
 from autocal_cli.errors import Severity
 
-Finder = Callable[[View], Iterator[RunFinding]]
+Row = tuple[Severity, int | None, str | None, str, str]  # a finding without its code, see RunFinding
 FAULTS: dict[str, Fault] = {}
-FINDERS: list[Finder] = []
+FINDERS: list[Callable[[View], list[RunFinding]]] = []
 
 
-def fault(code: str, severity: Severity, title: str, rationale: str, source: str) -> Callable[[Finder], Finder]:
-    """Registers a finder under its code."""
+def fault(
+    code: str, severity: Severity, title: str, rationale: str, source: str
+) -> Callable[[Callable[[View], Iterator[Row]]], Callable[[View], list[RunFinding]]]:
+    """Registers a finder under its code, with which its rows become findings."""
 
-    def register(find: Finder) -> Finder:
+    def register(find: Callable[[View], Iterator[Row]]) -> Callable[[View], list[RunFinding]]:
+        def found(view: View) -> list[RunFinding]:
+            return [RunFinding(code, *row) for row in find(view)]
+
         FAULTS[code] = Fault(code, severity, title, rationale, source)
-        FINDERS.append(find)
-        return find
+        FINDERS.append(found)
+        return found
 
     return register
 
@@ -53,57 +74,56 @@ def fault(code: str, severity: Severity, title: str, rationale: str, source: str
     "step, and then nothing is trained. The loss that is named first is where to look.",
     "traiNNer-redux #292, neosr #87",
 )
-def find_non_finite(view: View) -> Iterator[RunFinding]:
+def find_non_finite(view: View) -> Iterator[Row]:
     broken = {label: one.broken for label, one in view.tracks.items() if one.broken is not None and label[:2] == "l_"}
-    said = [event for event in view.log.events if event.kind == "non-finite"
-            or (event.kind == "scheduler" and event.cause.startswith("not finite"))]  # fmt: skip
+    own = [event for event in view.log.events if event.kind == "scheduler" and event.cause.startswith("not finite")]
+    said = [event for event in view.log.events if event.kind == "non-finite" or event in own]
     if not broken and not said:
         return
-    firsts = [iteration for iteration in broken.values() if iteration is not None]
-    first = min([*firsts, *(event.iteration for event in said)])
-    named = [label for label, iteration in broken.items() if iteration == min(firsts) and label != TOTAL_LABEL]
-    own = next((event.loss for event in said if event.kind == "scheduler"), None)
-    loss = own if own and own != "*" else named[0] if len(named) == 1 else None
+    first = min([*broken.values(), *(event.iteration for event in said)])
+    loss = own[0].loss if own and own[0].loss not in ("", "*") else None
     parts = []
+    logged = min(broken.values(), default=0)
+    named = [label for label, iteration in broken.items() if iteration == logged and label != TOTAL_LABEL]
     if named:
+        loss = loss or (named[0] if len(named) == 1 else None)
         together = " at once: the network's output itself was not finite" if len(named) > 1 else ""
-        parts.append(f"{', '.join(named)} logged as NaN or infinity at iteration {min(firsts):,}{together}")
+        parts.append(f"{', '.join(named)} logged as NaN or infinity at iteration {logged:,}{together}")
     if said:
-        parts.append(
-            f"the log says so {len(said)} time{'s' if len(said) > 1 else ''}, first after {said[0].iteration:,}"
-        )
-    parts += [found for found in [_before(view, first)] if found]
-    crashed = any(event.kind == "error" for event in view.log.events)
-    step = f"{restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
+        times = f"{len(said)} time{'s' if len(said) > 1 else ''}"
+        parts.append(f"the log says so {times}, first after {said[0].iteration:,}")
+    parts += _risen_before(view, first)
+    ended = "; the training ended of it" if any(event.kind == "error" for event in view.log.events) else ""
+    step = f"{_restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
-    yield RunFinding(
-        "non-finite", "error", first, loss, "; ".join(parts) + ("; the training ended of it" if crashed else ""),
-        f"{step}{where} (neosr #83: no pretrained start, EMA off, GAN weight or rate too high).",
-    )  # fmt: skip
+    why = "(neosr #83: no pretrained start, EMA off, GAN weight or rate too high)"
+    yield "error", first, loss, "; ".join(parts) + ended, f"{step}{where} {why}."
 
 
-def _before(view: View, iteration: int) -> str:
-    """Which number had risen most over the points before an iteration: where the trouble came from."""
+def _risen_before(view: View, iteration: int) -> list[str]:
+    """The number that had risen most over the points before an iteration: where the trouble came from."""
     risen: list[tuple[float, str]] = []
     for label, one in view.tracks.items():
-        if not label.startswith(("l_", "grad_norm_")):
-            continue
         seen = [abs(value) for at, value in zip(one.iterations, one.highs, strict=True) if at < iteration]
-        usual = median(seen[:-3] or [0.0]) if len(seen) > 3 else 0.0
-        if usual > 0.0:
+        usual = median(seen[:-3]) if len(seen) > 3 else 0.0
+        if usual > 0.0 and label.startswith(("l_", "grad_norm_")):
             risen.append((max(seen[-3:]) / usual, label))
-    if not risen or max(risen)[0] < 10.0:
-        return ""
-    factor, label = max(risen)
-    return f"{label} had risen {factor:.3g}-fold just before"
+    factor, label = max(risen, default=(0.0, ""))
+    return [f"{label} had risen {factor:.3g}-fold just before"] if factor >= 10.0 else []
 
 
-def restart(view: View, since: int) -> str:
+def _restart(view: View, since: int) -> str:
     rate = view.tracks.get(LEARNING_RATE)
-    lower = f"a learning rate below {max(rate.means):.1g}" if rate and len(rate) else "a lower learning rate"
+    lower = f"a learning rate below {max(rate.means):.1g}" if rate else "a lower learning rate"
     if since <= view.log.first + 2 * view.log.interval:
         return f"Start anew with {lower} (templates have 1e-4 to 5e-4)."
     return f"Go back to a checkpoint before {since:,} with {lower}."
+
+
+def _clip(view: View, words: str) -> str:
+    """`grad_clip: true` with words before it, where the trainer has that option."""
+    has = view.log.facts.get("trainer", "").startswith(("traiNNer-redux", "neosr"))
+    return f"{words} grad_clip: true" if has else ""
 
 
 RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
@@ -117,42 +137,38 @@ RISE = math.log(10 ** (MOST_COST / 20))  # 41%: what 3 dB are of a pixel loss
     "it, or another loss pulls against it.",
     "chosen: 41%, which 3 dB are of a pixel loss, and five standard errors",
 )
-def find_divergence(view: View) -> Iterator[RunFinding]:
+def find_divergence(view: View) -> Iterator[Row]:
     gone = None if view.log.adversarial else no_picture_since(view)
     if gone:
-        yield RunFinding("divergence", "error", gone[0], None, gone[1], restart(view, gone[0]))
+        yield "error", gone[0], None, gone[1], _restart(view, gone[0])
         return
     found = []
     for one in view.losses():
+        discriminators = one.label.startswith("l_d_")
         if one.label.startswith("l_g_gan") or len(one) < FEWEST_POINTS or min(one.means) <= 0.0:
+            continue
+        if discriminators and not _above_blind(view, one):
             continue
         logs = [math.log(value) for value in one.means]
         width = max(5, len(logs) // 12)
         course, noise = smooth(logs, width), noise_of(logs) or 0.0
-        needed = max(RISE if not one.label.startswith("l_d_") else math.log(3.0), 5.0 * noise * math.sqrt(2.0 / width))
-        best, depths = math.inf, []
-        for value in course:
-            best = min(best, value)
-            depths.append(value - best)
-        if one.label.startswith("l_d_") and not above_blind(view, one):
-            continue
+        needed = max(math.log(3.0) if discriminators else RISE, 5.0 * noise * math.sqrt(2.0 / width))
+        depths = [value - best for value, best in zip(course, accumulate(course, min), strict=True)]
         if depths[-1] > needed:
-            start = last_stretch(depths, lambda depth, half=needed / 2: depth > half)  # type: ignore[misc]
-            top = max(range(start or 0, len(one)), key=lambda i, highs=one.highs: highs[i])  # type: ignore[misc]
-            highest = f", and had risen to {one.highs[top]:.3g} at {one.iterations[top]:,}"
-            found.append((one.iterations[start or 0], one.label, math.exp(depths[-1]), highest))
+            start = last_stretch(depths, lambda depth, half=needed / 2: depth > half) or 0  # type: ignore[misc]
+            top = max(range(start, len(one)), key=one.highs.__getitem__)
+            highest = f"and had risen to {one.highs[top]:.3g} at {one.iterations[top]:,}"
+            found.append((one.iterations[start], one.label, math.exp(depths[-1]), highest))
     for since, label, factor, highest in sorted(found):
-        yield RunFinding(
-            "divergence", "warning", since, label,
-            f"{label} ends at {factor:.2f} times the least that it had been{highest}",
-            f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}.",
-        )  # fmt: skip
+        evidence = f"{label} ends at {factor:.2f} times the least that it had been, {highest}"
+        step = f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}."
+        yield "warning", since, label, evidence, step
 
 
-def _clip(view: View, words: str) -> str:
-    """`grad_clip: true` with words before it, where the trainer has that option."""
-    has = view.log.facts.get("trainer", "").startswith(("traiNNer-redux", "neosr"))
-    return f"{words} grad_clip: true" if has else ""
+def _above_blind(view: View, one: Reduced) -> bool:
+    """Whether a discriminator's loss ends above twice what a blind one has: that is no part of the game."""
+    blind = BLIND_LEVELS.get(view.log.facts.get("gan_type", "vanilla").lower(), TWO_LOGS) / 2.0
+    return fmean(one.means[-5:]) > 2.0 * blind
 
 
 SPIKE = 6.0  # deviations, as the scheduler's watch has it
@@ -166,27 +182,23 @@ SPIKE = 6.0  # deviations, as the scheduler's watch has it
     "limit, or that single images are damaged.",
     "the scheduler's watch: z above 6",
 )
-def find_spikes(view: View) -> Iterator[RunFinding]:
+def find_spikes(view: View) -> Iterator[Row]:
     found = []
     for one in view.losses():
         if len(one) < 30 or min(one.lows) <= 0.0:
             continue
         logs = [math.log(value) for value in one.highs]
-        course = running_median(logs, 9)
-        rests = [value - middle for value, middle in zip(logs, course, strict=True)]
+        rests = [value - middle for value, middle in zip(logs, running_median(logs, 9), strict=True)]
         spread = 1.4826 * median(abs(rest) for rest in rests)
-        jumps = [i for i, rest in enumerate(rests) if i > 2 and rest > max(SPIKE * spread, math.log(2.0)) > 0.0]
+        jumps = [i for i, rest in enumerate(rests) if i > 2 and rest > max(SPIKE * spread, math.log(2.0))]
         if jumps:
-            worst = max(jumps, key=lambda i: rests[i])
-            found.append(
-                (one.iterations[jumps[0]], one.label, len(jumps), math.exp(rests[worst]), one.iterations[worst])
-            )
-    for first, label, count, factor, at in sorted(found):
+            worst = max(jumps, key=rests.__getitem__)
+            height = f"the highest {math.exp(rests[worst]):.1f}-fold at {one.iterations[worst]:,}"
+            found.append((one.iterations[jumps[0]], one.label, len(jumps), height))
+    for first, label, count, height in sorted(found):
         times = "once" if count == 1 else f"{count} times"
-        yield RunFinding(
-            "spike", "info", first, label, f"{times}; the highest {factor:.1f}-fold at {at:,}; it came back",
-            f"Nothing, unless there are more: then look for damaged images{_clip(view, ', and set')}.",
-        )  # fmt: skip
+        step = f"Nothing, unless there are more: then look for damaged images{_clip(view, ', and set')}."
+        yield "info", first, label, f"{times}; {height}; it came back", step
 
 
 _DEAD = ("no gradient", "trains nothing", "does not train")  # as the scheduler's watch says it
@@ -199,28 +211,29 @@ _DEAD = ("no gradient", "trains nothing", "does not train")  # as the scheduler'
     "It is in the sum and trains nothing: it is zero, does not change, or has no gradient.",
     "neosr since commit 75bed7f, whose discriminator call stands in inference mode",
 )
-def find_inert(view: View) -> Iterator[RunFinding]:
+def find_inert(view: View) -> Iterator[Row]:
     for event in view.log.events:
         if event.kind == "scheduler" and any(words in event.cause for words in _DEAD):
-            yield RunFinding("inert-loss", "warning", event.iteration, event.loss, event.cause,
-                             "Take it out, or mend what cuts its gradient.")  # fmt: skip
+            yield "warning", event.iteration, event.loss, event.cause, "Take it out, or mend what cuts its gradient."
     for one in view.losses():
-        tail = list(zip(one.iterations, one.lows, one.highs, strict=True))[-max(FEWEST_POINTS, len(one) // 3) :]
-        if len(tail) < FEWEST_POINTS or one.label.startswith("l_d_"):
-            continue
-        low, high = min(row[1] for row in tail), max(row[2] for row in tail)
-        if low == high:
-            yield RunFinding(
-                "inert-loss", "warning", tail[0][0], one.label, f"{one.label} is {low:g} at every point logged",
-                "See its weight, and whether it is meant to have begun (start_iter); take it out otherwise.",
-            )  # fmt: skip
+        count = max(FEWEST_POINTS, len(one) // 3)
+        low, high = min(one.lows[-count:], default=0.0), max(one.highs[-count:], default=0.0)
+        if len(one) >= FEWEST_POINTS and low == high and not one.label.startswith("l_d_"):
+            evidence = f"{one.label} is {low:g} at every point logged"
+            step = "See its weight, and whether it is meant to have begun (start_iter); take it out otherwise."
+            yield "warning", one.iterations[-count:][0], one.label, evidence, step
     if view.log.facts.get("trainer") == "neosr" and "l_g_gan" in view.tracks:
-        yield RunFinding(
-            "inert-loss", "info", None, "l_g_gan",
+        evidence = (
             "neosr since commit 75bed7f calls the discriminator for this loss in inference mode, where nothing has a "
-            "gradient; a log cannot show that",
+            "gradient; a log cannot show that"
+        )
+        yield (
+            "info",
+            None,
+            "l_g_gan",
+            evidence,
             "Compare models/image.py of your checkout, or take another trainer for GANs.",
-        )  # fmt: skip
+        )
 
 
 DRIFT = 3.0  # levels of 255 that a channel's mean moves against the others; chosen, untested
@@ -234,32 +247,27 @@ DRIFT = 3.0  # levels of 255 that a channel's mean moves against the others; cho
     "thousands of iterations.",
     "Real-ESRGAN #745 (colours drift from 10k to 260k)",
 )
-def find_colour_drift(view: View) -> Iterator[RunFinding]:
+def find_colour_drift(view: View) -> Iterator[Row]:
     by_name: dict[str, list[tuple[int, tuple[float, float, float]]]] = {}
     for image in view.log.images:
         by_name.setdefault(image.name, []).append((image.iteration, image.rgb))
     courses = [sorted(course) for course in by_name.values() if len(course) >= 4]
     if len(courses) < 2:
         return
-    steps = sorted({iteration for course in courses for iteration, _ in course})
-    moved = []
-    for step in steps:
-        shifts = []
-        for course in courses:
-            known = dict(course)
-            start = [median(rgb[c] for _, rgb in course[: max(2, len(course) // 4)]) for c in range(3)]
-            if step in known:
-                shifts.append([known[step][c] - start[c] for c in range(3)])
-        moved.append(max((abs(median(shift[c] for shift in shifts)), c) for c in range(3)))
+    shifts: dict[int, list[list[float]]] = {}  # by iteration, of each image, from where it began
+    for course in courses:
+        start = [median(rgb[c] for _, rgb in course[: max(2, len(course) // 4)]) for c in range(3)]
+        for step, rgb in dict(course).items():
+            shifts.setdefault(step, []).append([rgb[c] - start[c] for c in range(3)])
+    steps = sorted(shifts)
+    moved = [max((abs(median(shift[c] for shift in shifts[step])), c) for c in range(3)) for step in steps]
     since = last_stretch([size for size, _ in moved], lambda size: size > DRIFT)
     if since is not None and len(steps) - since >= 2:
         size, channel = moved[-1]
-        yield RunFinding(
-            "colour-drift", "warning", steps[since], None,
-            f"mean {('red', 'green', 'blue')[channel]} of {len(courses)} validation images moved by {size:.1f} of 255",
-            "Add or raise a pixel or colour loss (hsluvloss, L1 of the blurred images), and go back to a checkpoint "
-            f"before {steps[since]:,}.",
-        )  # fmt: skip
+        colour = ("red", "green", "blue")[channel]
+        evidence = f"mean {colour} of {len(courses)} validation images moved by {size:.1f} of 255"
+        mend = "Add or raise a pixel or colour loss (hsluvloss, L1 of the blurred images)"
+        yield "warning", steps[since], None, evidence, f"{mend}, and go back to a checkpoint before {steps[since]:,}."
 
 
 BACKOFFS = 4  # halvings within four times the 2,000 steps after which a scale grows; chosen, untested
@@ -274,7 +282,7 @@ WITHIN, SEARCHING = 8_000, 1_000  # iterations; the first ones are spent in sear
     "that gradients overflow at any scale, and each of them is a step that was skipped.",
     "torch.amp.GradScaler: growth 2 after 2,000 steps, back-off 0.5",
 )
-def find_backoffs(view: View) -> Iterator[RunFinding]:
+def find_backoffs(view: View) -> Iterator[Row]:
     for label in ("scale_g", "scale_d"):
         one = view.tracks.get(label)
         recent: deque[tuple[int, float]] = deque()
@@ -283,10 +291,8 @@ def find_backoffs(view: View) -> Iterator[RunFinding]:
                 recent.popleft()
             top = max((value for _, value in recent), default=0.0)
             if at > SEARCHING and 0.0 < low <= top / 2**BACKOFFS:
-                yield RunFinding(
-                    "loss-scale-backoff", "warning", at, label, f"{label} fell from {top:g} to {low:g}",
-                    "Use bf16 (amp_bf16: true), or train without AMP.",
-                )  # fmt: skip
+                step = "Use bf16 (amp_bf16: true), or train without AMP."
+                yield "warning", at, label, f"{label} fell from {top:g} to {low:g}", step
                 break
             recent.append((at, high))
 
@@ -301,18 +307,19 @@ WAITING, WAITING_MUCH = 0.2, 0.5  # of a step's time; chosen: half is a loader t
     "Time spent waiting for the loader is time in which the accelerator does nothing.",
     "BasicSR logs `time (data)`; traiNNer-redux and neosr do not",
 )
-def find_slow_loader(view: View) -> Iterator[RunFinding]:
+def find_slow_loader(view: View) -> Iterator[Row]:
     spent, waited = view.tracks.get(STEP_TIME), view.tracks.get(DATA_TIME)
     if spent is None or waited is None or len(waited) < FEWEST_POINTS or len(waited) != len(spent):
         return
-    rows = list(zip(spent.iterations, spent.means, waited.means, strict=True))[3:]  # workers start
-    share = sum(row[2] for row in rows) / max(sum(row[1] for row in rows), 1e-9)
+    seconds, waiting = spent.means[3:], waited.means[3:]  # workers start
+    share = sum(waiting) / max(sum(seconds), 1e-9)
     if share > WAITING:
-        yield RunFinding(
-            "slow-loader", "warning" if share > WAITING_MUCH else "info", None, None,
-            f"{share:.0%} of {fmean(row[1] for row in rows):.3f} s a step is spent waiting for data",
-            "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda.",
-        )  # fmt: skip
+        evidence = f"{share:.0%} of {fmean(seconds):.3f} s a step is spent waiting for data"
+        step = "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda."
+        yield "warning" if share > WAITING_MUCH else "info", None, None, evidence, step
+
+
+LEAST_LOSS = {"psnr": 0.1, "ssim": 0.002, "lpips": 0.003, "dists": 0.003}  # below it nobody sees a difference; chosen
 
 
 @fault(
@@ -322,56 +329,42 @@ def find_slow_loader(view: View) -> Iterator[RunFinding]:
     "The validation metrics are flat within their noise, or worse since an iteration; or nothing was learnt at all.",
     "Real-ESRGAN #205, #384; BasicSR #139, #80",
 )
-def find_no_progress(view: View) -> Iterator[RunFinding]:
-    if view.log.facts.get("pretrain_network_g", "").lower() in ("none", "null", "~", "") and view.log.facts.get(
-        "trainer"
-    ):
+def find_no_progress(view: View) -> Iterator[Row]:
+    facts = view.log.facts
+    if facts.get("pretrain_network_g", "").lower() in ("none", "null", "~", "") and facts.get("trainer"):
         yield from _nothing_learnt(view)
-    worse: list[tuple[int, MetricSeries]] = []
-    flat: list[tuple[int, MetricSeries]] = []
     judged = [one for one in view.metrics if not (view.log.adversarial and one.fidelity)]
+    worse, flat = [], []
     for one in judged:
-        since = one.worse_since(LEAST_LOSS.get(one.metric.lower(), 0.0))
-        if since is not None:
+        if (since := one.worse_since(LEAST_LOSS.get(one.metric.lower(), 0.0))) is not None:
             worse.append((since, one))
         elif (since := one.flat_since()) is not None:
             flat.append((since, one))
     if worse:
         since, one = min(worse, key=lambda pair: pair[0])
         names = ", ".join(f"{found.name} {found.means[found.best]:.4g} -> {found.means[-1]:.4g}" for _, found in worse)
-        yield RunFinding(
-            "no-progress", "warning", since, None, f"worse since: {names} (noise {one.noise:.2g})",
-            f"Keep the checkpoint at {since:,}. If the training loss still falls, the data set is too small for it.",
-        )  # fmt: skip
+        small = "If the training loss still falls, the data set is too small for it."
+        step = f"Keep the checkpoint at {since:,}. {small}"
+        yield "warning", since, None, f"worse since: {names} (noise {one.noise:.2g})", step
     elif flat and len(flat) == len(judged):
-        since = max(pair[0] for pair in flat)
         names = ", ".join(f"{one.name} (noise {one.noise:.2g})" for _, one in flat)
-        yield RunFinding(
-            "no-progress", "info", since, None, f"nothing gained beyond the noise: {names}",
-            "Lower the learning rate, begin the next phase, or stop.",
-        )  # fmt: skip
+        step = "Lower the learning rate, begin the next phase, or stop."
+        yield "info", max(pair[0] for pair in flat), None, f"nothing gained beyond the noise: {names}", step
 
 
-LEAST_LOSS = {"psnr": 0.1, "ssim": 0.002, "lpips": 0.003, "dists": 0.003}  # below it nobody sees a difference; chosen
-
-
-def _nothing_learnt(view: View) -> Iterator[RunFinding]:
+def _nothing_learnt(view: View) -> Iterator[Row]:
     """A training from scratch whose pixel loss has not fallen by a tenth is none."""
+    poor = [max(one.values) for one in view.metrics if one.metric.lower() == "psnr" and max(one.values) < 20.0]
     for label in PIXEL:
         one = view.tracks.get(label)
-        if one is None or len(one) < 2 * FEWEST_POINTS or view.log.last < LEAST_LONG:
+        if not poor or one is None or len(one) < 2 * FEWEST_POINTS or view.log.last < LEAST_LONG:
             continue
         third = len(one) // 3
         first, last = fmean(one.means[:third]), fmean(one.means[-third:])
-        error = pstdev(one.means[:third]) / math.sqrt(third)
-        poor = [found for found in view.metrics if found.metric.lower() == "psnr" and max(found.values) < 20.0]
-        if last > 0.95 * first - 2.0 * error and poor:
-            yield RunFinding(
-                "no-progress", "warning", view.log.first, label,
-                f"{label} went from {first:.3g} to {last:.3g} in {view.log.last:,} iterations from scratch, "
-                f"and PSNR never rose above {max(poor[0].values):.1f} dB",
-                "Divide the learning rate by ten, and see that GT and LQ are pairs.",
-            )  # fmt: skip
+        if last > 0.95 * first - 2.0 * pstdev(one.means[:third]) / math.sqrt(third):
+            course = f"{label} went from {first:.3g} to {last:.3g} in {view.log.last:,} iterations from scratch"
+            step = "Divide the learning rate by ten, and see that GT and LQ are pairs."
+            yield "warning", view.log.first, label, f"{course}, and PSNR never rose above {poor[0]:.1f} dB", step
 
 
 @fault(
@@ -381,40 +374,34 @@ def _nothing_learnt(view: View) -> Iterator[RunFinding]:
     "The log stops before total_iter: an error, a kill (out of memory, time limit, power), or somebody's hand.",
     "the trainers' own last lines",
 )
-def find_early_end(view: View) -> Iterator[RunFinding]:
+def find_early_end(view: View) -> Iterator[Row]:
     log = view.log
-    last = log.sessions[-1] if log.sessions else None
-    errors = [event for event in log.events if event.kind == "error"]
-    total = log.total_iter
-    of = f" of {total:,}" if total else ""
-    if last is None or log.source != "text logs":
+    total, ending = log.total_iter, log.sessions[-1].ending if log.sessions else None
+    if ending is None or log.source != "text logs":
         return
-    if last.ending == "finished":
+    at = f"{log.last:,}{f' of {total:,}' if total else ''}"
+    errors = [event.cause for event in log.events if event.kind == "error"]
+    if ending == "finished":
         if total and log.last < total - 2 * log.interval:
-            yield RunFinding(
-                "ended-early", "warning", log.last, None,
-                f"the trainer ended at {log.last:,}{of} as if that were the end: it counts epochs, and those are fewer "
-                "iterations where the batch or the data set grew since they were counted",
-                "Resume it with auto_resume if the metrics still rise; the epochs are counted anew then.",
-            )  # fmt: skip
-        return
-    if errors or last.ending == "crashed":
-        said = errors[-1].cause if errors else "a traceback stands in the log"
-        yield RunFinding("ended-early", "error", log.last, None, f"ended at {log.last:,}{of}: {said}",
-                         "Mend what it names, and resume (auto_resume).")  # fmt: skip
-    elif last.ending == "stopped":
+            evidence = (
+                f"the trainer ended at {at} as if that were the end: it counts epochs, and those are fewer "
+                "iterations where the batch or the data set grew since they were counted"
+            )
+            step = "Resume it with auto_resume if the metrics still rise; the epochs are counted anew then."
+            yield "warning", log.last, None, evidence, step
+    elif errors or ending == "crashed":
+        said = errors[-1] if errors else "a traceback stands in the log"
+        yield "error", log.last, None, f"ended at {at}: {said}", "Mend what it names, and resume (auto_resume)."
+    elif ending == "stopped":
         by = log.facts.get("stopped by", "")
-        who = "the trainer itself" if by else "hand"
-        evidence = f"stopped by {who} at {log.last:,}{of}{by and f': {by}'}"
-        yield RunFinding("ended-early", "info", log.last, None, evidence, "Resume it with auto_resume.")
+        who = f"the trainer itself at {at}: {by}" if by else f"hand at {at}"
+        yield "info", log.last, None, f"stopped by {who}", "Resume it with auto_resume."
     elif running(log):
-        yield RunFinding("ended-early", "info", log.last, None, f"still going, at {log.last:,}{of}", "Wait.")
+        yield "info", log.last, None, f"still going, at {at}", "Wait."
     elif total is None or log.last < total:
-        yield RunFinding(
-            "ended-early", "warning", log.last, None,
-            f"the log stops at {log.last:,}{of} without a last word: killed, or out of memory",
-            "See the system's log for the kill, then resume with --auto_resume (auto_resume: true).",
-        )  # fmt: skip
+        evidence = f"the log stops at {at} without a last word: killed, or out of memory"
+        step = "See the system's log for the kill, then resume with --auto_resume (auto_resume: true)."
+        yield "warning", log.last, None, evidence, step
 
 
 @fault(
@@ -424,15 +411,148 @@ def find_early_end(view: View) -> Iterator[RunFinding]:
     "A resumed run goes on from its last checkpoint: what was logged after that was trained again.",
     "the trainers' own first lines",
 )
-def find_resumes(view: View) -> Iterator[RunFinding]:
-    later = [one for one in view.log.sessions[1:] if one.first is not None]
+def find_resumes(view: View) -> Iterator[Row]:
+    sessions = view.log.sessions
+    later = [one for one in sessions[1:] if one.first is not None]
     if not later:
         return
-    starts = ", ".join(f"{one.start:,}" for one in later)
-    gaps = [
-        f"{one.began} after {before.ended}" for before, one in pairwise(view.log.sessions) if before.ended and one.began
-    ]
+    gaps = [f"{one.began} after {before.ended}" for before, one in pairwise(sessions) if before.ended and one.began]
+    times, starts = f"{len(later)} time{'s' if len(later) > 1 else ''}", ", ".join(f"{one.start:,}" for one in later)
     again = f"; {view.log.superseded} logged points were trained again" if view.log.superseded else ""
-    yield RunFinding("resumed", "info", later[0].start, None,
-                     f"{len(later)} time{'s' if len(later) > 1 else ''}, from {starts}{again}"
-                     + (f" ({'; '.join(gaps[:3])})" if gaps else ""), "Nothing.")  # fmt: skip
+    when = f" ({'; '.join(gaps[:3])})" if gaps else ""
+    yield "info", later[0].start, None, f"{times}, from {starts}{again}{when}", "Nothing."
+
+
+# Between generator and discriminator.
+
+STATES = "autocal run TRAIN.py -opt CONFIG (weighs the adversarial loss by what it costs and what it still says)"
+FAST = 8.0  # times the generator's rate; templates have both alike; chosen, untested
+
+
+@fault(
+    "collapsed",
+    "error",
+    "The generator collapsed",
+    "The discriminator no longer tells anything and fidelity is gone: what is trained from then on is noise. "
+    "No later checkpoint is worth keeping.",
+    "Real-ESRGAN #793; BasicSR #333",
+)
+def find_collapse(view: View) -> Iterator[Row]:
+    if not view.log.adversarial:
+        return
+    gone, lost, blind = no_picture_since(view), fidelity_lost(view), blind_since(view)
+    if gone:
+        yield "error", gone[0], None, gone[1], _restart(view, gone[0])
+    elif lost and (blind is not None or lost[2] >= 2.0 * MOST_COST):
+        since, name, depth = lost
+        also = f", and the discriminator is blind since {blind:,}" if blind is not None else ""
+        step = f"Go back to a checkpoint before {since:,} and lower the adversarial weight tenfold, or {STATES}."
+        yield "error", since, "l_g_gan", f"{name} lies {depth:.1f} dB under its best{also}", step
+
+
+@fault(
+    "fidelity-lost",
+    "error",
+    "More fidelity was lost than perception can be worth",
+    "Perfect perceptual quality costs at most 3 dB of the PSNR of the network that was trained for PSNR. "
+    "What fell by more since the adversarial phase began buys nothing.",
+    "Blau and Michaeli 2018, The perception-distortion tradeoff",
+)
+def find_fidelity_lost(view: View) -> Iterator[Row]:
+    lost = fidelity_lost(view)
+    if lost and view.log.adversarial and not find_collapse(view):
+        since, name, depth = lost
+        evidence = f"{name} lies {depth:.1f} dB under its best; at most {MOST_COST:g} can buy anything"
+        step = f"Keep a checkpoint from before {since:,}; lower the adversarial weight, or {STATES}."
+        yield "error", since, "l_g_gan", evidence, step
+
+
+@fault(
+    "discriminator-blind",
+    "warning",
+    "The discriminator cannot tell real from generated",
+    "The adversarial loss then says nothing: its gradient is noise, however large its weight. Either the loss is so "
+    "heavy that the generator only fools the discriminator, or the discriminator does not learn.",
+    "DESIGN, the scheduler; BasicSR #117",
+)
+def find_blind(view: View) -> Iterator[Row]:
+    since, seen, ratio = blind_since(view), view.separation, _rate_ratio(view)
+    if since is None or seen is None:
+        return
+    tail = [value for at, value in zip(seen.iterations, seen.values, strict=True) if at >= since]
+    evidence = f"{seen.name} {fmean(tail):z.2f} (0: cannot tell)"
+    if ratio == 0.0 or frozen(view):
+        still = "optim_d's rate is 0" if ratio == 0.0 else "its losses do not move at all"
+        step = "See that optim_d has a rate above 0, that network_d is not frozen, and that net_d_init_iters is 0."
+        yield "warning", since, "l_d_real", f"{evidence}; {still}: it is not trained", step
+        return
+    if ratio is not None and ratio >= FAST:
+        fast = f"optim_d's rate is {ratio:.0f} times the generator's: likely too fast to learn anything"
+        usual = f"{view.log.facts['rate:optim_g']} (as the trainers' templates have it)"
+        yield "warning", since, "l_g_gan", f"{evidence}; {fast}", f"Set optim_d's rate to optim_g's, {usual}."
+        return
+    awake = any(value > seen.awake for at, value in zip(seen.iterations, seen.values, strict=True) if at < since)
+    evidence += "" if awake else "; it never told them apart"
+    step = f"Raise optim_d's rate, or enlarge network_d; or {STATES}."
+    share = _share_of_sum(view, "l_g_gan")
+    if share is not None:
+        evidence += f"; l_g_gan is {share:.0%} of the sum"
+    if share is None or share > 0.2:
+        weight = view.log.facts.get("weight:ganloss") or view.log.facts.get("weight:gan_loss")
+        now = f", {weight} now" if weight else ""
+        step = f"Divide the GAN loss's `loss_weight` by ten{now} (templates have 0.005 to 0.1); or {STATES}."
+    yield "warning", since, "l_g_gan", evidence, step
+
+
+def _rate_ratio(view: View) -> float | None:
+    """The discriminator's rate over the generator's, as the trainer printed them."""
+    g, d = (view.log.value(f"rate:optim_{letter}") for letter in "gd")
+    return d / g if g and d is not None else None
+
+
+def _share_of_sum(view: View, label: str) -> float | None:
+    """A loss's part of the generator's sum over the last third, by value."""
+    losses = [one for one in view.losses() if not one.label.startswith("l_d_") and len(one)]
+    parts = {one.label: abs(fmean(one.means[-max(1, len(one) // 3) :])) for one in losses}
+    total = sum(parts.values())
+    return parts[label] / total if label in parts and total > 0.0 else None
+
+
+@fault(
+    "discriminator-dominates",
+    "warning",
+    "The discriminator always wins",
+    "It knows every generated image, so that it no longer says which is the better one. Strong discriminators win "
+    "often in published recipes too (advantages of .4 to .99): it is a fault when nothing is gained any more.",
+    "BasicSR #160, #190, #144",
+)
+def find_domination(view: View) -> Iterator[Row]:
+    seen, log = view.separation, view.log
+    start = last_stretch(seen.values, lambda value: value > seen.dominates) if seen else None
+    if seen is None or start is None or len(seen.values) - start < FEWEST_POINTS:
+        return
+    since = seen.iterations[start]
+    if log.last - since < STRETCH * (log.last - log.first):
+        return
+    evidence = f"{seen.name} {fmean(seen.values[-5:]):.2f} (1: always right)"
+    gan, ratio = view.tracks.get("l_g_gan"), _rate_ratio(view)
+    if gan and len(gan) > FEWEST_POINTS:
+        evidence += f"; l_g_gan went from {fmean(gan.means[:5]):.2e} to {fmean(gan.means[-5:]):.2e}"
+    times = f" ({ratio:.0f} times as high now)" if ratio is not None and ratio >= 2.0 else ""
+    step = f"Lower optim_d's rate to optim_g's{times}, or take a weaker discriminator; or {STATES}."
+    yield "warning", since, "l_g_gan", evidence, step
+
+
+def health_of(view: View, findings: Sequence[RunFinding]) -> Health:
+    """The health of the adversarial training, of the findings and of what can be known."""
+    if not view.log.adversarial:
+        return "no-gan"
+    codes, seen = {finding.code for finding in findings}, view.separation
+    if codes & {"collapsed", "fidelity-lost"}:
+        return "collapsed"
+    if "discriminator-blind" in codes:
+        return "discriminator-blind"
+    if "discriminator-dominates" in codes:
+        return "discriminator-dominates"
+    unknown = seen is None or max(seen.values) < seen.awake or "non-finite" in codes
+    return "unknown" if unknown else "healthy"

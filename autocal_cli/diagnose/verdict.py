@@ -10,9 +10,8 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from autocal_cli.diagnose.adversarial import health_of  # registers its findings
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import FAULTS, FINDERS
+from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
 from autocal_cli.diagnose.model import (
     LEARNING_RATE,
     STEP_TIME,
@@ -24,8 +23,15 @@ from autocal_cli.diagnose.model import (
     RunLog,
     VerdictLine,
 )
-from autocal_cli.diagnose.series import mean_of_ends, reduce_track
-from autocal_cli.diagnose.view import FEWEST_POINTS, LEAST_LONG, View, read_fidelity, read_separation, running
+from autocal_cli.diagnose.view import (
+    FEWEST_POINTS,
+    LEAST_LONG,
+    View,
+    read_fidelity,
+    read_separation,
+    reduce_track,
+    running,
+)
 from autocal_cli.errors import Severity
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
@@ -157,7 +163,8 @@ def _losses(view: View) -> str:
     parts = []
     for one in view.losses():
         if len(one) and not one.label.startswith("l_d_"):
-            first, last = mean_of_ends(one.means)
+            tenth = max(3, len(one) // 10)
+            first, last = fmean(one.means[:tenth]), fmean(one.means[-tenth:])
             parts.append(f"{one.label} {first:.2e} -> {last:.2e}")
     multipliers = [
         one for label, one in view.tracks.items() if label.startswith(("loss_multipliers/", "dynamic_weight_"))

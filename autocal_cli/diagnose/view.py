@@ -1,7 +1,7 @@
 """A run as the finders of `faults.py` see it: reduced tracks, and what is derived from them. Pure.
 
-The discriminator's separation, the course of fidelity in dB, and since when each is out of bounds. Every threshold
-stands here once, with its source.
+Series reduced and smoothed, their noise, the stretch they end with; the discriminator's separation, the course of
+fidelity in dB, and since when each is out of bounds. Every threshold stands here once, with its source.
 """
 
 from __future__ import annotations
@@ -9,17 +9,45 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import STEP_TIME, TOTAL_LABEL, MetricSeries, RunLog
-from autocal_cli.diagnose.series import Reduced, decibels, last_stretch, running_median, smooth
+from autocal_cli.diagnose.model import STEP_TIME, TOTAL_LABEL, MetricSeries, RunLog, Track
 
+FARTHEST = 1e150  # what lies beyond is taken to be there, so that sums and squares of it stay numbers
+BUCKETS = 2_000  # a series is judged on at most so many means; chosen, untested
 MOST_COST = 3.0  # dB; Blau and Michaeli 2018: perfect perceptual quality costs at most 3 dB of PSNR
 FEWEST_POINTS = 12  # logged points below which a course is not judged; chosen, untested
 LEAST_LONG = 500  # iterations in which a discriminator should have learnt something; see tests/cases_diagnose
 STRETCH = 0.2  # of the run: how long a state must have lasted to be named; chosen, untested
+NO_PICTURE = 15.0  # dB; bilinear upscaling of photographs has 20 and more at any scale; chosen, untested
+WORST = -1.0  # what one line may say: a relativistic discriminator that errs on a single batch logs -14 (BasicSR #269)
 PIXEL = ("l_pix", "l_g_pix", "l_g_l1", "l_g_charbonnier", "l_g_huber", "l_g_mse", "l_g_l2")
 SQUARED = ("l_g_mse", "l_g_l2")
+TWO_LOGS = 2 * math.log(2)
+BLIND_LEVELS = {"vanilla": TWO_LOGS, "bce": TWO_LOGS, "wgan_softplus": TWO_LOGS, "hinge": 2.0, "lsgan": 0.5, "mse": 0.5}
+
+Course = tuple[str, tuple[int, ...], tuple[float, ...]]  # name, iterations, dB on a scale of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """A track in buckets of equal length in points: the last iteration of each, its mean, least and greatest value.
+
+    `points` were logged; only finite ones count; `broken` is the first iteration with a value that is not finite.
+    A bucket without any finite value is left out.
+    """
+
+    label: str
+    iterations: tuple[int, ...]
+    means: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    points: int
+    broken: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.means)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +68,85 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A run as the finders see it: reduced tracks, metrics, and what was derived from both."""
+    """A run as the finders see it."""
 
     log: RunLog
     tracks: dict[str, Reduced]
     metrics: tuple[MetricSeries, ...]
     separation: Separation | None
-    fidelity: tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]  # name, iterations, dB on a scale of its own
+    fidelity: tuple[Course, ...]
 
     def losses(self) -> list[Reduced]:
         """The generator's losses without their sum, and the discriminator's."""
         return [one for label, one in self.tracks.items() if label.startswith("l_") and label != TOTAL_LABEL]
 
 
-BLIND_LEVELS = {"vanilla": 2 * math.log(2), "bce": 2 * math.log(2), "wgan_softplus": 2 * math.log(2), "hinge": 2.0,
-          "lsgan": 0.5, "mse": 0.5}  # fmt: skip
+# Arithmetic on series.
 
 
-WORST = -1.0  # what one line may say: a relativistic discriminator that errs on a single batch logs -14 (BasicSR #269)
+def within(value: float) -> float:
+    return max(-FARTHEST, min(FARTHEST, value))
+
+
+def reduce_track(track: Track, buckets: int = BUCKETS) -> Reduced:
+    """At most `buckets` buckets; nothing that a track ever reached is lost, since each keeps its extremes."""
+    size = max(1, math.ceil(len(track) / buckets))
+    iterations, means, lows, highs = [], [], [], []
+    broken: int | None = None
+    for start in range(0, len(track), size):
+        values: Sequence[float] = track.values[start : start + size]
+        total = sum(values)
+        if not abs(total) < FARTHEST:
+            bad = next((i for i, value in enumerate(values) if not math.isfinite(value)), None)
+            if bad is not None and broken is None:
+                broken = track.iterations[start + bad]
+            values = [within(value) for value in values if math.isfinite(value)]
+            if not values:
+                continue
+            total = sum(values)
+        iterations.append(track.iterations[min(start + size, len(track)) - 1])
+        means.append(total / len(values))
+        lows.append(min(values))
+        highs.append(max(values))
+    return Reduced(track.label, tuple(iterations), tuple(means), tuple(lows), tuple(highs), len(track), broken)
+
+
+def smooth(values: Sequence[float], width: int) -> list[float]:
+    """Centred moving means over `width` values, over fewer at both ends."""
+    sums = [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    half, count = max(width, 1) // 2, len(values)
+    windows = [(max(0, i - half), min(count, i + half + 1)) for i in range(count)]
+    return [(sums[end] - sums[start]) / (end - start) for start, end in windows]
+
+
+def running_median(values: Sequence[float], width: int = 3) -> list[float]:
+    half = width // 2
+    return [median(values[max(0, i - half) : i + half + 1]) for i in range(len(values))]
+
+
+def noise_of(values: Sequence[float]) -> float | None:
+    """Standard deviation of single values about a smooth trend; None below 6 values.
+
+    From second differences x[i-1] - 2 x[i] + x[i+1], which a straight trend leaves at zero and whose variance is six
+    times that of independent noise; by their median absolute value, so that a jump counts little. At least that of
+    the rounding, 1/sqrt(12) of the last decimal: SSIM is logged to .0001, and stands still for long.
+    """
+    if len(values) < 6:
+        return None
+    bends = [abs(a - 2.0 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+    decimals = max(len(repr(value).partition(".")[2]) for value in values)
+    return max(1.4826 * median(bends) / math.sqrt(6.0), 10.0**-decimals / math.sqrt(12.0))
+
+
+def last_stretch(values: Sequence[float], holds: Callable[[float], bool]) -> int | None:
+    """Index from which on every value holds, to the end; None where the last does not."""
+    fails = next((i for i in range(len(values) - 1, -1, -1) if not holds(values[i])), -1)
+    return fails + 1 if fails + 1 < len(values) else None
+
+
+# What is derived.
 
 
 def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | None:
@@ -71,12 +160,10 @@ def read_separation(log: RunLog, tracks: dict[str, Reduced]) -> Separation | Non
     blind = BLIND_LEVELS.get(log.facts.get("gan_type", "").lower()) or _guess(tracks, real, fake)
     if blind is None:
         return None
-    sums = [a + b for a, b in zip(real.means, fake.means, strict=True)]
     if log.facts.get("model_type") in ("ESRGANModel", "RealESRGANRelativisticModel"):
         blind /= 2.0  # BasicSR's ESRGANModel halves both parts
-    width = max(5, len(sums) // 12)
-    lines = [max(1.0 - value / blind, WORST) for value in sums]
-    values = tuple(smooth(lines, width))
+    lines = [max(1.0 - (a + b) / blind, WORST) for a, b in zip(real.means, fake.means, strict=True)]
+    values = tuple(smooth(lines, max(5, len(lines) // 12)))
     return Separation("advantage", real.iterations, values, 0.03, 0.05, 0.95)
 
 
@@ -88,7 +175,7 @@ def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | 
     out_real, out_fake = tracks.get("out_d_real"), tracks.get("out_d_fake")
     if out_real is None or out_fake is None or len(out_real) != len(real) or len(out_fake) != len(fake):
         fresh = fmean(real.means[:3]) + fmean(fake.means[:3])
-        return next((level for level in (2 * math.log(2), 2.0) if abs(fresh / level - 1.0) < 0.07), None)
+        return next((level for level in (TWO_LOGS, 2.0) if abs(fresh / level - 1.0) < 0.07), None)
     formulas: dict[str, Callable[[float, float], float]] = {
         "vanilla": lambda r, f: math.log1p(math.exp(-max(r, -50.0))) + math.log1p(math.exp(min(f, 50.0))),
         "hinge": lambda r, f: max(0.0, 1.0 - r) + max(0.0, 1.0 + f),
@@ -103,9 +190,7 @@ def _guess(tracks: dict[str, Reduced], real: Reduced, fake: Reduced) -> float | 
     return BLIND_LEVELS[nearest] if errors[nearest] < 0.25 else None
 
 
-def read_fidelity(
-    tracks: dict[str, Reduced], metrics: Sequence[MetricSeries]
-) -> tuple[tuple[str, tuple[int, ...], tuple[float, ...]], ...]:
+def read_fidelity(tracks: dict[str, Reduced], metrics: Sequence[MetricSeries]) -> tuple[Course, ...]:
     """Courses of fidelity in dB: PSNR of each data set, medians of three; without any, the pixel loss as -20 log10.
 
     A logged pixel loss is that of other images each time (in BasicSR of one batch), so that it takes a mean of 15
@@ -121,25 +206,11 @@ def read_fidelity(
     for label in PIXEL:
         one = tracks.get(label)
         if one and len(one) >= 2 * FEWEST_POINTS and min(one.means) > 0.0:
-            factor, width = (0.5 if label in SQUARED else 1.0), max(15, len(one) // 12)
-            logs = [-factor * decibels(mean) for mean in one.means]
-            course, half = smooth(logs, width), width // 2
-            whole = slice(half, len(course) - half)  # means of full windows alone
+            factor, width = (10.0 if label in SQUARED else 20.0), max(15, len(one) // 12)
+            course = smooth([-factor * math.log10(mean) for mean in one.means], width)
+            whole = slice(width // 2, len(course) - width // 2)  # means of full windows alone
             courses.append((label, one.iterations[whole], tuple(course[whole])))
     return tuple(courses)
-
-
-def lost_since(iterations: Sequence[int], values: Sequence[float], most: float) -> tuple[int, float] | None:
-    """Since which iteration a course lies more than `most` dB under the best before, to its end; and how far."""
-    best, depths = -math.inf, []
-    for value in values:
-        best = max(best, value)
-        depths.append(best - value)
-    start = last_stretch(depths, lambda depth: depth > most)
-    return None if start is None else (iterations[start], depths[-1])
-
-
-NO_PICTURE = 15.0  # dB; bilinear upscaling of photographs has 20 and more at any scale; chosen, untested
 
 
 def no_picture_since(view: View) -> tuple[int, str] | None:
@@ -157,25 +228,22 @@ def no_picture_since(view: View) -> tuple[int, str] | None:
             if start is not None and len(metric.values) - start >= 2:
                 evidence = f"PSNR ({metric.dataset}) is {metric.values[-1]:.1f} dB: no picture"
                 found.append((metric.iterations[start], evidence))
-    return min(found) if found else None
+    return min(found, default=None)
 
 
-def fidelity_lost(view: View) -> tuple[str, int, float] | None:
-    """The earliest course that lies more than 3 dB under its best to the end: name, since when, how far."""
-    cost = view.tracks.get("autocal/cost")
+def fidelity_lost(view: View) -> tuple[int, str, float] | None:
+    """Of the courses that lie more than 3 dB under their best to the end, the first: since when, its name, how far."""
     found = []
-    if cost and len(cost):
-        start = last_stretch(cost.means, lambda value: value > MOST_COST)
-        if start is not None:
-            found.append((cost.iterations[start], "autocal/cost", cost.means[-1]))
+    cost = view.tracks.get("autocal/cost")
+    courses = [("autocal/cost", cost.iterations, cost.means)] if cost else []
     for name, iterations, values in view.fidelity:
-        lost = lost_since(iterations, values, MOST_COST)
-        if lost:
-            found.append((lost[0], name, lost[1]))
-    if not found:
-        return None
-    since, name, depth = min(found)
-    return name, since, depth
+        best = accumulate(values, max)
+        courses.append((name, iterations, tuple(top - value for top, value in zip(best, values, strict=True))))
+    for name, iterations, depths in courses:
+        start = last_stretch(depths, lambda depth: depth > MOST_COST)
+        if start is not None:
+            found.append((iterations[start], name, depths[-1]))
+    return min(found, default=None)
 
 
 def blind_since(view: View) -> int | None:
@@ -184,9 +252,7 @@ def blind_since(view: View) -> int | None:
     if seen is None or view.log.last < LEAST_LONG:
         return None
     start = last_stretch(seen.values, lambda value: value < seen.blind)
-    if start is None or len(seen.values) - start < FEWEST_POINTS:
-        return None
-    if not start and drawing_apart(view):
+    if start is None or len(seen.values) - start < FEWEST_POINTS or (not start and drawing_apart(view)):
         return None
     since = seen.iterations[start] if start else view.log.first
     long = max(STRETCH * (view.log.last - view.log.first), 200)
@@ -216,31 +282,6 @@ def frozen(view: View) -> bool:
         one is not None and len(one) >= FEWEST_POINTS and pstdev(one.means[2:]) < 0.005 * abs(fmean(one.means[2:]))
         for one in tracks
     )
-
-
-def share_of_sum(view: View, label: str) -> float | None:
-    """A loss's part of the generator's sum over the last third, by value."""
-    parts = {one.label: abs(fmean(one.means[-max(1, len(one) // 3) :])) for one in view.losses()
-             if not one.label.startswith("l_d_") and len(one)}  # fmt: skip
-    total = sum(parts.values())
-    return parts[label] / total if label in parts and total > 0.0 else None
-
-
-def dominated_since(view: View) -> int | None:
-    seen = view.separation
-    if seen is None:
-        return None
-    start = last_stretch(seen.values, lambda value: value > seen.dominates)
-    if start is None or len(seen.values) - start < FEWEST_POINTS:
-        return None
-    since = seen.iterations[start]
-    return since if view.log.last - since >= STRETCH * (view.log.last - view.log.first) else None
-
-
-def above_blind(view: View, one: Reduced) -> bool:
-    """Whether a discriminator's loss ends above twice what a blind one has: that is no part of the game."""
-    blind = BLIND_LEVELS.get(view.log.facts.get("gan_type", "vanilla").lower(), 2 * math.log(2)) / 2.0
-    return fmean(one.means[-5:]) > 2.0 * blind
 
 
 def running(log: RunLog) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader
 
 from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, Diagnosis, RunLog
-from autocal_cli.diagnose.series import FARTHEST, Reduced, reduce_track, within
+from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import one_line
 
 GENERATOR = "autocal diagnose"

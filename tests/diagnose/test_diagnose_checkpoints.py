@@ -9,8 +9,8 @@ from run_logs import run_log
 
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
 from autocal_cli.diagnose.model import Checkpoint, MetricSeries, RunLog
-from autocal_cli.diagnose.series import noise_of
 from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.diagnose.view import noise_of
 
 
 def with_files(metrics: dict[str, list[float]], adversarial: bool = False, every: int = 1_000) -> RunLog:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from run_logs import run_log
 
 from autocal_cli.diagnose.model import Track
-from autocal_cli.diagnose.series import last_stretch, reduce_track, smooth
 from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.diagnose.view import last_stretch, reduce_track, smooth
 from autocal_cli.report.diagnose_html import (
     HEIGHT,
     WIDTH,

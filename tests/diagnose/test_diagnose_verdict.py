@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from run_logs import run_log
 
-from autocal_cli.diagnose import adversarial, faults
 from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import ImageMean, LogEvent, RunLog, Session
 from autocal_cli.diagnose.verdict import diagnose
@@ -265,16 +262,7 @@ def test_a_run_gone_wrong_twice_says_first_what_began_first():
     assert [one.code for one in diagnose(log).findings][:2] == ["discriminator-blind", "non-finite"]
 
 
-def test_every_code_is_found_above_and_none_is_said_that_is_not_explained():
+def test_every_code_is_found_above():
     above = {one.code for log, _ in WRONG.values() for one in diagnose(log).findings}
     above |= {one.code for log in HEALTHY.values() for one in diagnose(log).findings}
     assert above == set(FAULTS)
-    sources = [ast.parse(Path(str(one.__file__)).read_text(encoding="utf-8")) for one in (faults, adversarial)]
-    printed = {
-        call.args[0].value
-        for source in sources
-        for call in ast.walk(source)
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "RunFinding"
-        and isinstance(call.args[0], ast.Constant)
-    }  # fmt: skip
-    assert printed == set(FAULTS)
