@@ -54,8 +54,11 @@ def judge_checkpoints(
     metrics = {one.name: one for one in (choosing or series)}
     measured = [one for one in judged if one.metrics]
     front = {one.iteration for one in measured if not any(_beats(other, one, metrics) for other in measured)}
-    best = {name: max(measured, key=lambda one: one_of.sign * one.metrics.get(name, -math.inf * one_of.sign)).iteration
-            for name, one_of in metrics.items() if measured}  # fmt: skip
+    best = {
+        name: max(measured, key=lambda one: found.sign * one.metrics.get(name, -math.inf * found.sign)).iteration
+        for name, found in metrics.items()
+        if measured
+    }
     marked = [
         replace(
             one,
@@ -68,11 +71,8 @@ def judge_checkpoints(
     chosen = _choose(sound, choosing, log.adversarial)
     if chosen is None:
         return tuple(marked), None
-    tied = {
-        one.iteration
-        for one in sound
-        if choosing and one.metrics and one is not chosen.checkpoint and _tied(one, chosen.checkpoint, choosing)
-    }
+    kept = chosen.checkpoint
+    tied = {one.iteration for one in sound if one is not kept and _tied(one, kept, choosing)}
     return tuple(replace(one, tied=one.iteration in tied) for one in marked), chosen
 
 
@@ -96,8 +96,9 @@ def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> Checkpoint
 
 def _beats(a: Checkpoint, b: Checkpoint, metrics: Mapping[str, MetricSeries]) -> bool:
     """Whether a is better in one metric and no worse in any."""
-    gains = [one.sign * (a.metrics[name] - b.metrics[name]) for name, one in metrics.items() if name in a.metrics and name in b.metrics]  # fmt: skip  # noqa: E501
-    return bool(gains) and min(gains) >= 0.0 and max(gains) > 0.0
+    both = [(one.sign, name) for name, one in metrics.items() if name in a.metrics and name in b.metrics]
+    gains = [sign * (a.metrics[name] - b.metrics[name]) for sign, name in both]
+    return min(gains, default=-1.0) >= 0.0 and max(gains) > 0.0
 
 
 def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adversarial: bool) -> Choice | None:
@@ -108,14 +109,12 @@ def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adver
         return Choice(ranked, f"best by {names}")
     if not sound:
         return None
-    newest = max(sound, key=lambda one: one.iteration or 0)
+    reason = "the newest; no validation metric was logged"
     if adversarial:
         reason = (
             "the newest; no perceptual metric (LPIPS, DISTS, TOPIQ) was logged, and PSNR or SSIM cannot choose here"
         )
-    else:
-        reason = "the newest; no validation metric was logged"
-    return Choice(newest, reason)
+    return Choice(max(sound, key=lambda one: one.iteration or 0), reason)
 
 
 def _standing(one: Checkpoint, choosing: Sequence[MetricSeries]) -> float:
@@ -130,11 +129,6 @@ def _standing(one: Checkpoint, choosing: Sequence[MetricSeries]) -> float:
 
 
 def _tied(one: Checkpoint, kept: Checkpoint, choosing: Sequence[MetricSeries]) -> bool:
-    pairs = [
-        (found, one.metrics[found.name], kept.metrics[found.name])
-        for found in choosing
-        if found.name in one.metrics and found.name in kept.metrics
-    ]
-    return bool(pairs) and all(
-        found.noise is not None and abs(value - best) <= found.step for found, value, best in pairs
-    )
+    both = [found for found in choosing if found.name in one.metrics and found.name in kept.metrics]
+    near = (abs(one.metrics[found.name] - kept.metrics[found.name]) <= found.step for found in both)
+    return bool(both) and all(found.noise is not None for found in both) and all(near)

@@ -19,6 +19,7 @@ from autocal_cli.diagnose.model import (
     Fault,
     Health,
     RunFinding,
+    number_of,
 )
 from autocal_cli.diagnose.view import (
     BLIND_LEVELS,
@@ -506,7 +507,7 @@ def find_blind(view: View) -> Iterator[Row]:
 
 def _rate_ratio(view: View) -> float | None:
     """The discriminator's rate over the generator's, as the trainer printed them."""
-    g, d = (view.log.value(f"rate:optim_{letter}") for letter in "gd")
+    g, d = (number_of(view.log.facts.get(f"rate:optim_{letter}", "")) for letter in "gd")
     return d / g if g and d is not None else None
 
 

@@ -133,7 +133,7 @@ class RunLog:
     @property
     def total_iter(self) -> int | None:
         """How long the run was meant to be, where the log says so."""
-        return self.number("total_iter")
+        return whole_number(self.facts.get("total_iter", ""))
 
     @property
     def interval(self) -> int:
@@ -146,15 +146,6 @@ class RunLog:
         logged = any(label.startswith("l_d_") or label == "l_g_gan" for label in self.tracks)
         return logged or (not self.rows and "gan_type" in self.facts)
 
-    def value(self, fact: str) -> float | None:
-        """An option that is a number, None where the log does not hold it."""
-        return number_of(self.facts.get(fact, ""))
-
-    def number(self, fact: str) -> int | None:
-        """An option that is a whole number, None where the log does not hold it."""
-        value = self.value(fact)
-        return None if value is None or not abs(value) < 1e18 else int(value)
-
 
 def number_of(text: str) -> float | None:
     """A number as configs and logs write it: `5e3`, `1_000`, `1,000`; None for anything else."""
@@ -162,6 +153,12 @@ def number_of(text: str) -> float | None:
         return float(text.replace("_", "").replace(",", ""))
     except ValueError:
         return None
+
+
+def whole_number(text: str) -> int | None:
+    """The same, without its fraction; None for what is no number of steps."""
+    number = number_of(text)
+    return int(number) if number is not None and abs(number) < 1e18 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from autocal_cli.diagnose.model import (
     Track,
     Validation,
     number_of,
+    whole_number,
 )
 
 OWN_PREFIXES = ("loss_multipliers/", "autocal/")  # what `autocal run` adds to a trainer's log
@@ -189,18 +190,17 @@ class TextReader:
 
     def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
         self.file, self.table, self.facts = file, table, facts
+        self.options = OptionReader(facts)
         self.start = 0
         self.first: int | None = None
         self.last: int | None = None
         self.ending: Ending = "unsaid"
-        self.finished = False  # the validation after the end is that of the last iteration
-        self._began = self._newest = ""
+        self._began = self._newest = ""  # times of the first and the newest line
         self._head, self._tail = _HEADS[-1][1], _NEVER
         self._columns: tuple[str, ...] = ()
         self._rate_text, self._rate = "", math.nan
-        self.options = OptionReader(facts)
         self._dataset: str | None = None
-        self._error = False
+        self._error = False  # whether a traceback is being read
 
     def take(self, data: bytearray) -> None:
         """Takes whole lines off the beginning of `data`: the rest of the last one is read when it is there."""
@@ -220,6 +220,10 @@ class TextReader:
         began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
         return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
 
+    def _at(self, stamp: str) -> None:
+        self._newest = stamp
+        self._began = self._began or stamp
+
     def _point(self, line: str, at: int) -> bool:
         """Takes the numbers of an iteration; False where the line holds none, as that of a start or a checkpoint."""
         if "\x1b" in line:
@@ -231,11 +235,10 @@ class TextReader:
             found = self._numbers(line, at)
         if found is None:
             return False
-        iteration, values = found
-        self.table.add(iteration, self._columns, values)
-        self.first = iteration if self.first is None else self.first
-        self.last, self._newest = iteration, line[:19]
-        self._began = self._began or self._newest
+        self.last, values = found
+        self.table.add(self.last, self._columns, values)
+        self.first = self.last if self.first is None else self.first
+        self._at(line[:19])
         return True
 
     def _numbers(self, line: str, at: int) -> tuple[int, list[float]] | None:
@@ -282,21 +285,20 @@ class TextReader:
             line = _COLOUR.sub("", line)
         if found := _METRIC.search(line):
             if self._dataset:
-                self._metric(found)
+                self._metric(found, self._dataset)
             return
         if line[:1].isdigit() and _STAMP.match(line):
-            self._newest = line[:19]
-            self._began = self._began or self._newest
+            self._at(line[:19])
             self._error = False
         if "autocal: " in line:
             self._own_word(line)
         elif found := _VALIDATION.search(line):
             self._dataset = found[1]
         elif found := _START.search(line):
-            self.start = int(found[1].replace(",", ""))
-            self.table.resumed_from = self.start
+            self.start = self.table.resumed_from = int(found[1].replace(",", ""))
         elif found := _SAVED.search(line):
-            self.table.saved.append(self._saved_at(found[1]))
+            said = int(found[1].replace(",", "")) if found[1] else self._multiple_of("save_checkpoint_freq")
+            self.table.saved.append(self.table.last if said is None else said)
         elif found := _NOT_FINITE.search(line):
             self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
         elif "Traceback (most recent call last)" in line:
@@ -305,7 +307,6 @@ class TextReader:
             self._event("error", f"{found[1]}: {found[2]}")
         elif mark := next((ending for words, ending in _MARKS if words in line), None):
             self.ending = mark
-            self.finished = mark == "finished"
             self.facts["stopped by"] = line.partition("by automation: ")[2].strip()
         elif self.first is None:
             self.options.take(line)
@@ -322,37 +323,22 @@ class TextReader:
     def _event(self, kind: EventKind, cause: str, done: str = "") -> None:
         self.table.events.append(LogEvent(kind, self.table.last, "*", cause, done))
 
-    def _metric(self, found: re.Match[str]) -> None:
-        name, value = found[1], float(found[2])
-        best = int(found[4].replace(",", "")) if found[3] is not None and float(found[3]) == value else None
-        iteration = self._validated(best)
+    def _metric(self, found: re.Match[str], dataset: str) -> None:
+        """The trainers do not print the iteration of a validation: it is a multiple of val_freq at or after the line
+        before, or the one of the best value where this is it; after the end, the last one."""
+        name, value, iteration = found[1], float(found[2]), self.table.last
+        if self.ending != "finished":
+            best = found[4] if found[3] is not None and float(found[3]) == value else None
+            iteration = self._multiple_of("val_freq") or max(iteration, whole_number(best or "") or 0)
         done = self.table.validations[-1:]
-        if done and (done[0].iteration, done[0].dataset) == (iteration, self._dataset) and name in done[0].metrics:
+        if done and (done[0].iteration, done[0].dataset) == (iteration, dataset) and name in done[0].metrics:
             return  # the validation after the end repeats the one at the last iteration
-        self.table.validated(iteration, self._dataset or "", name, value)
+        self.table.validated(iteration, dataset, name, value)
 
-    def _saved_at(self, said: str | None) -> int:
-        """The iteration of a checkpoint: as the trainer says it, else the multiple of save_checkpoint_freq at or after
-        the line before."""
-        every = self._every("save_checkpoint_freq")
-        last = self.table.last
-        return int(said.replace(",", "")) if said else -(-last // every) * every if every else last
-
-    def _every(self, fact: str) -> int:
-        """An option that is a number of iterations, 0 where it is not known."""
-        number = number_of(self.facts.get(fact, ""))
-        return int(number) if number is not None and abs(number) < 1e18 else 0
-
-    def _validated(self, best: int | None) -> int:
-        """The iteration of a validation, which the trainers do not print: a multiple of val_freq at or after the line
-        before, or the one of the best value where this is it."""
-        last = self.table.last
-        if self.finished:
-            return last
-        every = self._every("val_freq")
-        if every > 0:
-            return max(every, -(-last // every) * every)
-        return best if best is not None and best >= last else last
+    def _multiple_of(self, fact: str) -> int | None:
+        """The multiple of an option at or after the line before; None where the option is not known."""
+        every = whole_number(self.facts.get(fact, "")) or 0
+        return max(every, -(-self.table.last // every) * every) if every > 0 else None
 
 
 def _tail_of(line: str, start: int, entries: Sequence[re.Match[str]]) -> re.Pattern[str]:

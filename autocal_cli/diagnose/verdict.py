@@ -7,7 +7,7 @@ ten lines.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
@@ -48,27 +48,21 @@ _TOPICS = {
 
 def diagnose(log: RunLog) -> Diagnosis:
     """All that can be said of a run."""
-    view = look(log)
-    findings = sorted((one for find in FINDERS for one in find(view)), key=_order)
-    named = [one for one in findings if one.code in _GRAVE and one.severity != "info"]
-    grave = [one.iteration for one in named if one.iteration is not None]
-    health = health_of(view, findings)
-    checkpoints, keep = judge_checkpoints(log, view.metrics, min(grave, default=None))
-    lines = verdict_lines(view, health, findings, checkpoints, keep)
-    unknown = tuple(_unknown(view, health))
-    return Diagnosis(log, health, tuple(findings), view.metrics, checkpoints, keep, lines, unknown)
-
-
-def look(log: RunLog) -> View:
-    """The run as the finders see it."""
     tracks = {label: reduce_track(track) for label, track in log.tracks.items() if len(track)}
     metrics = metric_series(log.validations)
-    return View(log, tracks, metrics, read_separation(log, tracks), read_fidelity(tracks, metrics))
+    view = View(log, tracks, metrics, read_separation(log, tracks), read_fidelity(tracks, metrics))
+    findings = sorted((one for find in FINDERS for one in find(view)), key=_order)
+    grave = [one.iteration for one in findings if one.code in _GRAVE and one.severity != "info"]
+    health = health_of(view, findings)
+    sound_until = min((at for at in grave if at is not None), default=None)
+    checkpoints, keep = judge_checkpoints(log, metrics, sound_until)
+    lines = verdict_lines(view, health, findings, checkpoints, keep)
+    return Diagnosis(log, health, tuple(findings), metrics, checkpoints, keep, lines, tuple(_unknown(view, health)))
 
 
-def _order(finding: RunFinding) -> tuple[int, int]:
+def _order(finding: RunFinding) -> tuple[bool, int]:
     """What is wrong first, in the order in which it began; then what is good to know."""
-    return (0 if finding.severity != "info" else 1, -1 if finding.iteration is None else finding.iteration)
+    return finding.severity == "info", -1 if finding.iteration is None else finding.iteration
 
 
 # The ten lines.
@@ -127,20 +121,19 @@ def _discriminator(view: View, health: Health) -> str:
         few = "l_d_real" in view.tracks and len(view.tracks["l_d_real"]) < FEWEST_POINTS
         why = f"fewer than {FEWEST_POINTS} lines" if few else "the log holds none of its losses that tells"
         return f"unknown how well it separates: {why}"
-    level = fmean(seen.values[-5:])
-    level = max(level, -9.99)
+    level = max(fmean(seen.values[-5:]), -9.99)
     since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
     ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
     if health == "healthy":
         low = ", near blind: watch it" if level < seen.awake else ""
         return f"healthy, awake since {since:,}; {ends}{low}"
-    if health == "unknown" and since is None:
-        early = view.log.last < LEAST_LONG
-        why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
-        return f"not yet awake; {ends}; {why}"
-    if health == "unknown":
+    if health != "unknown":
+        return ""
+    if since is not None:
         return f"awake since {since:,}; {ends}, before the numbers broke"
-    return ""
+    early = view.log.last < LEAST_LONG
+    why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
+    return f"not yet awake; {ends}; {why}"
 
 
 def _fidelity(view: View) -> str:
@@ -148,14 +141,13 @@ def _fidelity(view: View) -> str:
     for one in view.metrics:
         if one.metric.lower().startswith("psnr"):
             first, best, last = one.means[0], one.means[one.best], one.means[-1]
-            fell = (
-                f", {last - best:+.2f} since {one.iterations[one.best]:,}" if best - last > max(one.step, 0.005) else ""
-            )
+            told = best - last > max(one.step, 0.005)
+            fell = f", {last - best:+.2f} since {one.iterations[one.best]:,}" if told else ""
             parts.append(f"PSNR ({one.dataset}) {first:.2f} -> {last:.2f} dB{fell}")
-    if not parts:
-        for name, iterations, values in view.fidelity:
-            best = max(range(len(values)), key=lambda i, v=values: v[i])  # type: ignore[misc]
-            parts.append(f"{name}: {values[-1] - values[0]:+.1f} dB over the run, {values[-1] - values[best]:+.1f} since {iterations[best]:,}")  # fmt: skip  # noqa: E501
+    for name, iterations, values in view.fidelity if not parts else ():
+        top = max(values)
+        over, since = f"{values[-1] - values[0]:+.1f}", f"{values[-1] - top:+.1f}"
+        parts.append(f"{name}: {over} dB over the run, {since} since {iterations[values.index(top)]:,}")
     return "; ".join(parts)
 
 
@@ -164,12 +156,10 @@ def _losses(view: View) -> str:
     for one in view.losses():
         if len(one) and not one.label.startswith("l_d_"):
             tenth = max(3, len(one) // 10)
-            first, last = fmean(one.means[:tenth]), fmean(one.means[-tenth:])
-            parts.append(f"{one.label} {first:.2e} -> {last:.2e}")
-    multipliers = [
-        one for label, one in view.tracks.items() if label.startswith(("loss_multipliers/", "dynamic_weight_"))
-    ]
-    parts += [f"{one.label} {one.means[0]:.3g} -> {one.means[-1]:.3g}" for one in multipliers if len(one)]
+            parts.append(f"{one.label} {fmean(one.means[:tenth]):.2e} -> {fmean(one.means[-tenth:]):.2e}")
+    for label, one in view.tracks.items():
+        if len(one) and label.startswith(("loss_multipliers/", "dynamic_weight_")):
+            parts.append(f"{label} {one.means[0]:.3g} -> {one.means[-1]:.3g}")
     return ", ".join(parts[:6]) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
 
 
@@ -183,13 +173,14 @@ def _rate(view: View) -> str:
     for at, value in zip(rate.iterations, rate.means, strict=True):
         if value != steps[-1][1]:
             steps.append((at, value))
+    first, last = f"{steps[0][1]:.2g}", steps[-1][1]
     if len(steps) == 1:
-        return f"{steps[0][1]:.2g} throughout"
+        return f"{first} throughout"
     if len(steps) <= 4:
-        return ", ".join([f"{steps[0][1]:.2g}", *(f"{value:.2g} from {at:,}" for at, value in steps[1:])])
+        return ", ".join([first, *(f"{value:.2g} from {at:,}" for at, value in steps[1:])])
     top_at, top = max(steps, key=lambda step: step[1])
-    middle = f", {top:.2g} at {top_at:,}" if top > max(steps[0][1], steps[-1][1]) else ""
-    return f"{steps[0][1]:.2g}{middle}, {steps[-1][1]:.2g} at the end ({len(steps) - 1} changes)"
+    middle = f", {top:.2g} at {top_at:,}" if top > max(steps[0][1], last) else ""
+    return f"{first}{middle}, {last:.2g} at the end ({len(steps) - 1} changes)"
 
 
 def _time(view: View) -> str:
@@ -213,11 +204,8 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     one = keep.checkpoint
     where = "the latest" if one.iteration is None else f"{one.iteration:,}"
     tied = [f"{other.iteration:,}" for other in checkpoints if other.tied and other.iteration is not None]
-    alike = (
-        f"; not to be told from it: {', '.join(tied[:5])}{f' and {len(tied) - 5} more' if tied[5:] else ''}"
-        if tied
-        else ""
-    )
+    more = f" and {len(tied) - 5} more" if tied[5:] else ""
+    alike = f"; not to be told from it: {', '.join(tied[:5])}{more}" if tied else ""
     gone = "" if one.exists else "; no file of it was seen"
     return f"keep {where}, {keep.reason}{alike}{gone}"
 
@@ -225,28 +213,23 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
 def _next(findings: Sequence[RunFinding]) -> str:
     """The step that the first of the gravest asks for."""
     order = [*_GRAVE, *FAULTS]  # in which they stop a training
-    asking = (one for one in findings if one.severity != "info")
-    grave = sorted(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)))
-    return grave[0].next if grave else "nothing has to be done"
+    asking = [one for one in findings if one.severity != "info"]
+    first = min(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)), default=None)
+    return first.next if first else "nothing has to be done"
 
 
-def _unknown(view: View, health: Health) -> list[str]:
+def _unknown(view: View, health: Health) -> Iterator[str]:
     """What these logs cannot tell."""
-    parts = []
     if view.log.source != "text logs":
-        parts.append("event files do not hold the learning rate, the end of the run, or its errors")
+        yield "event files do not hold the learning rate, the end of the run, or its errors"
     if not view.metrics:
-        parts.append("without validation metrics, no checkpoint can be called better")
+        yield "without validation metrics, no checkpoint can be called better"
     elif any(one.noise is None for one in view.metrics):
-        parts.append("fewer than 6 validations: their noise is not known")
+        yield "fewer than 6 validations: their noise is not known"
     if health == "unknown":
-        why = f"too early before {LEAST_LONG} iterations" if view.log.last < LEAST_LONG else "not awake, or broken off"
-        parts.append(
-            f"the discriminator's health: {why if view.separation else 'its losses, or their kind, are not here'}"
-        )
+        early = view.log.last < LEAST_LONG
+        why = f"too early before {LEAST_LONG} iterations" if early else "not awake, or broken off"
+        told = why if view.separation else "its losses, or their kind, are not here"
+        yield f"the discriminator's health: {told}"
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
-        parts.append("perceived quality: log LPIPS, DISTS or TOPIQ")
-    return parts
-
-
-__all__ = ["FAULTS", "diagnose", "look"]
+        yield "perceived quality: log LPIPS, DISTS or TOPIQ"

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
+from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis
-from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.console import SEVERITY_STYLE, one_line
 from autocal_cli.report.json import plain
 
