@@ -34,8 +34,7 @@ Course = tuple[str, tuple[int, ...], tuple[float, ...]]  # name, iterations, dB 
 class Reduced:
     """A track in buckets of equal length in points: the last iteration of each, its mean, least and greatest value.
 
-    `points` were logged; only finite ones count; `broken` is the first iteration with a value that is not finite.
-    A bucket without any finite value is left out.
+    Only finite values count; `broken` is the first iteration with one that is not. A bucket without any is left out.
     """
 
     label: str
@@ -43,7 +42,6 @@ class Reduced:
     means: tuple[float, ...]
     lows: tuple[float, ...]
     highs: tuple[float, ...]
-    points: int
     broken: int | None = None
 
     def __len__(self) -> int:
@@ -108,7 +106,7 @@ def reduce_track(track: Track, buckets: int = BUCKETS) -> Reduced:
         means.append(total / len(values))
         lows.append(min(values))
         highs.append(max(values))
-    return Reduced(track.label, tuple(iterations), tuple(means), tuple(lows), tuple(highs), len(track), broken)
+    return Reduced(track.label, tuple(iterations), tuple(means), tuple(lows), tuple(highs), broken)
 
 
 def smooth(values: Sequence[float], width: int) -> list[float]:

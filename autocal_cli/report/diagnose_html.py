@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader
 
+from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, Diagnosis, RunLog
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import one_line
@@ -22,6 +23,35 @@ GENERATOR = "autocal diagnose"
 WIDTH, HEIGHT = 640.0, 150.0  # of a chart's plane, in the units of its view box
 NUMBERS = 60_000  # on a page in all: about 1.2 MB with their paths
 FEWEST, MOST = 60, 600  # buckets of a curve
+COLOURS = 8
+
+# The charts in their order, each with whether it is logarithmic; a label belongs to the first of its prefixes.
+CHARTS = {
+    "generator's losses": True,
+    "metrics": False,
+    "discriminator's losses": True,
+    "discriminator's outputs": False,
+    "separation": False,
+    "cost, dB": False,
+    "multipliers": False,
+    "learning rate": True,
+    "norms of gradients": True,
+    "loss scale": True,
+    "seconds a step": False,
+}
+PREFIXES = {
+    "l_d_": "discriminator's losses",
+    "l_": "generator's losses",
+    "out_d_": "discriminator's outputs",
+    "grad_norm_": "norms of gradients",
+    "scale_": "loss scale",
+    "autocal/cost": "cost, dB",
+    "autocal/": "separation",
+    STEP_TIME: "seconds a step",
+    DATA_TIME: "seconds a step",
+    LEARNING_RATE: "learning rate",
+    "": "multipliers",
+}
 
 
 def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
@@ -31,19 +61,21 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
     if other:
         charts = merged(charts, charts_of(other.log, (), 1, sides))
     span = span_of(charts)
-    drawn = [_drawn(chart, span) for chart in charts]
     environment = Environment(
         loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    data = [
+        [(one.points.iterations, [_short(y) for y in one.points.means]) for one in chart.curves] for chart in charts
+    ]
     return environment.get_template("diagnose.html").render(
         generator=GENERATOR,
         runs=[one for one in (found, other) if one],
-        charts=drawn,
+        charts=[_drawn(chart, span) for chart in charts],
         ticks=[(tick, place_x(tick, span), f"{tick:,}") for tick in iteration_ticks(span)],
         width=WIDTH,
         height=HEIGHT,
         span=span,
-        data=_data(charts),
+        data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),  # for the cursor
         line=one_line,
     )
 
@@ -67,7 +99,7 @@ def _drawn(chart: Chart, span: tuple[int, int]) -> dict[str, object]:
             {
                 "label": curve.points.label,
                 "side": curve.side,
-                "colour": labels.index(curve.points.label) % _COLOURS,
+                "colour": labels.index(curve.points.label) % COLOURS,
                 "band": band_path(curve, scale, span),
                 "line": line_path(curve, scale, span),
             }
@@ -75,19 +107,7 @@ def _drawn(chart: Chart, span: tuple[int, int]) -> dict[str, object]:
         ],
         "ticks": [(scale.place(tick), _number(tick)) for tick in scale.ticks() if scale.low <= tick <= scale.high],
         "marks": [(place_x(at, span), at, text) for at, text in chart.marks],
-    }  # fmt: skip
-
-
-_COLOURS = 8
-
-
-def _data(charts: Sequence[Chart]) -> str:
-    """The numbers for the cursor: per chart and curve the iterations and the means, four digits each."""
-    rows = [
-        [[list(curve.points.iterations), [_short(value) for value in curve.points.means]] for curve in chart.curves]
-        for chart in charts
-    ]
-    return json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c")
+    }
 
 
 def _short(value: float) -> float:
@@ -153,103 +173,54 @@ def _round_steps(low: float, high: float) -> list[float]:
 
 
 def charts_of(log: RunLog, marks: Sequence[tuple[int, str]], side: int = 0, sides: int = 1) -> list[Chart]:
-    """The charts of a run: losses, each validation metric, discriminator, scheduler, rate, gradients, scales, time."""
-    groups: dict[str, list[str]] = {}
-    for label in log.tracks:
-        if label != "autocal/events":  # their number: each of them is a mark
-            groups.setdefault(_group(label), []).append(label)
-    metrics = sorted({f"{one.dataset}/{name}" for one in log.validations for name in one.metrics})
-    count = len(log.tracks) + len(metrics)
-    buckets = max(FEWEST, min(MOST, NUMBERS // (3 * sides * max(count, 1))))
+    """The charts of a run: one a group of labels, one a validation metric."""
+    metrics = sorted(metric_series(log.validations), key=lambda one: one.name)
+    buckets = max(FEWEST, min(MOST, NUMBERS // (3 * sides * max(len(log.tracks) + len(metrics), 1))))
+    groups: dict[str, list[Curve]] = {title: [] for title in CHARTS}
+    for label, track in log.tracks.items():
+        points = reduce_track(track, buckets) if label != "autocal/events" else None  # each of them is a mark
+        if points and len(points) > 1:
+            title = next(title for prefix, title in PREFIXES.items() if label.startswith(prefix))
+            groups[title].append(Curve(points, side))
     charts = []
-    for group in _ORDER:
-        if group == "metrics":
-            charts += [_metric_chart(log, name, marks, side) for name in metrics]
-        elif group in groups:
-            found = [reduce_track(log.tracks[label], buckets) for label in groups[group]]
-            curves = tuple(Curve(one, side) for one in found if len(one) > 1)
-            if curves:
-                charts.append(Chart(group, curves, group in _LOGARITHMIC and _positive(curves), tuple(marks)))
+    for title, curves in groups.items():
+        if title == "metrics":
+            for one in metrics:
+                iterations, values = one.iterations[-2_000:], one.values[-2_000:]
+                curve = Curve(Reduced(one.name, iterations, values, values, values), side)
+                charts.append(Chart(one.name, (curve,), logarithmic=False, marks=tuple(marks)))
+        elif curves:
+            positive = all(min(curve.points.lows) > 0.0 for curve in curves)
+            charts.append(Chart(title, tuple(curves), CHARTS[title] and positive, tuple(marks)))
     return charts
-
-
-_ORDER = ("generator's losses", "metrics", "discriminator's losses", "discriminator's outputs", "separation",
-          "cost, dB", "multipliers",
-          "learning rate", "norms of gradients", "loss scale", "seconds a step")  # fmt: skip
-_LOGARITHMIC = ("generator's losses", "discriminator's losses", "learning rate", "norms of gradients", "loss scale")
-
-
-def _group(label: str) -> str:
-    if label.startswith("l_d_"):
-        return "discriminator's losses"
-    if label.startswith("l_"):
-        return "generator's losses"
-    if label.startswith("out_d_"):
-        return "discriminator's outputs"
-    if label.startswith("grad_norm_"):
-        return "norms of gradients"
-    if label.startswith("scale_"):
-        return "loss scale"
-    if label.startswith("autocal/"):
-        return {"autocal/cost": "cost, dB"}.get(label, "separation")
-    if label in (STEP_TIME, DATA_TIME):
-        return "seconds a step"
-    return "learning rate" if label == LEARNING_RATE else "multipliers"
-
-
-def _metric_chart(log: RunLog, name: str, marks: Sequence[tuple[int, str]], side: int) -> Chart:
-    points = [
-        (one.iteration, one.metrics[metric])
-        for one in log.validations
-        for metric in one.metrics
-        if f"{one.dataset}/{metric}" == name and math.isfinite(one.metrics[metric])
-    ][-2_000:]
-    iterations, values = tuple(at for at, _ in points), tuple(value for _, value in points)
-    curve = Curve(Reduced(name, iterations, values, values, values, len(values)), side)
-    return Chart(name, (curve,), False, tuple(marks))
-
-
-def _positive(curves: Sequence[Curve]) -> bool:
-    return all(min(curve.points.lows) > 0.0 for curve in curves)
 
 
 def merged(charts: Sequence[Chart], others: Sequence[Chart]) -> list[Chart]:
     """The charts of two runs, those of the same title laid over each other."""
-    known = {chart.title: chart for chart in others}
-    both = [
-        Chart(
-            chart.title,
-            chart.curves + (known[chart.title].curves if chart.title in known else ()),
-            chart.logarithmic and (chart.title not in known or known[chart.title].logarithmic),
-            chart.marks,
-        )
-        for chart in charts
-    ]
-    titles = {chart.title for chart in charts}
-    return both + [chart for chart in others if chart.title not in titles]
+    both = {chart.title: chart for chart in charts}
+    for chart in others:
+        if known := both.get(chart.title):
+            both[chart.title] = replace(
+                known, curves=known.curves + chart.curves, logarithmic=known.logarithmic and chart.logarithmic
+            )
+        else:
+            both[chart.title] = chart
+    return list(both.values())
 
 
 def scale_of(chart: Chart) -> Scale:
     """From the least to the greatest value of all its curves; of a flat one, a little around it."""
-    low = min((min(curve.points.lows) for curve in chart.curves if curve.points.lows), default=0.0)
-    high = max((max(curve.points.highs) for curve in chart.curves if curve.points.highs), default=1.0)
-    low, high = within(low), within(high)
+    low = within(min((min(curve.points.lows) for curve in chart.curves), default=0.0))
+    high = within(max((max(curve.points.highs) for curve in chart.curves), default=1.0))
     if high - low <= 1e-12 * abs(high) or high - low < 1.0 / FARTHEST:
         room = max(abs(low) * 0.05, 1.0 / FARTHEST) if low else 1.0
         low, high = low - room, high + room
-    if chart.logarithmic and low <= 0.0:
-        return Scale(low, high, logarithmic=False)
-    return Scale(low, high, chart.logarithmic)
+    return Scale(low, high, chart.logarithmic and low > 0.0)
 
 
 def span_of(charts: Sequence[Chart]) -> tuple[int, int]:
     """First and last iteration over all charts."""
-    ends = [
-        at
-        for chart in charts
-        for curve in chart.curves
-        for at in curve.points.iterations[:1] + curve.points.iterations[-1:]
-    ]
+    ends = [curve.points.iterations[end] for chart in charts for curve in chart.curves for end in (0, -1)]
     return (min(ends), max(max(ends), min(ends) + 1)) if ends else (0, 1)
 
 
@@ -267,16 +238,13 @@ def band_path(curve: Curve, scale: Scale, span: tuple[int, int]) -> str:
 
 
 def _places(curve: Curve, values: Sequence[float], scale: Scale, span: tuple[int, int]) -> list[str]:
-    return [f"{_x(at, span):.1f} {scale.place(y):.1f}" for at, y in zip(curve.points.iterations, values, strict=True)]
-
-
-def _x(iteration: int, span: tuple[int, int]) -> float:
-    return WIDTH * (iteration - span[0]) / (span[1] - span[0])
+    points = zip(curve.points.iterations, values, strict=True)
+    return [f"{place_x(at, span):.1f} {scale.place(y):.1f}" for at, y in points]
 
 
 def place_x(iteration: int, span: tuple[int, int]) -> float:
     """Where an iteration stands, 0..WIDTH."""
-    return max(0.0, min(WIDTH, _x(iteration, span)))
+    return max(0.0, min(WIDTH, WIDTH * (iteration - span[0]) / (span[1] - span[0])))
 
 
 def iteration_ticks(span: tuple[int, int]) -> list[int]:
