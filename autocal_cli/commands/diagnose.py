@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from autocal_cli.commands.options import JsonOption, QuietOption, refuse_together
-
-if TYPE_CHECKING:
-    from autocal_cli.diagnose.model import Diagnosis
 
 
 def diagnose(
@@ -55,20 +52,18 @@ def diagnose(
     from autocal_cli.report.json import dump
     from autocal_cli.workflow.diagnose import diagnose_run
     from autocal_cli.workflow.diagnose import follow as follow_run
-    from autocal_cli.workflow.output import report_destinations
+    from autocal_cli.workflow.output import report_destinations, write_report
 
     refuse_together(("--follow", follow), ("--json", as_json))
     refuse_together(("--follow", follow), ("--compare", compare is not None))
     page, _ = report_destinations(html, None, force)
-    if follow:
-        reader = LogReader()
-
-        def show_new(texts: tuple[str, ...]) -> None:
-            write("".join(f"{text}\n" for text in texts).encode())
-
-        found = follow_run(lambda: diagnose_run(path, reader=reader), show_new, time.sleep, every, verdict_texts)
-    else:
-        found = diagnose_run(path)
+    reader, shown = LogReader(), tuple[str, ...]()
+    followed = follow_run(lambda: diagnose_run(path, reader=reader), lambda: time.sleep(every))
+    for found in followed if follow else [diagnose_run(path)]:
+        if follow:
+            texts = verdict_texts(found)
+            write("".join(f"{text}\n" for text in texts if text not in shown).encode())
+            shown = texts
     other = diagnose_run(compare) if compare else None
     if as_json:
         sides = diagnosis_json(found) if other is None else {"a": diagnosis_json(found), "b": diagnosis_json(other)}
@@ -78,15 +73,10 @@ def diagnose(
     elif not follow:
         show(diagnosis_view(found))
     if page:
-        _write_page(page, found, other, force)
+        from autocal_cli.report.diagnose_html import diagnosis_page
+
+        write_report(page, diagnosis_page(found, other), force)
     if not quiet:
         show(*unknown_view(found), stderr=True)
     if any(one.severity == "error" for one in found.findings):
         raise typer.Exit(1)
-
-
-def _write_page(page: Path, found: Diagnosis, other: Diagnosis | None, force: bool) -> None:
-    from autocal_cli.report.diagnose_html import diagnosis_page
-    from autocal_cli.workflow.output import write_report
-
-    write_report(page, diagnosis_page(found, other), force)

@@ -29,9 +29,8 @@ def diagnose_run(path: Path, now: float | None = None, reader: LogReader | None 
     """What happened in the run at a path: an experiment's folder, a log, event files, or the config it was started by.
 
     Args:
-        path: where to look.
         now: seconds since the epoch, to tell a run that is still going; the clock where it is None.
-        reader: what has read this run before, so that only what is new in its text logs is read.
+        reader: what has read this run before, so that only what is new in its logs is read.
 
     Raises AutocalError where there is no run, or more than one.
     """
@@ -39,11 +38,7 @@ def diagnose_run(path: Path, now: float | None = None, reader: LogReader | None 
 
 
 def closing(folder: Path) -> tuple[str, ...]:
-    """The verdict on a run that has just ended, `topic: text` each; nothing where it left no log.
-
-    Args:
-        folder: the experiment's folder, `path.experiments_root` of the trainer's options.
-    """
+    """The verdict on a run that has just ended, `topic: text` each; nothing where its folder holds no log."""
     try:
         found = diagnose_run(folder, math.inf)  # nothing is still going on
     except (AutocalError, OSError):
@@ -57,12 +52,9 @@ def read_run(path: Path, now: float | None = None, reader: LogReader | None = No
     files = [Path(file) for file in log.files]
     folder = files[-1].parent
     written = max(file.stat().st_mtime for file in files)
-    log = replace(
-        log,
-        silent_for=max(0.0, (time.time() if now is None else now) - written),
-        images=tuple(read_images(folder / "visualization")),
-    )
-    return with_events(log, _event_lines(folder))
+    silent_for = max(0.0, (time.time() if now is None else now) - written)
+    images = tuple(read_images(folder / "visualization"))
+    return with_events(replace(log, silent_for=silent_for, images=images), _event_lines(folder))
 
 
 def find_run(path: Path) -> Path:
@@ -115,11 +107,9 @@ def read_images(folder: Path) -> Iterator[ImageMean]:
     names = [name for name, steps in found.items() if len(steps) >= 4][:SHOWN_IMAGES]
     for name in names:
         steps = sorted(found[name])
-        every = max(1, len(steps) // SHOWN_STEPS)
-        for step in {*steps[::every], steps[-1]}:
+        for step in {*steps[:: max(1, len(steps) // SHOWN_STEPS)], steps[-1]}:
             path = found[name][step]
-            mean = _mean_colour(path, path.stat().st_mtime_ns)
-            if mean:
+            if mean := _mean_colour(path, path.stat().st_mtime_ns):
                 yield ImageMean(step, name, mean)
 
 
@@ -137,32 +127,24 @@ def _mean_colour(path: Path, _written: int) -> tuple[float, float, float] | None
     return red, green, blue
 
 
-def follow(
-    read: Callable[[], Diagnosis],
-    show: Callable[[tuple[str, ...]], None],
-    wait: Callable[[float], None],
-    every: float,
-    lines: Callable[[Diagnosis], tuple[str, ...]],
-) -> Diagnosis:
-    """Reads again and again, and shows each line that is new, until the run has ended.
+def follow(read: Callable[[], Diagnosis], wait: Callable[[], None]) -> Iterator[Diagnosis]:
+    """Reads again and again, until the run has ended.
 
     Raises AutocalError or OSError where the first reading does; later ones may meet a log that is being replaced.
     """
-    shown: tuple[str, ...] = ()
+    known = False
     while True:
         try:
             found = read()
         except (AutocalError, OSError):
-            if not shown:
+            if not known:
                 raise
-            wait(every)
-            continue
-        now = lines(found)
-        show(tuple(line for line in now if line not in shown))
-        shown = now
-        if ended(found):
-            return found
-        wait(every)
+        else:
+            known = True
+            yield found
+            if ended(found):
+                return
+        wait()
 
 
 def ended(found: Diagnosis) -> bool:

@@ -72,6 +72,16 @@ def test_following_ends_with_the_run(autocal, old_log):
     assert len(result.out.decode().splitlines()) <= 10
 
 
+def test_of_a_run_that_is_followed_each_line_is_shown_once(autocal, old_log, monkeypatch):
+    (path,) = old_log("b_psnr").glob("*.log")
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-12]))
+    monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(whole))
+    shown = autocal("diagnose", path, "--follow").out.decode().splitlines()
+    assert len(shown) == len(set(shown)) > 10
+
+
 def test_what_is_no_run_is_refused_in_one_line(autocal, tmp_path):
     result = autocal("diagnose", tmp_path)
     assert result.code == 2
