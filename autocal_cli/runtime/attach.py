@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, untraced, unwrapped
+from autocal_cli.runtime.losses import COMPARE_IMAGES, leaves, mapped, parts, untraced, unwrapped
 from autocal_cli.runtime.scheduler import ANEW, DynamicLossScheduler, unwrapped_optimizer
 from autocal_cli.runtime.signals import maps, separation_of_calls
 
@@ -247,23 +247,20 @@ class Attachment:
     def _network_called(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
-            self.scheduler.know_outputs(_tensors(output))
+            self.scheduler.know_outputs([x for x in leaves(output) if isinstance(x, Tensor)])
 
     def _returned(self, label: str, given: Mapping[str, Any], value: Any, *, says_for_whom: bool) -> Any:
         """What the trainer gets for a loss that was called with the arguments `given`."""
         again = torch._C._current_graph_task_id() != -1  # a checkpoint that is run again, within a backward pass
         tensors = list(parts(label, value))
+        for_generator = True
         if label in self.scheduler.adversarial:
-            if "is_disc" in given:
-                for_generator = not given["is_disc"]
-            elif (leads := self.scheduler.leads_to_network(tensors)) is not None:
-                for_generator = leads
-            else:
-                for_generator = says_for_whom
-            if not for_generator:
-                if not again:
-                    self._observe_logits(given)
-                return value
+            leads = self.scheduler.leads_to_network(tensors) if "is_disc" not in given else not given["is_disc"]
+            for_generator = says_for_whom if leads is None else leads
+        if not for_generator:
+            if not again:
+                self._observe_logits(given)
+            return value
         if not again and tensors:
             self._observe(label, given, tensors)
         multiplier = self.scheduler.multiplier(label)
@@ -344,13 +341,6 @@ def _parameters(loss: Any) -> list[str]:
         return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [name for kind in kinds for name, parameter in signature.parameters.items() if parameter.kind is kind]
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    inner = value.values() if isinstance(value, Mapping) else value
-    return [x for part in inner for x in _tensors(part)] if isinstance(value, Mapping | tuple | list) else []
 
 
 def output_and_target(given: Mapping[str, Any]) -> tuple[Tensor, Tensor] | None:

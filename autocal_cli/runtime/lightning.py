@@ -40,9 +40,9 @@ class LossScheduling(Callback):
         optimizer: int = 0,
         **options: Any,
     ) -> None:
-        self.attachment: Attachment | None = None
         self._block, self._losses, self._total_iter, self._options = block, losses, total_iter, options
         self._network, self._optimizer = network, optimizer
+        self.attachment: Attachment | None = None
         self._saved: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -70,33 +70,38 @@ def unwrapped(loss: Any) -> Any:
     return loss
 
 
+def leaves(value: Any) -> Iterator[Any]:
+    """What a loss or an output is made of: a mapping, tuple or list is taken apart, anything else is a leaf."""
+    if isinstance(value, Mapping | tuple | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from leaves(part)
+    else:
+        yield value
+
+
 def parts(label: str, value: Any) -> Iterator[Tensor]:
-    """The tensors of one loss, which may be a mapping, tuple or list of them. None and bare numbers are no parts.
+    """The tensors of one loss. None and bare numbers are no parts.
 
     Raises TypeError for a tensor of several elements and for anything else.
     """
-    if isinstance(value, Tensor):
-        if value.numel() != 1:
-            raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(value.shape)}.")
-        yield value if value.dim() == 0 else value.reshape(())
-    elif isinstance(value, Mapping | tuple | list):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from parts(label, part)
-    elif value is not None and not isinstance(value, int | float):
-        raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(value).__name__}.")
+    for part in leaves(value):
+        if isinstance(part, Tensor):
+            if part.numel() != 1:
+                raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(part.shape)}.")
+            yield part if part.dim() == 0 else part.reshape(())
+        elif part is not None and not isinstance(part, int | float):
+            raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(part).__name__}.")
 
 
 def mapped(function: Any, value: Any) -> Any:
     """A loss of the same shape with `function` applied to each of its tensors."""
-    if isinstance(value, Tensor):
-        return function(value)
     if isinstance(value, Mapping):
         items = {key: mapped(function, part) for key, part in value.items()}
         return items if type(value) is dict else type(value)(items)  # type: ignore[call-arg]
     if isinstance(value, tuple | list):
         row = [mapped(function, part) for part in value]
         return type(value)(*row) if hasattr(value, "_fields") else type(value)(row)
-    return value
+    return function(value) if isinstance(value, Tensor) else value
 
 
 def reaches(loss: Tensor, goals: set[Any], limit: int = 20_000) -> bool:

@@ -4,9 +4,6 @@ Of each loss the logarithm of its value is followed by a winsorised exponential 
 
     z = (x - mean) / deviation        a spike: z > spike_z
     c = max(0, c + min(z, 3) - k)     divergence: c > cusum_h        (one-sided CUSUM, Page 1954)
-
-A loss that is not finite counts as an event each time until NAMED_SINGLY, then each tenth time. The health of the
-discriminator comes from separation and cost, see controller.py.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ EVENTS_KEPT = 256  # the newest
 MEMORY = 0.01  # of the averages, a step
 WARM = 100  # values before a loss is judged
 WINSOR = 3.0  # deviations: what one value may add to the averages
-NAMED_SINGLY = 10
+NAMED_SINGLY = 10  # steps that are not finite, in a row; then each tenth
 GIVEN = ("settings", "length")  # what is no state
 LASTING, LONG = 20, 0.02  # steps after which a change of health counts; part of the run for one that dominates
 
