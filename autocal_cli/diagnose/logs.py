@@ -7,7 +7,6 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +260,7 @@ class EventReader:
         parts = tag.split("/")
         label = own or parts[-1]
         if wanted(label):
-            add = self.table.add_to_last if step == self._last else partial(self.table.add, step)
-            add((label,), (value,))
+            self.table.add(step, (label,), (value,), more=step == self._last)
             self._first = step if self._first is None else self._first
             self._last = step
         elif len(parts) == 3 and parts[0] == "metrics":

@@ -60,23 +60,20 @@ class RunTable:
     superseded: int = 0
     resumed_from: int | None = None
 
-    def add(self, iteration: int, labels: tuple[str, ...], values: Iterable[float]) -> None:
-        """A point of its own."""
-        if iteration <= self.last or self.resumed_from is not None:
-            self._cut(iteration)
-        self.points.append(iteration)
-        self.last = iteration
-        self.add_to_last(labels, values)
-
-    def add_to_last(self, labels: tuple[str, ...], values: Iterable[float]) -> None:
-        """More numbers of the newest point; of a label that it has, the later one stands."""
+    def add(self, at: int, labels: tuple[str, ...], values: Iterable[float], *, more: bool = False) -> None:
+        """A point at an iteration; or `more` of the newest one: of a label that it has, the later number stands."""
+        if not more:
+            if at <= self.last or self.resumed_from is not None:
+                self._cut(at)
+            self.points.append(at)
+            self.last = at
         block = self.blocks.get(labels)
         if block is None:
             block = self.blocks[labels] = (array("q"), array("d"))
         iterations, rows = block
-        if iterations and iterations[-1] == self.last:
+        if more and iterations and iterations[-1] == at:
             del iterations[-1], rows[-len(labels) :]
-        iterations.append(self.last)
+        iterations.append(at)
         rows.extend(values)
 
     def validated(self, iteration: int, dataset: str, name: str, value: float) -> None:

@@ -62,6 +62,13 @@ def test_a_loss_that_begins_later_or_goes_is_read_where_it_stands(trainer):
     assert found == {"l_g_l1": {100: 1.0, 200: 2.0, 400: 5.0, 500: 6.0}, "l_g_gan": {200: 3.0, 300: 4.0, 400: 4.5}}
 
 
+@pytest.mark.parametrize("end", ["l_g_gan:", "l_g_gan: many", "l_g_gan 3.0", "and more"])
+def test_of_a_line_that_goes_wrong_what_was_right_is_read(end):
+    whole = redux_line(100, {"l_g_l1": 1.0, "l_g_gan": 2.0})
+    broken = redux_line(200, {"l_g_l1": 3.0}).rstrip() + f" {end}\n"
+    assert points([whole, broken]) == {"l_g_l1": {100: 1.0, 200: 3.0}, "l_g_gan": {100: 2.0}}
+
+
 def test_values_that_are_no_numbers_are_kept():
     line = redux_line(100, {"l_g_l1": 1.0}).replace("1.0000e+00", "nan l_g_gan: inf l_g_a: -inf")
     found = points([redux_line(50, {"l_g_l1": 1.0}), line])
