@@ -27,11 +27,12 @@ _WEIGHTS = re.compile(r"net_g(?:_ema)?_(\d+|latest)\.(?:pth|safetensors)")
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A log of a run: `stamp` orders the files of one run by the time at which they were begun."""
+    """A log of a run: `stamp` orders the files of one `run` by the time at which they were begun."""
 
     path: Path
     source: Source
     run: str
+    name: str
     stamp: str
 
 
@@ -54,7 +55,12 @@ class LogReader:
             raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
         for source in READERS:
             chosen = [file for file in files if file.source == source]
-            _refuse_several(path, chosen)
+            runs = sorted({file.run for file in chosen})
+            if len(runs) > 1:
+                message = (
+                    f"There are logs of {len(runs)} runs here: {', '.join(runs[:5])}{', ...' if runs[5:] else ''}."
+                )
+                raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
             if source not in self._joined or not self._joined[source].goes_on(chosen):
                 self._joined[source] = JoinedLog(source)
             log = self._joined[source].read(chosen) if chosen else None
@@ -89,7 +95,7 @@ class JoinedLog:
         """Takes what the files hold beyond what was read, and gives all of it."""
         if not self.facts:
             options = _options_beside(files[-1].path.parent) if self.source == "text logs" else {}
-            self.facts |= {**options, "name": _name_of(files[-1])}
+            self.facts |= {**options, "name": files[-1].name}
         for path in (file.path for file in files):
             if path not in self.readers:
                 self.readers[path] = READERS[self.source](str(path), self.table, self.facts)
@@ -117,8 +123,7 @@ class JoinedLog:
                 reader.take(data)
             self.ends[path] = file.tell() - len(data)
         self.tails[path] = _before(path, self.ends[path])
-        whole = not data.strip() and not getattr(reader, "damaged", False)
-        self.cut = self.cut - {path} if whole else self.cut | {path}
+        self.cut = self.cut | {path} if data.strip() or reader.damaged else self.cut - {path}
 
 
 def _before(path: Path, end: int) -> bytes:
@@ -128,13 +133,6 @@ def _before(path: Path, end: int) -> bytes:
         return file.read(min(end, TAIL))
 
 
-def _refuse_several(path: Path, files: Sequence[LogFile]) -> None:
-    runs = sorted({file.run for file in files})
-    if len(runs) > 1:
-        message = f"There are logs of {len(runs)} runs here: {', '.join(runs[:5])}{', ...' if runs[5:] else ''}."
-        raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
-
-
 def find_logs(path: Path) -> Iterator[LogFile]:
     """The log files in a folder and below, or the one named. Raises AutocalError when there is no such path."""
     if not path.exists():
@@ -142,7 +140,7 @@ def find_logs(path: Path) -> Iterator[LogFile]:
     if path.is_file():
         file = _log_file(path)
         if file or path.suffix in (".log", ".txt"):  # a text log may have been renamed
-            yield file or LogFile(path, "text logs", str(path), "")
+            yield file or LogFile(path, "text logs", str(path), path.stem, "")
         return
     seen = 0
     for folder, subfolders, names in os.walk(path):
@@ -156,12 +154,12 @@ def find_logs(path: Path) -> Iterator[LogFile]:
 
 
 def _log_file(path: Path) -> LogFile | None:
-    folder = str(path.parent)
+    folder = path.parent
     if found := _EVENT_FILE.match(path.name):
-        return LogFile(path, "TensorBoard event files", folder, found["stamp"].zfill(20))
+        return LogFile(path, "TensorBoard event files", str(folder), folder.name, found["stamp"].zfill(20))
     if found := _TEXT_LOG.fullmatch(path.name):
-        run = str(path.parent / (found["run"] or path.name))
-        return LogFile(path, "text logs", run, found["stamp"] or "")
+        run, stamp = str(folder / (found["run"] or path.name)), found["stamp"] or ""
+        return LogFile(path, "text logs", run, found["run"] or folder.name, stamp)
     return None
 
 
@@ -174,14 +172,6 @@ def _options_beside(folder: Path) -> dict[str, str]:
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 options.take(line)
     return facts
-
-
-def _name_of(file: LogFile) -> str:
-    """The run's name: from `train_NAME_STAMP.log`, of event files their folder's."""
-    found = _TEXT_LOG.fullmatch(file.path.name)
-    if found or file.source != "text logs":
-        return (found and found["run"]) or file.path.parent.name
-    return file.path.stem
 
 
 def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
@@ -206,8 +196,8 @@ def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
     found: list[LogEvent] = []
     for line in lines:
         at = line.get("iteration")
-        event = LogEvent("scheduler", at if isinstance(at, int) else 0,
-                         *(str(line.get(key, "")) for key in ("loss", "cause", "done")))  # fmt: skip
+        loss, cause, done = (str(line.get(key, "")) for key in ("loss", "cause", "done"))
+        event = LogEvent("scheduler", at if isinstance(at, int) else 0, loss, cause, done)
         if event.cause == RESUMED:
             found = [one for one in found if one.iteration <= event.iteration]
         elif (event.iteration, event.loss, event.cause) not in said:

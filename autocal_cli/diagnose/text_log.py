@@ -185,6 +185,8 @@ class TextReader:
     """Lines of one text log into a table. The shape of a line is learnt, so that the next is read by two patterns: the
     head of its trainer's lines, and a tail in which the numbers alone are free."""
 
+    damaged = False  # whatever stands in a text, the next line may be read
+
     def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
         self.file, self.table, self.facts = file, table, facts
         self.options = OptionReader(facts)
