@@ -54,7 +54,7 @@ begun = time.perf_counter()
 found = diagnose_run(Path(sys.argv[1]))
 read, busy = time.perf_counter() - begun, time.process_time()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-from autocal_cli.report.diagnose_html import diagnosis_page
+from autocal_cli.report.diagnose import diagnosis_page
 page = diagnosis_page(found)
 print(f"{found.log.rows:,} points: {read:.2f} s ({busy:.2f} s of them on a core), peak {peak:.0f} MB; "
       f"page {len(page.encode()) / 1e6:.2f} MB in {time.perf_counter() - begun - read:.2f} s more")

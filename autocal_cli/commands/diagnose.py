@@ -45,6 +45,7 @@ def diagnose(
     from autocal_cli.report.diagnose import (
         comparison_of_runs,
         diagnosis_json,
+        diagnosis_page,
         diagnosis_view,
         unknown_view,
         verdict_texts,
@@ -73,8 +74,6 @@ def diagnose(
     elif not follow:
         show(diagnosis_view(found))
     if page:
-        from autocal_cli.report.diagnose_html import diagnosis_page
-
         write_report(page, diagnosis_page(found, other), force)
     if not quiet:
         show(*unknown_view(found), stderr=True)

@@ -13,7 +13,7 @@ from run_logs import run_log
 from autocal_cli.diagnose.model import Track
 from autocal_cli.diagnose.verdict import diagnose
 from autocal_cli.diagnose.view import last_stretch, reduce_track, smooth
-from autocal_cli.report.diagnose_html import (
+from autocal_cli.report.diagnose import (
     HEIGHT,
     WIDTH,
     Chart,
