@@ -12,9 +12,6 @@ from itertools import accumulate, pairwise
 from statistics import fmean, median, pstdev
 
 from autocal_cli.diagnose.model import (
-    DATA_TIME,
-    LEARNING_RATE,
-    STEP_TIME,
     TOTAL_LABEL,
     Fault,
     Health,
@@ -114,7 +111,7 @@ def _risen_before(view: View, iteration: int) -> list[str]:
 
 
 def _restart(view: View, since: int) -> str:
-    rate = view.tracks.get(LEARNING_RATE)
+    rate = view.tracks.get("lr")
     lower = f"a learning rate below {max(rate.means):.1g}" if rate else "a lower learning rate"
     if since <= view.log.first + 2 * view.log.interval:
         return f"Start anew with {lower} (templates have 1e-4 to 5e-4)."
@@ -309,7 +306,7 @@ WAITING, WAITING_MUCH = 0.2, 0.5  # of a step's time; chosen: half is a loader t
     "BasicSR logs `time (data)`; traiNNer-redux and neosr do not",
 )
 def find_slow_loader(view: View) -> Iterator[Row]:
-    spent, waited = view.tracks.get(STEP_TIME), view.tracks.get(DATA_TIME)
+    spent, waited = view.tracks.get("time"), view.tracks.get("data_time")
     if spent is None or waited is None or len(waited) < FEWEST_POINTS or len(waited) != len(spent):
         return
     seconds, waiting = spent.means[3:], waited.means[3:]  # workers start

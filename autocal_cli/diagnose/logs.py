@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autocal_cli.diagnose.model import RESUMED, Checkpoint, LogEvent, RunLog, Session, Source
+from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source
 from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.errors import AutocalError, Place
 
@@ -196,9 +196,9 @@ def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:
     found: list[LogEvent] = []
     for line in lines:
         at = line.get("iteration")
-        loss, cause, done = (str(line.get(key, "")) for key in ("loss", "cause", "done"))
-        event = LogEvent("scheduler", at if isinstance(at, int) else 0, loss, cause, done)
-        if event.cause == RESUMED:
+        loss, cause = (str(line.get(key, "")) for key in ("loss", "cause"))
+        event = LogEvent("scheduler", at if isinstance(at, int) else 0, loss, cause)
+        if event.cause == "resumed":
             found = [one for one in found if one.iteration <= event.iteration]
         elif (event.iteration, event.loss, event.cause) not in said:
             found.append(event)

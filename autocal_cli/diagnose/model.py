@@ -14,8 +14,6 @@ Health = Literal["healthy", "discriminator-dominates", "discriminator-blind", "c
 Ending = Literal["finished", "stopped", "crashed", "unsaid"]
 EventKind = Literal["non-finite", "error", "scheduler"]
 
-LEARNING_RATE, STEP_TIME, DATA_TIME = "lr", "time", "data_time"  # labels of what stands in the head of a line; seconds
-RESUMED = "resumed"  # cause of the scheduler's event with which a run is taken up again
 FIDELITY = ("psnr", "ssim", "ms_ssim", "msssim", "mssim")  # metrics of likeness
 TELLING = 2.0  # standard errors of a difference: about 95%
 SHARE_FLAT = 0.2  # of the validations after which a standstill is named; chosen, untested
@@ -24,7 +22,10 @@ TOTAL_LABEL = "l_g_total"  # traiNNer-redux and neosr log the generator's sum un
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One number as it was logged: iterations rising, values beside them, losses with their weights in them."""
+    """One number as it was logged: iterations rising, values beside them, losses with their weights in them.
+
+    What stands in the head of a line has the labels `lr`, and in seconds `time` of a step and its `data_time`.
+    """
 
     label: str
     iterations: Sequence[int]
@@ -67,7 +68,6 @@ class LogEvent:
     iteration: int
     loss: str
     cause: str
-    done: str = ""
 
 
 @dataclass(frozen=True, slots=True)

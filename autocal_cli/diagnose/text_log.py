@@ -21,10 +21,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from autocal_cli.diagnose.model import (
-    DATA_TIME,
-    LEARNING_RATE,
-    RESUMED,
-    STEP_TIME,
     Ending,
     EventKind,
     LogEvent,
@@ -138,7 +134,7 @@ _VALIDATION = re.compile(r"Validation (.+?)\s*$")
 _START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
 _SAVED = re.compile(r"Saving models and training states(?: to .*, iter: ([\d,]+))?")
 _NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
-_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+?); (.+?)\s*$")
+_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+?); ")
 _OWN_END = re.compile(r"autocal: the training broke off: (.+?)\s*$")  # what `autocal run` says of an error
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:[Tt]otal iters:?|iters:)\s+([\d,]+)")
@@ -260,7 +256,7 @@ class TextReader:
         entries = list(_ENTRY.finditer(line, start))
         while entries and not wanted(entries[0][1]):
             start = entries.pop(0).end()
-        self._columns = (*(one[1] for one in entries if wanted(one[1])), LEARNING_RATE, STEP_TIME, DATA_TIME)
+        self._columns = (*(one[1] for one in entries if wanted(one[1])), "lr", "time", "data_time")
         self._tail = _tail_of(line, start, entries) if entries else _NEVER
         if trainer and entries:
             self.facts.setdefault("trainer", trainer)
@@ -299,7 +295,7 @@ class TextReader:
             said = int(found[1].replace(",", "")) if found[1] else self._multiple_of("save_checkpoint_freq")
             self.table.saved.append(self.table.last if said is None else said)
         elif found := _NOT_FINITE.search(line):
-            self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row", "the step was skipped")
+            self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row")
         elif "Traceback (most recent call last)" in line:
             self.ending, self._error = "crashed", True
         elif self._error and (found := _ERROR.match(line)):
@@ -312,15 +308,15 @@ class TextReader:
 
     def _own_word(self, line: str) -> None:
         """What `autocal run` says: the scheduler's events, and what ended the training; not its verdict at the end."""
-        if (found := _OWN_EVENT.search(line)) and found[3] != RESUMED:
-            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3], found[4]))
+        if (found := _OWN_EVENT.search(line)) and found[3] != "resumed":
+            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3]))
         elif found := _OWN_END.search(line):
             self.ending = "stopped" if found[1].startswith("KeyboardInterrupt") else "crashed"
             if self.ending == "crashed":
                 self._event("error", found[1])
 
-    def _event(self, kind: EventKind, cause: str, done: str = "") -> None:
-        self.table.events.append(LogEvent(kind, self.table.last, "*", cause, done))
+    def _event(self, kind: EventKind, cause: str) -> None:
+        self.table.events.append(LogEvent(kind, self.table.last, "*", cause))
 
     def _metric(self, found: re.Match[str], dataset: str) -> None:
         """The trainers do not print the iteration of a validation: it is a multiple of val_freq at or after the line

@@ -13,8 +13,6 @@ from statistics import fmean
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
 from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
 from autocal_cli.diagnose.model import (
-    LEARNING_RATE,
-    STEP_TIME,
     Checkpoint,
     Choice,
     Diagnosis,
@@ -165,10 +163,10 @@ def _losses(view: View) -> str:
 
 def _rate(view: View) -> str:
     """The learning rate as it really was: its start and every lasting change."""
-    track = view.log.tracks.get(LEARNING_RATE)
+    track = view.log.tracks.get("lr")
     if track is None or not len(track) or not math.isfinite(track.values[0]):
         return ""
-    rate = view.tracks[LEARNING_RATE]
+    rate = view.tracks["lr"]
     steps = [(rate.iterations[0], rate.means[0])]
     for at, value in zip(rate.iterations, rate.means, strict=True):
         if value != steps[-1][1]:
@@ -184,7 +182,7 @@ def _rate(view: View) -> str:
 
 
 def _time(view: View) -> str:
-    spent = view.tracks.get(STEP_TIME)
+    spent = view.tracks.get("time")
     return f"{fmean(spent.means):.3f} s a step" if spent and len(spent) else ""
 
 

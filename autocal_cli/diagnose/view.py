@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import STEP_TIME, TOTAL_LABEL, MetricSeries, RunLog, Track
+from autocal_cli.diagnose.model import TOTAL_LABEL, MetricSeries, RunLog, Track
 
 FARTHEST = 1e150  # what lies beyond is taken to be there, so that sums and squares of it stay numbers
 BUCKETS = 2_000  # a series is judged on at most so many means; chosen, untested
@@ -284,7 +284,7 @@ def frozen(view: View) -> bool:
 
 def running(log: RunLog) -> bool:
     """Whether the log was written to within ten of its own intervals, or two minutes."""
-    track = log.tracks.get(STEP_TIME)
+    track = log.tracks.get("time")
     recent = [value for value in track.values[-20:] if math.isfinite(value)] if track else []
     pause = 10.0 * log.interval * fmean(recent) if recent else 0.0
     return log.silent_for is not None and log.silent_for < max(120.0, min(pause, 3600.0))

@@ -14,7 +14,7 @@ from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.faults import FAULTS
-from autocal_cli.diagnose.model import DATA_TIME, LEARNING_RATE, STEP_TIME, Diagnosis, RunLog
+from autocal_cli.diagnose.model import Diagnosis, RunLog
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import SEVERITY_STYLE, one_line
 from autocal_cli.report.json import plain
@@ -34,10 +34,10 @@ CHARTS: dict[str, tuple[bool, tuple[str, ...]]] = {
     "separation": (False, ("autocal/",)),
     "cost, dB": (False, ("autocal/cost",)),
     "multipliers": (False, ("",)),
-    "learning rate": (True, (LEARNING_RATE,)),
+    "learning rate": (True, ("lr",)),
     "norms of gradients": (True, ("grad_norm_",)),
     "loss scale": (True, ("scale_",)),
-    "seconds a step": (False, (STEP_TIME, DATA_TIME)),
+    "seconds a step": (False, ("time", "data_time")),
 }
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
