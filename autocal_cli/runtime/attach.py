@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from autocal_cli.errors import AutocalError
-from autocal_cli.runtime.losses import COMPARE_IMAGES, leaves, mapped, parts, untraced, unwrapped
+from autocal_cli.runtime.losses import COMPARE_IMAGES, mapped, parts, tensors_in, untraced, unwrapped
 from autocal_cli.runtime.scheduler import ANEW, DynamicLossScheduler, unwrapped_optimizer
 from autocal_cli.runtime.signals import maps, separation_of_calls
 
@@ -247,7 +247,7 @@ class Attachment:
     def _network_called(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if torch.is_grad_enabled():
             self._input = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor) and x.dim() == 4), None)
-            self.scheduler.know_outputs([x for x in leaves(output) if isinstance(x, Tensor)])
+            self.scheduler.know_outputs(tensors_in(output))
 
     def _returned(self, label: str, given: Mapping[str, Any], value: Any, *, says_for_whom: bool) -> Any:
         """What the trainer gets for a loss that was called with the arguments `given`."""

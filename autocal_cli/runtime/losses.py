@@ -70,27 +70,28 @@ def unwrapped(loss: Any) -> Any:
     return loss
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """What a loss or an output is made of: a mapping, tuple or list is taken apart, anything else is a leaf."""
-    if isinstance(value, Mapping | tuple | list):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from leaves(part)
-    else:
-        yield value
-
-
 def parts(label: str, value: Any) -> Iterator[Tensor]:
-    """The tensors of one loss. None and bare numbers are no parts.
+    """The tensors of one loss, which may be a mapping, tuple or list of them. None and bare numbers are no parts.
 
     Raises TypeError for a tensor of several elements and for anything else.
     """
-    for part in leaves(value):
-        if isinstance(part, Tensor):
-            if part.numel() != 1:
-                raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(part.shape)}.")
-            yield part if part.dim() == 0 else part.reshape(())
-        elif part is not None and not isinstance(part, int | float):
-            raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(part).__name__}.")
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise TypeError(f"The loss {label} should be a single number. Found shape {tuple(value.shape)}.")
+        yield value if value.dim() == 0 else value.reshape(())
+    elif isinstance(value, Mapping | tuple | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from parts(label, part)
+    elif value is not None and not isinstance(value, int | float):
+        raise TypeError(f"The loss {label} should be a tensor, a mapping or a tuple. Found {type(value).__name__}.")
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """Those of a network's output."""
+    if isinstance(value, Mapping | tuple | list):
+        inner = value.values() if isinstance(value, Mapping) else value
+        return [x for part in inner for x in tensors_in(part)]
+    return [value] if isinstance(value, Tensor) else []
 
 
 def mapped(function: Any, value: Any) -> Any:

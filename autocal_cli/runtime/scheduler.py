@@ -118,9 +118,7 @@ class DynamicLossScheduler:
             configured = ", ".join(self.losses)
             raise AutocalError(f"The loss {unknown[0]} is not configured.", fix=f"Configured are: {configured}.")
         named = {label: list(parts(label, value)) for label, value in raw_losses.items()}
-        if not any(named.values()):
-            raise ValueError("There is no loss to add up.")
-        if self.settings.enabled and torch.is_grad_enabled():
+        if self.settings.enabled and any(named.values()) and torch.is_grad_enabled():
             self.begin(current_iter)
             if output is not None:
                 self.know_outputs([output])
@@ -129,12 +127,14 @@ class DynamicLossScheduler:
                     self.observe_loss(label, tensors)
             if output is not None and target is not None:
                 self.observe_images(output, target, input)
-        terms = [
-            self.losses[label].weight * self.multiplier(label) * (part.float() if part.dtype in HALF else part)
-            for label, tensors in named.items()
-            for part in tensors
-        ]
-        total = sum(terms[1:], terms[0])
+        total: Tensor | None = None
+        for label, tensors in named.items():
+            weight = self.losses[label].weight * (self.multiplier(label) if label in self.adversarial else 1.0)
+            for part in tensors:
+                term = weight * (part.float() if part.dtype in HALF else part)
+                total = term if total is None else total + term
+        if total is None:
+            raise ValueError("There is no loss to add up.")
         if self._drops():
             return torch.zeros_like(total, requires_grad=True)  # its backward reaches no parameter
         return total

@@ -115,7 +115,9 @@ class Watch:
         no divergence."""
         self.broken = 0
         for name, value in values.items():
-            found = self.tracks.setdefault(name, Track()).add(value, self.settings)
+            if name not in self.tracks:
+                self.tracks[name] = Track()
+            found = self.tracks[name].add(value, self.settings)
             if found and not (found == "divergence" and name in learning):
                 self.say(iteration, name, f"{found} (value {value:.4g})", "nothing was changed")
 
