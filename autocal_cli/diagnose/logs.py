@@ -282,7 +282,7 @@ def read_records(data: bytes | bytearray) -> tuple[list[Scalar], int, bool]:
         if start + length + _FOOTER > len(data):
             break
         try:
-            found += _scalars(memoryview(bytes(data[start : start + length])))
+            found += _scalars(memoryview(data[start : start + length]))
         except (ValueError, IndexError, TypeError, struct.error):
             return found, position, True
         position = start + length + _FOOTER
