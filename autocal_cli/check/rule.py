@@ -84,9 +84,7 @@ def redux(*lines: str, top: str = "") -> str:
         "optim_g": "optim_g: {type: AdamW, lr: 0.0001}",
         "losses": "losses:\n    - {type: l1loss, loss_weight: 1.0}\n    - {type: mssimloss, loss_weight: 0.5}",
     }
-    train |= {line.partition(":")[0]: line for line in lines}
-    head = "scale: 2\nnetwork_g: {type: compact}\n" + (top and top + "\n")
-    return head + "train:\n" + "".join(f"  {line}\n" for line in train.values() if not line.endswith(": -"))
+    return _example("scale: 2\nnetwork_g: {type: compact}\n", top, train, lines)
 
 
 def training_set(lines: str) -> str:
@@ -104,8 +102,12 @@ def basicsr(*lines: str, top: str = "", model: str = "SRModel") -> str:
         "scheduler": "scheduler: {type: MultiStepLR, milestones: [20000, 30000], gamma: 0.5}",
         "pixel_opt": "pixel_opt: {type: L1Loss, loss_weight: 1.0}",
     }
+    network = "network_g: {type: MSRResNet, num_in_ch: 3, num_out_ch: 3, upscale: 2}"
+    return _example(f"model_type: {model}\nscale: 2\n{network}\n", top, train, lines)
+
+
+def _example(head: str, top: str, train: dict[str, str], lines: tuple[str, ...]) -> str:
     train |= {line.partition(":")[0]: line for line in lines}
-    head = f"model_type: {model}\nscale: 2\nnetwork_g: {{type: MSRResNet, num_in_ch: 3, num_out_ch: 3, upscale: 2}}\n"
     return head + (top and top + "\n") + "train:\n" + "".join(f"  {line}\n" for line in train.values())
 
 

@@ -18,7 +18,6 @@ from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule
 from autocal_cli.config.model import BLOCK_KEY, KeyPath
 from autocal_cli.config.trainers import FORK, REDUX, TRAINERS, TrainerLayout
-from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.packaged import preset_text
 
@@ -87,21 +86,19 @@ class TrainerOptions:
     def sections_of(self) -> dict[str, tuple[str, ...]]:
         """Each key, and the paths of the sections in which it is known (`train`, `datasets.train`)."""
         found: dict[str, set[str]] = {}
-        for path, schema in self.sections(self.root, ""):
-            for key in schema.get("properties", {}):
-                found.setdefault(key, set()).add(path)
-        return {key: tuple(sorted(paths)) for key, paths in found.items()}
 
-    def sections(self, schema: Schema, path: str) -> list[tuple[str, Schema]]:
-        """Every mapping below a schema, with its path."""
-        schema = self.resolved(schema)
-        for option in schema.get("anyOf", ()):
-            if "$ref" in option:
-                return self.sections(option, path)
-        found = [(path, schema)] if "properties" in schema else []
-        for key, value in schema.get("properties", {}).items():
-            found += self.sections(value, f"{path}.{key}".strip("."))
-        return found
+        def visit(schema: Schema, path: str) -> None:
+            schema = self.resolved(schema)
+            referred = next((one for one in schema.get("anyOf", ()) if "$ref" in one), None)
+            if referred is not None:
+                visit(referred, path)
+                return
+            for key, value in schema.get("properties", {}).items():
+                found.setdefault(key, set()).add(path)
+                visit(value, f"{path}.{key}".strip("."))
+
+        visit(self.root, "")
+        return {key: tuple(sorted(paths)) for key, paths in found.items()}
 
 
 @cache
@@ -241,21 +238,16 @@ def trainer_unknown(checked: Checked) -> Iterator[Finding]:
 
 def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
     """Where a config says that it is for none of the known trainers, and by what; None where it does not."""
-    document = checked.document
     for path in OTHER_TRAINERS:
-        if lookup(document, path) is not None:
-            return checked.key_at(path), f"`{'.'.join(path)}`"
+        if (place := checked.key_at(path)) is not None:
+            return place, f"`{'.'.join(path)}`"
     # Many trainers were made out of BasicSR, each with models of its own: RealHATGANModel is no slip.
     options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
-    model = str(checked.option("model_type") or "")
-    models = options.registries.get("models") if options else None
-    if (
-        models
-        and model not in ("", *models, *(one.removesuffix("Model") for one in models))
-        and not nearest(model, models, SLIP_OF_MODEL)
-    ):
-        return checked.value_at(("model_type",)), f"`model_type: {model}`"
-    return None
+    model, models = str(checked.option("model_type") or ""), options.registries.get("models") if options else None
+    if not models or model in ("", *models, *(one.removesuffix("Model") for one in models)):
+        return None
+    slip = nearest(model, models, SLIP_OF_MODEL) is not None
+    return None if slip else (checked.value_at(("model_type",)), f"`model_type: {model}`")
 
 
 def trainer_of_types(checked: Checked) -> TrainerLayout | None:
