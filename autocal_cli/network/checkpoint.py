@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.network.model import Builder, NetworkFingerprint, Passed
 
 MOST_HEADER = 100_000_000  # bytes; safetensors' own limit
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "attn_mask", "relative_position_index")
@@ -131,7 +131,7 @@ def _read_torch(path: Path, size: int, zipped: bool) -> tuple[States, tuple[str,
     return states, tuple(str(key) for key in saved)
 
 
-class Checkpoint:
+class Checkpoint(Builder):
     """The builder that builds nothing, asked last: a checkpoint tells a network's parameters, whatever its type.
 
     `required`: the user named it, so that one that cannot be read is an error.
@@ -158,9 +158,3 @@ class Checkpoint:
         return NetworkFingerprint(
             network.type, scale=scale, parameters=parameters, builder=self.name, findings=(finding,)
         )
-
-    def types(self) -> tuple[str, ...]:
-        return ()
-
-    def trouble(self) -> None:
-        return None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol, Self
+from typing import Self
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig, Value
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.arguments import nearest
 from autocal_cli.network.checkpoint import Checkpoint
-from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, NetworkSources, Passed, find_checkout
+from autocal_cli.network.model import NAME_ANOTHER, Builder, NetworkFingerprint, NetworkSources, Passed, find_checkout
 from autocal_cli.network.paragonsr2.family import BuiltIn
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
 from autocal_cli.network.table import Packaged, find_line
@@ -96,25 +96,6 @@ def _unknown(network: NetworkOptions, builders: Sequence[Builder], passed: Seque
     )
 
 
-class Builder(Protocol):
-    """One who may know a network; another one is a class and a row of `builders_for`. `name` is reported."""
-
-    name: str
-
-    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
-        """What was measured of a network, or why this builder cannot say.
-
-        `scale` is the config's own, None where it doesn't say. Raises AutocalError where the network is known and its
-        arguments cannot stand.
-        """
-
-    def types(self) -> tuple[str, ...]:
-        """What it can build by name; empty where it cannot tell."""
-
-    def trouble(self) -> str | None:
-        """Why it can build less than it should, or None."""
-
-
 @contextmanager
 def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[tuple[Builder, ...]]:
     """The builders at hand, the likeliest to build what is really trained first. Foreign processes end with the block.
@@ -124,19 +105,16 @@ def builders_for(sources: NetworkSources, scale: int | None = None) -> Iterator[
     checkout = find_checkout(sources.trainer)
     if sources.weights is not None and sources.weights_required and not sources.weights.is_file():
         raise AutocalError("There is no such checkpoint.", place=Place(str(sources.weights)), fix="Mend --weights.")
-    asked: list[Builder] = []
-    with ExitStack() as stack:
-        if sources.own is not None:
-            asked.append(stack.enter_context(closing(own_callable(sources.own))))
-        if checkout is not None:
-            asked.append(stack.enter_context(closing(trainer(checkout, scale))))
-        asked.append(BuiltIn())  # it knows every argument and variant of what it has
-        asked.append(Packaged(sources.written_for))
-        asked.append(stack.enter_context(closing(spandrel())))
-        if sources.weights is not None:
-            asked.append(Checkpoint(sources.weights, sources.weights_required))
-        asked.append(Packaged(sources.written_for, nearest=True))
+    asked: list[Builder] = [own_callable(sources.own)] if sources.own is not None else []
+    asked += [trainer(checkout, scale)] if checkout else []
+    asked += [BuiltIn(), Packaged(sources.written_for), spandrel()]  # the first knows every argument of what it has
+    asked += [Checkpoint(sources.weights, sources.weights_required)] if sources.weights else []
+    asked.append(Packaged(sources.written_for, nearest=True))
+    try:
         yield tuple(asked)
+    finally:
+        for builder in asked:
+            builder.close()
 
 
 Outcome = tuple[NetworkFingerprint | None, tuple[Finding, ...]]

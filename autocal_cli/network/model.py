@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Finding
 
 SIDE = 64  # pixels at which MACs are counted: window attention makes the cost a pixel depend on the size
@@ -52,6 +53,32 @@ class NetworkFingerprint:
     findings: tuple[Finding, ...] = ()
     passed: tuple[Passed, ...] = ()
     discriminator: NetworkFingerprint | None = None
+
+
+class Builder:
+    """One who may know a network; another one is a class and its place in `fingerprint.builders_for`. `name` is
+    reported."""
+
+    name: str
+
+    def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+        """What was measured of a network, or why this builder cannot say.
+
+        `scale` is the config's own, None where it doesn't say. Raises AutocalError where the network is known and its
+        arguments cannot stand.
+        """
+        raise NotImplementedError
+
+    def types(self) -> tuple[str, ...]:
+        """What it can build by name; empty where it cannot tell."""
+        return ()
+
+    def trouble(self) -> str | None:
+        """Why it can build less than it should, or None."""
+        return None
+
+    def close(self) -> None:
+        """Ends its process, if it has one."""
 
 
 # What the user named, and the trainer that is at hand.

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import Finding
 from autocal_cli.network.arguments import about_count, argument_findings, in_words
-from autocal_cli.network.model import NAME_ANOTHER, NetworkFingerprint, Passed
+from autocal_cli.network.model import NAME_ANOTHER, Builder, NetworkFingerprint, Passed
 from autocal_cli.packaged import preset_text
 
 Role = Literal["generator", "discriminator"]
@@ -225,8 +225,8 @@ def alike(one: Value, other: Value) -> bool:
     return one == other
 
 
-class Packaged:
-    """The builder that answers from the table (cf. `fingerprint.Builder`): what the trainers register by name, with
+class Packaged(Builder):
+    """The builder that answers from the table: what the trainers register by name, with
     the arguments that were measured.
 
     `trainer` is the config's. `nearest`: asked last, of networks that nobody at hand could build, with the entry of the
@@ -239,7 +239,6 @@ class Packaged:
         self._nearest = nearest
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
-        """See `Builder.measure`."""
         found = look_up(self._trainer, network.type, network.arguments, scale)
         found = found or look_up(self._trainer, network.type, network.arguments, None, "discriminator")
         if found is None:
@@ -274,9 +273,6 @@ class Packaged:
 
     def types(self) -> tuple[str, ...]:
         return () if self._nearest else (*all_types("generator"), *all_types("discriminator"))
-
-    def trouble(self) -> None:
-        return None
 
 
 def check_arguments(network: NetworkOptions, line: Line) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from autocal_cli.network.arguments import (
     place_of,
     whole,
 )
-from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.network.model import Builder, NetworkFingerprint, Passed
 from autocal_cli.network.table import BUILT_IN, Entry, look_up
 
 if TYPE_CHECKING:
@@ -265,8 +265,8 @@ def measure_built(network: NetworkOptions, scale: int) -> Entry:
     return Entry(network.arguments, scale, count_parameters(built), macs, structure_hash(built))
 
 
-class BuiltIn:
-    """The builder of these networks, for which it knows every argument and variant; cf. `fingerprint.Builder`."""
+class BuiltIn(Builder):
+    """The builder of these networks, for which it knows every argument and variant."""
 
     name = "built-in"
 
@@ -294,9 +294,6 @@ class BuiltIn:
 
     def types(self) -> tuple[str, ...]:
         return TYPES
-
-    def trouble(self) -> None:
-        return None
 
 
 def _choose_scale(network: NetworkOptions, scale: int | None) -> tuple[int, tuple[Finding, ...]]:

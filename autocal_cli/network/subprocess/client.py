@@ -12,20 +12,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.arguments import about_count, argument_findings, in_words, nearest
-from autocal_cli.network.model import NAME_ANOTHER, Checkout, NetworkFingerprint, Passed
+from autocal_cli.network.model import NAME_ANOTHER, Builder, Checkout, NetworkFingerprint, Passed
 from autocal_cli.network.subprocess.spandrel import spandrel_installed, spandrel_types
 
 
 @dataclass(slots=True)
-class Foreign:
-    """One foreign source of networks; cf. `fingerprint.Builder`.
+class Foreign(Builder):
+    """One foreign source of networks.
 
     `strict`: it is what trains, so that what it refuses is an error. What is not what trains says nothing against a
     config: a network that it cannot follow it doesn't measure. `known` are its types, in lower case, where they are
@@ -41,7 +41,6 @@ class Foreign:
     where_imported: str | None = None
 
     def measure(self, network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
-        """See `Builder.measure`."""
         has_none = f"has no {network.type}"
         if self.known is not None and network.type.lower() not in self.known:  # no process for what it hasn't
             return Passed(self.name, has_none)
@@ -124,7 +123,7 @@ def _clause(name: str, values: Sequence[Value], free: Sequence[str]) -> str:
     return f"not its argument {name!r}" + (f" (did you mean {near!r}?)" if near else "")
 
 
-class SpandrelAbsent:
+class SpandrelAbsent(Builder):
     """spandrel where it is not installed: of what it would have it says how to get it."""
 
     name = "spandrel"
@@ -135,28 +134,14 @@ class SpandrelAbsent:
         cure = f"pip install 'autocal-cli[spandrel]' (spandrel has {network.type})."
         return Passed(self.name, self.trouble(), cure=cure)
 
-    def types(self) -> tuple[str, ...]:
-        return ()
-
     def trouble(self) -> str:
         return "is not installed"
-
-    def close(self) -> None:
-        return
 
 
 def trainer(checkout: Checkout, scale: int | None) -> Foreign:
     """The registry of a trainer's checkout."""
     kind = checkout.kind
-    spec = {
-        "source": "trainer",
-        "folder": str(checkout.folder),
-        "package": kind.package,
-        "registries": kind.registries,
-        "gives_scale": kind.gives_scale,
-        "scale_at_import": kind.scale_at_import,
-        "scale": scale,
-    }
+    spec = {"source": "trainer", "folder": str(checkout.folder), "scale": scale, **asdict(kind)}
     name, elsewhere = f"{kind.name} ({checkout.named_by})", _in_its_environment(checkout.folder)
     return Foreign(name, ForeignProcess(spec), where_imported=elsewhere)
 
@@ -174,7 +159,7 @@ def _in_its_environment(folder: Path) -> str:
     return f"Run autocal in the trainer's own environment{where}: {install}, then {command}"
 
 
-def spandrel() -> Foreign | SpandrelAbsent:
+def spandrel() -> Builder:
     """spandrel, if it is installed."""
     if not spandrel_installed():
         return SpandrelAbsent()
