@@ -87,10 +87,8 @@ def calibration_json(
 
 def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
-    beside = {
-        name: plain(getattr(report, name)) for name in ("sharpness", "histograms", "health", "variety", "extremes")
-    }
-    beside["model_scores"] = plain(report.model_scores)
+    parts = ("sharpness", "histograms", "health", "variety", "extremes", "model_scores")
+    beside = {name: plain(getattr(report, name)) for name in parts}
     curation = _curation(report.curation)
     return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
 

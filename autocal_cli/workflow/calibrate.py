@@ -65,9 +65,10 @@ class CalibrationRun:
         config, file = self.target.config, self.target.file
         if self.target.form != "sidecar":
             return (Output(out or config.path, self.after, config.path, config.raw),)
-        beside = Output(sidecar_of(out) if out else file.path, self.after, file.path, self.before)
-        copy = Output(out, config.raw, config.path, config.raw) if out else None
-        return (copy, beside) if copy else (beside,)
+        if out is None:
+            return (Output(file.path, self.after, file.path, self.before),)
+        copy = Output(out, config.raw, config.path, config.raw)
+        return (copy, Output(sidecar_of(out), self.after, file.path, self.before))
 
     def start(self, outputs: Sequence[Output]) -> str:
         """The command that starts the training with what was written."""
@@ -159,13 +160,9 @@ def _left_alone(
     """The block is the user's: it has been checked, and only what it says itself is told."""
     calibration = calibrate(config, network, None, presets)
     by_hand = {name: parameter for name, parameter in calibration.parameters.items() if parameter.manual}
-    finding = Finding(
-        "block-left-alone",
-        "info",
-        "The block says `auto_calibrate: false` and holds no record of a calibration: nothing is changed.",
-        "Write `auto_calibrate: true` to have it calibrated; values written by hand stay as they are.",
-        config.block.place if config.block else None,
-    )
+    message = "The block says `auto_calibrate: false` and holds no record of a calibration: nothing is changed."
+    fix = "Write `auto_calibrate: true` to have it calibrated; values written by hand stay as they are."
+    finding = Finding("block-left-alone", "info", message, fix, config.block.place if config.block else None)
     told = replace(calibration, parameters=by_hand)
     return CalibrationRun(target, target.file.raw, told, (finding, *calibration.findings))
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
+from autocal_cli.network.arguments import nearest
+from autocal_cli.network.discriminators import fingerprint_discriminator
+from autocal_cli.network.fingerprint import ask, builders_for
 from autocal_cli.network.model import NetworkFingerprint, NetworkSources
 from autocal_cli.workflow.named_files import find_root
 
@@ -18,9 +21,6 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
 
     Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
     """
-    from autocal_cli.network.discriminators import fingerprint_discriminator
-    from autocal_cli.network.fingerprint import ask, builders_for
-
     sources = replace(sources or NetworkSources(), written_for=config.trainer)
     with builders_for(with_config_weights(config, sources), config.scale) as builders:
         network = ask(builders, config.network, config.scale)
@@ -51,14 +51,16 @@ def list_networks(
 
     Raises AutocalError when nothing matches.
     """
-    from autocal_cli.network.fingerprint import ask, builders_for
-
     with builders_for(sources, scale) as builders:
         types = {type.lower(): type for builder in reversed(builders) for type in builder.types()}
         found = [type for name, type in sorted(types.items()) if matches(name, pattern)]
         troubles = [f"{builder.name} {trouble}." for builder in builders if (trouble := builder.trouble())]
         if not found:
-            raise _nothing(pattern, tuple(types.values()), troubles)
+            told = "".join(f" {trouble}" for trouble in troubles)
+            near = nearest(pattern or "", types.values())
+            fix = f"Did you mean {near}?" if near else "autocal networks lists all; --trainer DIR adds a trainer's own."
+            message = f"None of the {len(types)} networks that can be built here matches {pattern}.{told}"
+            raise AutocalError(message, fix=fix)
         measured = []
         for done, type in enumerate(found):
             if on_progress:
@@ -75,12 +77,3 @@ def matches(name: str, pattern: str | None) -> bool:
     """
     wanted = (pattern or "*").lower()
     return fnmatchcase(name, wanted if any(mark in wanted for mark in "*?[") else f"*{wanted}*")
-
-
-def _nothing(pattern: str | None, types: tuple[str, ...], troubles: list[str]) -> AutocalError:
-    from autocal_cli.network.arguments import nearest
-
-    near = nearest(pattern or "", types)
-    told = "".join(f" {trouble}" for trouble in troubles)
-    fix = f"Did you mean {near}?" if near else "autocal networks lists all; --trainer DIR adds a trainer's own."
-    return AutocalError(f"None of the {len(types)} networks that can be built here matches {pattern}.{told}", fix=fix)
