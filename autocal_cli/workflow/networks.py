@@ -9,9 +9,6 @@ from pathlib import Path
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.arguments import nearest
-from autocal_cli.network.discriminators import fingerprint_discriminator
-from autocal_cli.network.fingerprint import ask, builders_for
 from autocal_cli.network.model import NetworkFingerprint, NetworkSources
 from autocal_cli.workflow.named_files import find_root
 
@@ -21,6 +18,9 @@ def measure_network(config: TrainingConfig, sources: NetworkSources | None = Non
 
     Raises AutocalError for arguments that no network can take, and for a source that is not what it should be.
     """
+    from autocal_cli.network.discriminators import fingerprint_discriminator  # not for what a record tells
+    from autocal_cli.network.fingerprint import ask, builders_for
+
     sources = replace(sources or NetworkSources(), written_for=config.trainer)
     with builders_for(with_config_weights(config, sources), config.scale) as builders:
         network = ask(builders, config.network, config.scale)
@@ -51,6 +51,9 @@ def list_networks(
 
     Raises AutocalError when nothing matches.
     """
+    from autocal_cli.network.arguments import nearest
+    from autocal_cli.network.fingerprint import ask, builders_for
+
     with builders_for(sources, scale) as builders:
         types = {type.lower(): type for builder in reversed(builders) for type in builder.types()}
         found = [type for name, type in sorted(types.items()) if matches(name, pattern)]
