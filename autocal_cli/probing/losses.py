@@ -119,14 +119,17 @@ def gradient_norms(values: Sequence[Tensor], output: Tensor) -> Tensor:
 
     Returns:
         (L,) float32; 0 for a loss that does not depend on the output, and not finite where the gradient is not.
+
+    The loss is multiplied by the output's size and that divided out again: mean losses have gradients of 1/size, which
+    a trainer's loss in half precision would round to nothing.
     """
-    norms = []
+    norms, size = [], float(output.numel())
     for value in values:
         gradient = None
         if value.requires_grad:
-            (gradient,) = torch.autograd.grad(value, output, retain_graph=True, allow_unused=True)
+            (gradient,) = torch.autograd.grad(value.float() * size, output, retain_graph=True, allow_unused=True)
         gradient = torch.zeros_like(output) if gradient is None else gradient
-        norms.append(torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean())
+        norms.append(torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean() / size)
     return torch.stack(norms)
 
 

@@ -209,3 +209,9 @@ def test_a_loss_that_cannot_be_built_says_why(loss, why):
 def test_what_trainers_write_is_built(loss):
     x, y = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     assert build_loss(loss, Beside()).loss(x, y).item() > 0.0
+
+
+def test_gradients_of_a_loss_in_half_precision_are_not_rounded_to_nothing():
+    output = torch.rand(1, 3, 64, 64, requires_grad=True)
+    half = (1e-4 * output.half()).mean()  # of each value 1e-4 / 12,288, below the least number of half precision
+    assert gradient_norms([half], output).item() == pytest.approx(1e-4 / math.sqrt(3 * 64 * 64), rel=0.05)
