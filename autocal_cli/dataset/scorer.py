@@ -56,7 +56,9 @@ class Scorer:
 
     def _number(self, planes: Pixels) -> float:
         with self._one_at_a_time:
-            number = float(np.mean(self._run(planes), dtype=np.float64))
+            returned = self._run(planes)
+        first = returned[0] if isinstance(returned, (list, tuple)) else returned  # features may stand beside the score
+        number = float(np.mean(np.asarray(first), dtype=np.float64))
         if not np.isfinite(number):
             raise ValueError(f"{Path(self.file.path).name} scores it as {number}")
         return number
@@ -73,7 +75,7 @@ def _torchscript(path: Path) -> Callable[[Pixels], Any]:
 
     def run(planes: Pixels) -> Any:
         with torch.inference_mode():
-            return _only(network(torch.from_numpy(planes))).numpy()
+            return network(torch.from_numpy(planes))
 
     return run
 
@@ -89,12 +91,7 @@ def _onnx(path: Path) -> Callable[[Pixels], Any]:
     except Exception as error:  # its errors have no common class but this
         raise AutocalError(f"{path} cannot be loaded: {_first_line(error)}.") from error
     name = session.get_inputs()[0].name
-    return lambda planes: _only(session.run(None, {name: planes}))
-
-
-def _only(returned: Any) -> Any:
-    """The first of several results: networks return features beside the score."""
-    return returned[0] if isinstance(returned, (list, tuple)) else returned
+    return lambda planes: session.run(None, {name: planes})
 
 
 def _first_line(error: Exception) -> str:

@@ -194,43 +194,27 @@ LEVELS: Mapping[Severity, str] = {"drop": "drop", "look": "look at"}
 
 
 def verdicts(curation: Curation) -> str:
-    """How many images are kept, looked at and dropped.
-
-    >>> verdicts(Curation(5, {}, (), None))
-    'keep 5, look at 0, drop 0'
-    """
+    """How many images are kept, looked at and dropped."""
     drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
     return f"keep {curation.images - drop - look:,}, look at {look:,}, drop {drop:,}"
 
 
 def short_name(path: str, roots: Sequence[str]) -> str:
-    """A path without the one root that all images stand under; whole where there are several.
-
-    >>> short_name("hr/a/1.png", ["hr"]), short_name("hr/1.png", ["hr", "more"]), short_name("1.png", ["1.png"])
-    ('a/1.png', 'hr/1.png', '1.png')
-    """
+    """A path without the one root that all images stand under; whole where there are several."""
     root = roots[0].rstrip("/\\") if len(roots) == 1 else ""
     inside = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("/", "\\")
     return path[len(root) + 1 :] if inside else path
 
 
 def and_more(names: Sequence[str], count: int, most: int, between: str = ", ") -> str:
-    """The first names, and how many more there are.
-
-    >>> and_more(["a", "b", "c"], 7, 2)
-    'a, b and 5 more'
-    """
+    """The first names, and how many more there are: `a, b and 5 more`."""
     shown = list(names[:most])
     more = f" and {count - len(shown):,} more" if count > len(shown) else ""
     return between.join(shown) + more
 
 
 def share(count: int, of: int) -> str:
-    """A share as a person says it; never 0% or 100% unless it is.
-
-    >>> share(0, 9), share(1, 3), share(1, 5000), share(4999, 5000), share(9, 9)
-    ('0%', '33%', 'under 1%', 'over 99%', '100%')
-    """
+    """A share as a person says it, `33%` or `under 1%`; never 0% or 100% unless it is."""
     if 0 < count < of:
         percent = 100 * count / of
         return "under 1%" if percent < 1 else "over 99%" if percent > 99 else f"{percent:.0f}%"
@@ -295,13 +279,7 @@ ASCII = " .:-=+*#%"  # as many levels, for terminals without block characters
 
 
 def sparkline(counts: Sequence[int], width: int, blocks: bool = True) -> str:
-    """Counts as `width` characters, neighbours added together; the fullest is as high as can be, none in it is blank.
-
-    >>> sparkline([0, 1, 4, 8], 4)
-    ' ▁▄█'
-    >>> sparkline([0, 1, 4, 8], 2, blocks=False)
-    '.%'
-    """
+    """Counts as `width` characters, neighbours added together, as ` ▁▄█`; the fullest is as high as can be."""
     size = len(counts) // width
     sums = [sum(counts[i * size : (i + 1) * size]) for i in range(width)]
     levels, most = BLOCKS if blocks else ASCII, max(1, *sums)
