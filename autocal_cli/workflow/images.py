@@ -233,19 +233,20 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     if not here:
         yield from all_missing(named)
         return
+    files: dict[DatasetRoot, Sequence[ListedFile]] = {}
     for root in named:
         if root not in here:
             yield missing_root(root, "Correct the path.")
             continue
         try:
-            list_images([here[root]])
+            files[root] = list_images([here[root]]).files
         except AutocalError as error:  # empty, without a single image, or closed
             fix = error.fix or "Correct the path."
             yield Finding("dataset-unreadable", "warning", error.message, fix, root.place)
 
     told = {root.place for root in named}
     apart = replace(config, datasets=tuple(section for section in config.datasets if not same[section]))
-    yield from about_copies(apart, here)
+    yield from about_copies(apart, files)
     for finding in check_pairs(apart):
         if finding.code not in ("dataset-missing", "dataset-unreadable") or finding.place not in told:
             yield finding
@@ -262,30 +263,22 @@ def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> I
                 yield Finding("dataset-same-folder", "error", message, fix, lq.place)
 
 
-def about_copies(config: TrainingConfig, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:
+def about_copies(config: TrainingConfig, files: Mapping[DatasetRoot, Sequence[ListedFile]]) -> Iterator[Finding]:
     """Images of a validation set that are trained on under another folder, and LQ images that are their GT images."""
-
-    def files_of(root: DatasetRoot) -> Sequence[ListedFile]:
-        return list_images([here[root]]).files if root in here else ()
-
     whole = [section for section in config.datasets if section.meta_info is None]
-    try:
-        training = [file for section in whole if section.trains for root in section.gt for file in files_of(root)]
-        for section in whole:
-            for root in section.gt if not section.trains else ():
-                files = files_of(root)
-                copies = same_images(files, training)
-                if len(copies) > 1 or (copies and len(files) == 1):
-                    message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
-                    fix = "Keep images aside that training never sees."
-                    yield Finding("validation-on-training-data", "warning", message, fix, root.place)
-            for gt, lq in zip(section.gt, section.lq, strict=False):
-                if gt.path != lq.path and (copies := same_images(files_of(lq), files_of(gt))):
-                    message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
-                    fix = "Make the LQ images by reducing or degrading the GT images."
-                    yield Finding("pairs-identical", "error", message, fix, lq.place)
-    except (AutocalError, OSError):  # told where the folder is looked at by itself
-        return
+    training = [file for section in whole if section.trains for root in section.gt for file in files.get(root, ())]
+    for section in whole:
+        for root in section.gt if not section.trains else ():
+            copies = same_images(files.get(root, ()), training)
+            if len(copies) > 1 or (copies and len(files[root]) == 1):
+                message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
+                fix = "Keep images aside that training never sees."
+                yield Finding("validation-on-training-data", "warning", message, fix, root.place)
+        for gt, lq in zip(section.gt, section.lq, strict=False):
+            if gt.path != lq.path and (copies := same_images(files.get(lq, ()), files.get(gt, ()))):
+                message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
+                fix = "Make the LQ images by reducing or degrading the GT images."
+                yield Finding("pairs-identical", "error", message, fix, lq.place)
 
 
 def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile]) -> list[str]:
@@ -301,7 +294,10 @@ def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile]) -> lis
 
 
 def _is_copy(one: Path, other: Path) -> bool:
-    return not _is_same(one, other) and filecmp.cmp(one, other, shallow=False)
+    try:
+        return not one.samefile(other) and filecmp.cmp(one, other, shallow=False)
+    except OSError:  # told where the folder is looked at by itself
+        return False
 
 
 def _is_same(one: Path, other: Path) -> bool:
