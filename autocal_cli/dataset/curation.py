@@ -178,7 +178,7 @@ def judge(
             for row in others:
                 note(row.facts.path, code, f"{OF}{best.facts.path}")
     reasons = {path: tuple(several) for path, several in found.items()}
-    return Curation(len(rows) + len(failures), reasons, rules, least, pairs)
+    return Curation(len(rows) + len(failures), reasons, rules, pairs)
 
 
 _TOLD = {"blurred": "detail", "interpolated": "detail"}  # measures by the column of the table that holds them

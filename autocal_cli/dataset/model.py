@@ -330,8 +330,8 @@ class PairsSummary:
 
 @dataclass(frozen=True, slots=True)
 class Variety:
-    """How many kinds of images there are, as how many equally frequent kinds they are as varied (`effective`), and the
-    share of all images that the ten fullest kinds hold. Kinds: `autocal_cli/dataset/curation.py`.
+    """How many `kinds` of images there are (see curation.py), as how many equally frequent ones they are as varied
+    (`effective`), and the share of all images that the ten fullest kinds hold.
     """
 
     kinds: int
@@ -349,7 +349,6 @@ class Curation:
     images: int
     reasons: Mapping[str, tuple[Reason, ...]]
     rules: tuple[Rule, ...]
-    crop: int | None
     pairs: PairsSummary | None = None
 
     def verdict(self, path: str) -> Literal["keep", "look", "drop"]:

@@ -80,7 +80,7 @@ def test_a_choice_is_as_even_as_can_be(kinds, count, rng):
 
 def test_a_choice_keeps_what_is_good_and_complex():
     rows = [row("a", overall=0.9), row("b", overall=0.8), row("c", overall=0.5), row("d", edges=0.9, overall=0.1)]
-    spoilt = Curation(4, {"a": (Reason("blurred", "drop", ""),), "b": (Reason("noise", "look", ""),)}, (), None)
+    spoilt = Curation(4, {"a": (Reason("blurred", "drop", ""),), "b": (Reason("noise", "look", ""),)}, ())
     found = choose(spoilt, rows, 2)
     assert {path: found.verdict(path) for path in "abcd"} == {"a": "drop", "b": "drop", "c": "keep", "d": "keep"}
     assert [reason.code for reason in found.reasons["b"]] == ["noise", "surplus"]
@@ -91,5 +91,5 @@ def test_a_choice_keeps_what_is_good_and_complex():
 
 def test_what_choices_would_keep():
     rows = [row(str(number), overall=0.9) for number in range(8)] + [row("d", edges=0.1), row("e", edges=0.3)]
-    found = choices(Curation(10, {"0": (Reason("noise", "drop", ""),)}, (), None), rows)
+    found = choices(Curation(10, {"0": (Reason("noise", "drop", ""),)}, ()), rows)
     assert [(one.count, one.kinds, one.complex) for one in found] == [(4, 3, 1), (2, 2, 1)]

@@ -90,7 +90,7 @@ FLAT, SMALL, GREY = (
         ("grey", "look", "most are in colour"),
     )
 )
-CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules, 128)
+CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules)
 SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
 TRACES = Traces(0.5, None, 0.25, 2.0, 1.5, 0.0, 99.0, True)
@@ -383,7 +383,7 @@ def test_the_page_stays_below_two_megabytes_at_the_worst(name):
     worst = replace(
         many,
         health=replace(HEALTH, exact_duplicates=groups, near_duplicates=groups),
-        curation=Curation(9_999, reasons, load_policy().rules, None),
+        curation=Curation(9_999, reasons, load_policy().rules),
         extremes=dict.fromkeys(many.extremes, Extremes((loud,) * 5, (loud,) * 5)),
         examples=dict.fromkeys(codes[:8], (cut,) * 6),
     )
