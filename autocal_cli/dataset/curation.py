@@ -170,14 +170,14 @@ def judge(
         drops = sum(reason.severity == "drop" for reason in reasons)
         return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
 
-    alike = {path for found_alike in same.values() for group in found_alike.groups for path in group.paths}
+    alike = {path for several in same.values() for group in several.groups for path in group.paths}
     by_path = {row.facts.path: row for row in rows if row.facts.path in alike} if alike else {}
-    for code, found_alike in same.items():
-        for group in found_alike.groups:
+    for code, several in same.items():
+        for group in several.groups:
             best, *others = sorted((by_path[path] for path in group.paths), key=rank)
             for row in others:
                 note(row.facts.path, code, f"{OF}{best.facts.path}")
-    reasons = {path: tuple(several) for path, several in found.items()}
+    reasons = {path: tuple(noted) for path, noted in found.items()}
     return Curation(len(rows) + len(failures), reasons, rules, pairs)
 
 
