@@ -33,9 +33,9 @@ def metric_series(validations: Sequence[Validation]) -> tuple[MetricSeries, ...]
     series = []
     for (dataset, metric), points in found.items():
         iterations, values = zip(*points, strict=True)
-        higher = not metric.lower().startswith(LOWER)
+        sign = -1.0 if metric.lower().startswith(LOWER) else 1.0
         means = tuple(smooth(values, 3))
-        series.append(MetricSeries(dataset, metric, higher, noise_of(values), iterations, values, means))
+        series.append(MetricSeries(dataset, metric, sign, noise_of(values), iterations, values, means))
     return tuple(series)
 
 

@@ -186,14 +186,14 @@ class RunFinding:
 
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
-    """A validation metric over the run: iterations, values as logged, means of three, and which way is better.
+    """A validation metric over the run: iterations, values as logged, means of three; `sign` -1 where lower is better.
 
     `noise`: the standard deviation of one value about its trend; None: too few validations to tell.
     """
 
     dataset: str
     metric: str
-    higher_is_better: bool
+    sign: float
     noise: float | None
     iterations: tuple[int, ...]
     values: tuple[float, ...]
@@ -208,10 +208,6 @@ class MetricSeries:
         if not self.noise or not math.isfinite(value):
             return f"{value:.4g}"
         return f"{value:.{min(max(-math.floor(math.log10(self.noise)), 0), 9)}f}"
-
-    @property
-    def sign(self) -> float:
-        return 1.0 if self.higher_is_better else -1.0
 
     @property
     def fidelity(self) -> bool:

@@ -2,10 +2,8 @@
 
 A loss's call brings what the law listens to: one that compares images brings output and target, an adversarial one
 called for the discriminator brings its logits, and the network's call brings the input. What losses return stays as it
-is, logs included: the multiplier acts on the gradient of an adversarial loss, and on nothing while it is 1.
-
-create_dynamic_loss_scheduler: the call shape of traiNNer-redux's fork, which multiplies by the multipliers itself, so
-that there the same hooks only listen.
+is, logs included: the multiplier acts on the gradient of an adversarial loss, and on nothing while it is 1. In the call
+shape of traiNNer-redux's fork, which multiplies itself, the same hooks only listen.
 """
 
 from __future__ import annotations

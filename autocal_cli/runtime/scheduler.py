@@ -296,7 +296,7 @@ class DynamicLossScheduler:
             elif part.requires_grad and self.leads_to_network([part]) is False:
                 cause = "does not depend on the network's output, so it does not train the network"
             if cause and self.losses[label].weight:
-                self.watch.say_once(f"dead {label}", self._iteration or 1, label, cause, "look at how it is computed")
+                self.watch.say(self._iteration or 1, label, cause, "look at how it is computed", once=f"dead {label}")
 
     def _say_missing(self) -> None:
         """Says, after the first steps, what did not arrive and what that switches off."""
@@ -305,18 +305,18 @@ class DynamicLossScheduler:
         seen = ", ".join(name for key, name in SIGNALS.items() if key in self._seen) or "nothing but loss values"
         log.info("autocal: losses: %s; seen: %s", kinds, seen)
         if not self.adversarial:
-            self.watch.say_once("kinds", at, "*", "no adversarial loss", "no weight is moved; the watch is kept")
+            self.watch.say(at, "*", "no adversarial loss", "no weight is moved; the watch is kept", once="kinds")
             return
         for label in sorted(self.adversarial - self._seen):
             cause = "was not called for the network in the first steps"
-            self.watch.say_once(f"unmet {label}", at, label, cause, "it trains nothing, or does not yet")
+            self.watch.say(at, label, cause, "it trains nothing, or does not yet", once=f"unmet {label}")
         if OUTPUT not in self._seen:
             pixel = any(loss.kind == "pixel" for loss in self.losses.values())
             instead = "pixel losses stand in" if pixel else "the fidelity budget is without effect"
-            self.watch.say_once("images", at, "*", "output and target were not seen", instead)
+            self.watch.say(at, "*", "output and target were not seen", instead, once="images")
         if SEPARATION not in self._seen:
             off = "a blind discriminator is not noticed, and no weight is raised"
-            self.watch.say_once("discriminator", at, "*", "no logits of a discriminator were seen", off)
+            self.watch.say(at, "*", "no logits of a discriminator were seen", off, once="discriminator")
 
     def _say_bounds(self, iteration: int, before: float) -> None:
         after = self.controller.multiplier
@@ -326,7 +326,7 @@ class DynamicLossScheduler:
                 labels = sorted(self.adversarial)
                 would = ", ".join(f"{self.losses[label].weight * after:.3g}" for label in labels)
                 cause, done = f"the multiplier stands at {key} ({bound:g})", f"loss_weight {would} or {beyond} would do"
-                self.watch.say_once(key, iteration, ", ".join(labels), cause, done)
+                self.watch.say(iteration, ", ".join(labels), cause, done, once=key)
 
     def get_monitoring_stats(self) -> dict[str, Any]:
         """Numbers for a log, host values of the last step taken up: nothing waits for them.

@@ -91,17 +91,15 @@ class Watch:
     candidate_since: int = 0
     candidate_steps: int = 0
 
-    def say(self, iteration: int, loss: str, cause: str, done: str) -> None:
-        """Records an event and logs it."""
+    def say(self, iteration: int, loss: str, cause: str, done: str, *, once: str = "") -> None:
+        """Records an event and logs it; one that has a name for it, only `once`."""
+        if once in self.said:
+            return
+        self.said += [once] if once else []
         event = Event(iteration, loss, cause, done)
         self.events = [*self.events, event][-EVENTS_KEPT:]
         self.total_events += 1
         log.warning("autocal: %s", event)
-
-    def say_once(self, key: str, iteration: int, loss: str, cause: str, done: str) -> None:
-        if key not in self.said:
-            self.said.append(key)
-            self.say(iteration, loss, cause, done)
 
     def not_finite(self, iteration: int, losses: list[str], done: str) -> None:
         """A step whose losses are not finite: named at once, and never silently for long."""

@@ -128,4 +128,4 @@ def test_flat_and_worse(values, flat, worse):
     ("noise", "shown"), [(None, "30.02"), (0.0, "30.02"), (0.0011, "30.015"), (0.042, "30.02"), (3.0, "30")]
 )
 def test_a_metric_is_shown_to_the_first_decimal_of_its_noise(noise, shown):
-    assert MetricSeries("val", "psnr", True, noise, (), (), ()).shown(30.01535) == shown
+    assert MetricSeries("val", "psnr", 1.0, noise, (), (), ()).shown(30.01535) == shown
