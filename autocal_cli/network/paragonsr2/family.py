@@ -34,8 +34,6 @@ DEVIATION = 0.10  # of a registered variant's parameter count; chosen, untested
 CLASS = "paragonsr2"  # registered by both generations, each in its own commits of the trainer
 SCALES = (2, 3, 4, 8)
 DEFAULT_SCALE = 4
-HEADS = 4  # of the second generation's attention
-SQUEEZE = 16  # the channel gate of its pro blocks has a bottleneck this many times narrower
 
 # The first generation's class, whose arguments a config may all give.
 ARGUMENTS: Mapping[str, Kind] = MappingProxyType(
@@ -234,6 +232,8 @@ def build(network: NetworkOptions, scale: int, device: str = "meta") -> nn.Modul
 
 def _check_width(network: NetworkOptions, arguments: Mapping[str, Any]) -> None:
     """Raises AutocalError where blocks of this kind cannot be that wide."""
+    from autocal_cli.network.paragonsr2.second import HEADS, SQUEEZE  # needs torch, as the network does
+
     kind, width = arguments.get("variant", "photo"), arguments.get("num_feat", 64)
     attends = arguments.get("attention_mode", "sdpa") and not arguments.get("export_safe")
     wanted = None

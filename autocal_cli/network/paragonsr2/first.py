@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from autocal_cli.network.paragonsr2.family import DEFAULT_SCALE
-
 WINDOW = 32  # pixels a side, of the attention's windows
 SLOPE = 0.1  # of every leaky ReLU, as in the trainer
 
@@ -38,7 +36,7 @@ class ParagonSR2(nn.Module):
 
     def __init__(
         self,
-        scale: int = DEFAULT_SCALE,
+        scale: int,
         in_chans: int = 3,
         num_feat: int = 64,
         num_groups: int = 6,

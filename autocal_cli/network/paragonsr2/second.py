@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from autocal_cli.network.paragonsr2.family import DEFAULT_SCALE, HEADS, SQUEEZE
 from autocal_cli.network.paragonsr2.first import ChannelNorm, ClassicalUpsampler, into_windows, out_of_windows
 
 EXPANSION = 2  # width of a block's inside, as a multiple of its channels
 TOKENS, TOKEN_CHANNELS = 64, 16  # of a pro block's dictionary
+HEADS = 4  # of the attention
+SQUEEZE = 16  # the channel gate of the pro blocks has a bottleneck this many times narrower
 
 
 class SecondParagonSR2(nn.Module):
@@ -39,7 +40,7 @@ class SecondParagonSR2(nn.Module):
 
     def __init__(
         self,
-        scale: int = DEFAULT_SCALE,
+        scale: int,
         in_chans: int = 3,
         num_feat: int = 64,
         num_groups: int = 4,
