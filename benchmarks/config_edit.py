@@ -18,7 +18,8 @@ from pathlib import Path
 
 import yaml
 
-from autocal_cli.calibration.model import Presets, load_presets
+from autocal_cli.calibration.model import Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import open_config, parse_document
 from autocal_cli.config.yaml.parsing import parse_events
 from autocal_cli.network.model import NetworkFingerprint

@@ -12,7 +12,8 @@ from typing import Any
 
 import typer.main
 
-from autocal_cli.calibration.model import PRESET_PARAMETERS, load_presets
+from autocal_cli.calibration.model import PRESET_PARAMETERS
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.checks import load_catalogue
 from autocal_cli.cli import app, main

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import nano, rule
 from autocal_cli.check.training import ADVERSARIAL, GAN_MODELS
-from autocal_cli.config.model import UNKNOWN, KeyPath, LossTerm, loss_label
+from autocal_cli.config.losses import UNKNOWN, loss_label
+from autocal_cli.config.model import KeyPath, LossTerm
 from autocal_cli.config.yaml.document import is_null, node_at
 from autocal_cli.errors import Finding
 

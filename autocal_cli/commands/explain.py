@@ -103,7 +103,7 @@ def _explain_code(code: str, as_json: bool) -> None:
 
 
 def _explain_presets(name: str | None, as_json: bool) -> None:
-    from autocal_cli.calibration.model import load_presets
+    from autocal_cli.calibration.presets import load_presets
     from autocal_cli.report.console import show, write
     from autocal_cli.report.json import dump, presets_json
     from autocal_cli.report.presets import presets_page

@@ -39,7 +39,7 @@ def schema(
     them, unless --strict.
     """
     from autocal_cli.calibration.json_schema import json_schema
-    from autocal_cli.calibration.model import load_presets
+    from autocal_cli.calibration.presets import load_presets
     from autocal_cli.report.console import write
     from autocal_cli.report.json import json_text
     from autocal_cli.workflow.output import owner_of_schema, write_report

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.model import (
     BLOCK_KEY,
     RECORD_KEY,
@@ -22,7 +23,6 @@ from autocal_cli.config.model import (
     Scalar,
     SchedulingBlock,
     TrainingConfig,
-    loss_kind,
 )
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer, text_at
 from autocal_cli.config.yaml.comments import record_above

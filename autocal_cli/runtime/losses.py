@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from autocal_cli.config.model import UNKNOWN, loss_kind
+from autocal_cli.config.losses import UNKNOWN, loss_kind
 from autocal_cli.errors import AutocalError
 
 COMPARE_IMAGES = ("pixel", "structure", "colour", "frequency", "perceptual")  # called with output and target
@@ -26,7 +26,7 @@ def untraced(function: Function) -> Function:
 
 @dataclass(frozen=True, slots=True)
 class LossDescription:
-    """One loss: its kind (config/model.py) and its configured weight, of either sign."""
+    """One loss: its kind (config/losses.py) and its configured weight, of either sign."""
 
     label: str
     kind: str

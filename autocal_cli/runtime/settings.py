@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import PARAMETERS, Phase, load_presets
+from autocal_cli.calibration.model import PARAMETERS, Phase
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from autocal_cli.calibration.block import NATIVE_VALUES, block_schema, check_value, read_overrides, wholly_manual
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import Calibration, DatasetScores, Presets, load_presets
+from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.block import about_block, unsupported_values
 from autocal_cli.check.losses import nothing_to_move
 from autocal_cli.check.model import Checked

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autocal_cli.calibration.model import Presets, load_presets
+from autocal_cli.calibration.model import Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check, chosen, in_order
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import Checked, CheckedFile, CheckRun, read_checked

@@ -8,7 +8,8 @@ from pathlib import Path
 from autocal_cli.calibration.block import read_overrides, same_value, wholly_manual
 from autocal_cli.calibration.calibrate import DATASET_INFO, calibrate
 from autocal_cli.calibration.comparison import Difference, Origin, Schedule, compare
-from autocal_cli.calibration.model import Calibration, Number, Parameter, Presets, Step, load_presets
+from autocal_cli.calibration.model import Calibration, Number, Parameter, Presets, Step
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import Record, read_record
 from autocal_cli.config.files import open_config
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig

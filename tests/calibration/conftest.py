@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import Calibration, DatasetScores, Presets, load_presets
+from autocal_cli.calibration.model import Calibration, DatasetScores, Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import KeyPath, LossTerm, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import Place

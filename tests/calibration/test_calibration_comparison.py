@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.comparison import Difference, Schedule, compare
-from autocal_cli.calibration.model import PARAMETERS, Parameter, Presets, load_presets
+from autocal_cli.calibration.model import PARAMETERS, Parameter, Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from autocal_cli.calibration.block import RECORD_VERSION, block_schema, check_value, leaves, read_overrides
 from autocal_cli.calibration.json_schema import json_schema
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.model import SchedulingBlock
 from autocal_cli.errors import AutocalError, Place
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocal_cli.calibration.block import block_schema
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.fix import mend
 from autocal_cli.check.model import read_checked

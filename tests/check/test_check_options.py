@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from autocal_cli.calibration.json_schema import json_schema
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.schedules import rate_left
 from autocal_cli.check.trainer_options import config_schema, options_of
 from autocal_cli.config.trainers import TRAINERS

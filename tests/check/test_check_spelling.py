@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.model import read_checked
 from autocal_cli.config.files import ConfigFile, parse_document

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autocal_cli.calibration.calibrate import calibrate
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.block import GUIDE_PARAMETERS, supported
 from autocal_cli.config.model import LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place

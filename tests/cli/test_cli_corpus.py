@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from autocal_cli.calibration.block import key_mark
 from autocal_cli.calibration.json_schema import json_schema
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.checks import check
 from autocal_cli.check.model import read_checked
 from autocal_cli.config.files import ConfigFile, parse_document

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import MAX_BYTES, ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.config.yaml.document import MAX_DEPTH

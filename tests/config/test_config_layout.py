@@ -9,7 +9,7 @@ import yaml
 
 from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
-from autocal_cli.config.model import loss_kind
+from autocal_cli.config.losses import loss_kind
 from autocal_cli.config.yaml.document import lookup, read_value
 from autocal_cli.errors import AutocalError
 

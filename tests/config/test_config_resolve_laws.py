@@ -8,7 +8,7 @@ import yaml
 from config_texts import configs
 from hypothesis import HealthCheck, assume, given, settings
 
-from autocal_cli.calibration.model import load_presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.config.trainers import recognise_trainer

@@ -15,7 +15,8 @@ import pytest
 import torch
 from probe_images import pair, vgg_weights
 
-from autocal_cli.config.model import LossTerm, loss_kind
+from autocal_cli.config.losses import loss_kind
+from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
 from autocal_cli.probing.losses import FORK, Beside, build_loss, gradient_norms
 from autocal_cli.probing.perceptual import CHANNELS, VggSource, layer_names

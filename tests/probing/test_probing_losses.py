@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from autocal_cli.config.model import LossTerm, loss_kind
+from autocal_cli.config.losses import loss_kind
+from autocal_cli.config.model import LossTerm
 from autocal_cli.errors import Place
 from autocal_cli.probing import formulas
 from autocal_cli.probing.losses import FORK, Beside, adversarial, build_loss, gradient_norms

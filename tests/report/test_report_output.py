@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from autocal_cli.calibration.model import Parameter, Step, load_presets
+from autocal_cli.calibration.model import Parameter, Step
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding, Place

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autocal_cli.calibration.model import Calibration, load_presets
+from autocal_cli.calibration.model import Calibration
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.model import KeyPath, Value
 from autocal_cli.config.trainers import FORK, recognise_trainer

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from autocal_cli.calibration.calibrate import DATASET_INFO
-from autocal_cli.calibration.model import Presets, load_presets
+from autocal_cli.calibration.model import Presets
+from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
 from autocal_cli.config.trainers import recognise_trainer
