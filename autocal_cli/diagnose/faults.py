@@ -394,9 +394,7 @@ def find_early_end(view: View) -> Iterator[Row]:
         by = log.facts.get("stopped by", "")
         who = f"the trainer itself at {at}: {by}" if by else f"hand at {at}"
         yield "info", log.last, None, f"stopped by {who}", "Resume it with auto_resume."
-    elif running(log):
-        yield "info", log.last, None, f"still going, at {at}", "Wait."
-    elif total is None or log.last < total:
+    elif not running(log) and (total is None or log.last < total):
         evidence = f"the log stops at {at} without a last word: killed, or out of memory"
         step = "See the system's log for the kill, then resume with --auto_resume (auto_resume: true)."
         yield "warning", log.last, None, evidence, step
