@@ -55,11 +55,12 @@ class LogReader:
             raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
         for source in READERS:
             chosen = [file for file in files if file.source == source]
-            runs = sorted({file.run for file in chosen})
+            runs = {file.run: file.path for file in chosen}
             if len(runs) > 1:
-                message = (
-                    f"There are logs of {len(runs)} runs here: {', '.join(runs[:5])}{', ...' if runs[5:] else ''}."
-                )
+                shared = [folder for file in runs.values() for folder in file.parents]  # by several, where twice in it
+                places = sorted(file if shared.count(file.parent) > 1 else file.parent for file in runs.values())
+                named = f"{', '.join(map(str, places[:5]))}{', ...' if places[5:] else ''}"
+                message = f"There are logs of {len(runs)} runs here: {named}."
                 raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
             if source not in self._joined or not self._joined[source].goes_on(chosen):
                 self._joined[source] = JoinedLog(source)

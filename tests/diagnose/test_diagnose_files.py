@@ -184,7 +184,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "train_a.log").write_text("nothing\n", encoding="utf-8")
     assert refusal(tmp_path) == "The logs hold no iteration with a loss."
     text_log(tmp_path / "b" / "train_b_20240702_214117.log", [100])
-    assert refusal(tmp_path).startswith("There are logs of 2 runs here")
+    assert refusal(tmp_path) == f"There are logs of 2 runs here: {tmp_path / 'b'}, {tmp_path / 'train_a.log'}."
     monkeypatch.setattr(run_logs, "MAX_ENTRIES", 2)
     assert refusal(tmp_path) == "There are more than 2 files here."
 
