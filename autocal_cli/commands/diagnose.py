@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from autocal_cli.commands.options import JsonOption, QuietOption, refuse_together
+from autocal_cli.commands.options import JsonOption, QuietOption, refuse_together, say
 
 
 def diagnose(
@@ -59,11 +59,13 @@ def diagnose(
     refuse_together(("--follow", follow), ("--compare", compare is not None))
     page, _ = report_destinations(html, None, force)
     reader, shown = LogReader(), tuple[str, ...]()
-    followed = follow_run(lambda: diagnose_run(path, reader=reader), lambda: time.sleep(every))
+    followed = follow_run(lambda: diagnose_run(path, reader=reader), lambda: time.sleep(every), say)
     for found in followed if follow else [diagnose_run(path)]:
         if follow:
             texts = verdict_texts(found)
-            write("".join(f"{text}\n" for text in texts if text not in shown).encode())
+            if new := [text for text in texts if text not in shown]:
+                head = f"{time.strftime('%H:%M:%S')}, iteration {found.log.last:,}"
+                write("\n".join([*([""] if shown else []), head, *new, ""]).encode())
             shown = texts
     other = diagnose_run(compare) if compare else None
     if as_json:

@@ -36,6 +36,10 @@ class LogFile:
     stamp: str
 
 
+class NothingYetError(AutocalError):
+    """No log with a loss: of a run that has just been started there may soon be one."""
+
+
 class LogReader:
     """Reads the log of one run, again and again where it is still written to: only what is new."""
 
@@ -52,7 +56,8 @@ class LogReader:
         files = sorted(find_logs(path), key=lambda file: (file.stamp, file.path.name))
         if not files:
             fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
-            raise AutocalError("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
+            kind = NothingYetError if path.is_dir() else AutocalError
+            raise kind("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
         for source in READERS:
             chosen = [file for file in files if file.source == source]
             runs = {file.run: file.path for file in chosen}
@@ -67,11 +72,8 @@ class LogReader:
             log = self._joined[source].read(chosen) if chosen else None
             if log is not None and (log.rows or log.events):
                 return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
-        message, fix = (
-            "The logs hold no iteration with a loss.",
-            "Was the run stopped before its first print_freq steps?",
-        )
-        raise AutocalError(message, place=Place(str(path)), fix=fix)
+        fix = "Was the run stopped before its first print_freq steps?"
+        raise NothingYetError("The logs hold no iteration with a loss.", place=Place(str(path)), fix=fix)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from autocal_cli.config.files import parse_document, read_bytes
 from autocal_cli.config.yaml.document import read_value
-from autocal_cli.diagnose.logs import LogReader, with_events
+from autocal_cli.diagnose.logs import LogReader, NothingYetError, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
 from autocal_cli.diagnose.verdict import diagnose
 from autocal_cli.diagnose.view import running
@@ -83,7 +83,7 @@ def _experiment_of(config: Path) -> Path:
             if (found := above / kind / name).is_dir():
                 return found
     message = f"There is no experiments/{name} above the config or in the working directory."
-    raise AutocalError(message, place=Place(str(config)), fix="Name the experiment's folder.")
+    raise NothingYetError(message, place=Place(str(config)), fix="Name the experiment's folder.")
 
 
 def _event_lines(folder: Path) -> Iterator[dict[str, Any]]:
@@ -127,15 +127,19 @@ def _mean_colour(path: Path, _written: int) -> tuple[float, float, float] | None
     return red, green, blue
 
 
-def follow(read: Callable[[], Diagnosis], wait: Callable[[], None]) -> Iterator[Diagnosis]:
-    """Reads again and again, until the run has ended.
+def follow(read: Callable[[], Diagnosis], wait: Callable[[], None], say: Callable[[str], None]) -> Iterator[Diagnosis]:
+    """Reads again and again, until the run has ended; `say` is told that it waits for the first line with a loss.
 
     Raises AutocalError or OSError where the first reading does; later ones may meet a log that is being replaced.
     """
-    known = False
+    known = waiting = False
     while True:
         try:
             found = read()
+        except NothingYetError as error:
+            if not (known or waiting):
+                say(f"{error.message} Waiting for it.")
+            waiting = True
         except (AutocalError, OSError):
             if not known:
                 raise

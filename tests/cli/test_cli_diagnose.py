@@ -69,7 +69,7 @@ def test_a_page_is_written_over_its_own_and_over_nothing_else(autocal, old_log, 
 def test_following_ends_with_the_run(autocal, old_log):
     result = autocal("diagnose", old_log("b_psnr"), "--follow")
     assert result.code == 0
-    assert len(result.out.decode().splitlines()) <= 10
+    assert len(result.out.decode().splitlines()) <= 11
 
 
 def test_of_a_run_that_is_followed_each_line_is_shown_once(autocal, old_log, monkeypatch):
@@ -80,6 +80,9 @@ def test_of_a_run_that_is_followed_each_line_is_shown_once(autocal, old_log, mon
     monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(whole))
     shown = autocal("diagnose", path, "--follow").out.decode().splitlines()
     assert len(shown) == len(set(shown)) > 10
+    heads = [line.partition(", ")[2] for line in shown if "iteration " in line[:20]]
+    assert heads == ["iteration 1,980", "iteration 2,000"]
+    assert shown.count("") == 1
 
 
 def test_what_is_no_run_is_refused_in_one_line(autocal, tmp_path):

@@ -80,9 +80,32 @@ def test_a_run_that_is_followed_is_read_until_it_ends(tmp_path):
         run(tmp_path, last=2_000 + 1_000 * len(waited), end=len(waited) == 3)
 
     run(tmp_path)
-    found = list(follow(lambda: diagnose_run(tmp_path), wait))
+    found = list(follow(lambda: diagnose_run(tmp_path), wait, print))
     assert [one.log.last for one in found] == [2_000, 3_000, 4_000, 5_000]
     assert len(waited) == 3
+
+
+@pytest.mark.parametrize("before", [None, "Loss [L1Loss] is created.\n"])
+def test_a_run_that_has_just_started_is_waited_for_and_that_is_said_once(tmp_path, before):
+    if before:
+        (tmp_path / LOG).write_text(before, encoding="utf-8")
+    waited: list[int] = []
+    said: list[str] = []
+
+    def wait() -> None:
+        waited.append(1)
+        if len(waited) == 3:
+            run(tmp_path, end=True)
+
+    assert [one.log.last for one in follow(lambda: diagnose_run(tmp_path), wait, said.append)] == [2_000]
+    assert (len(waited), len(said)) == (3, 1)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "notes.md", "a/notes.md"])
+def test_what_will_be_no_run_is_not_waited_for(tmp_path, place):
+    (tmp_path / "notes.md").write_text("x", encoding="utf-8")
+    with pytest.raises(AutocalError):
+        list(follow(lambda: diagnose_run(tmp_path / place), lambda: pytest.fail("waited"), print))
 
 
 def test_a_log_that_is_replaced_while_it_is_followed_is_read_again(tmp_path):
@@ -95,11 +118,8 @@ def test_a_log_that_is_replaced_while_it_is_followed_is_read_again(tmp_path):
 
     waited: list[int] = []
     path = run(tmp_path)
-    found = list(follow(lambda: diagnose_run(tmp_path), wait))
+    found = list(follow(lambda: diagnose_run(tmp_path), wait, print))
     assert (len(waited), len(found), found[-1].log.sessions[-1].ending) == (2, 2, "finished")
-    path.unlink()
-    with pytest.raises(AutocalError):
-        list(follow(lambda: diagnose_run(tmp_path), wait))
 
 
 def test_a_longer_log_of_the_same_name_is_read_from_its_beginning(tmp_path):
