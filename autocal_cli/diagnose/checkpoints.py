@@ -110,7 +110,9 @@ def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adver
     if not sound:
         return None
     reason = "the newest; no validation metric was logged"
-    if adversarial:
+    if choosing:
+        reason = "the newest; it was not validated"
+    elif adversarial:
         reason = (
             "the newest; no perceptual metric (LPIPS, DISTS, TOPIQ) was logged, and PSNR or SSIM cannot choose here"
         )

@@ -91,7 +91,7 @@ def find_non_finite(view: View) -> Iterator[Row]:
         times = f"{len(said)} time{'s' if len(said) > 1 else ''}"
         parts.append(f"the log says so {times}, first after {said[0].iteration:,}")
     parts += _risen_before(view, first)
-    ended = "; the training ended of it" if any(event.kind == "error" for event in view.log.events) else ""
+    ended = "; that ended the training" if any(event.kind == "error" for event in view.log.events) else ""
     step = f"{_restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
     where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
     why = "(neosr #83: no pretrained start, EMA off, GAN weight or rate too high)"
@@ -112,7 +112,8 @@ def _risen_before(view: View, iteration: int) -> list[str]:
 
 def _restart(view: View, since: int) -> str:
     rate = view.tracks.get("lr")
-    lower = f"a learning rate below {max(rate.means):.1g}" if rate else "a lower learning rate"
+    top = max(rate.means) if rate else math.inf
+    lower = f"a learning rate below {top:.1g}" if top <= 1.0 else "a lower learning rate"
     if since <= view.log.first + 2 * view.log.interval:
         return f"Start anew with {lower} (templates have 1e-4 to 5e-4)."
     return f"Go back to a checkpoint before {since:,} with {lower}."
@@ -312,7 +313,7 @@ def find_slow_loader(view: View) -> Iterator[Row]:
     seconds, waiting = spent.means[3:], waited.means[3:]  # workers start
     share = sum(waiting) / max(sum(seconds), 1e-9)
     if share > WAITING:
-        evidence = f"{share:.0%} of {fmean(seconds):.3f} s a step is spent waiting for data"
+        evidence = f"{share:.0%} of a step's time is spent waiting for data"
         step = "Raise num_worker_per_gpu, cut the images into tiles (subimages) or an LMDB, set prefetch_mode: cuda."
         yield "warning" if share > WAITING_MUCH else "info", None, None, evidence, step
 

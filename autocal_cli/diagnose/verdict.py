@@ -117,7 +117,7 @@ def _discriminator(view: View, health: Health) -> str:
     seen = view.separation
     if seen is None:
         few = "l_d_real" in view.tracks and len(view.tracks["l_d_real"]) < FEWEST_POINTS
-        why = f"fewer than {FEWEST_POINTS} lines" if few else "the log holds none of its losses that tells"
+        why = f"fewer than {FEWEST_POINTS} lines" if few else "the log does not hold the losses that tell it"
         return f"unknown how well it separates: {why}"
     level = max(fmean(seen.values[-5:]), -9.99)
     since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)

@@ -48,6 +48,13 @@ def test_the_one_to_keep(metrics, adversarial, kept, reason):
     assert (found.keep.checkpoint.iteration, found.keep.reason.startswith(reason)) == (kept, True)
 
 
+def test_a_checkpoint_without_a_validation_beside_it_is_kept_as_the_newest():
+    log = run_log({"l_pix": [0.02] * 25}, metrics={"psnr": [27.0, 28.0]}, checkpoints=(Checkpoint(1_750),))
+    keep = diagnose(log).keep
+    assert keep is not None
+    assert (keep.checkpoint.iteration, keep.reason) == (1_750, "the newest; it was not validated")
+
+
 def test_none_from_after_the_first_fault_is_kept():
     log = with_files({"psnr": RISING})
     judged, keep = judge_checkpoints(log, metric_series(log.validations), sound_until=7_500)
