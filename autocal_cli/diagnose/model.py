@@ -128,7 +128,8 @@ class RunLog:
     @property
     def last(self) -> int:
         ends = [track.iterations[-1] for track in self.tracks.values() if len(track)]
-        return max([*ends, *(one.iteration for one in self.validations)], default=0)
+        saved = max((one.iteration or 0 for one in self.checkpoints), default=0)  # where nothing was logged before
+        return max([*ends, *(one.iteration for one in self.validations)], default=saved)
 
     @property
     def total_iter(self) -> int | None:

@@ -294,6 +294,8 @@ class TextReader:
         elif found := _SAVED.search(line):
             said = int(found[1].replace(",", "")) if found[1] else self._multiple_of("save_checkpoint_freq")
             self.table.saved.append(self.table.last if said is None else said)
+        elif "Save the latest model" in line:
+            self.table.saved.append(self.table.last)
         elif found := _NOT_FINITE.search(line):
             self._event("non-finite", f"NaN or infinity in the sum, {found[1]} in a row")
         elif "Traceback (most recent call last)" in line:

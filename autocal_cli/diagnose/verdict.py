@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 from statistics import fmean
 
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
@@ -205,7 +206,8 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     more = f" and {len(tied) - 5} more" if tied[5:] else ""
     alike = f"; not to be told from it: {', '.join(tied[:5])}{more}" if tied else ""
     gone = "" if one.exists else "; no file of it was seen"
-    return f"keep {where}, {keep.reason}{alike}{gone}"
+    file = f" ({'/'.join(PurePath(one.path).parts[-2:])})" if one.path else ""
+    return f"keep {where}{file}, {keep.reason}{alike}{gone}"
 
 
 def _next(findings: Sequence[RunFinding]) -> str:

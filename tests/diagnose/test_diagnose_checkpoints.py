@@ -103,6 +103,8 @@ def test_the_file_called_latest_stands_for_the_last_iteration():
     found = diagnose(log)
     assert found.keep is not None
     assert (found.keep.checkpoint.iteration, found.keep.checkpoint.path) == (5_000, "net_g_latest.pth")
+    (text,) = [line.text for line in found.lines if line.topic == "checkpoint"]
+    assert text.startswith("keep 5,000 (net_g_latest.pth), ")
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.1, 1.0])
