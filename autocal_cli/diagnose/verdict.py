@@ -84,13 +84,13 @@ def verdict_lines(
         "time": _time(view),
         "progress": _progress(view),
         "checkpoint": _checkpoint(checkpoints, keep),
-        "next": _next(findings),
+        "next": _next(view, health, findings),
     }
     lines = []
     for topic, plain in said.items():
         found = [one for one in findings if one.code in _TOPICS.get(topic, ())]
         severity: Severity = min((one.severity for one in found), key=lambda one: _RANK[one], default="info")
-        parts = [_told(one) for one in found if one.severity != "info" or topic != "losses"]
+        parts = [_told(one) for one in found if one.code != "spike"]
         text = "; ".join([*([plain] if plain else []), *parts])
         if text:
             lines.append(VerdictLine(topic, severity, text))
@@ -115,24 +115,41 @@ def _run(log: RunLog) -> str:
 def _discriminator(view: View, health: Health) -> str:
     if health == "no-gan":
         return ""
-    seen = view.separation
+    seen, scheduler = view.separation, _scheduler_says(view.log)
     if seen is None:
-        few = "l_d_real" in view.tracks and len(view.tracks["l_d_real"]) < FEWEST_POINTS
-        why = f"fewer than {FEWEST_POINTS} lines" if few else "the log does not hold the losses that tell it"
-        return f"unknown how well it separates: {why}"
-    level = max(fmean(seen.values[-5:]), -9.99)
+        own = view.tracks.get("autocal/separation")
+        now = f"; separation {own.means[-1]:z.2f} at the end (0: blind, 1: always right)" if own and len(own) else ""
+        return f"unknown how well it separates: {_why_unknown(view)}{now}{scheduler}"
     since = next((at for at, value in zip(seen.iterations, seen.values, strict=True) if value > seen.awake), None)
-    ends = f"{seen.name} {level:.2f} at the end (0: blind, 1: always right)"
+    level = fmean(seen.values[-5:])
+    ends = f"{seen.name} {max(level, -9.99):z.2f} at the end (0: blind, 1: always right)"
     if health == "healthy":
-        low = ", near blind: watch it" if level < seen.awake else ""
-        return f"healthy, awake since {since:,}; {ends}{low}"
+        low = "" if level >= seen.awake else ", near blind by now" if level >= -seen.blind else ", fooled by now"
+        return f"healthy, awake since {since:,}; {ends}{low}{scheduler}"
     if health != "unknown":
-        return ""
+        return scheduler.removeprefix("; ")
     if since is not None:
-        return f"awake since {since:,}; {ends}, before the numbers broke"
+        return f"awake since {since:,}; {ends}, before the numbers broke{scheduler}"
+    return f"not yet awake; {ends}; {_why_unknown(view)}{scheduler}"
+
+
+def _scheduler_says(log: RunLog) -> str:
+    """What the scheduler last said of the discriminator, unless that is healthy."""
+    said = [one for one in log.events if one.kind == "scheduler" and one.cause.startswith("discriminator ")]
+    if not said or said[-1].cause == "discriminator healthy":
+        return ""
+    return f"; the scheduler: {said[-1].cause} since {said[-1].iteration:,}"
+
+
+def _why_unknown(view: View) -> str:
+    if view.separation is None:
+        real = view.tracks.get("l_d_real")
+        few = real is not None and len(real) < FEWEST_POINTS
+        return f"fewer than {FEWEST_POINTS} lines" if few else "the log does not hold the losses that tell it"
+    if max(view.separation.values) > view.separation.awake:
+        return "the numbers broke"
     early = view.log.last < LEAST_LONG
-    why = f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
-    return f"not yet awake; {ends}; {why}"
+    return f"too early to tell before {LEAST_LONG} iterations" if early else "slow, but its outputs draw apart"
 
 
 def _fidelity(view: View) -> str:
@@ -193,6 +210,8 @@ def _progress(view: View) -> str:
     parts = []
     for one in view.metrics[:4]:
         noise = "too few to tell the noise" if one.noise is None else f"noise {one.noise:.2g}"
+        if one.metric.lower() == "ssim" and one.means[one.best] > 1.0:
+            noise += "; the trainer's own number: a true SSIM is at most 1"
         parts.append(f"{one.name} best {one.shown(one.means[one.best])} at {one.iterations[one.best]:,} ({noise})")
     return "; ".join(parts)
 
@@ -210,12 +229,18 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     return f"keep {where}{file}, {keep.reason}{alike}{gone}"
 
 
-def _next(findings: Sequence[RunFinding]) -> str:
+def _next(view: View, health: Health, findings: Sequence[RunFinding]) -> str:
     """The step that the first of the gravest asks for."""
     order = [*_GRAVE, *FAULTS]  # in which they stop a training
-    asking = [one for one in findings if one.severity != "info"]
+    asking = [one for one in findings if one.severity != "info" or one.code == "inert-loss"]
     first = min(asking, key=lambda one: (_RANK[one.severity], order.index(one.code)), default=None)
-    return first.next if first else "nothing has to be done"
+    if first:
+        return first.next
+    seen = view.separation if health == "healthy" else None
+    weak = _scheduler_says(view.log) or (seen and fmean(seen.values[-5:]) < seen.awake)
+    if weak:
+        return "Compare the last images with earlier ones: the discriminator tells little by now."
+    return "nothing has to be done"
 
 
 def _unknown(view: View, health: Health) -> Iterator[str]:
@@ -227,9 +252,6 @@ def _unknown(view: View, health: Health) -> Iterator[str]:
     elif any(one.noise is None for one in view.metrics):
         yield "fewer than 6 validations: their noise is not known"
     if health == "unknown":
-        early = view.log.last < LEAST_LONG
-        why = f"too early before {LEAST_LONG} iterations" if early else "not awake, or broken off"
-        told = why if view.separation else "its losses, or their kind, are not here"
-        yield f"the discriminator's health: {told}"
+        yield f"the discriminator's health: {_why_unknown(view)}"
     if view.log.adversarial and all(one.fidelity for one in view.metrics):
         yield "perceived quality: log LPIPS, DISTS or TOPIQ"

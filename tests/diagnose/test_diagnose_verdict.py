@@ -245,6 +245,39 @@ def test_ten_lines_at_most_one_of_them_what_next(log):
     assert not any("\n" in line.text for line in lines)
 
 
+def line(log: RunLog, topic: str) -> str:
+    return next(one.text for one in diagnose(log).lines if one.topic == topic)
+
+
+@pytest.mark.parametrize(
+    ("advantage", "words", "quiet"),
+    [
+        ([*flat(0.4, 110), *flat(0.3, 10)], "always right)", True),
+        ([*flat(0.4, 110), *flat(0.01, 10)], "near blind by now", False),
+        ([*flat(0.4, 110), *flat(-0.2, 10)], "fooled by now", False),
+    ],
+)
+def test_a_discriminator_that_weakens_at_the_end_is_said_to_and_there_is_something_to_do(advantage, words, quiet):
+    log = gan(advantage)
+    assert line(log, "discriminator").startswith("healthy")
+    assert line(log, "discriminator").endswith(words)
+    assert (line(log, "next") == "nothing has to be done") is quiet
+
+
+@pytest.mark.parametrize(("now", "said"), [("blind", True), ("healthy", False)])
+def test_of_a_short_run_the_scheduler_tells_what_the_losses_cannot_yet(now, said):
+    tracks = {"l_d_real": flat(0.7, 6), "l_d_fake": flat(0.69, 6), "autocal/separation": flat(0.12, 6)}
+    events = (
+        LogEvent("scheduler", 41, "*", "discriminator blind"),
+        LogEvent("scheduler", 300, "*", f"discriminator {now}"),
+    )
+    log = run_log(tracks, events=events)
+    assert "fewer than 12 lines; separation 0.12" in line(log, "discriminator")
+    assert ("the scheduler: discriminator blind since 300" in line(log, "discriminator")) is said
+    assert (line(log, "next") == "nothing has to be done") is not said
+    assert "the discriminator's health: fewer than 12 lines" in diagnose(log).unknown
+
+
 def test_a_discriminator_that_errs_on_single_batches_is_not_blind():
     """Single lines of a relativistic discriminator, as in BasicSR #269: nearly always right, once -14."""
     assert diagnose(gan([0.99, 0.92, 0.99, 0.71, -13.7] * 30)).health == "healthy"
