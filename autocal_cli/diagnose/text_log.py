@@ -134,7 +134,7 @@ _VALIDATION = re.compile(r"Validation (.+?)\s*$")
 _START = re.compile(r"(?:Start|Resuming) training from epoch: [\d,]+, iter: ([\d,]+)")
 _SAVED = re.compile(r"Saving models and training states(?: to .*, iter: ([\d,]+))?")
 _NOT_FINITE = re.compile(r"NaN/Inf in loss \(count: (\d+)\)")
-_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (.+?): (.+?); ")
+_OWN_EVENT = re.compile(r"autocal: iteration (\d+): (?:([^;]+?): )?(.+?); ")
 _OWN_END = re.compile(r"autocal: the training broke off: (.+?)\s*$")  # what `autocal run` says of an error
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:[Tt]otal iters:?|iters:)\s+([\d,]+)")
@@ -311,7 +311,7 @@ class TextReader:
     def _own_word(self, line: str) -> None:
         """What `autocal run` says: the scheduler's events, and what ended the training; not its verdict at the end."""
         if (found := _OWN_EVENT.search(line)) and found[3] != "resumed":
-            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2], found[3]))
+            self.table.events.append(LogEvent("scheduler", int(found[1]), found[2] or "*", found[3]))
         elif found := _OWN_END.search(line):
             self.ending = "stopped" if found[1].startswith("KeyboardInterrupt") else "crashed"
             if self.ending == "crashed":

@@ -159,7 +159,7 @@ def _marks(found: Diagnosis) -> tuple[tuple[int, str], ...]:
     shown = [one for one in found.findings if one.severity != "info" or one.code in ("resumed", "spike")]
     marks = [(one.iteration, f"{one.code}: {one.evidence}") for one in shown if one.iteration is not None]
     events = [one for one in found.log.events if one.kind == "scheduler"][:200]
-    marks += [(one.iteration, f"scheduler: {one.loss}: {one.cause}") for one in events]
+    marks += [(one.iteration, f"scheduler: {one.loss}: {one.cause}".replace(" *:", "")) for one in events]
     return tuple(marks)
 
 

@@ -37,7 +37,8 @@ class Event:
     done: str
 
     def __str__(self) -> str:
-        return f"iteration {self.iteration}: {self.loss}: {self.cause}; {self.done}"
+        loss = "" if self.loss == "*" else f"{self.loss}: "
+        return f"iteration {self.iteration}: {loss}{self.cause}; {self.done}"
 
 
 @dataclass(slots=True)

@@ -176,6 +176,10 @@ def test_what_the_trainer_printed_before_it_started_is_known():
              "the watch is kept\n"],
             "unsaid", ["no adversarial loss"],
         ),
+        (
+            ["2024-07-02 21:41:18,000 WARNING: autocal: iteration 41: discriminator blind; was healthy\n"],
+            "unsaid", ["discriminator blind"],
+        ),
     ],
 )  # fmt: skip
 def test_the_end_and_what_is_said_in_words(lines, ending, causes):

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from autocal_cli.runtime.settings import SchedulerSettings
-from autocal_cli.runtime.watch import Watch
+from autocal_cli.runtime.watch import Event, Watch
 
 SETTINGS = SchedulerSettings.from_block({"auto_calibrate": False}, 10_000)
 STEPS = 3_000
@@ -49,6 +49,11 @@ def test_a_slow_rise_is_divergence_but_not_of_an_adversarial_loss():
     causes = {event.cause.split()[0] for event in watched(rows).events}
     assert "divergence" in causes
     assert not watched(rows, learning=frozenset({"l1"})).events
+
+
+@pytest.mark.parametrize(("loss", "line"), [("l1", "iteration 5: l1: spike; done"), ("*", "iteration 5: spike; done")])
+def test_what_is_of_no_loss_alone_names_none_in_the_log(loss, line):
+    assert str(Event(5, loss, "spike", "done")) == line
 
 
 def test_loss_scale_that_grows_is_ordinary_and_back_offs_are_not():
