@@ -65,9 +65,6 @@ def significant(value: float, digits: int = 5) -> float:
     return float(f"{value:.{digits}g}")
 
 
-# A rule as people write it: what it changes, and by which factor.
-
-
 def target(rule: Rule) -> str:
     """What the factor multiplies; see presets/rules.toml for why it is never momentum itself."""
     return "the time constant 1 / (1 - momentum)" if rule.parameter == "momentum" else rule.parameter
@@ -86,9 +83,6 @@ def formula(rule: Rule) -> str:
         case "switch":
             value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
             return f"{value:g} with an {rule.signal} loss"
-
-
-# The signals that rules listen to: what is known of the data and of the run, each with what to say about it.
 
 
 COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_density": 0.4, "color_variation": 0.4}

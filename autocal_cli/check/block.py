@@ -205,9 +205,6 @@ def everything_by_hand(checked: Checked) -> Iterator[Finding]:
         yield checked.finding("nothing-to-calibrate", message, fix, checked.at("auto_calibrate"))
 
 
-# The numbers of the block: each by itself acceptable, and still not what the network, the run or the others allow.
-
-
 @rule(
     "values/value-unsupported [warning]: A value outside of what the network's preset supports",
     why="Small networks learn fast and need a quick, tightly bounded schedule; the values of a large one make them "

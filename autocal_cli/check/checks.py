@@ -98,9 +98,6 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=position))
 
 
-# What each code means, why it matters, and an example.
-
-
 IN_PRESETS = frozenset({"network", "dataset", "files", "probe", "commands"})
 
 

@@ -147,9 +147,6 @@ def keys_twice(checked: Checked) -> Iterator[Finding]:
             first.setdefault(key, place)
 
 
-# Names that are nearly right.
-
-
 NEAR = 0.75  # of difflib, for a suggestion; chosen
 SURE = 0.8  # for --fix; chosen: over 1,400 option files no right key comes so near to another
 
@@ -177,9 +174,6 @@ def _key(pair: Pair) -> str:
     return str(getattr(pair.key, "value", ""))
 
 
-# The length of the run and its scale: whether the config says them, and the length once only.
-
-
 @rule(
     "run/length-unknown [warning]: The length of the run is not said",
     why="Phases, and the rules on the length of a run, count in shares of total_iter; without it they stay silent.",
@@ -205,9 +199,6 @@ def length_findings(checked: Checked) -> Iterator[Finding]:
     elif stated is not None and stated != config.total_iter:
         message = f"training_config.total_iterations is {stated:,}, but the trainer stops at {config.total_iter:,}."
         yield checked.finding("length-mismatch", message, "Make them equal.", checked.at(*TOTAL_ITERATIONS))
-
-
-# What a particular trainer does not know, or cannot do with a particular network.
 
 
 @cache

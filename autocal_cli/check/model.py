@@ -119,9 +119,6 @@ class Checked:
         return Finding(code, severity or RULES[code].severity, message, fix, place)
 
 
-# What came of checking several configs.
-
-
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
     """One config: its findings, or the `error` for which it could not be read.
@@ -183,9 +180,6 @@ class CheckRun:
         return 1 if any(finding.severity != "info" for finding in self.findings) else 0
 
 
-# A document -> Checked: every part is read by itself, so that one mistake hides no other.
-
-
 _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid": "Write such a number."}
 
 
@@ -225,7 +219,10 @@ _FIXES = {"losses-malformed": "Give it a `type`, or remove it.", "count-invalid"
     good=nano(),
 )
 def read_checked(file: ConfigFile, presets: Presets) -> Checked:
-    """Reads a config leniently. Raises AutocalError where it is no training config at all."""
+    """Reads a config, each part by itself, so that one mistake hides no other.
+
+    Raises AutocalError where it is no training config at all.
+    """
     config, problems = file.reading
     found = (
         Finding(p.code, "error", p.error.message, p.error.fix or _FIXES.get(p.code), p.error.place) for p in problems

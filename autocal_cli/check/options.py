@@ -174,8 +174,6 @@ class _Walk:
     def left_out(self, node: Node) -> bool:
         return isinstance(self.document.follow(node), ScalarNode) and self.scalar(node) is None
 
-    # --- mappings ---
-
     def mapping(self, node: MappingNode, schema: Schema, path: str, at: Node | Place | None, typed: str = "") -> None:
         """The keys of one mapping: those unknown, those missing, and the value of each other."""
         properties: Mapping[str, Schema] = schema.get("properties", {})
@@ -287,8 +285,6 @@ class _Walk:
             message = f"`{path}` lacks `{key}`, which this {WHAT_IS_NAMED[typed]} needs: {self.options.trainer} ends."
         self.note("option-missing", message + more, f"Add {'them' if more else f'`{name}`'}.", at)
 
-    # --- values ---
-
     def value(self, node: Node, schema: Schema, path: str, at: Node | None) -> None:
         schema, target = self.options.resolved(schema), self.document.follow(node)
         try:
@@ -378,8 +374,6 @@ class _Walk:
             self.note("option-range", message, f"Write {least}.", node)
         for index, item in enumerate(node.items if isinstance(items, dict) else ()):
             self.value(item, dict(items or {}), f"{path}[{index}]", item)
-
-    # --- what is named by its type ---
 
     def entry(self, node: Node, registry: str, path: str, at: Node | None) -> None:
         """A mapping with a `type`, and the arguments of what that names."""

@@ -123,9 +123,6 @@ def options_of(trainer: str) -> TrainerOptions | None:
     )
 
 
-# The JSON schema of a whole config, for editors.
-
-
 def config_schema(options: TrainerOptions, block: Schema) -> Schema:
     """JSON Schema (draft 2020-12) of a trainer's config, with the scheduling `block` in its place.
 
@@ -200,9 +197,6 @@ def _any_case(name: str) -> str:
     '^[Ll]1$'
     """
     return "^" + "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else one for one in name) + "$"
-
-
-# Which trainer a config is of, by more than its shape.
 
 
 SLIP_OF_MODEL = 0.9  # chosen

@@ -165,10 +165,7 @@ def number(value: Number) -> str:
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
-# Where a network stands among the presets, drawn with characters; 69 columns wide at most.
-
-
-STEP = 8  # columns from one preset to the next: eight presets and a label fit into 80 columns, indented by 9
+STEP = 8  # columns from one preset to the next: eight presets and a label, 69, fit into 80 columns, indented by 9
 
 
 def axis_drawing(placement: Placement, blocks: bool) -> list[str]:
@@ -193,9 +190,6 @@ def axis_drawing(placement: Placement, blocks: bool) -> list[str]:
         line, bar = (text.translate(str.maketrans("+-#^[]", "┼─●▲├┤")) for text in (line, bar))
         line = ("├" if line[0] == "┼" else line[0]) + line[1:-1] + ("┤" if line[-1] == "┼" else line[-1])
     return [f"{line:<{width}}parameters", names, *([f"{bar:<{width}}MACs"] if bar else [])]
-
-
-# What a probe measured, as a person reads it: what the configured weights amount to.
 
 
 def probe_view(probe: ProbeFingerprint) -> RenderableType:

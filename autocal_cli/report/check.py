@@ -84,11 +84,9 @@ def _token(rest: str) -> str:
     return (rest[: ended.start()] if ended else rest).rstrip() or " "
 
 
-# Findings as workflow commands of GitHub Actions, which annotates the lines of a pull request with them.
-
-
 def check_github(run: CheckRun) -> str:
-    """One command a finding, and one a file that could not be read."""
+    """Workflow commands of GitHub Actions, which annotates a pull request with them: one a finding, and one a file that
+    could not be read."""
     lines = []
     for file in run.files:
         if file.error:
@@ -113,9 +111,6 @@ def _command(level: str, code: str, found: Finding | AutocalError, name: str) ->
 def _encoded(text: str) -> str:
     """Percent-encoded as GitHub's own toolkit does it (actions/toolkit, packages/core/src/command.ts)."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-# One rule of the catalogue as text: for `autocal explain CODE`, and as Markdown for docs/findings.md.
 
 
 def rule_text(rule: Rule) -> str:

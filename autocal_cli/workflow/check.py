@@ -146,9 +146,6 @@ def _examined(checked: Checked, options: CheckOptions, networks: NetworkCache) -
     return checked, chosen(findings, options.select, options.ignore)
 
 
-# Which configs are meant by what stands on the command line: files, folders, and `-`.
-
-
 ENDINGS = (".yml", ".yaml", ".toml")
 STDIN = "<stdin>"
 _TRAIN = re.compile(rb"(?m)^\s*(?:\[+\s*)?[\"']?train[\"']?\s*[:=.\]]")

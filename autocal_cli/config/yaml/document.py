@@ -75,9 +75,6 @@ class ConfigDocument:
         return ((BOM if self.bom else "") + text).encode("utf-8")
 
 
-# The nodes of a config: what stands where in its text. An alias stays an alias; nothing is constructed.
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """`start` and `end` are character offsets into the text. `tag` is None unless written out."""
@@ -204,9 +201,6 @@ def quoted(text: str) -> str:
     """Text for a message of one line."""
     shown = " ".join(text.split())
     return f"'{shown}'" if len(shown) <= 60 else f"'{shown[:60]}...'"
-
-
-# Mapping -> its pairs, those that `<<` merges in among them: SafeConstructor says which, and which of two counts.
 
 
 @dataclass(slots=True)

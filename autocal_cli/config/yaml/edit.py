@@ -211,9 +211,6 @@ def yaml_text_without(document: ConfigDocument, path: KeyPath) -> str:
     return (document.text[:start] + document.text[end:]).rstrip("\r\n")
 
 
-# Where the text of a pair ends: behind its colon, behind its last token, at the line below.
-
-
 def colon_end(document: ConfigDocument, pair: Pair) -> int:
     """The offset behind the `:` of a simple key. Raises AutocalError for `? complex` keys."""
     offset = pair.key.end
@@ -282,9 +279,6 @@ def lines_below(document: ConfigDocument, after: int, lines: Sequence[str]) -> E
     return Edit(offset, offset, "".join(line + newline if ended else newline + line for line in lines))
 
 
-# Edits: replacements of spans of text, spliced from the end so that no offset moves under another.
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
     """Replaces `text[start:end]` by `new`; an insertion has start == end."""
@@ -324,9 +318,6 @@ def inverse(text: str, edits: Iterable[Edit]) -> list[Edit]:
         undo.append(Edit(start, start + len(edit.new), text[edit.start : edit.end]))
         shift += len(edit.new) - (edit.end - edit.start)
     return undo
-
-
-# Where the comments of a config stand: every `#` between scalars that may begin one.
 
 
 _COMMENT = re.compile(r"(?:(?<=[\s\[\]{},\"'])|^)#[^\r\n]*", re.MULTILINE)
