@@ -364,13 +364,20 @@ def _raises(body: list[ast.stmt]) -> bool:
 
 
 def adjust(schema: Schema, changes: Schema) -> None:
-    """Merges what the code demands beyond its own schema (`trainer_options_read.py`)."""
+    """Merges what the code demands beyond its own schema (`trainer_options_read.py`).
+
+    `asserted` are the keys that the trainer's structs leave out and its code ends without.
+    """
+    declared = {name: definition.get("required", ()) for name, definition in schema["$defs"].items()}
     for name, change in changes.items():
         _merge(schema["$defs"].setdefault(name, {"type": "object"}), change)
-    for definition in list(schema["$defs"].values()):
+    for name, definition in list(schema["$defs"].items()):
         like = definition.pop("like", None)
         if like:
             _merge(definition, {**copy.deepcopy(schema["$defs"][like]), "required": definition.get("required", [])})
+        asserted = set(definition.get("required", ())) - set(declared.get(like or name, ()))
+        if asserted and name in changes:
+            definition["asserted"] = sorted(asserted)
 
 
 def _merge(target: Schema, change: Schema) -> None:

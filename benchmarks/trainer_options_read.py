@@ -356,6 +356,8 @@ _VGG_LAYERS = {  # archs/vgg_arch.py, NAMES; those of VGG19, with batch norm or 
         ]
     },
 }
+_SWINIR = {"resi_connection": {"enum": ["1conv", "3conv"]}}  # else: no convolution at all, and an AttributeError
+_SWINIR_UPSAMPLERS = ["pixelshuffle", "pixelshuffledirect", "nearest+conv", ""]  # else: as for denoising, without one
 _CRITERIA = {"enum": ["l1", "l2", "fro"]}  # PerceptualLoss; anything else raises
 _NOT_PASSED = {"img", "img2"}
 _TORCH_OPTIMIZERS = "torch.optim:Adam,AdamW,Adamax,SGD,ASGD,RMSprop,Rprop"
@@ -433,6 +435,11 @@ TRAINERS: dict[str, Schema] = {
                 "PerceptualLoss": {
                     "properties": {"vgg_type": _VGG, "criterion": _CRITERIA, "layer_weights": _VGG_LAYERS}
                 },
+            },
+            "networks": {
+                "SwinIR": {"properties": {**_SWINIR, "upsampler": {"enum": _SWINIR_UPSAMPLERS}}},
+                "SRVGGNetCompact": {"properties": {"act_type": {"enum": ["relu", "prelu", "leakyrelu"]}}},
+                "ECBSR": {"properties": {"act_type": {"enum": ["prelu", "relu", "rrelu", "softplus", "linear"]}}},
             },
         },
     },
@@ -692,8 +699,10 @@ TRAINERS["traiNNer-redux"] = {
             "ganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
             "multiscaleganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
         },
+        "networks": {name: {"properties": _SWINIR} for name in ("swinir_s", "swinir_m", "swinir_l")},
     },
-    "every": {"losses": {"required": ["loss_weight"]}},  # sr_model.py: an assertion
+    # sr_model.py: an assertion, whether the loss itself takes it or not
+    "every": {"losses": {"required": ["loss_weight"], "properties": {"loss_weight": {"type": "number"}}}},
     # What the structs leave open and the code demands: train.py, data/, models/sr_model.py, ops/batchaug.py.
     "adjust": {
         "ReduxOptions": {
@@ -726,6 +735,7 @@ TRAINERS["traiNNer-redux"] = {
             "properties": {"train": {"$ref": "#/$defs/TrainSet"}},
             "patternProperties": {"^val(_.*)?$": {"$ref": "#/$defs/DatasetOptions"}},
             "additionalProperties": False,
+            "unknown": "raised",  # train.py: a phase that is not recognised
             "required": ["train"],
         },
         "TrainSet": {
@@ -740,11 +750,15 @@ TRAINERS["traiNNer-redux"] = {
                 "lq_size": {"minimum": 1},
                 "gt_size": {"minimum": 1},
                 "num_worker_per_gpu": {"minimum": 0},
-                "prefetch_mode": {"$replace": True, "enum": ["cpu", "cuda", None], "default": None},
+                "prefetch_mode": {"$replace": True, "enum": ["cpu", "cuda", None], "default": None, "asserted": True},
                 "sinc_prob": _UNIT,
                 "sinc_prob2": _UNIT,
                 "final_sinc_prob": _UNIT,
-                **{f"kernel_list{end}": {"items": {"$replace": True, **KERNEL}} for end in ("", "2")},
+                **{f"kernel_list{end}": {"items": {"$replace": True, "asserted": True, **KERNEL}} for end in ("", "2")},
+                # data/realesrgan_dataset.py: kernels are padded to 21
+                **{
+                    name: {"items": {"maximum": 21}} for name in ("kernel_range", "kernel_range2", "final_kernel_range")
+                },
             },
             "allOf": [
                 {
@@ -803,7 +817,12 @@ TRAINERS["traiNNer-redux"] = {
                         "bicubic",
                     ]
                 },
-                "moa_augs": {"items": {"enum": ["none", "mixup", "cutmix", "resizemix", "cutblur", "downup", "up"]}},
+                "moa_augs": {
+                    "items": {
+                        "enum": ["none", "mixup", "cutmix", "resizemix", "cutblur", "downup", "up"],
+                        "asserted": True,
+                    }
+                },
             },
         },
         "ValOptions": {
@@ -836,8 +855,8 @@ architecture_hints: map
 enabled: bool =false
 fallback: map
 max_adjustments: int =100
-target_vram_usage: float =0.85
-safety_margin: float =0.05
+target_vram_usage: float >0 <=1 =0.85
+safety_margin: float >=0 <1 =0.05
 adjustment_frequency: int
 min_batch_size: int =2
 max_batch_size: int =64
@@ -872,7 +891,15 @@ _FORK = copy.deepcopy(TRAINERS["traiNNer-redux"])
 _FORK["repository"] = "delafer/traiNNer-redux"
 _merge_properties = {**_SCHEDULED, "schedule_type": {"type": "string"}, "warn_on_unused": {"type": "boolean"}}
 _FORK["every"]["losses"]["properties"] = {**_FORK["every"]["losses"].get("properties", {}), **_merge_properties}
-_FORK["curated"]["losses"]["ganloss"] = {"properties": {"gan_type": {"enum": [*_GAN_TYPES, "r3gan"]}}}
+_FORK_CHANCES = (
+    "p_clean webp_prob avif_prob heif_prob recompression_prob oversharpen_prob editing_oversharpen_prob editing_prob "
+    "editing_exposure_prob exposure_prob chromatic_aberration_prob color_temp_prob demosaic_prob aliasing_prob "
+    "motion_blur_prob lens_distort_prob sensor_noise_prob rolling_shutter_prob sequence_probability"
+)
+_R3GAN = {name: {"type": "number"} for name in ("r1_weight", "r2_weight")}  # build_loss makes an R3GANLoss of r3gan
+_FORK["curated"]["losses"]["ganloss"] = {"properties": {"gan_type": {"enum": [*_GAN_TYPES, "r3gan"]}, **_R3GAN}}
+for _name in _FORK_CHANCES.split():
+    _FORK["adjust"]["ReduxOptions"]["properties"][_name] = _UNIT
 for _name, _text in _AUTOMATIONS.items():
     _FORK["adjust"][f"Automation{_name}"] = {**section(_text), "unknown": "ignored"}
 _FORK["adjust"]["Automations"] = {

@@ -5,6 +5,7 @@ The facts stand in presets/options/ (`trainer_options`). What the trainer does a
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,14 @@ from dataclasses import dataclass, replace
 from autocal_cli.check.keys import NEAR, SURE, listed, nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
-from autocal_cli.check.trainer_options import SAME_OPTION, Schema, TrainerOptions, options_of, written_for_another
+from autocal_cli.check.trainer_options import (
+    SAME_OPTION,
+    SAME_VALUE,
+    Schema,
+    TrainerOptions,
+    options_of,
+    written_for_another,
+)
 from autocal_cli.config.model import BLOCK_KEY, Scalar
 from autocal_cli.config.yaml.document import (
     MappingNode,
@@ -72,8 +80,9 @@ class Problem:
 
 @rule(
     "options/option-unknown [error]: A key that the trainer does not know",
-    why="traiNNer-redux refuses a config with a key that it does not declare. BasicSR, Real-ESRGAN and neosr never "
-    "ask for it, so that what was meant does not happen and nothing says so; with them it is a warning.",
+    why="traiNNer-redux refuses a config with a key that it does not declare, and a constructor, of any trainer, an "
+    "argument that it does not have. BasicSR, Real-ESRGAN and neosr never ask for any other key, so that what was "
+    "meant does not happen and nothing says so; there it is a warning. --fix mends what one key alone can have meant.",
     source="presets/options: the trainers' own structs, or what their code reads",
     fixable=True,
     bad=redux("^warm_up_iter: 1000"),
@@ -151,6 +160,7 @@ class _Walk:
         self.problems: list[Problem] = []
         self.guesses = 0
         self.scalars: dict[Node, Scalar] = {}  # each is asked for several times, and read once
+        self.declared = options.refuses  # whether it is the trainer's reader that ends, and not its code
 
     def note(
         self, code: str, message: str, fix: str | None, at: Node | Place | None, severity: Severity | None = None
@@ -158,10 +168,11 @@ class _Walk:
         place = self.document.place(at.start) if isinstance(at, Node) else at
         self.problems.append(Problem(self.checked.finding(code, message, fix, place, severity)))
 
-    def says(self, words: str, path: str) -> str:
-        """How the trainer ends, in its own terms."""
-        where = f" - at `$.{path}`" if path and self.options.refuses else ""
-        return f"{self.options.trainer} ends: {words}{where}."
+    def says(self, words: str, path: str, declared: bool = True) -> str:
+        """How the trainer ends, in the words of its reader where that is what ends it."""
+        if not (self.declared and declared):
+            return f"{self.options.trainer} ends."
+        return f"{self.options.trainer} ends: {words}{f' - at `$.{path}`' if path else ''}."
 
     def scalar(self, node: Node | None) -> Scalar:
         target = self.document.follow(node) if node is not None else None
@@ -191,7 +202,8 @@ class _Walk:
                 told.add(self.unknown_key(pair.key, pair.value, schema, path, pairs, missing, typed))
             if names and key not in names:  # keys that are names of something, e.g. of the layers of a network
                 near = nearest(key, names, NEAR)
-                fix = f"Did you mean `{near}`?" if near else f"Known: {listed(names)}."
+                alike = difflib.get_close_matches(key, names, 5, NEAR) or names
+                fix = f"Did you mean `{near}`?" if near else f"Known: {listed(alike)}."
                 self.note("option-choice", f"`{key}` is none of the names known here.", fix, pair.key)
         missing = [key for key in missing if key not in told]
         always = [key for key in missing if key in schema.get("required", ())]
@@ -200,7 +212,8 @@ class _Walk:
             always = [key for key in always if key == "scale"]
         for keys in [*([key] for key in always), *([by_kind] if len(by_kind) > FEW else ([key] for key in by_kind))]:
             alike = [pairs[one] for names in SAME_OPTION if keys[0] in names for one in names if one in pairs]
-            self.missing(keys, path, alike[0].key if alike else at or self.checked.config.place, typed)
+            declared = keys[0] not in (*schema.get("asserted", ()), *by_kind)
+            self.missing(keys, path, alike[0].key if alike else at or node, typed, declared)
 
     def required(self, schema: Schema, pairs: Mapping[str, Pair]) -> list[str]:
         """What a mapping must have, by itself and by what stands in it."""
@@ -242,7 +255,8 @@ class _Walk:
         else:
             ends = options.refuses and schema.get("unknown") != "ignored"
             what = f"`{_at(path, name)}` is no option of {options.trainer}"
-            deed = self.says(f"Object contains unknown field `{name}`", path) if ends else "nothing reads it."
+            words = f"Object contains unknown field `{name}`"
+            deed = self.says(words, path, "unknown" not in schema) if ends else "nothing reads it."
         if right in missing and not ends:
             deed, ends = f"{options.trainer} ends: KeyError '{right}'.", True
         fix = f"Did you mean `{right}`?" if right else self.elsewhere(name, typed)
@@ -256,7 +270,8 @@ class _Walk:
         for names in SAME_OPTION:
             same = [one for one in free if one in names and name in names]
             if same:
-                return next((one for one in same if one in missing), same[0]), False
+                sure = len(same) == 1 and {name, same[0]} <= SAME_VALUE
+                return next((one for one in same if one in missing), same[0]), sure
         if not typed and (name in self.options.sections_of or self.owner(name)):
             return None, False
         near = nearest(name, free, SURE)
@@ -269,17 +284,18 @@ class _Walk:
     def elsewhere(self, name: str, typed: str) -> str:
         """Where a key that does not belong here does."""
         homes, owner = self.options.sections_of.get(name), self.owner(name)
-        if homes and not typed:
+        if homes and (not typed or typed in ("optimizers", "schedulers")):
             return f"It belongs {'under `' + homes[0] + '`' if homes[0] else 'at the top level'}."
         return f"It is an option of {owner}; remove it." if owner and not typed else "Remove it."
 
-    def missing(self, keys: Sequence[str], path: str, at: Node | Place | None, typed: str) -> None:
+    def missing(
+        self, keys: Sequence[str], path: str, at: Node | Place | None, typed: str, declared: bool = True
+    ) -> None:
         """Notes a key that is needed and not there; of several the trainer ends at the first."""
         key, name = keys[0], _at(path, keys[0])
         more = f" So it is with {len(keys) - 1} more: {listed(keys[1:])}." if len(keys) > 1 else ""
-        ends = self.says(
-            f"Object missing required field `{key}`" if self.options.refuses else f"KeyError {key!r}", path
-        )
+        ends = self.says(f"Object missing required field `{key}`", path, declared)
+        ends = ends if self.options.refuses else f"{self.options.trainer} ends: KeyError {key!r}."
         message = f"There is no `{name}`. {ends}"
         if typed:
             message = f"`{path}` lacks `{key}`, which this {WHAT_IS_NAMED[typed]} needs: {self.options.trainer} ends."
@@ -343,21 +359,25 @@ class _Walk:
         shown = shown if isinstance(node, ScalarNode) else KINDS[self.kind(node)][1]
         if choices and (not kinds or isinstance(value, str)):
             near = nearest(str(value), [str(one) for one in choices], 0.6)
-            ends = f"Invalid enum value {shown}" if self.options.refuses else f"{shown} is not supported"
+            ends = self.says(f"Invalid enum value {shown}", path, "asserted" not in schema)
             fix = f"Known: {' or '.join([listed(choices), *([wanted] if wanted else [])])}."
-            message = f"`{path}` is {shown}. {self.says(ends, path)}"
+            message = f"`{path}` is {shown}. {ends}"
             self.note("option-choice", message, f"Did you mean `{near}`? {fix}" if near else fix, node)
             return
         expected, got = " | ".join(KINDS[kind][0] for kind in kinds), KINDS[self.kind(node)][0]
-        ends = self.says(f"Expected `{expected}`, got `{got}`", path) if self.options.refuses else "The trainer ends."
+        ends = self.says(f"Expected `{expected}`, got `{got}`", path)
+        severity: Severity | None = None
+        if kinds == ["boolean"] and isinstance(node, ScalarNode) and not self.options.refuses:
+            ends, severity = f"{self.options.trainer} does not end: it takes any text for true.", "warning"
         fix = "Write it without the quotes." if isinstance(value, str) and _is_number(value) else f"Write {wanted}."
-        self.note("option-type", f"`{path}` should be {wanted}; found {shown}. {ends}", fix, node)
+        self.note("option-type", f"`{path}` should be {wanted}; found {shown}. {ends}", fix, node, severity)
 
     def limits(self, node: Node, schema: Schema, whole: Schema, path: str) -> None:
         """Choices and bounds of a scalar."""
         value, choices = self.scalar(node), schema.get("enum")
         if choices is not None and value not in choices and not (value is None and "null" in _kinds(schema)):
-            self.wrong_kind(node, {"enum": choices}, path)
+            asserted = {key: schema[key] for key in ("asserted",) if key in schema}
+            self.wrong_kind(node, {"enum": choices, **asserted}, path)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return
         for word, (beyond, sign) in BOUNDS.items():
@@ -370,8 +390,9 @@ class _Walk:
         least, number, items = schema.get("minItems", 0), len(node.items), schema.get("items")
         if not least <= number <= schema.get("maxItems", number):
             ends = self.says(f"Expected `array` of length {least}, got {number}", path)
-            message = f"`{path}` takes {least}, and {number} stand there. {ends}"
-            self.note("option-range", message, f"Write {least}.", node)
+            message = f"`{path}` takes {least} numbers, and {number} stand there. {ends}"
+            example = f", e.g. {schema['default']}" if schema.get("default") else ""
+            self.note("option-range", message, f"Write {least} numbers{example}.", node)
         for index, item in enumerate(node.items if isinstance(items, dict) else ()):
             self.value(item, dict(items or {}), f"{path}[{index}]", item)
 
@@ -385,14 +406,19 @@ class _Walk:
             return
         known = self.name(pair.value, registry)
         opened = known.get("additionalProperties", False) if known is not None else False
-        if known is None or (opened and registry == "networks"):  # hands its arguments on: told by whoever builds it
+        if known is None:
             return
         arguments = {"type": {}, **known.get("properties", {})}
         if registry == "metrics":
             arguments["better"] = {"enum": ["higher", "lower"]}
         # Whoever builds a network points to its type, and speaks for what is told here of the same place.
         home = pair.value if registry == "networks" else at or node
-        self.mapping(node, {**known, "properties": arguments, "additionalProperties": opened}, path, home, registry)
+        entry = {**known, "properties": arguments, "additionalProperties": opened}
+        if opened and registry == "networks":  # hands its arguments on: keys are told by whoever builds it
+            entry, registry = {"properties": arguments}, ""
+        declared, self.declared = self.declared, False
+        self.mapping(node, entry, path, home, registry)
+        self.declared = declared
 
     def name(self, node: Node, registry: str) -> Schema | None:
         """The entry of a registry that a scalar names."""

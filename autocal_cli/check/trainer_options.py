@@ -2,7 +2,8 @@
 
 Facts about the trainers, made by benchmarks/trainer_options.py. JSON Schema, with two words of its own:
 `typed: REGISTRY` is a mapping whose `type` names an entry of that registry and whose other keys are the arguments of
-that entry; `named: REGISTRY` is such a name alone.
+that entry; `named: REGISTRY` is such a name alone. `unknown` and `asserted`: what the trainer's code does or demands,
+and not its reader, whose words are then not to be quoted.
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ SAME_OPTION: tuple[frozenset[str], ...] = tuple(
         "use_hflip use_flip",
         "milestones steps lr_steps",
         "grad_clip gradclip grad_clip_norm",
+        "loss_weight perceptual_weight",
     )
+)
+# Of those, the names under which the same value means the same.
+SAME_VALUE = frozenset(
+    {"use_hflip", "use_flip", "ema_decay", "ema", "amp_bf16", "bfloat16", "use_bf16", "use_compile", "compile"}
 )
 
 
@@ -162,7 +168,7 @@ def _written_out(schema: Any, options: TrainerOptions) -> Any:
         if key in ("properties", "patternProperties")
         else _written_out(inner, options)
         for key, inner in schema.items()
-        if key not in ("typed", "named", "unknown")
+        if key not in ("typed", "named", "unknown", "asserted")
     }
     if "typed" in schema:
         reference = {"$ref": f"#/$defs/of {schema['typed']}"}
