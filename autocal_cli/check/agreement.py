@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import operator
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import PurePath
+from typing import Any
 
+from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule, training_set
 from autocal_cli.check.trainer_options import options_of
-from autocal_cli.config.model import KeyPath
-from autocal_cli.errors import Finding
+from autocal_cli.config.model import KeyPath, LossTerm, Value
+from autocal_cli.errors import Finding, Severity
 
 # Lists and the probabilities of what is in them: below what they stand, and both keys.
 LISTS = (
@@ -155,10 +161,11 @@ def heads(checked: Checked) -> Iterator[Finding]:
 )
 @rule(
     "training/range-reversed [warning]: A range from high to low",
-    why="The low end comes first. numpy draws from it all the same, torch raises an error.",
+    why="The low end comes first. numpy draws from it all the same; torch, which draws the quality of JPEG, raises an "
+    "error, and so it is one.",
     source="torch.Tensor.uniform_: `expects to return a [from, to) range`",
-    bad=redux(top="jpeg_range: ^[95, 40]"),
-    good=redux(top="jpeg_range: [40, 95]"),
+    bad=redux(top="resize_range: ^[1.5, 0.5]"),
+    good=redux(top="resize_range: [0.5, 1.5]"),
 )
 @rule(
     "training/kernel-even [error]: Kernels of an even size",
@@ -189,7 +196,10 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                 yield checked.finding("kernel-even", message, f"Begin at {first + 1}.", path)
             low, high = numbers if len(numbers) == 2 else (0, 0)
             if key.endswith(RANGES) and isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-                yield checked.finding("range-reversed", f"`{key}` runs from high to low.", "Swap the two.", path)
+                ends = key.startswith("jpeg_range")  # the one that is drawn by torch
+                message = f"`{key}` runs from high to low{': the trainer ends at the first step' if ends else ''}."
+                severity: Severity | None = "error" if ends else None
+                yield checked.finding("range-reversed", message, "Swap the two.", path, severity)
 
 
 @rule(
@@ -214,8 +224,9 @@ def model_and_data(checked: Checked) -> Iterator[Finding]:
     on_the_fly, kind = _on_the_fly(checked), named.lower()
     if on_the_fly and kind in ("pairedimagedataset", "paired", "singlegtdataset", "realesrganpaireddataset"):
         message = f"The LQ images are to be made from kernels, which {named} does not draw."
-        made = "type otf" if trainer == "neosr" else "RealESRGANDataset"
-        yield checked.finding("dataset-type-differs", message, f"Take {made}, or another model.", path)
+        fix = "Write `high_order_degradation: false` if the images are pairs already, or take RealESRGANDataset."
+        fix = "Take type otf, or another model." if trainer == "neosr" else fix
+        yield checked.finding("dataset-type-differs", message, fix, path)
     elif not on_the_fly and kind in ("realesrgandataset", "otf"):
         message = f"{named} gives no LQ image, and this model makes none."
         fixes = {"neosr": 'Write model_type = "otf".', "BasicSR": "Take a RealESRGANModel."}
@@ -272,3 +283,74 @@ def loading(checked: Checked) -> Iterator[Finding]:
     if workers > max(MANY_WORKERS, WORKERS_A_CORE * cores):
         message = f"{workers:,.0f} processes a GPU would load images, on {cores} cores."
         yield checked.finding("workers-beyond-cores", message, f"Write {min(cores, 16)}.", path)
+
+
+# What stands in presets/trainers.toml as rows.
+
+
+Term = tuple[KeyPath, str, Any, KeyPath]  # a key, a sign, and a value or another key
+COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+@rule(
+    "options/option-conflict [error]: Keys that do not go together",
+    why="Each of them may be right by itself; together the trainer ends, or does another thing than they say.",
+    source="presets/trainers.toml: the code of each trainer, row by row",
+    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\nprefetch_mode: ^cuda\npin_memory: false"),
+    good=training_set("batch_size_per_gpu: 4\nlq_size: 16\nprefetch_mode: cuda\npin_memory: true"),
+)
+def conflicts(checked: Checked) -> Iterator[Finding]:
+    """Every row of the trainer whose terms all hold, for each mapping or loss that its `*` can stand for."""
+    for row, terms in _rows(checked.layout.trainer):
+        path = terms[0][0]
+        stars: Sequence[str | LossTerm] = [""]
+        if path[0] == "losses":
+            stars = checked.config.active_losses
+        elif "*" in path:
+            stars = list(checked.table(*path[: path.index("*")]))
+        for star in stars:
+            if all(_holds(checked, term, star) for term in terms):
+                shown = {"value": _value(checked, path, star), "name": star}
+                keys = tuple(str(star) if one == "*" else one for one in path)
+                at = star.place if isinstance(star, LossTerm) else keys
+                message, fix = row["message"].format(**shown), row["fix"].format(**shown)
+                yield checked.finding("option-conflict", message, fix, at, row.get("severity"))
+
+
+@cache
+def _rows(trainer: str) -> list[tuple[dict[str, Any], list[Term]]]:
+    rows = [row for row in trainer_facts()["conflict"] if trainer in row["trainers"]]
+    return [(row, [_term(text) for text in row["when"]]) for row in rows]
+
+
+def _term(text: str) -> Term:
+    key, sign, value = text.split(" ", 2)
+    if "~" in sign:
+        return tuple(key.split(".")), sign, re.compile(value, re.IGNORECASE), ()
+    try:
+        return tuple(key.split(".")), sign, json.loads(value), ()
+    except ValueError:
+        return tuple(key.split(".")), sign, None, tuple(value.split("."))
+
+
+def _value(checked: Checked, path: KeyPath, star: str | LossTerm) -> Value:
+    if isinstance(star, LossTerm):
+        return star.arguments.get(path[-1])
+    return checked.option(*(star if one == "*" else one for one in path))
+
+
+def _holds(checked: Checked, term: Term, star: str | LossTerm) -> bool:
+    """Whether a term holds; words are compared in any case, and two keys only where both are there."""
+    path, sign, given, other = term
+    value = _value(checked, path, star)
+    if "~" in sign:
+        texts = [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
+        return any((given.search(text) is not None) == (sign == "~") for text in texts)
+    wanted = _value(checked, other, star) if other else given
+    if other and None in (value, wanted):
+        return False
+    if sign in COMPARED:
+        numbers = [one for one in (value, wanted) if isinstance(one, int | float) and not isinstance(one, bool)]
+        return len(numbers) == 2 and bool(COMPARED[sign](*numbers))
+    alike = type(value) is type(wanted) and str(value).lower() == str(wanted).lower()
+    return alike == (sign == "=")

@@ -43,7 +43,8 @@ def block_misplaced(checked: Checked) -> Iterator[Finding]:
     for path, node in walk(checked.document.root):
         for pair in node.all_pairs(BLOCK_KEY) if isinstance(node, MappingNode) else ():
             if (*path, BLOCK_KEY) != home and BLOCK_KEY not in path:
-                message = f"`{BLOCK_KEY}` stands under `{'.'.join(path) or 'the top level'}`, where nothing reads it."
+                where = f"under `{'.'.join(path)}`" if path else "at the top level"
+                message = f"`{BLOCK_KEY}` stands {where}, where nothing reads it."
                 place = checked.document.place(pair.key.start)
                 yield checked.finding("block-misplaced", message, f"Move it to `{'.'.join(home)}`.", place)
 

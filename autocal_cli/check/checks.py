@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from autocal_cli.check import (
     training,
     weights,  # noqa: F401  (has rules too; run by whoever opens the files)
 )
+from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import CHECKS, FAMILIES, RULES, Rule
 from autocal_cli.errors import AutocalError, Finding
@@ -41,7 +43,17 @@ def check(checked: Checked, sidecar: bool = False) -> tuple[Finding, ...]:
     known = not sidecar and trainer_options.written_for_another(checked) is None
     modules = (*FOR_ALL, *FOR_KNOWN_TRAINERS) if known else FOR_ALL
     found = [finding for module in modules for check in CHECKS[module.__name__] for finding in check(checked)]
-    return in_order(_once([*checked.about_network, *found, *checked.problems]))
+    return in_order(_once([*map(_of_another_commit, checked.about_network), *found, *checked.problems]))
+
+
+def _of_another_commit(finding: Finding) -> Finding:
+    """An argument that another commit of the trainer takes is no mistake."""
+    told = re.search(r"the network (\w+) doesn't have the argument '(\w+)'", finding.message)
+    known = trainer_facts()["arguments_elsewhere"].get(told[2]) if told and finding.code == "network-rejected" else None
+    if told is None or known is None or not re.fullmatch(known["types"], told[1].lower()):
+        return finding
+    message = f"{told[1]} has {told[2]} in {known['where']}, and not in the one that autocal has: measured without it."
+    return replace(finding, severity="info", message=message, fix="Name your checkout with --trainer DIR.")
 
 
 # One mistake may be seen by two checks: of findings at one place the first of these codes speaks for the others.
@@ -56,6 +68,7 @@ SPEAKS_FOR = {
     "count-invalid": {"option-range", "option-type"},
     "discriminator-missing": {"option-missing"},
     "type-unknown": {"network-unknown", "discriminator-unknown"},
+    "option-conflict": {"option-range"},
 }
 
 
@@ -69,6 +82,8 @@ def _once(findings: list[Finding]) -> list[Finding]:
     # Whoever builds the network says more of its arguments, at the value where the options point to the key.
     built = {_line(one) for one in findings if one.code.startswith(("network-arg", "discriminator-arg"))}
     mistyped = {one.place for one in findings if one.code == "option-type"}
+    # The many keys of a degradation that was not to be made.
+    many = "So it is with" if any(one.code == "dataset-type-differs" for one in findings) else "\n"
     told = {one.message.split("`")[1].rpartition(".")[2] for one in findings if one.code == "option-missing"}
     told |= {str(one.fix).split("`")[1] for one in findings if _is_slip(one)}
     return [
@@ -77,6 +92,7 @@ def _once(findings: list[Finding]) -> list[Finding]:
         if (one.place, one.code) not in spoken_for
         and not (one.code in ("option-unknown", "option-type") and one.place and _line(one) in built)
         and MISSED.get(one.code) not in told
+        and not (one.code == "option-missing" and many in one.message)
     ]
 
 

@@ -5,12 +5,13 @@ Adding a remedy is one function and one row of REMEDIES, and `fixable=True` in i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from autocal_cli.calibration.block import nearest_keys
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
-from autocal_cli.check.keys import text_numbers
+from autocal_cli.check.keys import SURE, nearest, text_numbers
 from autocal_cli.check.model import Checked
 from autocal_cli.check.options import option_problems
 from autocal_cli.config.files import parse_edited
@@ -76,6 +77,18 @@ def _option(checked: Checked, finding: Finding) -> Remedy | None:
     return None
 
 
+def _argument(checked: Checked, finding: Finding) -> Remedy | None:
+    """A misspelt argument of a network, where one that it has comes near enough and is not there yet."""
+    told = re.search(r"the argument '(\w+)'.*\nDid you mean '(\w+)'", f"{finding.message}\n{finding.fix}")
+    for home in ("network_g", "network_d") if told else ():
+        wrong, right = told.groups() if told else ("", "")
+        pair = lookup(checked.document, (home, wrong))
+        if pair and checked.value_at((home, wrong)) == finding.place and not lookup(checked.document, (home, right)):
+            near = nearest(wrong, [right], SURE)
+            return Remedy(pair.key, near, write_scalar(near)) if near else None
+    return None
+
+
 def _length(checked: Checked, _: Finding) -> Remedy | None:
     """The block's total_iterations becomes what the trainer's total_iter says."""
     pair, total = lookup(checked.document, (*checked.layout.block, *TOTAL_ITERATIONS)), checked.config.total_iter
@@ -86,6 +99,7 @@ REMEDIES: Mapping[str, Callable[[Checked, Finding], Remedy | None]] = {
     "number-as-text": _number,
     "misspelt-key": _key,
     "option-unknown": _option,
+    "network-argument-unknown": _argument,
     "length-mismatch": _length,
 }
 

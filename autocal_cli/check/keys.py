@@ -27,7 +27,7 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import with_exponent, write_scalar
-from autocal_cli.errors import Finding, Place
+from autocal_cli.errors import Finding, Place, Severity
 from autocal_cli.packaged import preset_text
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
@@ -56,16 +56,18 @@ NUMERIC = WHOLE | {
     "and 4e4 are text, and the optimiser or the option parser ends on it. Text in quotes is text to every reader.",
     source="PyYAML's resolver of floats; traiNNer-redux decodes with it, and optimisers refuse text",
     fixable=True,
-    bad=nano("auto_calibrate: true", "min_weight: ^1e-6"),
-    good=nano("auto_calibrate: true", "min_weight: 1.0e-06"),
+    bad=nano("auto_calibrate: true", "baseline_iterations: ^5e1"),
+    good=nano("auto_calibrate: true", "baseline_iterations: 50"),
 )
 def numbers_as_text(checked: Checked) -> Iterator[Finding]:
     """Every scalar, wherever it stands, that is a number to its writer and text to the trainer; an error where the
-    trainer wants a number there (checks.py)."""
+    trainer wants a number there (checks.py), a notice where it makes one of it."""
+    harmless = {checked.at(*path) for path, value in checked.leaves if isinstance(value, str) and path[-1] not in WHOLE}
     for place, text in text_numbers(checked).items():
         said = f"`{text.key}: {text.node.value}` is text to the trainer's {checked.document.language.upper()} reader"
         message = f"{said}; it is meant as the number {text.number!r}."
-        yield checked.finding("number-as-text", message, f"Write {text.spelling}.", place)
+        severity: Severity | None = "info" if place in harmless else None  # the schedulers call float() on it
+        yield checked.finding("number-as-text", message, f"Write {text.spelling}.", place, severity)
 
 
 class TextNumber(NamedTuple):

@@ -10,7 +10,7 @@ from autocal_cli.check.training import ADVERSARIAL, GAN_MODELS
 from autocal_cli.config.losses import UNKNOWN, loss_label
 from autocal_cli.config.model import KeyPath, LossTerm
 from autocal_cli.config.yaml.document import is_null, node_at
-from autocal_cli.errors import Finding
+from autocal_cli.errors import Finding, Severity
 
 # An example of adversarial training, for the rules below.
 GAN = """\
@@ -143,7 +143,8 @@ def discriminator_missing(checked: Checked) -> Iterator[Finding]:
 @rule(
     "losses/discriminator-unused [warning]: A discriminator without an adversarial loss",
     why="The discriminator is not even built, and the training is another one than the config makes believe.",
-    source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`",
+    source="traiNNer-redux, sr_model.py: `Discriminator network will have no effect`; neosr, image.py, ends: "
+    "`Discriminator needs GAN to be enabled`",
     bad=nano(top="^network_d: {type: dunet}\nnetwork_g: {type: paragonsr2_nano}"),
     good=GAN,
 )
@@ -158,8 +159,11 @@ def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)
         why = f"{off.type} has weight 0" if off else "no loss is adversarial"
+        ends = checked.layout.trainer == "neosr" and off is None
+        deed = "serves nothing, and neosr ends" if ends else "has no effect"
+        severity: Severity | None = "error" if ends else None
         fix, place = "Remove it, or add an adversarial loss.", checked.key_at(("network_d",))
-        yield checked.finding("discriminator-unused", f"`network_d` has no effect: {why}.", fix, place)
+        yield checked.finding("discriminator-unused", f"`network_d` {deed}: {why}.", fix, place, severity)
 
 
 def _active(checked: Checked) -> list[LossTerm]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from autocal_cli.calibration.rules import significant
 from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
@@ -85,7 +86,7 @@ def rates(checked: Checked) -> Iterator[Finding]:
 @rule(
     "training/periods-differ [error]: Periods and restart weights that are not as many",
     why="The scheduler asserts that they are.",
-    source="BasicSR and traiNNer-redux: CosineAnnealingRestartLR",
+    source="BasicSR and traiNNer-redux: CosineAnnealingRestartLR; BasicSR: MultiStepRestartLR, of restarts",
     trainer="BasicSR",
     bad=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: ^[1]}"),
     good=basicsr("scheduler: {type: CosineAnnealingRestartLR, periods: [20000, 20000], restart_weights: [1, 1]}"),
@@ -111,11 +112,14 @@ def schedule(checked: Checked) -> Iterator[Finding]:
         yield checked.finding("schedule-with-schedule-free", message, fix, place)
     periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
     restarts = kind == "cosineannealingrestartlr" and bool(periods)
-    if restarts and isinstance(weights, list) and len(weights) != len(periods):
-        counted = f"{len(periods)} periods and {len(weights)} restart_weights"
+    key = "periods" if restarts else "restarts"
+    begun = periods if restarts else _numbers(options.get(key, [0]))
+    stepped = kind.startswith("multistep") and bool({"restarts", "restart_weights"} & set(options))
+    if (restarts or stepped) and isinstance(weights, list) and len(weights) != len(begun):
+        counted = f"{len(begun)} {key} and {len(weights)} restart_weights"
         message = f"{counted}: the trainer asserts that they are as many."
-        place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, "periods"))
-        yield checked.finding("periods-differ", message, "Write one weight for each period.", place)
+        place = checked.value_at((*SCHEDULER, "restart_weights")) or checked.value_at((*SCHEDULER, key))
+        yield checked.finding("periods-differ", message, f"Write one weight for each of the {key}.", place)
     if total is None:
         return
     if restarts and sum(periods) < total:
@@ -128,7 +132,7 @@ def schedule(checked: Checked) -> Iterator[Finding]:
         yield checked.finding("schedule-length", message, f"Write {total}.", (*SCHEDULER, "total_steps"))
     cycle = checked.amount(*SCHEDULER, "T_max")
     if kind in ("cosineannealinglr", "cosineannealing") and cycle and not 0.9 * total <= cycle <= 2 * total:
-        again = f"the rate falls and rises again {total / cycle:.0f} times"
+        again = f"the rate falls in T_max and rises again in as many, {total / cycle / 2:.3g} times"
         deed = again if cycle < total else "the rate hardly falls before the run ends"
         message = f"T_max is {cycle:,}, the run {total:,} iterations: {deed}."
         yield checked.finding("rate-cycle-differs", message, f"Write {total}.", (*SCHEDULER, "T_max"))
@@ -140,9 +144,11 @@ def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total
     path = (*SCHEDULER, "milestones")
     late = [one for one in _numbers(options.get("milestones")) if one > total]
     if kind.startswith("multistep") and late:
-        shown = ", ".join(f"{one:,.0f}" for one in late)
-        message = f"The run ends at {total:,}: the milestone{'s' if len(late) > 1 else ''} {shown} never comes."
-        yield checked.finding("milestones-beyond-run", message, "Remove it, or set it before the end.", path)
+        shown, it, names = ", ".join(f"{one:,.0f}" for one in late), "it", "milestone {} never comes"
+        if len(late) > 1:
+            it, names = "them", "milestones {} never come"
+        message = f"The run ends at {total:,}: the {names.format(shown)}."
+        yield checked.finding("milestones-beyond-run", message, f"Remove {it}, or set {it} before the end.", path)
     for share, most in ((FIFTH, 1 / 4), (THIRD, 1 / 8)):
         left = rate_left(options, kind, share * total)
         if left is not None and left <= most:
@@ -155,10 +161,10 @@ def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total
 
 # What comes once, or at intervals: its key, the rule, what happens where the run is shorter, what to write.
 BEYOND_RUN = (
-    ("train.warmup_iter", "warmup-beyond-run", "the rate never reaches its value", "a few thousand at most"),
-    ("train.optim_g.warmup_steps", "warmup-beyond-run", "the rate never reaches its value", "a few thousand at most"),
-    ("val.val_freq", "validation-beyond-run", "no validation ever runs", "e.g. 1000 or 5000"),
-    ("logger.save_checkpoint_freq", "saving-beyond-run", "whatever ends it early takes all", "e.g. 1000 or 5000"),
+    ("train.warmup_iter", "warmup-beyond-run", "the rate never reaches its value", "at most"),
+    ("train.optim_g.warmup_steps", "warmup-beyond-run", "the rate never reaches its value", "at most"),
+    ("val.val_freq", "validation-beyond-run", "the only validation is the one at its end", "e.g."),
+    ("logger.save_checkpoint_freq", "saving-beyond-run", "whatever ends it early takes all", "e.g."),
 )
 
 
@@ -183,9 +189,9 @@ def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | N
     good=redux("warmup_iter: 1000"),
 )
 @rule(
-    "training/validation-beyond-run [warning]: A validation that never comes",
-    why="There is no metric and no image to judge the run by.",
-    source="the trainers' loops: validation at multiples of val_freq",
+    "training/validation-beyond-run [warning]: No validation before the end",
+    why="While the run goes there is no metric and no image to judge it by.",
+    source="the trainers' loops: validation at multiples of val_freq, and once after the last step",
     bad=redux(top="val: {val_enabled: true, save_img: true, val_freq: ^50000}"),
     good=redux(top="val: {val_enabled: true, save_img: true, val_freq: 1000}"),
 )
@@ -207,7 +213,8 @@ def intervals(checked: Checked) -> Iterator[Finding]:
             continue
         if every > total or (every == total and code == "warmup-beyond-run"):
             message = f"`{key}` is {every:,.0f} and the run {total:,}: {so}."
-            yield checked.finding(code, message, f"Write {write}.", path)
+            some = max(1, round(significant(min(total / 20, 5000), 1)))
+            yield checked.finding(code, message, f"Write {write} {some}.", path)
 
 
 def _numbers(value: Value) -> list[float]:

@@ -1,13 +1,16 @@
 """Mistakes that people make, put one at a time into a config that is right: each must be found, at its line.
 
-The table, `mistakes/mistakes.toml`, was written before any of the rules.
+The tables of `mistakes/` were written before the rules that find them.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
+import string
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,12 @@ from autocal_cli.workflow.check import Candidate, CheckOptions, check_files
 
 PRESETS = Path(__file__).parents[2] / "presets"
 FOLDER = Path(__file__).parent / "mistakes"
-MISTAKES: list[dict[str, Any]] = tomllib.loads((FOLDER / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
+MISTAKES: list[dict[str, Any]] = [
+    mistake
+    for name in ("mistakes.toml", "second_tester.toml")
+    for mistake in tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))["mistake"]
+]
+CONFLICTS: list[dict[str, Any]] = tomllib.loads((PRESETS / "trainers.toml").read_text(encoding="utf-8"))["conflict"]
 SHARE_FOUND = 0.995  # the one that is missed needs the network to be built
 
 
@@ -95,17 +103,24 @@ def base(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def findings(text: str, name: str, folder: Path) -> list[Finding]:
+def edited(mistake: dict[str, Any]) -> str:
+    text = base(mistake["base"])
+    for was, now in mistake.get("edits") or [(mistake["was"], mistake["now"])]:
+        assert was in text, (mistake["base"], was)
+        text = text.replace(was, now, 1)
+    return text
+
+
+def findings(text: str, name: str, folder: Path, network: bool = False) -> list[Finding]:
     path = folder / name
-    run = check_files([Text(path, text)], CheckOptions(network=False))
+    run = check_files([Text(path, text)], CheckOptions(network=network))
     assert run.files[0].error is None
     return [finding for finding in run.findings if finding.severity != "info"]
 
 
 def is_found(mistake: dict[str, Any], folder: Path) -> bool:
     """A finding of an expected code, or an error, at the line of the mistake, which the base config does not have."""
-    name = mistake["base"]
-    text = base(name).replace(mistake["was"], mistake["now"], 1)
+    name, text = mistake["base"], edited(mistake)
     known = {(finding.code, finding.message) for finding in findings(base(name), name, folder)}
     lines = text.split("\n")
     if mistake.get("at") == "*":
@@ -121,10 +136,11 @@ def is_found(mistake: dict[str, Any], folder: Path) -> bool:
                 if one != other
             )
         }
-    for finding in findings(text, name, folder):
+    for finding in findings(text, name, folder, mistake.get("network", False)):
         line = finding.place.line if finding.place else None
         new = (finding.code, finding.message) not in known and (line in wanted or mistake.get("at") == "*")
-        if new and (finding.code in mistake["codes"] or finding.severity == "error"):
+        error = finding.severity == "error" and "edits" not in mistake
+        if new and (finding.code in mistake["codes"] or error):
             return True
     return False
 
@@ -136,5 +152,17 @@ def test_the_base_configs_have_nothing_above_info(name: str, folder: Path) -> No
 
 def test_mistakes_are_found(folder: Path) -> None:
     missed = [mistake for mistake in MISTAKES if not is_found(mistake, folder)]
-    told = "\n".join(f"{one['base']}: {one['was']!r} -> {one['now']!r} {one['codes']}" for one in missed)
+    told = "\n".join(f"{one['base']}: {one.get('edits', one.get('now'))} {one['codes']}" for one in missed)
     assert len(missed) <= (1 - SHARE_FOUND) * len(MISTAKES), told
+
+
+def test_every_conflict_is_one_of_the_mistakes(folder: Path) -> None:
+    some = [mistake for mistake in MISTAKES if "option-conflict" in mistake["codes"]]
+    told = {finding.message for one in some for finding in findings(edited(one), one["base"], folder)}
+    texts = {row["message"]: "".join(_pattern(row["message"])) for row in CONFLICTS}
+    assert [text for text, pattern in texts.items() if not any(re.fullmatch(pattern, one) for one in told)] == []
+
+
+def _pattern(message: str) -> Iterator[str]:
+    for text, field, _, _ in string.Formatter().parse(message):
+        yield re.escape(text) + (".+" if field else "")

@@ -167,6 +167,8 @@ def test_a_model_of_ones_own_made_out_of_basicsr_is_not_judged(checked) -> None:
     [
         ("redux.yml", {"use_amp:": "use_amb:", "  ema_decay:": "  ema_decya:", "milestones:": "milestone:"}, ""),
         ("basicsr.yml", {"    use_hflip:": "    use_hflp:"}, ""),
+        ("basicsr.yml", {"    use_hflip:": "    use_flip:"}, ""),  # an older name of the same
+        ("neosr.toml", {"ema =": "ema_decay ="}, ""),
         ("neosr.toml", {"patch_size": "patch_sise"}, ""),
         ("redux.yml", {"    lq_size: 16": "    patch_size: 16"}, "patch_size: 16"),  # another trainer's word: a guess
         (
@@ -192,6 +194,69 @@ def test_slips_are_mended_where_one_key_alone_is_meant(
     else:
         assert mended is not None
         assert mended.after.decode() == right
+
+
+@pytest.mark.parametrize(
+    ("line", "mended"),
+    [
+        ("num_block: 4, num_feat: 8", "num_blocks: 4, num_feat: 8"),
+        ("num_block: 4, num_blocks: 6", "num_block: 4, num_blocks: 6"),  # the right one is there
+        ("num_widgets: 4", "num_widgets: 4"),
+    ],
+)
+def test_a_misspelt_argument_of_a_network_is_mended(line: str, mended: str, tmp_path: Path) -> None:
+    path, options = tmp_path / "train.yml", CheckOptions(dataset=False)
+    path.write_text(f"scale: 2\nnetwork_g: {{type: ParagonSR2, {line}}}\ntrain: {{total_iter: 9}}\n", encoding="utf-8")
+    found = mend_file(check_files(find_configs([path]), options).files[0], options)
+    assert (found.after.decode() if found else path.read_text("utf-8")).split("ParagonSR2, ")[1].split("}")[0] == mended
+
+
+@pytest.mark.parametrize(
+    ("base", "was", "now", "quoted"),
+    [
+        ("redux.yml", "use_amp: true", "use_amb: true", "Object contains unknown field `use_amb`"),
+        ("redux.yml", "use_amp: true", "use_amp: often", "Expected `bool`"),
+        ("redux.yml", "compile_mode: default", "compile_mode: fast", "Invalid enum value"),
+        ("redux.yml", "  val_freq: 1000\n", "", None),  # an assertion of its code
+        ("redux.yml", "    batch_size_per_gpu: 8\n", "", None),
+        ("redux.yml", "  val:\n    name", "  validation:\n    name", None),
+        ("redux.yml", "betas: [0.9, 0.99]", "betas: [0.9]", None),  # torch
+        ("redux_gan.yml", "gan_type: vanilla", "gan_type: relativistic", None),
+        ("redux_otf.yml", "kernel_list: [iso, aniso]", "kernel_list: [iso, anisotropic]", None),
+    ],
+)
+def test_the_trainers_reader_is_quoted_for_what_it_says_alone(
+    base: str, was: str, now: str, quoted: str | None, checked
+) -> None:
+    text = (FOLDER / base).read_text("utf-8")
+    assert was in text
+    told = [
+        one.message
+        for one in checked(text.replace(was, now, 1), network=False)
+        if one.code.startswith("option-") and "ends" in one.message
+    ]
+    assert len(told) == 1
+    assert (quoted or "traiNNer-redux ends.") in told[0]
+    assert (" - at `$" in told[0] or "unknown field" in told[0] or "Expected" in told[0]) == bool(quoted)
+
+
+RIGHT = {  # what is right in the fork, and what told of it was a false alarm
+    "    - type: mssimloss\n      loss_weight: 0.5": [
+        "    - {type: ganloss, gan_type: r3gan, loss_weight: 0.1, r1_weight: 3.0, r2_weight: 3.0}",
+        "    - {type: featurematchingloss, loss_weight: 0.1, start_iter: 100}",
+    ],
+    "    auto_calibrate: true": ["    auto_calibrate: true\n    min_weight: 1e-6"],
+    "  type: paragonsr2_realtime": ["  type: paragonsr2_nano\n  hr_blocks: 1"],
+}
+
+
+@pytest.mark.parametrize(("was", "now"), [(was, now) for was, some in RIGHT.items() for now in some])
+def test_what_is_right_in_the_fork_is_no_mistake(was: str, now: str, checked) -> None:
+    text = (FOLDER / "fork.yml").read_text("utf-8")
+    assert was in text
+    found = checked(text.replace(was, now, 1))
+    others = {"dataset-missing", "discriminator-missing", "gan-without-pretrain"}
+    assert [one for one in found if one.severity != "info" and one.code not in others] == []
 
 
 @pytest.mark.parametrize(

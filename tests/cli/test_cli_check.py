@@ -259,7 +259,6 @@ def test_well_made_templates_raise_no_false_alarm(corpus: Path, autocal) -> None
         (automatic, "network-argument-unknown"),
         (automatic, "number-as-text"),  # lr: 2e-4
         (automatic, "discriminator-missing"),
-        (by_hand, "number-as-text"),  # min_weight: 1e-6
         (by_hand, "value-unsupported"),
     }
     wrong = {name for name, _ in found[True]}
