@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType, NoneType
@@ -16,6 +16,7 @@ from autocal_cli.network.model import SIDE
 
 # A shared beginning is not a resemblance: num_grow_ch is to num_groups at 0.67, num_block to num_blocks at 0.95.
 RESEMBLANCE = 0.75
+SCALE_NAMES = ("scale", "upscale", "upscale_factor")  # of the argument for it, by the tables of networks
 
 
 def check_arguments(network: NetworkOptions, accepted: Collection[str], swallows: bool) -> tuple[Finding, ...]:
@@ -120,9 +121,12 @@ def about_count(
     side: int = SIDE,
     frames: int | None = None,
     enlarges: float | None = None,
+    *,
+    accepted: Iterable[str] = (),
 ) -> Iterator[Finding]:
     """How the MACs were counted where it was not as usual, or (`uncounted`) why not; and a scale that is not the
-    config's. `handed` is the scale that the constructor was given; for the rest see `table.Entry`."""
+    config's. `handed` is the scale that the constructor was given, `accepted` are its arguments; for the rest see
+    `table.Entry`."""
     if scale is not None and handed == scale:
         yield from mismatch(network, scale)
     if uncounted is not None:
@@ -137,8 +141,9 @@ def about_count(
         yield Finding("network-macs-side", "info", message, None, network.place)
     if scale is not None and enlarges is not None and enlarges != scale:
         message = f"the config's scale is {scale}, but {network.type} as built enlarges {enlarges:g} times."
-        fix = "Give the network the scale in the argument that it has for that."
-        yield Finding("network-scale-differs", "warning", message, fix, network.place)
+        name = next((name for name in SCALE_NAMES if name in accepted), None)
+        fix = f"Write `{name}: {scale}` in it." if name else "Give it the scale in the argument that it has for that."
+        yield Finding("network-scale-differs", "error", message, fix, network.place)
 
 
 def mismatch(network: NetworkOptions, scale: int) -> tuple[Finding, ...]:

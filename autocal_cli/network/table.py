@@ -260,7 +260,8 @@ class Packaged(Builder):
             findings += check_arguments(network, line)
         uncounted = "its forward pass did not run where the table was made" if entry.macs_per_pixel is None else None
         config_scale = entry.scale if self._nearest else scale
-        findings += about_count(network, config_scale, entry.scale, uncounted, entry.side, entry.frames, entry.enlarges)
+        size = (entry.side, entry.frames, entry.enlarges)
+        findings += about_count(network, config_scale, entry.scale, uncounted, *size, accepted=line.arguments)
         return NetworkFingerprint(
             type=network.type,
             scale=entry.scale or scale,

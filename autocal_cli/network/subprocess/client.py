@@ -80,7 +80,7 @@ class Foreign(Builder):
             macs_per_pixel=round(counted["macs_per_pixel"], 1) if counted else None,
             builder=self.name,
             structure=built["structure"],
-            findings=(*about_arguments, *about_count(network, scale, built["scale"], *how)),
+            findings=(*about_arguments, *about_count(network, scale, built["scale"], *how, accepted=built["accepted"])),
         )
 
     def types(self) -> tuple[str, ...]:
