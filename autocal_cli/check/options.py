@@ -368,7 +368,8 @@ class _Walk:
         ends = self.says(f"Expected `{expected}`, got `{got}`", path)
         severity: Severity | None = None
         if kinds == ["boolean"] and isinstance(node, ScalarNode) and not self.options.refuses:
-            ends, severity = f"{self.options.trainer} does not end: it takes any text for true.", "warning"
+            taken = "any text for true" if isinstance(value, str) else "it for either"
+            ends, severity = f"{self.options.trainer} does not end: it takes {taken}.", "warning"
         fix = "Write it without the quotes." if isinstance(value, str) and _is_number(value) else f"Write {wanted}."
         self.note("option-type", f"`{path}` should be {wanted}; found {shown}. {ends}", fix, node, severity)
 
@@ -414,8 +415,8 @@ class _Walk:
         # Whoever builds a network points to its type, and speaks for what is told here of the same place.
         home = pair.value if registry == "networks" else at or node
         entry = {**known, "properties": arguments, "additionalProperties": opened}
-        if opened and registry == "networks":  # hands its arguments on: keys are told by whoever builds it
-            entry, registry = {"properties": arguments}, ""
+        if opened and registry == "networks":  # hands its arguments on: told by whoever builds it, but for the words
+            entry, registry = {"properties": {key: one for key, one in arguments.items() if "enum" in one}}, ""
         declared, self.declared = self.declared, False
         self.mapping(node, entry, path, home, registry)
         self.declared = declared
