@@ -6,7 +6,7 @@ import json
 import operator
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -301,16 +301,18 @@ COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.g
 )
 def conflicts(checked: Checked) -> Iterator[Finding]:
     """Every row of the trainer whose terms all hold, for each mapping or loss that its `*` can stand for."""
+    read = cache(checked.option)
     for row, terms in _rows(checked.layout.trainer):
         path = terms[0][0]
         stars: Sequence[str | LossTerm] = [""]
         if path[0] == "losses":
             stars = checked.config.active_losses
         elif "*" in path:
-            stars = list(checked.table(*path[: path.index("*")]))
+            table = _value(read, path[: path.index("*")], "")
+            stars = list(table) if isinstance(table, dict) else []
         for star in stars:
-            if all(_holds(checked, term, star) for term in terms):
-                shown = {"value": _value(checked, path, star), "name": star}
+            if all(_holds(read, term, star) for term in terms):
+                shown = {"value": _value(read, path, star), "name": star}
                 keys = tuple(str(star) if one == "*" else one for one in path)
                 at = star.place if isinstance(star, LossTerm) else keys
                 message, fix = row["message"].format(**shown), row["fix"].format(**shown)
@@ -333,20 +335,23 @@ def _term(text: str) -> Term:
         return tuple(key.split(".")), sign, None, tuple(value.split("."))
 
 
-def _value(checked: Checked, path: KeyPath, star: str | LossTerm) -> Value:
+def _value(read: Callable[[str], Value], path: KeyPath, star: str | LossTerm) -> Value:
     if isinstance(star, LossTerm):
         return star.arguments.get(path[-1])
-    return checked.option(*(star if one == "*" else one for one in path))
+    value = read(path[0])
+    for one in path[1:]:
+        value = value.get(star if one == "*" else one) if isinstance(value, dict) else None
+    return value
 
 
-def _holds(checked: Checked, term: Term, star: str | LossTerm) -> bool:
+def _holds(read: Callable[[str], Value], term: Term, star: str | LossTerm) -> bool:
     """Whether a term holds; words are compared in any case, and two keys only where both are there."""
     path, sign, given, other = term
-    value = _value(checked, path, star)
+    value = _value(read, path, star)
     if "~" in sign:
         texts = [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
         return any((given.search(text) is not None) == (sign == "~") for text in texts)
-    wanted = _value(checked, other, star) if other else given
+    wanted = _value(read, other, star) if other else given
     if other and None in (value, wanted):
         return False
     if sign in COMPARED:
