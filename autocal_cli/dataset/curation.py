@@ -164,11 +164,12 @@ def judge(
         if measured := measured_reasons(row, rules, pairs):
             found[facts.path] += measured
 
-    def rank(row: ImageRow) -> tuple[int, int, int, float, str]:
-        """The best first: fewest reasons to drop, most pixels, fewest reasons, least blocks, by name."""
+    def rank(row: ImageRow) -> tuple[int, bool, int, int, float, float, str]:
+        """The best first: fewest reasons to drop, lossless, most pixels, fewest reasons, least compressed, by name."""
         reasons = found.get(row.facts.path, ())
         drops = sum(reason.severity == "drop" for reason in reasons)
-        return drops, -row.width * row.height, len(reasons), row.facts.traces.blocks, row.facts.path
+        facts, pixels = row.facts, row.width * row.height
+        return drops, facts.loss > 0, -pixels, len(reasons), facts.loss, facts.traces.blocks, facts.path
 
     alike = {path for several in same.values() for group in several.groups for path in group.paths}
     by_path = {row.facts.path: row for row in rows if row.facts.path in alike} if alike else {}

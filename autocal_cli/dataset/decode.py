@@ -36,6 +36,7 @@ LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memo
 # What training folders hold, by content and whatever the file is called. Left out are the formats that start other
 # programs (EPS) or have no signature to know them by (TGA).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF", "PPM", "DIB", "JPEG2000")
+LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "JPEG2000"})  # but WebP may be lossless
 
 _one_large_at_a_time = threading.Lock()
 _one_read_at_a_time = threading.Lock()
@@ -160,10 +161,11 @@ def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, 
                     file.seek(0)
                     with _identify(file, name) as again:
                         whole = to_rgb(again)
-                alpha = pixels.has_transparency_data
+                alpha = is_transparent(pixels)
                 facts = gather_facts(printable(source), file, whole, working, wanted.native_crop, alpha)
                 pair = _paired(whole, wanted.partner, wanted) if wanted.partner else None
-                facts = replace(facts, pair=pair, model=wanted.scorer.score(rgb) if wanted.scorer else None)
+                model = wanted.scorer.score(rgb) if wanted.scorer else None
+                facts = replace(facts, pair=pair, model=model, loss=_loss(image.format, native, file))
             if cut is not None:
                 working, thumbnail = reduced(rgb.crop(cut.box(rgb.size)))
             traits, path = traits_of(pixels), printable(source)
@@ -176,6 +178,14 @@ def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces
         return measure_pair(gt, read_rgb(partner, wanted.max_pixels), printable(partner), wanted.scale)
     except Exception as error:
         return PairTraces(printable(partner), problem=reason_of(error))
+
+
+def _loss(kind: str | None, size: tuple[int, int], file: IO[bytes]) -> float:
+    """For how many pixels a byte stands where the compression is lossy, 0 where it is not: `ImageFacts.loss`."""
+    file.seek(0)
+    if kind not in LOSSY or (kind == "WEBP" and b"VP8L" in file.read(4096)):
+        return 0.0
+    return size[0] * size[1] / file.seek(0, os.SEEK_END)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -276,6 +286,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def is_transparent(image: Image.Image) -> bool:
+    """Whether some pixel is not opaque; an alpha channel may well be so throughout."""
+    if not image.has_transparency_data:
+        return False
+    alpha = (image if "A" in image.getbands() else image.convert("RGBA")).getchannel("A")
+    return int(np.asarray(alpha).min()) < 255
+
+
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -326,7 +344,7 @@ def traits_of(image: Image.Image) -> tuple[str, ...]:
     """The traits of an opened image, loaded; the names are the keys of `trainer_view.TRAINER_VIEW`."""
     present = {
         "floating-point": image.mode == "F",
-        "transparent": image.has_transparency_data,
+        "transparent": is_transparent(image),
         "turned": _orientation(image) in UPRIGHT,
         "rare-format": image.format in RARE_FORMATS,
     }

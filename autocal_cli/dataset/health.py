@@ -83,8 +83,8 @@ class RowTable(Sequence[ImageRow]):
 
     def _row(self, i: int) -> ImageRow:
         facts, *row = marshal.loads(self._packed[self._ends[i - 1] if i else 0 : self._ends[i]])
-        *seen, traces, mean, model, pair = facts
-        records: list[Any] = [Traces(*traces), mean, model, PairTraces(*pair) if pair else None]
+        *seen, traces, mean, model, pair, loss = facts
+        records: list[Any] = [Traces(*traces), mean, model, PairTraces(*pair) if pair else None, loss]
         return ImageRow(ImageFacts(*seen, *records), *row)
 
 

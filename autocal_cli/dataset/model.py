@@ -161,7 +161,8 @@ class ImageFacts:
     `sha256` is of the file's bytes, hexadecimal. `grey`: equal channels. `alpha`: something is transparent.
     `deviation` is the standard deviation of luma, 0..0.5, `entropy` that of its histogram in bits, 0..8.
     `perceptual_hash` has 64 bits. `native_sharpness` is a share of pixels, 0..1. `mean` is that of red, green and blue
-    in levels of 255. `model`: what the user's own network says. `pair` is there where LQ images are.
+    in levels of 255. `model`: what the user's own network says. `pair` is there where LQ images are. `loss`: pixels a
+    byte of a file of lossy compression, 0 of any other.
     """
 
     path: str
@@ -176,6 +177,7 @@ class ImageFacts:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     model: float | None = None
     pair: PairTraces | None = None
+    loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,34 @@ def test_alpha_lies_on_white(tmp_path):
     assert np.abs(shown(tmp_path / "la.png") - expected).max() <= 1
 
 
+@pytest.mark.parametrize(("least", "transparent"), [(255, False), (254, True)])
+@pytest.mark.parametrize("pixels", [COLOURS, GREYS])
+def test_an_alpha_channel_that_is_opaque_throughout_is_not_transparent(tmp_path, pixels, least, transparent):
+    alpha = np.full(GREYS.shape, 255, np.uint8)
+    alpha[3, 4] = least
+    Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", Wanted(facts=True))
+    assert (image.facts.alpha, "transparent" in image.traits) == (transparent, transparent)
+
+
+@pytest.mark.parametrize(
+    ("ending", "options", "lossy"),
+    [
+        ("png", {}, False),
+        ("tif", {}, False),
+        ("jpg", {"quality": 100}, True),
+        ("webp", {"lossless": True}, False),
+        ("webp", {"quality": 99}, True),
+        ("webp", {"lossless": True, "exif": b"Exif\0\0MM\0*"}, False),  # in a container
+    ],
+)
+def test_what_lossy_compression_leaves_of_a_pixel_is_known(tmp_path, ending, options, lossy):
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(COLOURS).save(path, **options)
+    pixels = COLOURS.shape[0] * COLOURS.shape[1]
+    assert read_image(path, Wanted(facts=True)).facts.loss == (pixels / path.stat().st_size if lossy else 0)
+
+
 def palette_image() -> Image.Image:
     image = Image.fromarray((GREYS % 3).astype(np.uint8), "P")
     image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200])

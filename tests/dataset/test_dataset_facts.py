@@ -102,9 +102,3 @@ def test_facts_of_a_file(tmp_path, ending):
 def test_facts_are_gathered_when_asked_for_alone(tmp_path):
     natural().save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png").facts is None
-
-
-@pytest.mark.parametrize(("mode", "alpha"), [("RGBA", True), ("RGB", False), ("LA", True), ("P", False)])
-def test_transparency_is_noted(tmp_path, mode, alpha):
-    natural().convert(mode).save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png", Wanted(facts=True)).facts.alpha is alpha
