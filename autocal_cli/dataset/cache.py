@@ -89,7 +89,7 @@ class ImageCache:
 
     def _key(self, file: ListedFile) -> tuple[bytes, int, int, str]:
         lq = file.partner
-        partner = f" {lq.path.absolute()} {lq.size} {lq.mtime_ns}" if lq else ""
+        partner = f" {lq.path.absolute()} {lq.size} {lq.mtime_ns}" if lq else " alone" if file.without_lq else ""
         return os.fsencode(file.path.absolute()), file.size, file.mtime_ns, self._version + printable(partner)
 
     def _unusable(self, error: Exception) -> AutocalError:

@@ -44,6 +44,7 @@ FIXED: Mapping[str, Severity] = {
     "near-duplicate": "drop",
     "grey": "look",
     "alpha": "look",
+    "pair-missing": "drop",
     "pair-size": "drop",
     "pair-kernel": "look",
 }
@@ -141,12 +142,12 @@ def judge(
     """
     found: defaultdict[str, list[Reason]] = defaultdict(list)
 
-    def note(path: str, code: str, detail: str) -> None:
+    def note(path: str, code: str, detail: str, passing: bool = False) -> None:
         if level := policy.fixed.get(code):
-            found[path].append(Reason(code, level, detail))
+            found[path].append(Reason(code, "look" if passing else level, detail))
 
     for issue in failures:
-        note(issue.path, "unreadable", issue.reason)
+        note(issue.path, "unreadable", issue.reason, issue.passing)
     least = policy.least_side or crop
     grey_stands_out = sum(not row.facts.grey for row in rows) > MOSTLY * len(rows)
     pairs = _summarised([row.facts.pair for row in rows if row.facts.pair])
@@ -159,8 +160,9 @@ def judge(
             note(facts.path, "grey", "most others are in colour")
         if facts.alpha:
             note(facts.path, "alpha", "it has transparent pixels")
-        for code, detail in _faults(facts.pair, pairs) if facts.pair and pairs else ():
-            note(facts.path, code, detail)
+        if facts.pair and pairs:
+            for code, detail in _faults(facts.pair, pairs):
+                note(facts.path, code, detail, facts.pair.passing)
         if measured := measured_reasons(row, rules, pairs):
             found[facts.path] += measured
 
@@ -246,8 +248,10 @@ def _summarised(pairs: Sequence[PairTraces]) -> PairsSummary | None:
 
 def _faults(pair: PairTraces, most: PairsSummary) -> Iterator[tuple[str, str]]:
     """What is wrong with a pair that needs no measure."""
-    if pair.problem:
-        yield "unreadable", f"LQ: {pair.problem}"
+    if not pair.lq:
+        yield "pair-missing", "no LQ image has its name"
+    elif pair.problem:
+        yield "unreadable", f"LQ {pair.lq}: {pair.problem}"
     elif not pair.fits or (most.scale and abs(pair.scale / most.scale - 1) > ONE_SCALE):
         yield "pair-size", f"GT is {pair.scale:.3g} times LQ"
     if most.kernel and pair.kernel not in ("", most.kernel):

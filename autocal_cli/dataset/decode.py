@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from autocal_cli.dataset.alignment import measure_pair
 from autocal_cli.dataset.facts import NATIVE_CROP, Box, gather_facts
-from autocal_cli.dataset.files import ImageSource, open_image, printable
+from autocal_cli.dataset.files import ImageSource, is_passing, open_image, printable
 from autocal_cli.dataset.metrics import WINDOW, Pixels
 from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces
 from autocal_cli.dataset.scorer import Scorer
@@ -83,8 +83,8 @@ class Wanted:
     """What is wanted of each image: its facts, the sharpness among them on crops of `native_crop` pixels, or not.
 
     An image of more than `max_pixels` is refused. `gentle`: files are read one at a time, the disk idle half the time.
-    With the facts comes how its LQ image `partner` lies on it, at the training's `scale` where that is known, and what
-    the `scorer` says of it.
+    With the facts comes how its LQ image `partner` lies on it, or that it is `without_lq`, at the training's `scale`
+    where that is known, and what the `scorer` says of it.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -92,6 +92,7 @@ class Wanted:
     native_crop: int = NATIVE_CROP
     gentle: bool = False
     partner: ImageSource | None = None
+    without_lq: bool = False
     scale: int | None = None
     scorer: Scorer | None = None
 
@@ -110,7 +111,7 @@ def read_image(source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | Non
             with io.BytesIO(data) if data else nullcontext(opened) as file:
                 return _decoded(file, data, source, wanted, cut)
     except Exception as error:
-        return FileIssue(printable(source), reason_of(error))
+        return FileIssue(printable(source), reason_of(error), is_passing(error))
 
 
 def read_size(path: ImageSource) -> tuple[int, int]:
@@ -163,7 +164,8 @@ def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, 
                         whole = to_rgb(again)
                 alpha = is_transparent(pixels)
                 facts = gather_facts(printable(source), file, whole, working, wanted.native_crop, alpha)
-                pair = _paired(whole, wanted.partner, wanted) if wanted.partner else None
+                none = PairTraces("") if wanted.without_lq else None
+                pair = _paired(whole, wanted.partner, wanted) if wanted.partner else none
                 model = wanted.scorer.score(rgb) if wanted.scorer else None
                 facts = replace(facts, pair=pair, model=model, loss=_loss(image.format, native, file))
             if cut is not None:
@@ -177,7 +179,7 @@ def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces
     try:
         return measure_pair(gt, read_rgb(partner, wanted.max_pixels), printable(partner), wanted.scale)
     except Exception as error:
-        return PairTraces(printable(partner), problem=reason_of(error))
+        return PairTraces(printable(partner), problem=reason_of(error), passing=is_passing(error))
 
 
 def _loss(kind: str | None, size: tuple[int, int], file: IO[bytes]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -30,6 +31,15 @@ def why(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error may be gone next time and says nothing about the image: rights, the disk, memory."""
+    number = error.errno if isinstance(error, OSError) else None
+    return isinstance(error, MemoryError) or (number is not None and number not in _ABSENT)
+
+
 # Files in packed columns: about sixty bytes each, so that a million of them fit in memory.
 
 Row = tuple[str, int, int]  # name below the root, size, time
@@ -39,7 +49,8 @@ Row = tuple[str, int, int]  # name below the root, size, time
 class ListedFile:
     """An image file: where it is, its name below its root (with `/`), its size in bytes, its time in nanoseconds.
 
-    `database` is the LMDB folder whose entry it is, None for a file of its own. `partner` is the LQ image of a GT one.
+    `database` is the LMDB folder whose entry it is, None for a file of its own. `partner` is the LQ image of a GT one,
+    `without_lq` says that it should have one.
     """
 
     path: Path
@@ -48,6 +59,7 @@ class ListedFile:
     mtime_ns: int
     database: str | None = None
     partner: ListedFile | None = None
+    without_lq: bool = False
 
     @property
     def source(self) -> ImageSource:

@@ -18,6 +18,7 @@ from autocal_cli.dataset.files import (
     Row,
     is_image_name,
     is_lmdb_folder,
+    is_passing,
     lmdb_keys,
     printable,
     require_lmdb,
@@ -146,7 +147,7 @@ class _Lister:
                         if self._take(entry, number):
                             subfolders.append(entry.name)
             except OSError as error:
-                self._fail(folder.path, f"folder cannot be read: {why(error)}")
+                self._fail(folder.path, f"folder cannot be read: {why(error)}", is_passing(error))
             inside = []
             for name in sorted(subfolders, key=lambda name: f"{name}/"):
                 path = os.path.join(folder.path, name)  # noqa: PTH118 (strings are several times faster than Paths)
@@ -202,7 +203,7 @@ class _Lister:
                 status = Path(path).stat()
             except (OSError, ValueError) as error:
                 reason = why(error) if isinstance(error, OSError) else str(error)
-                self._fail(path, f"named, but cannot be reached: {reason}")
+                self._fail(path, f"named, but cannot be reached: {reason}", is_passing(error))
                 continue
             if stat.S_ISREG(status.st_mode):
                 self._meet()
@@ -225,9 +226,9 @@ class _Lister:
         if self._on_count and self.met % COUNT_EVERY == 0:
             self._on_count(self.met)
 
-    def _fail(self, path: str, reason: str) -> None:
+    def _fail(self, path: str, reason: str, passing: bool = False) -> None:
         self._meet()
-        self.failures.append(FileIssue(printable(path), reason))
+        self.failures.append(FileIssue(printable(path), reason, passing))
 
     def _skip(self, path: str, reason: str, trait: str) -> None:
         self.skipped[reason] += 1
@@ -248,7 +249,7 @@ class _Lister:
         link = os.path.islink(path)  # noqa: PTH114
         reason = "broken link" if link else "cannot be reached"
         if is_image_name(path):
-            self._fail(path, f"{reason}: {why(error)}")
+            self._fail(path, f"{reason}: {why(error)}", is_passing(error))
         else:
             self.skipped[reason] += 1
         if link:

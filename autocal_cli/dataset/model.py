@@ -28,10 +28,11 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class FileIssue:
-    """A file that was not measured, and why."""
+    """A file that was not measured, and why; `passing`: that says nothing about it, as a lack of rights."""
 
     path: str
     reason: str
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,13 @@ class Traces:
 
 @dataclass(frozen=True, slots=True)
 class PairTraces:
-    """How the LQ image at the path `lq` lies on its GT image; lengths in LQ pixels.
+    """How the LQ image at the path `lq` lies on its GT image, which has none where that is empty; lengths in LQ pixels.
 
     `scale`: how much larger GT really shows things, by sizes and drift; `fits`: whether its size is a whole scale times
     that of LQ. `across`, `down`: by how much LQ lies to the right and below; `drift`: how much that changes from one
     end of the image to the other. `agreement`: correlation of luma once laid on one another, -1..1; None where nothing
     could be laid on anything. `colour`: greatest difference of a channel in levels of 255. `kernel`: what LQ was
-    plainly reduced by, else empty. `problem`: why the LQ image cannot be read.
+    plainly reduced by, else empty. `problem`: why the LQ image cannot be read, `passing` as of a `FileIssue`.
     """
 
     lq: str
@@ -137,6 +138,7 @@ class PairTraces:
     colour: float = 0.0
     kernel: str = ""
     problem: str = ""
+    passing: bool = False
 
 
 PAIR_NUMBERS = ("scale", "across", "down", "drift", "agreement", "colour", "kernel")  # of PairTraces, in a table

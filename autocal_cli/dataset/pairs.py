@@ -95,7 +95,9 @@ def with_partners(gt: FileTable, paired: Paired) -> Callable[[int], ListedFile]:
     def file_at(place: int) -> ListedFile:
         part, files, partners = next(side for side in sides if place in side[0])
         partner = partners[place - part.start]
-        return replace(gt[place], partner=files[partner] if partner >= 0 else None)
+        if partner < 0:
+            return replace(gt[place], without_lq=bool(files))
+        return replace(gt[place], partner=files[partner])
 
     return file_at
 

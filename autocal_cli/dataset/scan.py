@@ -147,7 +147,7 @@ def _measured(
         file, cut = item
         if cache and (known := cache.image(file)) and known.width * known.height <= wanted.max_pixels:
             return file, known, False
-        mine = replace(wanted, partner=file.partner.source) if file.partner else wanted
+        mine = replace(wanted, partner=file.partner.source if file.partner else None, without_lq=file.without_lq)
         return file, (read_measured if device.is_cpu else read_image)(file.source, mine, cut), True
 
     with closing(cache) if cache else nullcontext(), look_ahead(read, items, workers) as results:

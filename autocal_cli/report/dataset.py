@@ -54,7 +54,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
         _health(report),
         Text(),
         _extremes(report),
-        *_failures(dataset),
+        *_failures(report),
     ]
 
 
@@ -133,9 +133,14 @@ def _without_head(*styles: str | None) -> Table:
     return table
 
 
-def _failures(dataset: DatasetFingerprint) -> list[RenderableType]:
-    failures = dataset.failures
-    lines = [f"failed: {issue.path}: {issue.reason}" for issue in failures[:SHOWN_FAILURES]]
+def _failures(report: DatasetReport) -> list[RenderableType]:
+    """What could not be read: images, and LQ images of those that could."""
+    failures = {issue.path: issue.reason for issue in report.fingerprint.failures}
+    for path, reasons in report.curation.reasons.items():
+        for reason in reasons:
+            if reason.code == "unreadable":
+                failures.setdefault(path, reason.detail)
+    lines = [f"failed: {path}: {reason}" for path, reason in list(failures.items())[:SHOWN_FAILURES]]
     if len(failures) > SHOWN_FAILURES:
         lines.append(f"... and {len(failures) - SHOWN_FAILURES:,} more failed; --json lists all.")
     return [*([Text()] if lines else []), *(Text(one_line(line), style="yellow") for line in lines)]
@@ -312,7 +317,7 @@ def _csv_row(row: ImageRow) -> dict[str, Any]:
     known |= zip((*METRIC_NAMES, "red", "green", "blue"), (*row.scores, *facts.mean), strict=True)
     known |= {name: str(known[name]).lower() for name in ("grey", "alpha", "drawn")}
     known["perceptual_hash"] = f"{facts.perceptual_hash:016x}"
-    if pair:
+    if pair and pair.lq:
         known["lq"] = pair.lq
         known |= {f"lq_{name}": getattr(pair, name) for name in PAIR_NUMBERS if not pair.problem}
     return known

@@ -142,8 +142,20 @@ def test_among_pairs_that_scatter_a_shift_has_to_be_larger():
 
 def test_an_lq_image_that_cannot_be_read_drops_its_pair():
     curation = judged(row("a", pair=PairTraces("lq/a.png", problem="truncated")), row("b", pair=FITS))
-    assert curation.reasons["a"][0].detail == "LQ: truncated"
+    assert curation.reasons["a"][0].detail == "LQ lq/a.png: truncated"
     assert reasons(curation) == {"unreadable": "drop"}
+
+
+def test_what_says_nothing_about_an_image_drops_none():
+    pair = PairTraces("lq/a.png", problem="permission denied", passing=True)
+    curation = judged(row("a", pair=pair), row("b"), failures=[FileIssue("x", "permission denied", passing=True)])
+    assert reasons(curation) == reasons(curation, "x") == {"unreadable": "look"}
+
+
+@pytest.mark.parametrize("others", [(), (row("b", pair=PairTraces("lq/b.png", 2.0, agreement=0.98)),)])
+def test_an_image_without_its_lq_image_is_dropped(others):
+    assert reasons(judged(row("a", pair=PairTraces("")), *others)) == {"pair-missing": "drop"}
+    assert reasons(judged(row("a"), *others)) == {}  # of a folder that has none
 
 
 def test_the_pairs_are_summed_up():

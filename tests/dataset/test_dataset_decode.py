@@ -241,6 +241,25 @@ def test_bad_file_becomes_a_reason(tmp_path, name, capfd):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (PermissionError(13, "Permission denied"), True),
+        (OSError(5, "Input/output error"), True),
+        (MemoryError(), True),
+        (FileNotFoundError(2, "No such file or directory"), False),
+        (OSError("image file is truncated"), False),  # Pillow's own, without a number
+        (ValueError("damaged"), False),
+    ],
+)
+def test_what_may_be_gone_next_time_is_told_from_what_is_wrong_with_the_file(monkeypatch, error, passing):
+    def broken(_):
+        raise error
+
+    monkeypatch.setattr(decode, "open_image", broken)
+    assert read_image(Path("a.png")).passing is passing
+
+
 def test_pipe_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert reason(tmp_path / "pipe.png") == "not a regular file (named pipe)"

@@ -256,7 +256,7 @@ def test_json_keeps_its_keys():
         "crop": 64, "mean": 0.125, "ci95": [0.12, 0.13], "p5": 0.0625, "median": 0.1234, "p95": 0.25,
         "histogram": [0, 0, *range(1, 19)],
     }  # fmt: skip
-    assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated"}]
+    assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated", "passing": False}]
     assert told["health"]["near_duplicates"] == {"groups": []}
     small = {"drop": {"paths": [f"hr/{i}.png" for i in range(5)]}, "look": {"paths": []}}
     assert told["curation"]["reasons"]["small"] == small
