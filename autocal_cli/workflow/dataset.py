@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.dataset.workers import check_device
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.workflow.images import (
+    check_lq_is_not_gt,
     check_pairs,
     existing_roots,
     is_template,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 LEAST_CROP = 7  # one window of the texture metric
 SHIFTED = 0.1  # LQ pixels that all pairs are shifted by, to be told; what kernels do evenly stays under 0.02
+COLOURED = 5.0  # levels of 255 by which all pairs differ, to be told; single pairs of one colour differ by 4.6 at most
 WITH_MODEL = "(with --model)"  # how presets/curation.toml marks what a user's network can measure
 
 ProgressCallback = Callable[["ScanProgress"], None]
@@ -220,8 +222,8 @@ def survey(
         *about_cache,
         *about_crops(crops),
         *([Finding("curation-unmeasured", "info", message)] if unmeasured else ()),
-        *(check_pairs(pairs, options.seed) if pairs else ()),
-        *about_shift(report.curation.pairs),
+        *((*check_lq_is_not_gt(pairs), *check_pairs(pairs, options.seed)) if pairs else ()),
+        *about_all_pairs(report.curation.pairs),
         *trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX),
     )
 
@@ -243,7 +245,8 @@ def _images(
 def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> TrainingConfig:
     """The training as if its config named the folders given by hand. Raises AutocalError where they do not pair."""
     if len(options.lq) != len(options.folders):
-        message = f"--lq names {len(options.lq)} folders for {len(options.folders)} folders of GT images."
+        folders = "1 folder" if len(options.lq) == 1 else f"{len(options.lq)} folders"
+        message = f"--lq names {folders}, PATH {len(options.folders)}."
         raise AutocalError(message, fix="Give one --lq DIR for each PATH, in the same order.")
     for folder in options.lq:
         if not folder.exists():
@@ -266,16 +269,23 @@ def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:
     return Paired(found, section.filename_tmpl, meta_info_of(section, beside), config.scale) if any(found) else None
 
 
-def about_shift(pairs: PairsSummary | None) -> tuple[Finding, ...]:
-    """What a network learns from pairs that are all shifted alike: to shift."""
-    if pairs is None or math.hypot(pairs.across, pairs.down) < SHIFTED:
-        return ()
-    reduced = f" (reduced by {pairs.kernel})" if pairs.kernel else ""
-    message = (
-        f"The LQ images lie {pairs.across:+.2f} pixels right and {pairs.down:+.2f} below their GT images, over the "
-        f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
-    )
-    return (Finding("pairs-shifted", "warning", message, "Make the LQ images anew, with the samples' centres kept."),)
+def about_all_pairs(pairs: PairsSummary | None) -> Iterator[Finding]:
+    """What a network learns from pairs that are all shifted, or coloured, alike: to do the same."""
+    if pairs and math.hypot(pairs.across, pairs.down) >= SHIFTED:
+        reduced = f" (reduced by {pairs.kernel})" if pairs.kernel else ""
+        message = (
+            f"The LQ images lie {pairs.across:+.2f} pixels right and {pairs.down:+.2f} below their GT images, over the "
+            f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
+        )
+        fix = "Make the LQ images anew, with the samples' centres kept."
+        yield Finding("pairs-shifted", "warning", message, fix)
+    if pairs and pairs.colour >= COLOURED:
+        message = (
+            f"A channel of the LQ images differs by {pairs.colour:.0f} of 255 levels from that of their GT images, the "
+            f"median of {pairs.count:,} pairs: the network learns to change colours or brightness."
+        )
+        fix = "Make the LQ images anew; red and blue may be swapped, or levels be of another range."
+        yield Finding("pairs-coloured", "warning", message, fix)
 
 
 # Lists of what to keep and to drop. autocal never deletes or moves an image itself.

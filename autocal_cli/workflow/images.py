@@ -139,15 +139,20 @@ def about_names(section: DatasetSection, lq: DatasetRoot, matching: Matching, co
     ends = "trainers end before the first step"
     by_template = section.filename_tmpl != "{}"
     if matching.without_lq:
-        rest = f"{len(matching.without_lq):,} GT have no LQ image in {lq.path} ({listed(matching.without_lq)})"
+        gt = _having_no(matching.without_lq, "GT")
+        rest = f"{gt} LQ image in {lq.path} ({listed(matching.without_lq)})"
         left_out = "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
         message = f"{counts}; {rest}: {left_out if by_template else ends}."
         fix = f"Names have to be alike but for the ending, with filename_tmpl '{section.filename_tmpl}'."
         yield Finding("pairs-missing-lq", "warning", message, fix, lq.place)
     if matching.without_gt and not by_template:
-        rest = f"{len(matching.without_gt):,} LQ in {lq.path} have no GT image ({listed(matching.without_gt)})"
+        rest = f"{_having_no(matching.without_gt, f'LQ in {lq.path}')} GT image ({listed(matching.without_gt)})"
         fix = "Delete them, or add their GT images."
         yield Finding("pairs-missing-gt", "warning", f"{counts}; {rest}: {ends}.", fix, lq.place)
+
+
+def _having_no(names: Sequence[str], which: str) -> str:
+    return f"{len(names):,} {which} {'has' if len(names) == 1 else 'have'} no"
 
 
 def about_sizes(
@@ -252,6 +257,16 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
             yield finding
 
 
+def check_lq_is_not_gt(config: TrainingConfig) -> Iterator[Finding]:
+    """Whether a root of the training set is GT and LQ at once, or its LQ images are its GT images."""
+    sections, folder = [section for section in config.datasets if section.trains], Path(config.path).parent
+    named = [root for section in sections for root in (*section.gt, *section.lq)]
+    here = {root: found for root in named if (found := find_root(root, folder))}
+    for section in sections:
+        yield from _same_folder(section, here)
+    yield from about_copies(replace(config, datasets=tuple(sections)), here)
+
+
 def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:
     """A root that is GT and LQ at once trains a network to change nothing."""
     for lq in section.lq:
@@ -259,7 +274,7 @@ def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> I
             same = gt.path == lq.path or (gt in here and lq in here and _is_same(here[gt], here[lq]))
             if same and section.filename_tmpl == "{}" and section.meta_info is None:
                 message = f"{section.name}: {lq.path} is both GT and LQ."
-                fix = "Name the folder of the smaller images as dataroot_lq."
+                fix = f"Name the folder of the smaller images as {'--lq' if lq.key == '--lq' else 'dataroot_lq'}."
                 yield Finding("dataset-same-folder", "error", message, fix, lq.place)
 
 

@@ -70,7 +70,7 @@ def test_sets_that_are_not_here_are_passed_over(check):
 LQ = (16, 8)
 SPOILED = {
     "gt without lq": (lambda at: plant(at / "gt", "z.png"), "pairs-missing-lq", 5, "train: 4 GT and 3 LQ images; 1 GT"),
-    "lq without gt": (lambda at: plant(at / "lq", "z.png"), "pairs-missing-gt", 5, "1 LQ in lq have no GT image (z."),
+    "lq without gt": (lambda at: plant(at / "lq", "z.png"), "pairs-missing-gt", 5, "1 LQ in lq has no GT image (z."),
     "in val": (lambda at: (at / "val_lq/a.png").unlink(), "pairs-missing-lq", 10, "val: 3 GT and 2 LQ images"),
     "size": (lambda at: plant(at / "gt", "a.png", size=(33, 16)), "pairs-size", 5, "a.png GT 33 x 16, LQ 16 x 8"),
     "turned": (lambda at: plant(at / "lq", "a.png", size=(8, 16)), "pairs-size", 5, "a.png GT 32 x 16, LQ 8 x 16"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -147,8 +148,25 @@ def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
     assert re.search(r"lie \+0\.2\d pixels right and \+0\.2\d below", findings[-1].message)
 
 
+def test_pairs_that_are_all_coloured_alike_are_told(pairs: Path) -> None:
+    def told() -> list[str]:
+        return codes(survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))[1])
+
+    assert told() == []
+    for path in (pairs / "lq").iterdir():
+        Image.fromarray(np.asarray(Image.open(path))[..., ::-1] // 2).save(path)
+    assert told() == ["pairs-coloured"]
+
+
+@pytest.mark.parametrize(("copied", "code"), [(False, "dataset-same-folder"), (True, "pairs-identical")])
+def test_gt_images_as_their_own_lq_images_are_told(pairs: Path, copied: bool, code: str) -> None:
+    lq = Path(shutil.copytree(pairs / "gt", pairs / "copy")) if copied else pairs / "gt"
+    assert codes(survey(None, DatasetOptions((pairs / "gt",), lq=(lq,)))[1]) == [code]
+    assert code in codes(survey(training(pairs, lq=lq.name, more=""), DatasetOptions())[1])
+
+
 def test_lq_folders_belong_to_one_folder_each(pairs: Path) -> None:
-    with pytest.raises(AutocalError, match="--lq names 1 folders for 2"):
+    with pytest.raises(AutocalError, match="--lq names 1 folder, PATH 2"):
         survey(None, DatasetOptions((pairs / "gt", pairs / "lq"), lq=(pairs / "lq",)))
     with pytest.raises(AutocalError, match="no such file"):
         survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "gone",)))
