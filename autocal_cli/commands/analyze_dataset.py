@@ -113,8 +113,15 @@ def analyze_dataset(
     from autocal_cli.report.console import scan_progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
-    from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, lists_of, survey
-    from autocal_cli.workflow.output import list_destinations, report_destinations, write_list, write_report
+    from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
+    from autocal_cli.workflow.images import existing_roots
+    from autocal_cli.workflow.output import (
+        list_destinations,
+        refuse_inside,
+        report_destinations,
+        write_list,
+        write_report,
+    )
 
     if not paths and config is None:
         raise AutocalError("No images are named.", fix="Give PATH, or the training's --config FILE.")
@@ -127,8 +134,11 @@ def analyze_dataset(
     for name, given in (("--images", images is not None), ("--batches", batches is not None)):
         refuse_together(("a list, --plan or --choose", judges_all), (name, given))
     training = read_training_config(parse_document(read_bytes(config), str(config))) if config else None
+    cache = cache_folder(DatasetOptions(use_cache=not no_cache))
     page, table = report_destinations(html, csv, force)
-    list_destinations(lists, force)
+    list_destinations(lists, force, cache)
+    folders = paths or (existing_roots(training)[0] if training else [])
+    refuse_inside([page, table, *lists], [*folders, *(lq or ())])
     with scan_progress(quiet or not is_first_rank()) as advance:
         options = DatasetOptions(
             tuple(paths or ()),
@@ -162,7 +172,7 @@ def analyze_dataset(
     if table:
         write_report(table, dataset_csv(report), force)
     for out, text in texts.items():
-        write_list(out, text)
+        write_list(out, text, cache)
     if as_json:
         write(dump(dataset_json(report, findings)).encode())
     elif show_plan:

@@ -105,10 +105,10 @@ class FileTable(Sequence[ListedFile]):
         self._mtime.append(status.st_mtime_ns)
         self._files.extend((inode % 2**63, device % 2**63))
 
-    def end_root(self, seen: set[int]) -> None:
+    def end_root(self, seen: set[int]) -> int:
         """Puts the files added since the last root in order; of those that are one and the same the first `seen` stays.
 
-        Nothing of a further root is in the table before this.
+        How many others there are. Nothing of a further root is in the table before this.
         """
         first = self.parts[-1].stop if self.parts else 0
         start = len(self._ends) - len(self._files) // 2
@@ -119,6 +119,7 @@ class FileTable(Sequence[ListedFile]):
                 self._order.append(row)
         self._files = array("Q")
         self.parts.append(range(first, len(self._order)))
+        return len(self._ends) - start - len(self.parts[-1])
 
     def rows_of_roots(self) -> list[Iterator[Row]]:
         """Of each root, (name below it, size, time) of every file."""

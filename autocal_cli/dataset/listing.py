@@ -68,7 +68,8 @@ def list_images(
     for root in roots:
         before, skipped = lister.met, lister.skipped.copy()
         lister.add_root(root, names)
-        lister.files.end_root(seen_files)
+        if again := lister.files.end_root(seen_files):
+            lister.skipped["another name of a file listed already"] += again
         if lister.met == before or not (len(lister.files) or lister.failures):
             reasons = [f"{count} {reason}" for reason, count in sorted((lister.skipped - skipped).items())]
             note = f" ({', '.join(reasons)})" if reasons else ""

@@ -118,19 +118,22 @@ def scan_folders(
     )
 
 
-def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, ...]]:
-    """Where measured images are kept: AUTOCAL_CACHE, else the user's cache folder; None with a finding if it cannot be.
-
-    A scan goes on without it.
-    """
+def cache_folder(options: DatasetOptions) -> Path | None:
+    """Where measured images and digests of lists are kept: AUTOCAL_CACHE, else the user's cache folder."""
     from platformdirs import user_cache_path
 
-    from autocal_cli.dataset.cache import ImageCache
-
-    if not options.use_cache:
-        return None, ()
     named = os.environ.get("AUTOCAL_CACHE")
     folder = Path(named) if named else user_cache_path("autocal", appauthor=False)
+    return folder if options.use_cache else None
+
+
+def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, ...]]:
+    """Where measured images are kept; None with a finding if they cannot be, without which a scan goes on."""
+    from autocal_cli.dataset.cache import ImageCache
+
+    folder = cache_folder(options)
+    if folder is None:
+        return None, ()
     try:
         ImageCache(folder, "").close()
     except AutocalError as error:
@@ -294,7 +297,7 @@ def about_all_pairs(pairs: PairsSummary | None) -> Iterator[Finding]:
 def lists_of(
     report: DatasetReport, drop: Path | None, keep: Path | None, meta_info: Path | None
 ) -> tuple[dict[Path, str], tuple[Finding, ...]]:
-    """The content of each list, one image a line, and findings on names that trainers cannot read from one.
+    """The content of each list, one image a line, and findings on names that cannot be read from one.
 
     Paths to drop, paths to keep (those to look at too), and these as trainers read them. Raises AutocalError for a
     meta_info of several folders: its names count from one.
@@ -303,24 +306,37 @@ def lists_of(
     left_out = set(dropped)
     kept = [path for path in dict.fromkeys(row.facts.path for row in report.rows) if path not in left_out]
     lists: dict[Path, Sequence[str]] = {}
-    findings: tuple[Finding, ...] = ()
     if drop:
         lists[drop] = dropped
     if keep:
         lists[keep] = kept
+    named = dict.fromkeys((*(dropped if drop else ()), *(kept if keep else ())))
+    odd = [name for name in named if not _is_one_line(name)]
+    lists = {path: [name for name in names if _is_one_line(name)] for path, names in lists.items()}
+    findings = _left_out(odd, "--drop and --keep", "line breaks or what is no UTF-8", "a list holds one a line")
     if meta_info:
         if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
             message = "--meta-info names images below one folder of files, and this scan is not of one."
             raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
         names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
         lists[meta_info] = [name for name in names if _is_readable(name)]
-        if odd := [name for name in names if not _is_readable(name)]:
-            message = (
-                f"Left out of the meta_info file: {len(odd):,} images whose names hold blanks or what is not printable "
-                f"({odd[0]!r}{', and others' if len(odd) > 1 else ''}); trainers read a line up to its first blank."
-            )
-            findings = (Finding("curation-names", "warning", message, "Rename them."),)
+        odd, holding = [name for name in names if not _is_readable(name)], "blanks or what is not printable"
+        findings += _left_out(odd, "the meta_info file", holding, "trainers read a line up to its first blank")
     return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings
+
+
+def _left_out(names: Sequence[str], of: str, holding: str, since: str) -> tuple[Finding, ...]:
+    if not names:
+        return ()
+    example = f"{names[0]!r}{', and others' if len(names) > 1 else ''}"
+    images = "1 image whose name holds" if len(names) == 1 else f"{len(names):,} images whose names hold"
+    message = f"Left out of {of}: {images} {holding} ({example}); {since}."
+    return (Finding("curation-names", "warning", message, "Rename them."),)
+
+
+def _is_one_line(path: str) -> bool:
+    """Whether a list can name it: no line breaks, and no backslash by which `printable` shows what is no UTF-8."""
+    return len(path.splitlines()) == 1 and "\\" not in Path(path).as_posix()
 
 
 def _is_readable(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -114,23 +116,50 @@ def owner_of_schema(path: Path) -> Owner:
     return "autocal" if isinstance(found, dict) and found.get("$comment") == GENERATOR else "foreign"
 
 
-def owner_of_list(_path: Path) -> Owner:
-    """A list of images bears no mark, so that nobody can tell who wrote it."""
-    return "foreign"
+# A list of images bears no mark. That autocal wrote it, and nobody changed it since, is known by its SHA-256, which is
+# kept in the cache folder.
+
+LISTS = "lists.txt"  # one digest a line
 
 
-def list_destinations(outs: Sequence[Path | None], force: bool) -> None:
+def _is_noted(out: Path, cache: Path | None) -> bool:
+    noted = cache / LISTS if cache else None
+    return bool(noted and noted.is_file() and _digest(read_bytes(out)) in noted.read_text("utf-8").split())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def list_destinations(outs: Sequence[Path | None], force: bool, cache: Path | None) -> None:
     """Raises AutocalError where a list of images cannot be written, before any work is done."""
     named = [out for out in outs if out]
     for out in named:
-        check_output(out, owner_of_list, force)
+        check_output(out, lambda _: "autocal", force)
+        if not (force or not out.exists() or _is_noted(out, cache)):
+            message = "The file exists, and is no list that autocal is known to have written and nobody changed since."
+            raise AutocalError(message, place=Place(str(out)), fix="Choose another name, or use --force to replace it.")
     if len({out.resolve() for out in named}) < len(named):
         raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
 
 
-def write_list(out: Path, text: str) -> None:
-    """Writes a list, whole or not at all. Raises AutocalError."""
-    replace_file(out, text.encode("utf-8"))
+def write_list(out: Path, text: str, cache: Path | None) -> None:
+    """Writes a list, whole or not at all, and notes it. Raises AutocalError."""
+    data = text.encode("utf-8")
+    replace_file(out, data)
+    if cache and not _is_noted(out, cache):
+        with contextlib.suppress(OSError):  # then it is not known the next time
+            cache.mkdir(parents=True, exist_ok=True)
+            with (cache / LISTS).open("a", encoding="utf-8") as noted:
+                noted.write(f"{_digest(data)}\n")
+
+
+def refuse_inside(outs: Sequence[Path | None], folders: Sequence[Path]) -> None:
+    """Raises AutocalError for an output below a folder of images, where trainers would take it for one."""
+    for out in filter(None, outs):
+        if any(out.resolve().is_relative_to(folder.resolve()) for folder in folders):
+            message = "The output lies in a folder of images, where trainers take every file for an image."
+            raise AutocalError(message, place=Place(str(out)), fix="Name a file elsewhere.")
 
 
 def report_destinations(page: Path | None, table: Path | None, force: bool) -> tuple[Path | None, Path | None]:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,15 +129,48 @@ def test_lists_of_what_to_drop_and_keep_hold_every_image_once(autocal, images, t
     assert names.read_text("utf-8").splitlines() == [Path(path).name for path in kept] == ["ramp.png"]
     told = json.loads(autocal("analyze-dataset", images, "--json").out)["curation"]
     assert (told["drop"], told["images"]) == (4, 5)
-    assert autocal("analyze-dataset", images, "--drop", drop).code == 2
-    assert autocal("analyze-dataset", images, "--drop", drop, "--force").code == 0
+
+
+def test_a_list_that_autocal_wrote_is_written_again_and_no_other(autocal, images, tmp_path):
+    drop = tmp_path / "drop.txt"
+    for bound in ("0.9", "0.001", "0.9"):  # over one's own list without a word
+        ran = autocal("analyze-dataset", images, "-q", "--drop", drop, "--threshold", f"noise={bound}")
+        assert (ran.code, ran.err) == (0, "")
+    drop.write_text("mine.png\n", "utf-8")
+    ran = autocal("analyze-dataset", images, "--drop", drop)
+    assert ran.code == 2
+    assert "no list that autocal is known to have written" in ran.err
+    assert drop.read_text("utf-8") == "mine.png\n"
+    assert autocal("analyze-dataset", images, "--drop", drop, "--force", "--no-cache").code == 0
+    assert autocal("analyze-dataset", images, "--drop", drop, "--threshold", "flat=off", "--no-cache").code == 2
+
+
+@pytest.mark.parametrize("option", ["--drop", "--keep", "--meta-info", "--csv", "--html"])
+def test_nothing_is_written_into_a_folder_of_images(autocal, images, config, option):
+    before = sorted(images.iterdir())
+    for scanned in ([images], ["--config", config]):
+        ran = autocal("analyze-dataset", *scanned, option, images / "out")
+        assert ran.code == 2
+        assert "lies in a folder of images" in ran.err
+    assert sorted(images.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("name", ["two\nlines.png", os.fsdecode(b"caf\xe9.png"), "back\\slash.png"])
+def test_a_name_that_a_list_cannot_hold_is_left_out_and_told(autocal, images, tmp_path, name):
+    keep, drop = tmp_path / "keep.txt", tmp_path / "drop.txt"
+    (images / name).write_bytes((images / "ramp.png").read_bytes())
+    ran = autocal("analyze-dataset", images, "--keep", keep, "--drop", drop)
+    assert "warning curation-names: Left out of --drop and --keep: 1 image whose name" in ran.err
+    listed = [*keep.read_text("utf-8").splitlines(), *drop.read_text("utf-8").splitlines()]
+    assert sorted(listed) == sorted(str(path) for path in images.glob("*.png") if path.name != name)
 
 
 def test_a_meta_info_list_is_read_as_the_config_names_it(autocal, images, config, tmp_path):
     names = tmp_path / "meta.txt"
     (images / "with blank.png").write_bytes((images / "ramp.png").read_bytes())
     ran = autocal("analyze-dataset", images, "--meta-info", names, "--threshold", "duplicate=off")
-    assert "warning curation-names: Left out of the meta_info file: 1 images" in ran.err
+    assert "warning curation-names: Left out of the meta_info file: 1 image whose name" in ran.err
     text = config.read_text("utf-8").replace("batch_size_per_gpu: 16", f"batch_size_per_gpu: 16, meta_info: {names}")
     config.write_text(text, "utf-8")
     told = json.loads(autocal("analyze-dataset", "--config", config, "--json").out)

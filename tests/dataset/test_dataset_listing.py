@@ -76,6 +76,7 @@ def test_links_are_followed_once_and_loops_end(tmp_path):
     (hr / "loop").symlink_to(hr)
     (tmp_path / "elsewhere" / "back").symlink_to(hr)
     assert names(hr) == ["a.png", "far/far.png"]
+    assert list_images([hr]).skipped["another name of a file listed already"] == 1
 
 
 @posix_only
