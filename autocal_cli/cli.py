@@ -114,5 +114,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     if code == 130:
-        complain("interrupted; nothing was written.", code)
+        scans = sys.argv[1:2] == ["analyze-dataset"] and "--no-cache" not in sys.argv
+        kept = " What was measured is kept: the next scan goes on there." if scans else ""
+        complain(f"interrupted; nothing was written.{kept}", code)
     sys.exit(code)

@@ -62,10 +62,11 @@ class Policy:
     unmeasured: tuple[str, ...] = ()
 
 
-def load_policy(like: str | None = None, thresholds: Iterable[str] = ()) -> Policy:
+def load_policy(like: str | None = None, thresholds: Iterable[str] = (), with_model: bool = True) -> Policy:
     """The policy of presets/curation.toml, changed by `thresholds`: REASON=NUMBER, =look, =drop or =off.
 
-    The rules of `like` (bhi, lucid) stand in place of all others of their reasons. Raises AutocalError.
+    The rules of `like` (bhi, lucid) stand in place of all others of their reasons. Raises AutocalError, also where all
+    of them judge by the network of --model and there is none.
     """
     table = tomllib.loads(preset_text("curation.toml"))
     rules, unmeasured = [Rule(**entry) for entry in table["rule"]], ()
@@ -73,6 +74,12 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = ()) -> Poli
         if like not in table["like"]:
             raise AutocalError(f"--like {like} is not known.", fix=f"Known: {', '.join(table['like'])}.")
         theirs = [Rule(**entry) for entry in table["like"][like]["rule"]]
+        if not with_model and all(rule.measure == "model" for rule in theirs):
+            bounds = "; ".join(table["like"][like]["unmeasured"])
+            fix = "Give its network with --model FILE, or leave out --like."
+            raise AutocalError(
+                f"--like {like} changes nothing, for none of its numbers is measured here: {bounds}.", fix=fix
+            )
         replaced = {rule.reason for rule in theirs}
         rules = [rule for rule in rules if rule.reason not in replaced] + theirs
         unmeasured = tuple(table["like"][like]["unmeasured"])
@@ -282,7 +289,7 @@ def _for_this_set(rules: Iterable[Rule], pairs: PairsSummary | None, rows: Seque
 @dataclass(frozen=True, slots=True)
 class Cost:
     """How many images a reason drops and has looked at; `alone`: dropped for this reason only. `curve`: how many
-    images its `measure` would drop at other bounds than `bound`.
+    images it would drop at other bounds of its `measure` than `bound`, those included that another measure drops.
     """
 
     reason: str
@@ -305,11 +312,14 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
         alone.update(drops if len(drops) == 1 else ())
     costs, by_reason = [], curation.by_reason()
     rules = {rule.reason: rule for rule in curation.rules if rule.drop is not None and rule.reason in by_reason}
-    measured = {code: array("d") for code in rules}
+    others = {code: [rule for rule in curation.rules if rule.reason == code and rule != rules[code]] for code in rules}
+    measured, anyhow = {code: array("d") for code in rules}, Counter[str]()
     for row in rows:
         for code, rule in rules.items():
             value = _value(rule, row, curation.pairs)
-            if value is not None:
+            if any(one.severity == "drop" for one in measured_reasons(row, others[code], curation.pairs)):
+                anyhow[code] += 1
+            elif value is not None:
                 measured[code].append(value)
     for code, named in by_reason.items():
         cost = Cost(code, named["look"].count, named["drop"].count, alone[code])
@@ -317,7 +327,7 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
             values, measure, when = np.asarray(measured[code]), rules[code].measure, rules[code].when
             bound = rules[code].drop or 0.0
             beyond = (values > bound * times if when == "above" else values < bound * times for times in CURVE)
-            counts = [int(np.count_nonzero(ones)) for ones in beyond]
+            counts = [anyhow[code] + int(np.count_nonzero(ones)) for ones in beyond]
             curve = tuple(zip((bound * times for times in CURVE), counts, strict=True))
             cost = replace(cost, measure=_TOLD.get(measure, measure), bound=bound, curve=curve)
         costs.append(cost)
@@ -405,7 +415,7 @@ def choices(curation: Curation, rows: Sequence[ImageRow]) -> list[Choice]:
     return [
         Choice(count, len(np.unique(kinds[chosen(kinds, order, count)])), len(np.unique(kinds[order[:count]])))
         for count in (len(order) // part for part in OFFERED)
-        if count
+        if count > 1
     ]
 
 

@@ -190,8 +190,8 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
     for label, found in alike.items():
         if found.groups:
             groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-            listed = [and_more(_short(one.paths, roots), one.count, _FEW, " = ") for one in found.groups]
-            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", tuple(listed)))
+            listed = tuple(_equal(_short(one.paths[:_FEW], roots), one.count) for one in found.groups)
+            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", listed))
     return lines
 
 
@@ -226,13 +226,27 @@ def share(count: int, of: int) -> str:
     return "100%" if count else "0%"
 
 
+def _equal(names: Sequence[str], count: int) -> str:
+    """
+    >>> _equal(["a", "b"], 2), _equal(["a", "b"], 5)
+    ('a = b', 'a = b (5 in all)')
+    """
+    return " = ".join(names) + (f" ({count:,} in all)" if count > len(names) else "")
+
+
 def about_variety(variety: Variety) -> str:
     """
     >>> about_variety(Variety(140, 61.2, 0.41))
     '140 kinds of image, as varied as 61 equally frequent ones; the ten fullest hold 41%'
     """
+    if variety.kinds == 1:
+        return _kinds(1)
     fullest = f"; the ten fullest hold {variety.fullest:.0%}" if variety.kinds > 10 else ""
-    return f"{variety.kinds:,} kinds of image, as varied as {variety.effective:.0f} equally frequent ones{fullest}"
+    return f"{_kinds(variety.kinds)}, as varied as {variety.effective:.0f} equally frequent ones{fullest}"
+
+
+def _kinds(count: int) -> str:
+    return f"{count:,} kind{'' if count == 1 else 's'} of image"
 
 
 def _pairs(pairs: PairsSummary) -> str:
@@ -264,13 +278,15 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     table.add_column("reason", no_wrap=True)
     for column in ("look at", "drop", "for this alone"):
         table.add_column(column, justify="right")
-    table.add_column("dropped at other bounds", overflow="fold")
+    table.add_column("dropped at other bounds (the one in force in brackets)", overflow="fold")
     for cost in costs:
-        curve = ", ".join(f"{bound:.3g}: {count:,}" for bound, count in cost.curve)
+        counts = [(f"{bound:.3g}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
+        marked = (f"({told})" if in_force else told for told, in_force in counts)
+        curve = f"{cost.measure} {', '.join(marked)}".strip()
         table.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
     told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
     lines = [
-        f"--choose {offer.count}: {offer.kinds:,} kinds of image (the {offer.count:,} most complex: {offer.complex:,})"
+        f"--choose {offer.count}: {_kinds(offer.kinds)} (the {offer.count:,} most complex: {offer.complex:,})"
         for offer in offers
     ]
     variety = Text(f"variety: {about_variety(report.variety)}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import shorten
 from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader
@@ -57,7 +59,7 @@ def dataset_page(
     page = environment.get_template("dataset.html").render(
         generator=PAGE_GENERATOR,
         roots=_text(", ".join(dataset.roots)),
-        counts=_text(counts(dataset)),
+        counts=shorten(one_line(counts(dataset)), 1_000, placeholder=" ..."),
         made=_text(", ".join(filter(None, (date, f"autocal {__version__}", where(dataset))))),
         totals=[
             ("drop", f"{drop:,}", "to drop"),
@@ -86,19 +88,24 @@ def dataset_page(
 def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[str, Any]]:
     meanings = tomllib.loads(preset_text("curation.toml"))["meaning"]
     roots, found = report.fingerprint.roots, report.curation.by_reason()
+    # One example of each reason, then a second one of each, and so on, as many as fit.
+    turns = sorted((turn, code) for code in found for turn in range(len(report.examples.get(code, ()))))
+    fitting = _fitting(turns, lambda one: 4 * len(report.examples[one[1]][one[0]].jpeg) // 3 + 1_004, _EXAMPLES_BYTES)
+    shown = Counter(code for _, code in fitting)
     for code, levels in found.items():
         cost = costs.get(code)
         names = [short_name(path, roots) for path in (*levels["drop"].paths, *levels["look"].paths)]
         listed, count = _names(names, _NAMES_BYTES // len(found))
         some = f"{count:,} of {len(names):,}; --drop has all"
-        examples = [(one.path, _detail(one.detail, roots), one.jpeg) for one in report.examples.get(code, ())]
+        examples = report.examples.get(code, ())[: shown[code]]
+        pictures = [(one.path, _detail(one.detail, roots), one.jpeg) for one in examples]
         yield {
             "code": code,
             "meaning": meanings.get(code, ""),
             "drop": f"{levels['drop'].count:,}" if levels["drop"].count else "",
             "look": f"{levels['look'].count:,}" if levels["look"].count else "",
             "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
-            "pictures": _pictures(examples, roots, _EXAMPLES_BYTES // len(found)),
+            "pictures": _pictures(pictures, roots, _EXAMPLES_BYTES),
             "curve": _curve(cost) if cost and len(cost.curve) > 1 else None,
             "listed": f"{len(names):,}" if count == len(names) else some,
             "names": listed,

@@ -207,7 +207,7 @@ def survey(
     from autocal_cli.dataset.health import Ledger
 
     how = curation or CurationOptions()
-    policy = load_policy(how.like, how.thresholds)
+    policy = load_policy(how.like, how.thresholds, options.model is not None)
     crop = options.crop or (crop_of(config) if config else None)
     batch_size = options.batch_size or (config.batch_size if config else None)
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)

@@ -229,9 +229,14 @@ def test_a_gentle_scan_tells_the_same(autocal, images):
     assert gentle == told
 
 
-@pytest.mark.parametrize("like", ["bhi", "lucid"])
-def test_what_of_a_community_is_not_measured_is_said(autocal, images, like):
-    assert "info curation-unmeasured: Not measured here" in autocal("analyze-dataset", images, "--like", like).err
+def test_what_of_a_community_is_not_measured_is_said(autocal, images):
+    assert "info curation-unmeasured: Not measured here" in autocal("analyze-dataset", images, "--like", "lucid").err
+
+
+def test_a_community_of_which_nothing_is_measured_is_refused(autocal, images):
+    ran = autocal("analyze-dataset", images, "--like", "bhi", "--plan", "-q")
+    assert ran.code == 2
+    assert "--like bhi changes nothing" in ran.err
 
 
 OF_BATCHES = ("--batches", "3", "--batch-size", "4", "--crop", "40")

@@ -262,6 +262,13 @@ def test_a_plan_counts_what_each_reason_costs():
     assert all(looser >= tighter for (_, looser), (_, tighter) in zip(noise.curve, noise.curve[1:], strict=False))
 
 
+def test_a_plan_counts_a_reason_with_two_measures_as_a_whole():
+    rows = [row("a", replace(GOOD, repeated=0.5)), row("b", replace(GOOD, detail=0.25, rhythm=RHYTHM)), row("c")]
+    (enlarged,) = plan(judged(*rows), rows)
+    curve = dict(enlarged.curve)
+    assert (enlarged.drop, curve[enlarged.bound], min(curve.values())) == (2, 2, 1)
+
+
 def test_reasons_are_in_order_of_what_they_drop():
     rows = [row("a", alpha=True), row("b", alpha=True), row("c", replace(GOOD, noise=9.0)), row("d")]
     assert list(judged(*rows).by_reason()) == ["noise", "alpha"]

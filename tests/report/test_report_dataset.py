@@ -142,7 +142,7 @@ def test_health_and_extremes_are_told_by_name():
     assert "small    5 to drop (1%): 0.png, 1.png, 2.png and 2 more" in lines
     assert 'flat     1 to drop (under 1%): <b>&"\\n\\x1b[31m.png' in lines
     assert 'grey     1 to look at (under 1%): <b>&"\\n\\x1b[31m.png' in lines
-    groups = "a.png = b.png = c.png and 2 more, f.png = g.png"
+    groups = "a.png = b.png = c.png (5 in all), f.png = g.png"
     assert f"copies   2 groups, 5 more than one of each: {groups}" in lines
     assert "verdict  keep 394, look at 0, drop 6" in lines
     assert any(line.startswith('texture variance    lowest   <b>&"\\n\\x1b[31m.png 0.75, ') for line in lines)
@@ -231,7 +231,7 @@ def test_the_device_is_told_with_the_reason_where_it_was_chosen():
 def test_a_plan_tells_each_reason_and_that_nothing_was_written():
     costs = [Cost("flat", 0, 1, 1, "deviation", 0.02, ((0.01, 0), (0.02, 1))), Cost("grey", 1, 0, 0)]
     lines = [line.rstrip() for line in rendered(*plan_view(report(), costs)).splitlines()]
-    assert "flat          0     1               1  0.01: 0, 0.02: 1" in lines
+    assert "flat          0     1               1  deviation 0.01: 0, (0.02: 1)" in lines
     assert "grey          1     0               0" in lines
     assert lines[-1] == "keep 394, look at 0, drop 6 of 400; nothing was written"
 
@@ -370,6 +370,19 @@ def test_the_histogram_of_sharpness_ends_at_half():
     assert '<text x="300" y="98" text-anchor="end">0.5</text>' in page
     assert "<title>0.475 to 0.500: 18</title>" in page
     assert '<line class="mean" x1="75.0"' in page  # 0.125 of 0.5
+
+
+def test_pictures_of_one_reason_take_the_room_that_others_leave():
+    reasons = {f"{i}.png": (Reason("noise", "drop", ""), Reason("flat", "drop", "")) for i in range(6)}
+    large, small = (tuple(Example(f"{i}.png", "", bytes(size)) for i in range(6)) for size in (40_000, 10))
+    told = replace(report(), curation=Curation(9, reasons, (), None), examples={"noise": large, "flat": small})
+    assert Page(page_of(told)).tags.count("img") == 40 + 12
+
+
+def test_a_long_account_of_the_files_is_cut_at_its_end():
+    dataset = replace(fingerprint(), skipped={f"not an image (.{number})": 1 for number in range(999)})
+    page = page_of(replace(report(), fingerprint=dataset))
+    assert "<p>400 of 1,000 images read, 0 failed; 999 other files skipped" in page
 
 
 @pytest.mark.parametrize("name", ["&" * 3_000, "ü" * 200, "short"])
