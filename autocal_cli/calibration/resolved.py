@@ -32,12 +32,13 @@ class Record:
     """What a block's record says: the presets that it rests on, and what was measured.
 
     `text` is the digest of the file without the record, `config` that of the config whose sidecar the file is (empty in
-    a config).
+    a config). `in_place`: the file, or that config, was a person's work when it was calibrated.
     """
 
     presets: str
     text: str
     config: str
+    in_place: bool
     network: NetworkFingerprint
     dataset: DatasetScores | None
 
@@ -98,8 +99,10 @@ def text_digest(text: str) -> str:
     return as_letters(hashlib.sha256(text.rstrip("\r\n").encode("utf-8")).hexdigest()[:DIGEST])
 
 
-def record_of(calibration: Calibration, trainer: str, text: str, config: str = "") -> dict[str, Value]:
-    """The record of a calibration for a trainer; `text` and `config` are digests as in `Record`."""
+def record_of(
+    calibration: Calibration, trainer: str, text: str, config: str = "", in_place: bool = False
+) -> dict[str, Value]:
+    """The record of a calibration for a trainer; `text`, `config` and `in_place` are as in `Record`."""
     network, rival, dataset = calibration.network, calibration.network.discriminator, calibration.dataset
     made: dict[str, Value] = {
         "autocal": __version__,
@@ -108,6 +111,7 @@ def record_of(calibration: Calibration, trainer: str, text: str, config: str = "
         "trainer": trainer,
         "text": text,
     }
+    made |= {"in_place": True} if in_place else {}
     record: dict[str, Value] = {"made": {**made, "config": config} if config else made}
     for name, measured, keys in (("network", network, _NETWORK_KEYS), ("discriminator", rival, _DISCRIMINATOR_KEYS)):
         if measured is not None:  # TOML has no null
@@ -139,6 +143,7 @@ def read_record(block: SchedulingBlock | None) -> Record | None:
             presets=_valid(made["presets"], "text"),
             text=_valid(made["text"], "text"),
             config=_valid(made.get("config", ""), "text"),
+            in_place=made.get("in_place") is True,
             network=_network(network, rival),
             dataset=_dataset(_valid(entry["dataset"], "mapping")) if "dataset" in entry else None,
         )

@@ -100,7 +100,10 @@ def calibrate(
         options = shared.dataset_options(hr, no_dataset, device, no_cache, seed, on_scan, batches)
         probing = ProbeOptions(probe, options.folders, seed, on_probe)
         sources = NetworkSources(trainer, network, weights)
-        run = calibrate_file(config, by_hand, options, trainer_kind, write.value if write else None, sources, probing)
+        into = config if in_place else place
+        run = calibrate_file(
+            config, by_hand, options, trainer_kind, write.value if write else None, sources, probing, into
+        )
     unsure = not run.known and not force
     outputs = run.outputs(place) if (place or in_place) and not unsure else ()
     write_config_outputs(outputs, force)

@@ -66,10 +66,11 @@ class CalibrationRun:
         config, file = self.target.config, self.target.file
         if self.target.form != "sidecar":
             return (Output(out or config.path, self.after, config.path, config.raw),)
+        source, before = (file.path, self.before) if self.target.exists else (config.path, config.raw)
         if out is None:
-            return (Output(file.path, self.after, file.path, self.before),)
+            return (Output(file.path, self.after, source, before),)
         copy = Output(out, config.raw, config.path, config.raw)
-        return (copy, Output(sidecar_of(out), self.after, file.path, self.before))
+        return (copy, Output(sidecar_of(out), self.after, source, before))
 
     def start(self, outputs: Sequence[Output]) -> str:
         """The command that starts the training with what was written."""
@@ -87,16 +88,17 @@ def calibrate_file(
     form: Form | None = None,
     sources: NetworkSources | None = None,
     probing: ProbeOptions | None = None,
+    out: Path | None = None,
 ) -> CalibrationRun:
     """Reads a config, measures its network and its images, and resolves its scheduling block.
 
     `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
     own shape does not tell it; `form` says how the block is written (None: as its reader accepts it). `sources` is
-    where the network may come from besides autocal, `probing` what to measure of the losses. Nothing is written. Raises
-    AutocalError.
+    where the network may come from besides autocal, `probing` what to measure of the losses. `out` is the file that the
+    result is for, `path` itself where that is to be rewritten. Nothing is written. Raises AutocalError.
     """
     opened = open_config(path, trainer_kind=trainer_kind)
-    target = block_to_write(opened, form)
+    target = replace(block_to_write(opened, form, out), in_place=out == path)
     _refuse_settings(target, settings)
     config = replace(opened.training, block=target.block)
     presets = load_presets()

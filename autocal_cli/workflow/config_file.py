@@ -12,7 +12,7 @@ from autocal_cli.calibration.model import Calibration
 from autocal_cli.calibration.resolved import headline, read_record, reasons, record_of, resolved_values, text_digest
 from autocal_cli.config.files import ConfigFile, open_config, parse_document, plan_patch, text_without, verify_patch
 from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
-from autocal_cli.config.trainers import FORK, TrainerLayout
+from autocal_cli.config.trainers import FORK, NEOSR, TrainerLayout
 from autocal_cli.config.yaml.comments import plan_comments, without_comment_lines
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
 from autocal_cli.config.yaml.edit import Patch, splice
@@ -20,7 +20,7 @@ from autocal_cli.config.yaml.scalars import render_flow
 from autocal_cli.errors import AutocalError, Place
 
 SIDECAR_SUFFIX = ".autocal.yml"
-_EMPTY_SIDECAR = "# The loss schedule of {name}: `autocal run` finds it here.\n{key}:\n"
+_EMPTY_SIDECAR = "# The loss schedule of {name}: {reader} finds it here.\n{key}:\n"
 
 # What a block is written as: a mapping in the config, the flat keys that the fork's own scheduler takes, or a mapping
 # at the top of the sidecar.
@@ -31,13 +31,15 @@ Form = Literal["block", "native", "sidecar"]
 class BlockFile:
     """The `file` with a config's block in it, and its `form`; `exists` is whether there is such a file yet.
 
-    `config` is the config itself: the same file, unless the form is a sidecar.
+    `config` is the config itself: the same file, unless the form is a sidecar. `in_place`: what is calibrated is to be
+    written over it, so that the work of a person in it is kept there alone.
     """
 
     config: ConfigFile
     file: ConfigFile
     form: Form
     exists: bool = True
+    in_place: bool = False
 
     @property
     def block(self) -> SchedulingBlock | None:
@@ -49,6 +51,13 @@ class BlockFile:
         """Whether anybody touched the file since autocal wrote it; None where it did not."""
         record = read_record(self.block)
         return None if record is None else record.text != _digest(self.file.document, self.file.layout)
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person wrote or changed the file or the config beside it, even if calibrated in place since."""
+        record = read_record(self.block)
+        copied = self.form != "sidecar" or (record and record.config == text_digest(self.config.text))
+        return record is None or record.in_place or bool(self.touched) or not copied
 
 
 def sidecar_of(path: Path) -> Path:
@@ -70,10 +79,18 @@ def find_block(config: ConfigFile) -> BlockFile:
     return BlockFile(config, _open_sidecar(sidecar, config.layout), "sidecar")
 
 
-def block_to_write(config: ConfigFile, form: Form | None) -> BlockFile:
+def config_of(path: Path) -> Path | None:
+    """The config whose sidecar a file is, where there is one; any other file itself."""
+    if not path.name.endswith(SIDECAR_SUFFIX):
+        return path
+    beside = (path.with_name(path.name.removesuffix(SIDECAR_SUFFIX) + ending) for ending in (".yml", ".yaml", ".toml"))
+    return next((config for config in beside if config.exists()), None)
+
+
+def block_to_write(config: ConfigFile, form: Form | None, out: Path | None = None) -> BlockFile:
     """Where the block goes: as `form` says, else where it stands, else where its reader accepts it.
 
-    Raises AutocalError where the form cannot be had.
+    A new sidecar is that of `out`, where the config is copied to it. Raises AutocalError where the form cannot be had.
     """
     if form is None:
         found = find_block(config)
@@ -84,7 +101,7 @@ def block_to_write(config: ConfigFile, form: Form | None) -> BlockFile:
         return BlockFile(_as_fork(config), _as_fork(config), "native")
     if form == "block":
         return BlockFile(config, config, "block")
-    return _sidecar(config)
+    return _sidecar(config, out or config.path)
 
 
 def write_block(target: BlockFile, calibration: Calibration) -> ConfigDocument:
@@ -97,14 +114,15 @@ def write_block(target: BlockFile, calibration: Calibration) -> ConfigDocument:
     values = resolved_values(calibration)
     if native:  # only what the fork's scheduler takes
         values = {key: value for key, value in values.items() if key in NATIVE_VALUES}
-    standing = target.file.block
+    standing, in_place = target.file.block, target.in_place and target.edited
     if standing is not None and "enabled" in standing.values:
         values.pop("enabled")
     document = _patched(document, layout.block, values)
     document = _commented(document, layout, above, calibration)
     if not native:
         config = text_digest(target.config.text) if target.form == "sidecar" else ""
-        record = record_of(calibration, target.config.layout.trainer, _digest(document, layout), config)
+        trainer = target.config.layout.trainer
+        record = record_of(calibration, trainer, _digest(document, layout), config, in_place)
         return _patched(document, layout.block, {RECORD_KEY: record})
     if lookup(document, record_path) is not None:  # the fork's scheduler would raise on it
         document = parse_document(
@@ -112,7 +130,7 @@ def write_block(target: BlockFile, calibration: Calibration) -> ConfigDocument:
         )
     parameters = {name: one for name, one in calibration.parameters.items() if name in NATIVE_VALUES}
     written = replace(calibration, parameters=parameters, phases=())
-    record = record_of(written, layout.trainer, _digest(document, layout))
+    record = record_of(written, layout.trainer, _digest(document, layout), in_place=in_place)
     lines = [f"{key}: {render_flow(value)}" for key, value in record.items()]
     return _commented(document, layout, [*above, *lines], calibration)
 
@@ -130,17 +148,18 @@ def _as_fork(config: ConfigFile) -> ConfigFile:
     return replace(config, layout=FORK)
 
 
-def _sidecar(config: ConfigFile) -> BlockFile:
-    """The sidecar of a config, or, where there is none yet, one with an empty block. Raises AutocalError."""
+def _sidecar(config: ConfigFile, out: Path) -> BlockFile:
+    """The sidecar of a config, or, where there is none yet, one for `out` with an empty block. Raises AutocalError."""
     sidecar = sidecar_of(config.path)
     if config.block is not None:
         message = f"This config holds a `{BLOCK_KEY}` block; a sidecar would be a second."
         raise AutocalError(message, place=config.block.place, fix="Take it out first.")
     if sidecar.exists():
         return BlockFile(config, _open_sidecar(sidecar, config.layout), "sidecar")
-    fresh = _EMPTY_SIDECAR.format(name=config.path.name, key=BLOCK_KEY).encode()
+    reader = "the scheduler" if config.layout is NEOSR else "`autocal run`"
+    fresh = _EMPTY_SIDECAR.format(name=out.name, reader=reader, key=BLOCK_KEY).encode()
     layout = replace(config.layout, block=(BLOCK_KEY,))
-    return BlockFile(config, ConfigFile(parse_document(fresh, str(sidecar)), layout), "sidecar", exists=False)
+    return BlockFile(config, ConfigFile(parse_document(fresh, str(sidecar_of(out))), layout), "sidecar", exists=False)
 
 
 def _open_sidecar(path: Path, layout: TrainerLayout) -> ConfigFile:

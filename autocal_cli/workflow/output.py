@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from autocal_cli.calibration.json_schema import GENERATOR
-from autocal_cli.calibration.resolved import read_record, text_digest
+from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.files import open_config, read_bytes, replace_file
 from autocal_cli.config.model import BLOCK_KEY
 from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import Output
-from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, find_block, sidecar_of
+from autocal_cli.workflow.config_file import SIDECAR_SUFFIX, BlockFile, config_of, find_block, sidecar_of
 
 # Whose a standing file is: autocal's own, autocal's but edited since, or somebody else's.
 Owner = Literal["autocal", "edited", "foreign"]
@@ -37,8 +37,8 @@ def check_output(out: Path, owner: Callable[[Path], Owner], force: bool = False)
     match owner(out):
         case "edited":
             message = "The file was edited by hand since autocal wrote it."
-            fix = f"To keep the edits: autocal calibrate {out} --in-place. To replace it: --force."
-            raise AutocalError(message, place=place, fix=fix)
+            keep = f"To keep the edits: autocal calibrate {config} --in-place. " if (config := config_of(out)) else ""
+            raise AutocalError(message, place=place, fix=f"{keep}To replace it: --force.")
         case "foreign":
             message = "The file exists and autocal did not write it."
             raise AutocalError(message, place=place, fix="Choose another name, or use --force to replace it.")
@@ -79,24 +79,21 @@ def _refuse_second_block(path: Path, written: Sequence[Path]) -> None:
 
 
 def owner_of_config(path: Path) -> Owner:
-    """A config or sidecar with a record is autocal's; so is the copy of a config whose sidecar names its digest."""
+    """A config with a record, and a sidecar and its config, are autocal's together, until a person edits one."""
     try:
-        opened = open_config(path)
-        found = find_block(opened) if not path.name.endswith(SIDECAR_SUFFIX) else _sidecar_alone(path)
-        record = read_record(found.block)
+        config = config_of(path)
+        found = find_block(open_config(config)) if config else _sidecar_alone(path)
+        if read_record(found.block) is None:
+            return "foreign"
     except AutocalError:
         return "foreign"
-    if record is None:
-        return "foreign"
-    if found.form == "sidecar" and found.file.path != path:  # the copy beside it
-        return "autocal" if record.config == text_digest(opened.text) else "edited"
-    return "edited" if found.touched else "autocal"
+    return "edited" if found.edited else "autocal"
 
 
 def _sidecar_alone(path: Path) -> BlockFile:
     opened = open_config(path)
     at_top = replace(opened, layout=replace(opened.layout, block=(BLOCK_KEY,)))
-    return BlockFile(at_top, at_top, "sidecar")
+    return BlockFile(at_top, at_top, "block")
 
 
 def owner_of_report(path: Path) -> Owner:

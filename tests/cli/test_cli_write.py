@@ -39,6 +39,46 @@ def vanilla(config):
     return config
 
 
+@pytest.mark.parametrize("form", ["sidecar", "block"])
+def test_edits_that_were_calibrated_in_place_are_not_replaced_without_force(autocal, vanilla, tmp_path, form):
+    """As the refusal advises: `--in-place` keeps them, and what it kept is kept from the next `-o` too."""
+    out = tmp_path / "resolved.yml"
+    holder = out.with_suffix(".autocal.yml") if form == "sidecar" else out
+    again = ("calibrate", vanilla, "--write", form, "-o", out)
+    assert autocal(*again).code == 0
+    rewrite(out, ("total_iter: 40000", "total_iter: 30000"))
+    rewrite(holder, ("max_weight: 5.0", "max_weight: 5.5"))
+    refused = autocal(*again)
+    assert (refused.code, f"autocal calibrate {out} --in-place" in refused.err) == (2, True)
+    assert autocal("calibrate", out, "--in-place").code == 0
+    edited = out.read_bytes(), holder.read_bytes()
+    assert autocal("calibrate", out, "--in-place").code == 0
+    assert autocal(*again).code == 2
+    assert (out.read_bytes(), holder.read_bytes()) == edited
+    assert b"max_weight: 5.5" in edited[1]
+    assert autocal(*again, "--force").code == 0
+    assert autocal("calibrate", out, "--in-place").code == 0  # untouched: still autocal's own
+    assert autocal(*again).code == 0
+
+
+def test_the_users_own_config_stays_theirs_when_it_has_been_calibrated_in_place(autocal, vanilla, tmp_path):
+    other = tmp_path / "other.yml"
+    other.write_bytes(vanilla.read_bytes().replace(b"40000", b"50000"))
+    before = vanilla.read_bytes()
+    assert autocal("calibrate", vanilla, "--in-place").code == 0
+    assert autocal("calibrate", other, "-o", vanilla).code == 2
+    assert vanilla.read_bytes() == before
+
+
+def test_an_edited_sidecar_without_its_config_is_refused_without_advice_that_fails(autocal, vanilla, tmp_path):
+    out = tmp_path / "resolved.yml"
+    autocal("calibrate", vanilla, "-o", out)
+    rewrite(out.with_suffix(".autocal.yml"), ("max_weight: 5.0", "max_weight: 5.5"))
+    out.unlink()
+    ran = autocal("calibrate", vanilla, "-o", out)
+    assert (ran.code, "--in-place" in ran.err, "--force" in ran.err) == (2, False, True)
+
+
 # --- native
 
 
