@@ -166,7 +166,9 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     if isinstance(number, str | list | dict) or not isinstance(value, str):
         return number, None
     message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
-    return number, Finding("number-as-text", "warning", message, f"Write {write_scalar(number)}.", place)
+    return number, Finding(
+        "number-as-text", "warning", message, f"`autocal calibrate` writes {write_scalar(number)}.", place
+    )
 
 
 def unknown_key(path: KeyPath, schema: Mapping[KeyPath, Field], place: Place | None) -> Finding:

@@ -76,6 +76,8 @@ def block_received(checked: Checked) -> Iterator[Finding]:
         return
     trainer, place = checked.layout.trainer, checked.block.place
     run = f"Start it with `autocal run train.py -opt {checked.config.path}`."
+    if trainer == "neosr":  # whose discriminator has no gradient
+        run = "Attach the scheduler in neosr's code (docs/runtime.md), which `autocal run` does not know."
     if checked.layout.on_block == "rejects":
         message = f"{trainer} by itself refuses a config with a `{BLOCK_KEY}` block; `autocal run` keeps it from it."
         yield checked.finding("block-rejected", message, run, place)

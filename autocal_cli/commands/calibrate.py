@@ -106,7 +106,7 @@ def calibrate(
         )
     unsure = not run.known and not force
     outputs = run.outputs(place) if (place or in_place) and not unsure else ()
-    write_config_outputs(outputs, force)
+    changed = write_config_outputs(outputs, force) if outputs else run.after != run.before
     if not quiet:
         about_unknown = () if run.known else (unknown_view(run.calibration, force),)
         show(*about_unknown, calibration_view(run.calibration, run.probe), stderr=True)
@@ -119,7 +119,8 @@ def calibrate(
         put(run.after)
     if not quiet:
         written = [output.path for output in outputs]
-        show(outcome_view(config, run.after != run.before, written, run.start(outputs)), stderr=True)
+        shown = outcome_view(config, None if unsure else changed, written, run.start(outputs), run.target.form)
+        show(shown, stderr=True)
     shared.exit_with(run.findings)
     if unsure:
         raise typer.Exit(1)

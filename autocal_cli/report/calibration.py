@@ -86,8 +86,9 @@ def heading(calibration: Calibration) -> list[RenderableType]:
         one.add_column()
     grid.add_row("network", f"{one_line(network.type or 'not named')}, {measured}")
     grid.add_row("", Text(one_line(placement.reason), style="dim"))
-    if network.builder is not None and (network.builder != "built-in" or network.passed):
-        before = "".join(f"; {who.builder} {who.reason}" for who in network.passed)
+    passed = [who for who in network.passed if who.failed or who.reason != f"has no {network.type}"]
+    if network.builder is not None and (network.builder != "built-in" or passed):
+        before = "".join(f"; {who.builder} {who.reason}" for who in passed)
         grid.add_row("", Text(one_line(f"measured by {network.builder}{before}"), style="dim"))
     rival = network.discriminator
     if rival is not None:
@@ -147,13 +148,17 @@ def findings_view(findings: Iterable[Finding]) -> list[Text]:
     return lines
 
 
-def outcome_view(config: Path, changed: bool, written: Sequence[Path], start: str) -> Text:
-    """The last lines of `calibrate`: what was written, and how to start."""
+def outcome_view(config: Path, changed: bool | None, written: Sequence[Path], start: str, form: str = "block") -> Text:
+    """The last lines of `calibrate`: what was written (None: nothing is known to write), and how to start."""
     what = "resolved" if changed else "nothing to change"
+    if changed is None:
+        return Text(one_line(f"{config}: not resolved, since nothing is known of it; --force writes these numbers."))
     if not written:
         return Text(one_line(f"{config}: {what}; no file was written."))
-    files = " and ".join(map(str, written))
-    return Text.assemble(one_line(f"{what}: {files}"), "\n", ("start    ", "bold"), one_line(start))
+    files, lacking = " and ".join(map(str, written)), ""
+    if form == "native":
+        lacking = "\nwithout  fidelity_budget and phases: autocal's scheduler alone has them (--write block)"
+    return Text.assemble(one_line(f"{what}: {files}"), lacking, "\n", ("start    ", "bold"), one_line(start))
 
 
 def interval(bounds: tuple[float, float]) -> str:

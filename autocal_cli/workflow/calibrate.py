@@ -14,8 +14,10 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.block import about_block, unsupported_values
 from autocal_cli.check.losses import nothing_to_move
 from autocal_cli.check.model import Checked
+from autocal_cli.check.training import adversarial_start
 from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
+from autocal_cli.config.trainers import NEOSR
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
@@ -74,6 +76,8 @@ class CalibrationRun:
 
     def start(self, outputs: Sequence[Output]) -> str:
         """The command that starts the training with what was written."""
+        if self.target.config.layout is NEOSR:
+            return "by hand: `autocal run` does not know neosr; docs/runtime.md tells how to attach the scheduler"
         copied = self.target.form != "sidecar" or len(outputs) > 1
         config = outputs[0].path if outputs and copied else self.target.config.path
         trainer = "python train.py" if self.target.form == "native" else "autocal run train.py"
@@ -150,11 +154,15 @@ def resolve(
 def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprint, presets: Presets) -> Findings:
     """What `check` has to say of the block that was found."""
     seen = Checked(target.file, config, (), presets, network)
+    inert = adversarial_start(seen) if target.config.layout is NEOSR else ()
     added: Findings = ()
     if config.block is None or not target.exists:
         where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
         added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
-    return (*added, *about_block(seen), *unsupported_values(seen), *nothing_to_move(seen))
+    found = (*about_block(seen), *unsupported_values(seen), *nothing_to_move(seen), *inert)
+    elsewhere = None if target.exists else str(target.file.path)  # no place is in a file that is not there yet
+    at_home = (replace(one, place=config.place) if one.place and one.place.path == elsewhere else one for one in found)
+    return (*added, *at_home)
 
 
 def _left_alone(

@@ -56,8 +56,11 @@ def check_config_outputs(config: Path, out: Path, force: bool) -> None:
     check_output(out, owner_of_config, force)
 
 
-def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
-    """Writes the files of a calibration, unless one of them or its source changed meanwhile. Raises AutocalError."""
+def write_config_outputs(outputs: Sequence[Output], force: bool) -> bool:
+    """Writes the files of a calibration, unless one of them or its source changed meanwhile; whether any was another.
+
+    Raises AutocalError.
+    """
     for output in outputs:
         if output.source.exists() and read_bytes(output.source) != output.before:
             message = "The config changed while autocal was at work, so nothing was written."
@@ -65,9 +68,10 @@ def write_config_outputs(outputs: Sequence[Output], force: bool) -> None:
         if not (output.path.exists() and output.source.exists() and output.path.samefile(output.source)):
             check_output(output.path, owner_of_config, force)
         _refuse_second_block(output.path, [other.path for other in outputs])
-    for output in outputs:
-        if not (output.path.exists() and read_bytes(output.path) == output.data):
-            replace_file(output.path, output.data)
+    others = [one for one in outputs if not (one.path.exists() and read_bytes(one.path) == one.data)]
+    for output in others:
+        replace_file(output.path, output.data)
+    return bool(others)
 
 
 def _refuse_second_block(path: Path, written: Sequence[Path]) -> None:

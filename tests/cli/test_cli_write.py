@@ -17,6 +17,18 @@ NATIVE = {
     "enabled", "momentum", "adaptation_rate", "adaptation_threshold", "min_weight", "max_weight", "baseline_iterations",
 }  # fmt: skip
 KEY = "dynamic_loss_scheduling"
+NEOSR_GAN = """\
+scale = 4
+[network_g]
+type = "span"
+[network_d]
+type = "unet"
+[train.gan_opt]
+type = "gan_loss"
+loss_weight = 0.1
+[logger]
+total_iter = 40000
+"""
 BLOCK = f"  {KEY}:\n    enabled: true\n    auto_calibrate: true\n"
 
 
@@ -77,6 +89,35 @@ def test_an_edited_sidecar_without_its_config_is_refused_without_advice_that_fai
     out.unlink()
     ran = autocal("calibrate", vanilla, "-o", out)
     assert (ran.code, "--in-place" in ran.err, "--force" in ran.err) == (2, False, True)
+
+
+def test_what_is_said_names_the_files_that_are_written(autocal, vanilla, tmp_path):
+    out, other = tmp_path / "resolved.yml", tmp_path / "other.yml"
+    ran = autocal("calibrate", vanilla, "-o", out)
+    assert "one goes into resolved.autocal.yml." in ran.err
+    assert "The loss schedule of resolved.yml" in out.with_suffix(".autocal.yml").read_text("utf-8")
+    assert "train.autocal.yml" not in ran.err
+    assert "train.autocal.yml" not in autocal("explain", vanilla).err
+    ran = autocal("calibrate", out, "-o", other)
+    assert f"resolved: {other} and {other.with_suffix('.autocal.yml')}\n" in ran.err
+    assert f"nothing to change: {other} and" in autocal("calibrate", out, "-o", other).err
+
+
+def test_the_last_lines_for_the_fork_say_what_its_scheduler_lacks(autocal, config):
+    without, start = autocal("calibrate", config, "--in-place").err.splitlines()[-2:]
+    assert ("fidelity_budget" in without, start) == (True, f"start    python train.py -opt {config}")
+
+
+def test_neosr_is_not_said_to_start_with_autocal_run(autocal, tmp_path):
+    path = tmp_path / "train.toml"
+    path.write_text(NEOSR_GAN, "utf-8")
+    ran = autocal("calibrate", path, "--in-place", "--no-dataset")
+    assert (ran.code, "autocal run train.py" in ran.err, "warning adversarial-inert" in ran.err) == (0, False, True)
+    assert "`autocal run` finds it here" not in path.with_suffix(".autocal.yml").read_text("utf-8")
+    path.write_text(f"{NEOSR_GAN}[train.{KEY}]\nauto_calibrate = true\n", "utf-8")
+    path.with_suffix(".autocal.yml").unlink()
+    told = autocal("check", path, "--verbose").out.decode()
+    assert ("block-ignored" in told, "autocal run train.py" in told) == (True, False)
 
 
 # --- native

@@ -130,6 +130,7 @@ def test_a_finding_is_one_line_however_long():
     [
         ([], True, "train.yml: resolved; no file was written."),
         ([], False, "train.yml: nothing to change; no file was written."),
+        ([], None, "train.yml: not resolved, since nothing is known of it; --force writes these numbers."),
         (["out.yml"], True, "resolved: out.yml\nstart    python train.py -opt out.yml"),
         (["a.yml", "b.yml"], True, "resolved: a.yml and b.yml\nstart    python train.py -opt out.yml"),
         (["train.yml"], False, "nothing to change: train.yml\nstart    python train.py -opt out.yml"),

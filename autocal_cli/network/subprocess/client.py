@@ -172,7 +172,7 @@ def own_callable(named: str) -> Foreign:
     module, colon, name = named.partition(":")
     if not (module and colon and name):
         raise AutocalError(f"--network should be module:callable. Found {named}.", fix="For example my_archs:MyNet.")
-    cure = "Mend what --network names, or leave it out: so long as it fails, another builder speaks."
+    cure = "Mend what --network names, or leave it out: while it fails, the network is measured by other means."
     return Foreign(named, ForeignProcess({"source": "own", "callable": named}), cure=cure)
 
 
