@@ -7,7 +7,9 @@ Heavy modules (torch, numpy, pillow, yaml) are imported inside the commands, so 
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -100,6 +102,9 @@ app.command(cls=Command, short_help="List the networks that are known here.")(ne
 
 def main() -> None:
     """Entry point: the exit code is set here and nowhere else."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed: whoever started this wants nothing of it
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (open to the end)
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="autocal", standalone_mode=False)
     except AutocalError as error:

@@ -66,6 +66,8 @@ def explain(
     if what is None:
         raise AutocalError("Name a config, the code of a finding, or --presets.", fix="See autocal explain --help.")
     if not Path(what).exists() and _is_code(what):
+        if parameter is not None:
+            raise AutocalError(f"{what} is no config, so it has no {parameter}.", fix="Name one thing alone.")
         _explain_code(what, as_json)
         return
     shared.check_parameter(parameter)

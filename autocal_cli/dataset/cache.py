@@ -94,7 +94,8 @@ class ImageCache:
 
     def _unusable(self, error: Exception) -> AutocalError:
         message = f"The cache {self.path} cannot be used: {error}."
-        return AutocalError(message, fix="Delete it, or scan with --no-cache.")
+        cure = "Delete it" if self.path.is_file() else "Name another folder by AUTOCAL_CACHE"
+        return AutocalError(message, fix=f"{cure}, or scan with --no-cache.")
 
 
 def version_of(wanted: Wanted) -> str:

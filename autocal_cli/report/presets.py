@@ -105,19 +105,21 @@ def _filled(header: Sequence[str], rows: Rows, right: Sequence[int] = ()) -> Tab
 
 
 def networks_view(found: Sequence[NetworkFingerprint]) -> list[RenderableType]:
-    """The networks that can be built here, one line each; those that could not be built follow with the reason."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("network", "parameters", "MACs per pixel", "builder"):
-        shown.add_column(name, justify="left" if name in ("network", "builder") else "right", no_wrap=True)
+    """The networks that can be built here, one line each, by who builds them; why others could not be built follows."""
     reasons = []
+    shown: dict[str, Table] = {}
     for network in found:
         if network.parameters is None:
             told = " ".join(finding.message for finding in network.findings)
             reasons.append(f"{network.type}: {told}")
-        else:
-            macs = "not known" if network.macs_per_pixel is None else f"{network.macs_per_pixel:,.0f}"
-            shown.add_row(one_line(network.type or ""), f"{network.parameters:,}", macs, network.builder)
-    return [*([shown] if shown.rows else []), *troubles_view(reasons)]
+            continue
+        if (builder := network.builder or "") not in shown:
+            shown[builder] = table("parameters", "MACs per pixel", "network", header="bold", right=(0, 1))
+            shown[builder].columns[0].min_width = len("100,000,000")
+        macs = "not known" if network.macs_per_pixel is None else f"{network.macs_per_pixel:,.0f}"
+        shown[builder].add_row(f"{network.parameters:,}", macs, one_line(network.type or ""))
+    parts = [part for name, made in shown.items() for part in (Text(), Text(f"by {one_line(name)}"), made)]
+    return [*parts[1:], *troubles_view(reasons)]
 
 
 def troubles_view(troubles: Iterable[str]) -> list[Text]:

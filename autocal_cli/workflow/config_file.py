@@ -164,11 +164,16 @@ def _sidecar(config: ConfigFile, out: Path) -> BlockFile:
 
 def _open_sidecar(path: Path, layout: TrainerLayout) -> ConfigFile:
     """A sidecar holds the block at its top, or is a whole config with one. Raises AutocalError where it holds none."""
-    opened = open_config(path)
+    cure = "Delete it, and calibrate again, or bring it back."
+    try:
+        opened = open_config(path)
+    except AutocalError as error:
+        message = f"This sidecar, beside its config, cannot be read: {error.message}"
+        raise AutocalError(message, place=error.place, fix=cure) from None
     for block in ((BLOCK_KEY,), layout.block):
         if lookup(opened.document, block) is not None:
             return replace(opened, layout=replace(layout, block=block))
-    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)))
+    raise AutocalError(f"The sidecar holds no `{BLOCK_KEY}` mapping.", place=Place(str(path)), fix=cure)
 
 
 def _digest(document: ConfigDocument, layout: TrainerLayout) -> str:

@@ -26,6 +26,8 @@ Owner = Literal["autocal", "edited", "foreign"]
 def check_output(out: Path, owner: Callable[[Path], Owner], force: bool = False) -> None:
     """Raises AutocalError unless a file can stand at `out` and none does, or one of autocal's own, or `force`."""
     place = Place(str(out))
+    if str(out) == "-":
+        raise AutocalError("This goes into a file, never to standard output.", place=place, fix="Name a file.")
     if out.is_dir():
         raise AutocalError("The output is a folder.", place=place, fix="Name a file.")
     if out.exists() and not out.is_file():  # a device or a pipe, which must not be replaced by a file

@@ -113,6 +113,7 @@ def test_a_code_is_explained(autocal, code):
     [
         ([], "Name a config, the code of a finding, or --presets."),
         (["value-unsuported"], "There is no finding value-unsuported. Did you mean value-unsupported?"),
+        (["value-unsupported", "momentum"], "value-unsupported is no config, so it has no momentum."),
         (["none.yml"], "none.yml: There is no such file."),
         (["train.yml", "momentun"], "There is no parameter momentun."),
     ],

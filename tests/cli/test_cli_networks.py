@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from autocal_cli.report import console
 from autocal_cli.workflow.networks import matches
 
 TRAINER = Path(__file__).parents[1] / "trainer"
@@ -16,9 +18,17 @@ TRAINER = Path(__file__).parents[1] / "trainer"
 def test_networks_lists_what_matches(autocal):
     ran = autocal("networks", "paragonsr2_nano", "--scale", "2", "--quiet")
     assert (ran.code, ran.err) == (0, "")
-    header, row = ran.out.decode().splitlines()
-    assert header.split("  ")[0] == "network"
-    assert row.split() == ["paragonsr2_nano", "10,595", "26,822", "built-in"]
+    builder, header, row = ran.out.decode().splitlines()
+    assert (builder, header.split()[-1]) == ("by built-in", "network")
+    assert row.split() == ["10,595", "26,822", "paragonsr2_nano"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_networks_are_whole_lines_at_any_width(autocal, columns, monkeypatch):
+    monkeypatch.setattr(console, "PLAIN_WIDTH", columns)
+    told = autocal("networks", "span", "-q").out.decode()
+    assert "\u2026" not in told
+    assert re.search(r"^ *2,228,507 +1,834,137 +spanplus$", told, re.MULTILINE)
 
 
 def test_networks_as_json(autocal):

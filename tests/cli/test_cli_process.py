@@ -44,6 +44,24 @@ def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
     assert b"momentum" in ran.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor in the shell")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_failure(closed: str) -> None:
+    command = f'"{sys.executable}" -m autocal_cli explain codes {closed}'
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, timeout=120)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_an_interruption_while_modules_are_imported_is_no_traceback() -> None:
+    code = (
+        "import sys, autocal_cli.__main__ as start\nclass Interrupt:\n"
+        "    def find_spec(self, name, *rest):\n        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\nstart.main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (130, b"")
+
+
 INTERRUPTED = """
 import os, signal, sys
 from autocal_cli.cli import main

@@ -120,6 +120,14 @@ def test_neosr_is_not_said_to_start_with_autocal_run(autocal, tmp_path):
     assert ("block-ignored" in told, "autocal run train.py" in told) == (True, False)
 
 
+@pytest.mark.parametrize("text", ["", "- a list\n", "other: 1\n"])
+@pytest.mark.parametrize("command", ["calibrate", "check", "explain"])
+def test_a_broken_sidecar_is_told_as_one_with_its_cure(autocal, vanilla, command, text):
+    vanilla.with_suffix(".autocal.yml").write_text(text, "utf-8")
+    told = autocal(command, vanilla).err
+    assert ("train.autocal.yml" in told, "idecar" in told, "Delete it, and calibrate again" in told) == (True,) * 3
+
+
 # --- native
 
 

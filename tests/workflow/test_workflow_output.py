@@ -143,6 +143,11 @@ def test_a_folder_never(force: bool, source: Path) -> None:
     assert refused(missing / "out.yml", source, force) == f"The folder {missing} does not exist."
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_dash_is_no_file(force: bool, source: Path) -> None:
+    assert refused(Path("-"), source, force) == "This goes into a file, never to standard output."
+
+
 @pytest.mark.skipif(os.name != "posix", reason="makes a pipe")
 @pytest.mark.parametrize("force", [False, True])
 def test_a_pipe_or_a_device_never(force: bool, source: Path) -> None:
