@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -259,12 +260,17 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
 
 def check_lq_is_not_gt(config: TrainingConfig) -> Iterator[Finding]:
     """Whether a root of the training set is GT and LQ at once, or its LQ images are its GT images."""
-    sections, folder = [section for section in config.datasets if section.trains], Path(config.path).parent
+    sections = [section for section in config.datasets if section.trains and section.lq]
+    folder = Path(config.path).parent
     named = [root for section in sections for root in (*section.gt, *section.lq)]
     here = {root: found for root in named if (found := find_root(root, folder))}
     for section in sections:
         yield from _same_folder(section, here)
-    yield from about_copies(replace(config, datasets=tuple(sections)), here)
+    files: dict[DatasetRoot, Sequence[ListedFile]] = {}
+    for root, path in here.items():
+        with suppress(AutocalError):  # without an image: told by the scan
+            files[root] = list_images([path]).files
+    yield from about_copies(replace(config, datasets=tuple(sections)), files)
 
 
 def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:
