@@ -172,6 +172,7 @@ class _Walk:
         """How the trainer ends, in the words of its reader where that is what ends it."""
         if not (self.declared and declared):
             return f"{self.options.trainer} ends."
+        path = re.sub(r"\b(datasets|metrics)\.\w+", r"\1[...]", path)  # as it writes the keys of free mappings
         return f"{self.options.trainer} ends: {words}{f' - at `$.{path}`' if path else ''}."
 
     def scalar(self, node: Node | None) -> Scalar:

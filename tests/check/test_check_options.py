@@ -217,6 +217,7 @@ def test_a_misspelt_argument_of_a_network_is_mended(line: str, mended: str, tmp_
         ("redux.yml", "use_amp: true", "use_amb: true", "Object contains unknown field `use_amb`"),
         ("redux.yml", "use_amp: true", "use_amp: often", "Expected `bool`"),
         ("redux.yml", "compile_mode: default", "compile_mode: fast", "Invalid enum value"),
+        ("redux.yml", "lq_size: 16", "lq_size: often", "got `str` - at `$.datasets[...].lq_size`"),
         ("redux.yml", "  val_freq: 1000\n", "", None),  # an assertion of its code
         ("redux.yml", "    batch_size_per_gpu: 8\n", "", None),
         ("redux.yml", "  val:\n    name", "  validation:\n    name", None),
