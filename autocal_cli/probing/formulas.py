@@ -7,7 +7,6 @@ the trainer's own class.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -44,14 +43,6 @@ def charbonnier(x: Tensor, y: Tensor, /, eps: float = 1e-12, reduction: Reductio
 def huber(x: Tensor, y: Tensor, /, delta: float = 1.0, reduction: Reduction = "mean") -> Tensor:
     """mean of d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) beyond (Huber, Ann. Math. Statist. 35, 1964)."""
     return F.huber_loss(x, y, delta=delta, reduction=reduction)
-
-
-def psnr(x: Tensor, y: Tensor, /, to_y: bool = False) -> Tensor:
-    """10 log10 of each image's mean squared error, in dB: the PSNR with its sign turned. `to_y`: of BT.601 luma."""
-    d = x - y
-    if to_y:
-        d = (d * d.new_tensor((65.481, 128.553, 24.966))[:, None, None] / 255.0).sum(1, keepdim=True)
-    return 10.0 / math.log(10.0) * torch.log((d**2).mean((1, 2, 3)) + 1e-8).mean()
 
 
 def clipped(
@@ -135,17 +126,6 @@ def focal_frequency(
     largest = focus.amax() if batch_matrix else focus.amax((-2, -1), keepdim=True)
     value: Tensor = 50.0 * (torch.nan_to_num(focus / largest).clamp(0.0, 1.0) * squared).mean()
     return value
-
-
-def laplacian_pyramid(x: Tensor, y: Tensor, /, levels: int = 4, criterion: Criterion = "charbonnier") -> Tensor:
-    """Sum over `levels` of the criterion between images less their own halves enlarged again, as the fork has it."""
-    total = x.new_zeros(())
-    for _ in range(levels):
-        halves = [F.interpolate(one, scale_factor=0.5, mode="bilinear", align_corners=False) for one in (x, y)]
-        smooth = [F.interpolate(one, size=x.shape[2:], mode="bilinear", align_corners=False) for one in halves]
-        total = total + CRITERIA[criterion](x - smooth[0], y - smooth[1])
-        x, y = halves
-    return total
 
 
 # Structural similarity (Wang et al. 2004, IEEE TIP 13(4)) and over scales (Wang, Simoncelli and Bovik 2003):
@@ -246,29 +226,10 @@ def sobel_edge(x: Tensor, y: Tensor, /) -> Tensor:
     return (_sobel(_grey(x - y, LUMA)) / 4.0).pow(2).mean()
 
 
-def gradient_variance(x: Tensor, y: Tensor, /, patch_size: int = 16, criterion: Criterion = "charbonnier") -> Tensor:
-    """The criterion between the variances of Sobel gradients in patches, across and down (Abrahamyan et al. 2022)."""
-
-    def variances(image: Tensor) -> list[Tensor]:
-        edges = _sobel(_grey(image, (0.2989, 0.587, 0.114))).chunk(2, dim=1)
-        return [F.unfold(one, patch_size, stride=patch_size).var(1) for one in edges]
-
-    (x_across, x_down), (y_across, y_down) = variances(x), variances(y)
-    return CRITERIA[criterion](x_across, y_across) + CRITERIA[criterion](x_down, y_down)
-
-
 def _sobel(grey: Tensor) -> Tensor:
     """(B, 1, H, W) -> (B, 2, H, W), across and down"""
     kernel = grey.new_tensor(((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0)))
     return F.conv2d(grey, torch.stack((kernel, kernel.T))[:, None], padding=1)
-
-
-def correlation(x: Tensor, y: Tensor, /) -> Tensor:
-    """NCC: 1 - (c + 1) / 2, c the mean correlation of the batch reshaped to 3 lines, as the trainers have it."""
-    a, b = (image.reshape(image.shape[1], -1) for image in (x, y))
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    c = (a * b).sum(1) / torch.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return 1.0 - (c.mean() + 1.0) * 0.5
 
 
 def ldl(
