@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Finding
-from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, number, one_of, place_of, whole
+from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.table import NAME as TABLE
 from autocal_cli.network.table import find_line
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 _CHANNELS, _FEATURES = whole(1, 64), whole(2, 4096)  # upper limits: chosen, untested, far above any real network
 _UNET = {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "skip_connection": SWITCH}
 _PATCH = {"input_nc": _CHANNELS, "ndf": _FEATURES, "n_layers": whole(1, 32), "use_sigmoid": SWITCH}
-_WIDTHS = Kind(
-    "a list of whole numbers from 1 to 64",
-    lambda value: isinstance(value, list | tuple) and 0 < len(value) <= 8 and all(map(whole(1, 64).accepts, value)),
-)
 # The constructors' arguments, by registered name in lower case; their layers are in `discriminator_layers.CLASSES`.
 ARGUMENTS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
     {
@@ -46,7 +42,6 @@ ARGUMENTS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
             "use_sigmoid": SWITCH,
         },
         "dunet": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "in_ch": _CHANNELS, "dim": _FEATURES},
-        "munet": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "ch_mult": _WIDTHS, "slope": number(0, 1)},
     }
 )
 NEOSRS_DUNET = MappingProxyType({"in_ch": "num_in_ch", "dim": "num_feat"})  # neosr's names for the same

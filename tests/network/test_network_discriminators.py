@@ -53,7 +53,7 @@ def codes(found: NetworkFingerprint) -> list[str]:
     return [finding.code for finding in found.findings]
 
 
-# Measured on the classes of traiNNer-redux and its fork (munet), of BasicSR where it has them, and of neosr.
+# Measured on the classes of traiNNer-redux, of BasicSR where it has them, and of neosr.
 @pytest.mark.parametrize(
     ("type", "arguments", "parameters"),
     [
@@ -69,8 +69,6 @@ def codes(found: NetworkFingerprint) -> list[str]:
         ("unet", {}, 4_376_897),
         ("dunet", {}, 3_231_457),
         ("dunet", {"num_feat": 8}, 57_265),
-        ("munet", {}, 11_295_462),
-        ("munet", {"num_feat": 32, "ch_mult": [1, 2, 2]}, 417_414),
     ],
 )
 @pytest.mark.parametrize("ask", [None, nobody], ids=["by the table", "by the layers"])
@@ -120,7 +118,6 @@ def _is_spectral(hook: object) -> bool:
         ("MultiscalePatchGANDiscriminatorSN", {"ndf": 8, "n_layers": 2, "num_d": 2}, (), 0.391282, 0.000967892),
         ("patchgan", {"num_feat": 8, "num_layers": 4, "max_nf_mult": 4}, (2, 1, 1, 1), -0.291604, 0.00367673),
         ("DUnet", {"num_feat": 8}, (2, 1, 48, 48), 0.697362, 0.000195267),
-        ("MUNet", {"num_feat": 8, "ch_mult": [1, 2, 2]}, (2, 1, 48, 48), -0.540155, 0.000672375),
     ],
 )
 def test_judgements_are_those_of_the_trainers_classes(

@@ -264,23 +264,22 @@ BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 class SeparableFilter(nn.Module):
     """One fixed 1-D kernel run along rows, then along columns, each channel alone. (B, C, H, W) -> (B, C, H, W).
 
-    The border is repeated outwards (or `constant`, zeros), so a flat image stays flat up to its edge. The kernels are
-    parameters with `requires_grad` False, as in the trainer: they count, and no optimiser moves them.
+    The border is repeated outwards, so a flat image stays flat up to its edge. The kernels are parameters with
+    `requires_grad` False, as in the trainer: they count, and no optimiser moves them.
     """
 
-    def __init__(self, channels: int, taps: tuple[float, ...], border: str = "replicate") -> None:
+    def __init__(self, channels: int, taps: tuple[float, ...]) -> None:
         super().__init__()
         kernel = torch.tensor(taps).expand(channels, 1, 1, len(taps))
         self.across = nn.Parameter(kernel.clone(), requires_grad=False)
         self.down = nn.Parameter(kernel.transpose(2, 3).clone(), requires_grad=False)
         self.channels = channels
         self.reach = len(taps) // 2
-        self.border = border
 
     def forward(self, x: Tensor) -> Tensor:
         r = self.reach
-        x = F.conv2d(F.pad(x, (r, r, 0, 0), mode=self.border), self.across, groups=self.channels)
-        return F.conv2d(F.pad(x, (0, 0, r, r), mode=self.border), self.down, groups=self.channels)
+        x = F.conv2d(F.pad(x, (r, r, 0, 0), mode="replicate"), self.across, groups=self.channels)
+        return F.conv2d(F.pad(x, (0, 0, r, r), mode="replicate"), self.down, groups=self.channels)
 
 
 class ClassicalUpsampler(nn.Module):
