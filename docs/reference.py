@@ -18,6 +18,7 @@ from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.checks import load_catalogue
 from autocal_cli.cli import app, main
 from autocal_cli.report.check import rules_markdown
+from autocal_cli.report.dataset import THRESHOLDS, told_reasons
 from autocal_cli.report.diagnose import training_rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +73,16 @@ def bounds_table() -> str:
 def findings() -> str:
     """Every code that autocal prints, as Markdown."""
     return rules_markdown([*load_catalogue().values(), *training_rules().values()])
+
+
+def reasons_table() -> str:
+    """Why an image is looked at or dropped, as Markdown."""
+    rows = ["| reason | what it means | from where |", "|---|---|---|"]
+    rows += [
+        f"| `{code}` | {_cell(meaning)} | {_cell('<br>'.join(rules))} |"
+        for code, (meaning, *rules) in told_reasons().items()
+    ]
+    return "\n".join([*rows, "", f"{THRESHOLDS}\n"])
 
 
 def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False) -> str:

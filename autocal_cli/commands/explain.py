@@ -23,7 +23,8 @@ def explain(
         str | None,
         typer.Argument(
             metavar="CONFIG|CODE",
-            help="A training config (YAML or TOML), or the code of a finding, e.g. value-unsupported; "
+            help="A training config (YAML or TOML), the code of a finding, e.g. value-unsupported, "
+            "or of why an image is dropped, e.g. jpeg-blocks; "
             f"`{ALL_CODES}` lists them. With --presets: one preset, a part ({', '.join(_PARTS)}), or all.",
             show_default=False,
         ),
@@ -94,10 +95,17 @@ def _is_code(what: str) -> bool:
 def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.check.checks import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
-    from autocal_cli.report.console import write
+    from autocal_cli.report.console import show, write
+    from autocal_cli.report.dataset import reason_view, told_reasons
     from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import dump, plain
 
+    if code in (reasons := told_reasons()):
+        if as_json:
+            write(dump({"reason": code, "told": plain(reasons[code])}).encode())
+        else:
+            show(*reason_view(code, reasons[code]))
+        return
     of_runs, every = training_rules(), code == ALL_CODES
     rules = [*load_catalogue().values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
     text = rules_list(rules) if every else rule_text(rules[0])

@@ -254,7 +254,7 @@ def reason_of(error: Exception) -> str:
         return "not enough memory to decode it"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).removesuffix(" (0 bytes not processed)")
     return text or type(error).__name__
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import merge
@@ -13,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.dataset.curation import Choice, Cost
+from autocal_cli.dataset.curation import FIXED, Choice, Cost
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
@@ -29,6 +30,7 @@ from autocal_cli.dataset.model import (
     Severity,
     Variety,
 )
+from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import one_line
 
@@ -265,6 +267,41 @@ def _pairs(pairs: PairsSummary) -> str:
 
 def _short(paths: Iterable[str], roots: Sequence[str]) -> tuple[str, ...]:
     return tuple(short_name(path, roots) for path in paths)
+
+
+# What each reason is, for `autocal explain` and the docs.
+
+
+def told_reasons() -> dict[str, list[str]]:
+    """By reason what it means, and for each of its rules the bounds, the measure with its unit, and the source."""
+    table, told = tomllib.loads(preset_text("curation.toml")), dict[str, list[str]]()
+    for code, meaning in table["meaning"].items():
+        rules = [rule for rule in table["rule"] if rule["reason"] == code]
+        told[code] = [meaning, *(_told(rule, table["unit"][rule["measure"]]) for rule in rules)]
+        if not rules:
+            told[code].append({"drop": "Drop.", "look": "Look at."}[FIXED.get(code, "drop")])
+    return told
+
+
+def _told(rule: Mapping[str, Any], unit: str) -> str:
+    levels = {"look": "look at", "drop": "drop"}
+    bounds = [f"{told} {rule['when']} {rule[level]:g}" for level, told in levels.items() if level in rule]
+    only = " Not of drawings." if rule.get("photographs") else ""
+    wide = (
+        f" At least {rule['deviations']} robust standard deviations from the set's median."
+        if "deviations" in rule
+        else ""
+    )
+    return f"{', '.join(bounds).capitalize() or 'No bound'}: {unit}.{only}{wide} Source: {rule['source']}."
+
+
+def reason_view(code: str, told: Sequence[str]) -> list[RenderableType]:
+    """A reason as a person reads it in a terminal."""
+    head = f"{code}: why `autocal analyze-dataset` drops an image or has it looked at"
+    return [Text(line) for line in (head, "", *told, "", THRESHOLDS)]
+
+
+THRESHOLDS = "--threshold REASON=NUMBER sets the bound of dropping, REASON=look, drop or off what it comes to."
 
 
 # What each bound would cost, for `--plan`.

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from autocal_cli.calibration.model import PARAMETERS
+from autocal_cli.check.checks import load_catalogue
+from autocal_cli.dataset.curation import FIXED, load_policy
 from autocal_cli.report import console
+from autocal_cli.report.diagnose import training_rules
 
 CASES = Path(__file__).parent.parent / "cases"
 
@@ -36,6 +39,21 @@ def test_one_parameter_is_told_with_every_step(autocal, config):
     assert "complexity-momentum" not in found["max_weight"]
     told = json.loads(autocal("explain", config, "max_weight", "--json").out)
     assert list(told["parameters"]) == ["max_weight"]
+
+
+@pytest.mark.parametrize("code", sorted({*FIXED, *(rule.reason for rule in load_policy().rules), "surplus"}))
+def test_a_reason_is_told_with_what_it_means(autocal, code):
+    ran = autocal("explain", code)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode().startswith(f"{code}: ")
+    assert code not in {*load_catalogue(), *training_rules()}  # whose texts could not be told then
+    assert json.loads(autocal("explain", code, "--json").out)["reason"] == code
+
+
+def test_a_measured_reason_is_told_with_unit_bounds_and_source(autocal):
+    text = " ".join(autocal("explain", "jpeg-blocks").out.decode().split())
+    assert "Look at above 0.18, drop above 0.28: levels of 255" in text
+    assert "Source: measured." in text
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
