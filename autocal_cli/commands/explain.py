@@ -23,8 +23,8 @@ def explain(
         str | None,
         typer.Argument(
             metavar="CONFIG|CODE",
-            help="A training config (YAML or TOML), the code of a finding, e.g. value-unsupported, "
-            "or of why an image is dropped, e.g. jpeg-blocks; "
+            help="A training config (YAML or TOML), or the code of a finding, e.g. value-unsupported, "
+            "or of a reason to drop an image, e.g. jpeg-blocks; "
             f"`{ALL_CODES}` lists them. With --presets: one preset, a part ({', '.join(_PARTS)}), or all.",
             show_default=False,
         ),

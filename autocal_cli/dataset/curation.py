@@ -35,6 +35,7 @@ from autocal_cli.packaged import preset_text
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 GRID_RHYTHM = 0.18  # `Traces.blocks` of JPEGs, whose grid is a rhythm and repeats lines too
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
+LOSSY_WORTH = 0.25  # pixels of a JPEG beside lossless ones, so that no small PNG stands in for a large one; chosen
 
 # Reasons that need no measure, by their severity.
 FIXED: Mapping[str, Severity] = {
@@ -173,12 +174,15 @@ def judge(
         if measured := measured_reasons(row, rules, pairs):
             found[facts.path] += measured
 
-    def rank(row: ImageRow) -> tuple[int, bool, int, int, float, float, str]:
-        """The best first: fewest reasons to drop, lossless, most pixels, fewest reasons, least compressed, by name."""
+    def rank(row: ImageRow) -> tuple[int, float, bool, int, float, float, str]:
+        """The best first: fewest reasons to drop, most pixels (of lossy compression the LOSSY_WORTH of them), lossless,
+        fewest reasons, least compressed, by name.
+        """
         reasons = found.get(row.facts.path, ())
         drops = sum(reason.severity == "drop" for reason in reasons)
-        facts, pixels = row.facts, row.width * row.height
-        return drops, facts.loss > 0, -pixels, len(reasons), facts.loss, facts.traces.blocks, facts.path
+        facts, lossy = row.facts, row.facts.loss > 0
+        pixels = row.width * row.height * (LOSSY_WORTH if lossy else 1)
+        return drops, -pixels, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
 
     alike = {path for several in same.values() for group in several.groups for path in group.paths}
     by_path = {row.facts.path: row for row in rows if row.facts.path in alike} if alike else {}
