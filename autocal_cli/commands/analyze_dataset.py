@@ -67,7 +67,9 @@ def analyze_dataset(
     show_plan: Annotated[
         bool, typer.Option("--plan", help="Show what each reason and each bound would drop, and write no list.")
     ] = False,
-    like: Annotated[str | None, _option("--like", "Judge by the numbers of bhi or lucid.", "NAME")] = None,
+    like: Annotated[
+        str | None, _option("--like", "Judge by the numbers of lucid or, with --model, of bhi.", "NAME")
+    ] = None,
     threshold: Annotated[
         list[str] | None,
         _option(

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Generator, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,12 +67,21 @@ class ImageCache:
         return None if row is None else str(row[0])
 
     def image(self, file: ListedFile) -> WorkingImage | None:
-        """The image without its pixels; None where it is not known, or what is kept is damaged."""
+        """The image without its pixels; None where it is not known, or what is kept is damaged.
+
+        Paths are those of this scan, whatever the folder was called when the image was measured.
+        """
         text = self.get(file) if file.database is None else None
         try:
-            return from_text(text) if text else None
+            image = from_text(text) if text else None
         except (ValueError, TypeError, KeyError):
             return None
+        if image is None or image.path == (path := printable(file.path)):
+            return image
+        facts, pair = image.facts, image.facts.pair if image.facts else None
+        if pair and file.partner:
+            pair = replace(pair, lq=printable(file.partner.path))
+        return replace(image, path=path, facts=facts and replace(facts, path=path, pair=pair))
 
     def put(self, facts: Iterable[tuple[ListedFile, str]]) -> None:
         """Keeps what was measured, in one transaction; what was known of the same paths is replaced."""

@@ -139,7 +139,7 @@ def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
     paths = [*curation.named("drop"), *curation.named("look")]
     rows = _fitting(map(row, paths), lambda one: sum(map(_bytes, one.values())) + 60, _TABLE_BYTES)
     if len(rows) == len(paths):
-        return rows, f"{len(rows):,} images with a reason."
+        return rows, f"{len(rows):,} image{'' if len(rows) == 1 else 's'} with a reason."
     return rows, f"The first {len(rows):,} of {len(paths):,} images with a reason; --csv lists all."
 
 

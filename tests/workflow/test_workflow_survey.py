@@ -128,6 +128,17 @@ def test_pairs_given_by_hand_are_those_of_a_config(pairs: Path) -> None:
     assert codes(findings) == []
 
 
+def test_what_is_kept_has_the_paths_of_this_scan(pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOCAL_CACHE", str(pairs / "cache"))
+    monkeypatch.chdir(pairs)
+    for gt, lq in ((Path("gt"), Path("lq")), (pairs / "gt", pairs / "lq")):
+        report, _ = survey(None, DatasetOptions((gt,), lq=(lq,)))
+        assert [row.facts.path for row in report.rows] == [str(gt / f"{name}.png") for name in "abcde"]
+        assert [row.facts.pair.lq for row in report.rows if row.facts.pair] == [
+            str(pairs / "lq" / f"{name}.png") for name in "abcde"
+        ]
+
+
 def test_what_has_no_partner_is_said(pairs: Path) -> None:
     (pairs / "lq" / "c.png").unlink()
     report, findings = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
