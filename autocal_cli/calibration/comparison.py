@@ -118,12 +118,14 @@ def _weights(losses: tuple[LossTerm, ...]) -> Iterator[tuple[str, float]]:
 
 
 def _steps(section: Section, name: str, a: Schedule, b: Schedule) -> tuple[StepPair, ...]:
-    """The steps that are not alike. Where two values differ there is at least one."""
+    """The steps that are not alike; all that move a value, where one side alone is by hand. Where two values differ
+    there is at least one."""
     if section != "parameters":
         return ()
     one, other = (side.calibration.parameters.get(name) for side in (a, b))
     pairs = _aligned(one.trail if one else (), other.trail if other else ())
-    telling = tuple(pair for pair in pairs if not _alike(name, pair))
+    one_by_hand = sum(side is not None and side.manual for side in (one, other)) == 1  # what is alike ends there
+    telling = tuple(pair for pair in pairs if not _alike(name, pair) or (one_by_hand and _moves(pair)))
     if telling or same_value(one.value if one else None, other.value if other else None):
         return telling
     return tuple(pair for pair in pairs if pair.a is None or pair.b is None or pair.a.after != pair.b.after)
@@ -141,6 +143,11 @@ def _aligned(ours: tuple[Step, ...], theirs: tuple[Step, ...]) -> list[StepPair]
             pairs += [StepPair(step, None) for step in ours[start:end]]
             pairs += [StepPair(None, step) for step in theirs[other_start:other_end]]
     return pairs
+
+
+def _moves(pair: StepPair) -> bool:
+    steps = [step for step in (pair.a, pair.b) if step]
+    return any(step.code != "rounding" and step.before not in (None, step.after) for step in steps)
 
 
 def _alike(name: str, pair: StepPair) -> bool:

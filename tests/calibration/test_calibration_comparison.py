@@ -100,6 +100,13 @@ def test_the_steps_that_made_it_differ(other, parameter, steps):
     assert codes(differing(b, a)[("parameters", parameter)]) == mirrored
 
 
+def test_beside_a_value_by_hand_every_step_of_the_other_side_is_told():
+    """Both took the rule alike, but of one side nothing of it is left in the value."""
+    a, b = side(losses=(L1, GAN)), side(losses=(L1, GAN), block={"adaptation_threshold": 0.2})
+    told = codes(differing(a, b)["parameters", "adaptation_threshold"])
+    assert told == [("adversarial-threshold",) * 2, (None, "manual")]
+
+
 def test_a_rule_that_only_starts_from_another_value_is_no_reason():
     adversarial = {"losses": (L1, GAN)}
     found = differing(side(**adversarial), side("micro", **adversarial))[("parameters", "adaptation_threshold")]
