@@ -93,6 +93,8 @@ def _is_code(what: str) -> bool:
 
 
 def _explain_code(code: str, as_json: bool) -> None:
+    from rich.text import Text
+
     from autocal_cli.check.checks import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import show, write
@@ -109,7 +111,10 @@ def _explain_code(code: str, as_json: bool) -> None:
     of_runs, every = training_rules(), code == ALL_CODES
     rules = [*load_catalogue().values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
     text = rules_list(rules) if every else rule_text(rules[0])
-    write((dump({"rules": plain(rules)}) if as_json else text).encode())
+    if as_json:
+        write(dump({"rules": plain(rules)}).encode())
+    else:
+        show(Text(text.removesuffix("\n")))
 
 
 def _explain_presets(name: str | None, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from autocal_cli.check.keys import listed
 from autocal_cli.check.model import CheckedFile, CheckRun
 from autocal_cli.check.rule import FAMILIES, Rule
 from autocal_cli.errors import AutocalError, Finding, Place
-from autocal_cli.report.console import SEVERITY_STYLE, one_line
+from autocal_cli.report.console import SEVERITY_STYLE, console, one_line
 
 MAX_LINE = 150  # columns of the offending line that are shown
 
@@ -67,12 +67,14 @@ def _excerpt(text: str, line: int, column: int) -> Iterator[Text]:
     shown, margin = lines[line - 1].rstrip("\r"), f"  {line:>4} | "
     token = _token(shown[column - 1 :])
     lead = "".join(char if char == "\t" else " " * cell_len(one_line(char)) for char in shown[: column - 1])
-    caret = "^" * min(max(1, cell_len(one_line(token))), MAX_LINE)
+    target = console()
+    limit = min(MAX_LINE, target.width - len(margin) - 1) if target.is_terminal else MAX_LINE  # or it would be broken
+    width = max(1, cell_len(one_line(token)))
     shown = "\t".join(map(one_line, shown.split("\t")))
-    if len(shown) > MAX_LINE and column + len(token) < MAX_LINE:
-        shown = shown[:MAX_LINE] + "…"
+    if len(shown) > limit and column < limit:
+        shown, width = shown[:limit] + "…", min(width, limit + 1 - column)
     yield Text.assemble((margin, "dim"), shown)
-    yield Text.assemble((" " * (len(margin) - 2) + "| ", "dim"), lead, (caret, "bold red"))
+    yield Text.assemble((" " * (len(margin) - 2) + "| ", "dim"), lead, ("^" * min(width, MAX_LINE), "bold red"))
 
 
 def _token(rest: str) -> str:

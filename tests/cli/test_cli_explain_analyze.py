@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autocal_cli.calibration.model import PARAMETERS
 from autocal_cli.check.checks import load_catalogue
@@ -72,6 +74,16 @@ def test_everything_wraps_and_nothing_is_cut(autocal, name, columns, monkeypatch
     monkeypatch.setattr(console, "PLAIN_WIDTH", 1000)
     whole = autocal("explain", config, "momentum", "--no-dataset").out.decode()
     assert " ".join(whole.split()) == " ".join(wide[1].split())
+
+
+def test_a_terminal_gets_code_frames_in_one_line_each(autocal, config, monkeypatch):
+    terminal = Console(width=40, force_terminal=True, color_system=None)
+    monkeypatch.setattr("autocal_cli.report.check.console", lambda: terminal)
+    text = config.read_text("utf-8").replace("lr: !!float 2e-4", f"lr: 2e-4, eps: 1.0e-8, no: a{80 * 'b'}")
+    config.write_text(text, "utf-8")
+    frames = [line for line in autocal("check", config).out.decode().splitlines() if re.match(r" +\d* \| ", line)]
+    assert frames
+    assert max(map(len, frames)) <= 40
 
 
 @pytest.mark.parametrize("written", [["--write", "block"], ["--write", "native"]])
