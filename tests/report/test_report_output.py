@@ -15,7 +15,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding, Place
-from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint, Passed
 from autocal_cli.report.calibration import (
     calibration_view,
     explanation_view,
@@ -64,6 +64,13 @@ def calibration(block="", network=NANO):
     document = parse_document(text.encode(), "train.yml")
     config = ConfigFile(document, recognise_trainer(document))
     return resolve(BlockFile(config, config, "block"), config.training, network, None, load_presets(), {})[1]
+
+
+def test_a_builder_that_merely_lacks_the_type_is_not_named():
+    passed = (Passed("built-in", "has no span"), Passed("neosr", "could not build span: no CUDA", failed=True))
+    network = NetworkFingerprint("span", parameters=2_236_728, builder="spandrel", passed=passed)
+    told = " ".join(rendered(calibration_view(calibration(network=network))).split())
+    assert "measured by spandrel; neosr could not build span: no CUDA" in told
 
 
 BY_HAND = "  dynamic_loss_scheduling: {momentum: 0.8, max_weight: 5.0}\n"
