@@ -133,8 +133,8 @@ def test_a_rule_that_no_longer_applies_is_undone(tmp_path: Path) -> None:
         path.write_text(text, "utf-8")
         run = calibrate_file(path, {}, SKIP)
         path.write_bytes(run.after)
-        values.append(run.calibration.parameters["max_weight"].value)
-    assert values == [4.0, 5.0, 4.0]
+        values.append(run.calibration.parameters["adaptation_threshold"].value)
+    assert values == [0.06, 0.04, 0.06]
 
 
 def test_a_config_edited_since_is_explained_as_it_stands_with_what_would_be_chosen_today(
