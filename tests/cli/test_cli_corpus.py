@@ -251,7 +251,7 @@ def test_a_fork_config_with_kodak_gets_sensible_values(autocal, corpus: Path, tm
     block = yaml.safe_load(out.read_text("utf-8"))["train"][KEY]
     assert 0.94 < block["momentum"] < 0.98  # 1.8 million parameters, four images a step
     assert 0.004 < block["adaptation_rate"] < 0.006
-    assert 20 < block["max_weight"] < 30
+    assert 25 < block["max_weight"] < 35
     assert 200 < block["baseline_iterations"] <= 400
     before, after = (path.read_text("utf-8").splitlines() for path in (config, out))
     assert lost_lines(before, after, "none") == []
