@@ -288,7 +288,7 @@ def copy_logs(case: Case, runs: Path) -> Path:
 
 def worth_keeping(lines: Any) -> Iterator[str]:
     """Every line from the start of the training on, and those before it of which diagnose takes something."""
-    from autocal_cli.diagnose.text_log import OptionReader
+    from autocal_cli.diagnose.log_formats import OptionReader
 
     began = False
     facts: dict[str, str] = {}

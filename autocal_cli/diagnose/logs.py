@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autocal_cli.diagnose.log_formats import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source
-from autocal_cli.diagnose.text_log import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.errors import AutocalError, Place
 
 CHUNK = 1 << 20  # bytes that are read at once

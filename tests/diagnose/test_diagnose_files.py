@@ -9,9 +9,9 @@ from run_logs import write_text_log
 from test_diagnose_event_files import SIMPLE, event
 
 from autocal_cli.diagnose import logs as run_logs
+from autocal_cli.diagnose.log_formats import TextReader
 from autocal_cli.diagnose.logs import LogReader, find_logs
 from autocal_cli.diagnose.model import RunLog
-from autocal_cli.diagnose.text_log import TextReader
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.diagnose import find_run
 

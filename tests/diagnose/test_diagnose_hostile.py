@@ -9,8 +9,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from run_logs import run_log
 
+from autocal_cli.diagnose.log_formats import RunTable, TextReader
 from autocal_cli.diagnose.model import RunLog, Validation
-from autocal_cli.diagnose.text_log import RunTable, TextReader
 from autocal_cli.diagnose.verdict import diagnose
 from autocal_cli.report.diagnose import diagnosis_json, diagnosis_page, verdict_texts
 from autocal_cli.report.json import dump

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocal_cli.diagnose.log_formats import RunTable
 from autocal_cli.diagnose.model import Validation
-from autocal_cli.diagnose.text_log import RunTable
 
 
 def joined(files: list[list[int]]) -> tuple[RunTable, list[int]]:

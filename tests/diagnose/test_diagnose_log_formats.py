@@ -7,7 +7,7 @@ import math
 import pytest
 from run_logs import LINES, basicsr_line, redux_line
 
-from autocal_cli.diagnose.text_log import RunTable, TextReader
+from autocal_cli.diagnose.log_formats import RunTable, TextReader
 
 VALUES = {
     "l_g_l1": 0.061181,
