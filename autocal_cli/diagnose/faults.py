@@ -93,7 +93,7 @@ def find_non_finite(view: View) -> Iterator[Row]:
     parts += _risen_before(view, first)
     ended = "; that ended the training" if any(event.kind == "error" for event in view.log.events) else ""
     step = f"{_restart(view, first).rstrip('.')}{_clip(view, ', with')}, and with bf16 or no AMP"
-    where = "" if loss else "; `autocal run` names the loss at the step itself and skips it"
+    where = "" if loss or _is_neosr(view) else "; `autocal run` names the loss at the step itself and skips it"
     why = "(neosr #83: no pretrained start, EMA off, GAN weight or rate too high)"
     yield "error", first, loss, "; ".join(parts) + ended, f"{step}{where} {why}."
 
@@ -221,7 +221,7 @@ def find_inert(view: View) -> Iterator[Row]:
             evidence = f"{one.label} is {low:g} at every point logged"
             step = "See its weight, and whether it is meant to have begun (start_iter); take it out otherwise."
             yield "warning", one.iterations[-count:][0], one.label, evidence, step
-    if view.log.facts.get("trainer") == "neosr" and "l_g_gan" in view.tracks:
+    if _is_neosr(view) and "l_g_gan" in view.tracks:
         evidence = (
             "neosr since commit 75bed7f calls the discriminator for this loss in inference mode, where nothing has a "
             "gradient; a log cannot show that"
@@ -417,7 +417,6 @@ def find_resumes(view: View) -> Iterator[Row]:
 
 # Between generator and discriminator.
 
-STATES = "autocal run TRAIN.py -opt CONFIG (weighs the adversarial loss by what it costs and what it still says)"
 FAST = 8.0  # times the generator's rate; templates have both alike; chosen, untested
 
 
@@ -438,7 +437,7 @@ def find_collapse(view: View) -> Iterator[Row]:
     elif lost and (blind is not None or lost[2] >= 2.0 * MOST_COST):
         since, name, depth = lost
         also = f", and the discriminator is blind since {blind:,}" if blind is not None else ""
-        step = f"Go back to a checkpoint before {since:,} and lower the adversarial weight tenfold, or {STATES}."
+        step = f"Go back to a checkpoint before {since:,} and lower the adversarial weight tenfold{_scheduler(view)}."
         yield "error", since, "l_g_gan", f"{name} lies {depth:.1f} dB under its best{also}", step
 
 
@@ -455,7 +454,7 @@ def find_fidelity_lost(view: View) -> Iterator[Row]:
     if lost and view.log.adversarial and not find_collapse(view):
         since, name, depth = lost
         evidence = f"{name} lies {depth:.1f} dB under its best; at most {MOST_COST:g} can buy anything"
-        step = f"Keep a checkpoint from before {since:,}; lower the adversarial weight, or {STATES}."
+        step = f"Keep a checkpoint from before {since:,}; lower the adversarial weight{_scheduler(view)}."
         yield "error", since, "l_g_gan", evidence, step
 
 
@@ -485,15 +484,25 @@ def find_blind(view: View) -> Iterator[Row]:
         return
     awake = any(value > seen.awake for at, value in zip(seen.iterations, seen.values, strict=True) if at < since)
     evidence += "" if awake else "; it never told them apart"
-    step = f"Raise optim_d's rate, or enlarge network_d; or {STATES}."
+    step = f"Raise optim_d's rate, or enlarge network_d{_scheduler(view)}."
     share = _share_of_sum(view, "l_g_gan")
     if share is not None:
         evidence += f"; l_g_gan is {share:.0%} of the sum"
     if share is None or share > 0.2:
         weight = view.log.facts.get("weight:ganloss") or view.log.facts.get("weight:gan_loss")
         now = f", {weight} now" if weight else ""
-        step = f"Divide the GAN loss's `loss_weight` by ten{now} (templates have 0.005 to 0.1); or {STATES}."
+        step = f"Divide the GAN loss's `loss_weight` by ten{now} (templates have 0.005 to 0.1){_scheduler(view)}."
     yield "warning", since, "l_g_gan", evidence, step
+
+
+def _is_neosr(view: View) -> bool:
+    return view.log.facts.get("trainer") == "neosr"
+
+
+def _scheduler(view: View) -> str:
+    """The other way to mend an adversarial weight, for trainers that `autocal run` knows."""
+    command = "autocal run TRAIN.py -opt CONFIG (weighs the adversarial loss by what it costs and what it still says)"
+    return "" if _is_neosr(view) else f"; or {command}"
 
 
 def _rate_ratio(view: View) -> float | None:
@@ -531,7 +540,7 @@ def find_domination(view: View) -> Iterator[Row]:
     if gan and len(gan) > FEWEST_POINTS:
         evidence += f"; l_g_gan went from {fmean(gan.means[:5]):.2e} to {fmean(gan.means[-5:]):.2e}"
     times = f" ({ratio:.0f} times as high now)" if ratio is not None and ratio >= 2.0 else ""
-    step = f"Lower optim_d's rate to optim_g's{times}, or take a weaker discriminator; or {STATES}."
+    step = f"Lower optim_d's rate to optim_g's{times}, or take a weaker discriminator{_scheduler(view)}."
     yield "warning", since, "l_g_gan", evidence, step
 
 

@@ -237,6 +237,15 @@ def test_what_stood_still_is_told_from_what_is_outweighed():
     assert diagnose(frozen).findings[0].loss == "l_d_real"
 
 
+@pytest.mark.parametrize(("trainer", "advised"), [("BasicSR", True), ("neosr", False)])
+def test_the_scheduler_is_advised_where_it_can_be_started(trainer, advised):
+    blind = gan(stepping(0.3, 0.0))
+    blind.facts["trainer"] = trainer
+    steps = [one.next for one in diagnose(blind).findings if one.code == "discriminator-blind"]
+    assert len(steps) == 1
+    assert ("autocal run" in steps[0]) == advised
+
+
 @pytest.mark.parametrize("log", [*HEALTHY.values(), *(log for log, _ in WRONG.values())])
 def test_ten_lines_at_most_one_of_them_what_next(log):
     lines = diagnose(log).lines
