@@ -4,6 +4,7 @@
     python benchmarks/controller.py FOLDER --quick      one cell, short runs: minutes
     python benchmarks/controller.py FOLDER --vary momentum adaptation_rate      the block's numbers, one by one
     python benchmarks/controller.py FOLDER --without return raise      the law without that part of it
+    python benchmarks/controller.py FOLDER --cells random --perceptual 100      a perceptual loss that is too heavy
     python benchmarks/controller.py FOLDER --fresh OTHER      the cell "fresh" too: other photographs and generator
     python benchmarks/controller.py FOLDER --recipes    published recipes at their own weights; an hour
     python benchmarks/controller.py FOLDER --table      the tables of what is there, without a run
@@ -97,6 +98,7 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--others", nargs="+", type=float, default=(), metavar="X", help="factors, for MTAdam and the ceiling"
     )
+    parser.add_argument("--perceptual", type=float, default=1.0, metavar="X", help="factor of the perceptual loss")
     parser.add_argument("--recipes", action="store_true", help="published recipes at their own weights, 2,000 steps")
     parser.add_argument("--quick", action="store_true", help="one cell, 150 steps")
     parser.add_argument("--vary", nargs="+", choices=list(VARIED), default=())
@@ -108,6 +110,7 @@ def parsed_arguments() -> argparse.Namespace:
 
 def planned(arguments: argparse.Namespace) -> list[Setting]:
     cells = {**CELLS, **({"fresh": FRESH} if arguments.fresh else {})}
+    cells = {name: replace(cell, perceptual_factor=arguments.perceptual) for name, cell in cells.items()}
     if arguments.quick:
         return list(settings_of(replace(CELLS["random"], steps=150), (1.0, 100.0), (1.0, 100.0), (), 1))
     if arguments.recipes:
@@ -197,6 +200,7 @@ def title(cell: Setting) -> str:
     return (
         f"{cell.losses}, x{cell.scale}, {cell.start}, {cell.discriminator} discriminator, {cell.gan}, {cell.steps}"
         f" steps at {cell.rate:g}, {cell.generator} generator, {cell.photographs}"
+        + (f", perceptual loss x{cell.perceptual_factor:g}" if cell.perceptual_factor != 1.0 else "")
     )
 
 
