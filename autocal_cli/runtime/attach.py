@@ -312,7 +312,7 @@ class Attachment:
         """A GradScaler that skips a step calls no hook of the optimiser; its scale tells: it fell since the pass."""
         scale = self._scale_now()
         if self._called and scale is not None and self._loss_scale is not None and scale < self._loss_scale:
-            self._end_pass(stepped=self._counts == "steps")
+            self._end_pass(stepped=self._counts != "told")
 
     def _scale_now(self) -> float | None:
         scaler = self.scheduler.grad_scaler  # that of an accelerator is not asked: it would wait

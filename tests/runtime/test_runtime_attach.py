@@ -428,6 +428,21 @@ def test_a_step_that_a_grad_scaler_skips_costs_no_other_one(broken_at, resumed):
     assert (named, attachment.iteration) == ([broken_at], 7)
 
 
+def test_a_step_that_a_grad_scaler_skips_is_counted_where_calls_are():
+    run, scaler = Run(), torch.amp.GradScaler("cpu", init_scale=64.0)
+    attachment = attach(run.losses, BLOCK, 100, network=run.net, grad_scaler=scaler)
+    for number in range(1, 6):
+        output = run.net(F.avg_pool2d(images(number), 2)) * (math.nan if number == 3 else 1.0)
+        total = run.losses["l_g_l1"](output, images(number)) + run.losses["l_g_gan"](run.judge(output), True)
+        run.optimizer.zero_grad()
+        scaler.scale(total).backward()
+        scaler.step(run.optimizer)
+        scaler.update()
+        assert attachment.iteration == number
+    named = [event.iteration for event in attachment.scheduler.events() if "not finite" in event.cause]
+    assert (named, attachment.scheduler.watch.broken) == ([3], 0)
+
+
 def test_a_function_has_no_hooks_and_is_refused():
     with pytest.raises(AutocalError, match=r"l_g_l1 should be an nn\.Module"):
         attach({"l_g_l1": F.l1_loss, "l_g_gan": GANLoss()}, BLOCK, 100)
