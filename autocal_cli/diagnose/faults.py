@@ -74,8 +74,12 @@ def fault(
 )
 def find_non_finite(view: View) -> Iterator[Row]:
     broken = {label: one.broken for label, one in view.tracks.items() if one.broken is not None and label[:2] == "l_"}
-    own = [event for event in view.log.events if event.kind == "scheduler" and event.cause.startswith("not finite")]
-    said = [event for event in view.log.events if event.kind == "non-finite" or event in own]
+    said = [
+        event
+        for event in view.log.events
+        if event.kind == "non-finite" or (event.kind == "scheduler" and event.cause.startswith("not finite"))
+    ]
+    own = [event for event in said if event.kind == "scheduler"]
     if not broken and not said:
         return
     first = min([*broken.values(), *(event.iteration for event in said)])
