@@ -6,6 +6,7 @@ import os
 import random
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -79,25 +80,28 @@ class Paired:
 
 
 def with_partners(gt: FileTable, paired: Paired) -> Callable[[int], ListedFile]:
-    """The GT file at a place of a listing, with its partner, where it has one and its LQ folder can be read."""
+    """The GT file at a place of a listing, with its partner, where it has one and its LQ folder can be read.
+
+    It is said to be without where all of that folder could be seen, and others have one there: else the names are made
+    otherwise.
+    """
     names = paired.listed.lq_names(paired.template) if paired.listed else None
-    sides: list[tuple[range, Sequence[ListedFile], array[int]]] = []
+    sides: list[tuple[range, Sequence[ListedFile], array[int], bool]] = []
     for part, folder in zip(gt.parts, paired.lq, strict=True):
-        try:
-            files: Sequence[ListedFile] = list_images([folder], names=names).files if folder else ()
-        except AutocalError:  # told where names and sizes are checked
-            files = ()
+        files: Sequence[ListedFile] = ()
+        is_whole = True
+        with suppress(AutocalError):  # told where names and sizes are checked
+            if folder:
+                listing = list_images([folder], names=names)
+                files, is_whole = listing.files, not any(issue.passing for issue in listing.failures)
         by_stem = {stem(file): i for i, file in enumerate(files)}
-        sides.append(
-            (part, files, array("q", _partners((gt[i] for i in part), by_stem, paired.template, paired.listed)))
-        )
+        partners = array("q", _partners((gt[i] for i in part), by_stem, paired.template, paired.listed))
+        sides.append((part, files, partners, is_whole and max(partners, default=-1) >= 0))
 
     def file_at(place: int) -> ListedFile:
-        part, files, partners = next(side for side in sides if place in side[0])
+        part, files, partners, is_told = next(side for side in sides if place in side[0])
         partner = partners[place - part.start]
-        if partner < 0:
-            return replace(gt[place], without_lq=bool(files))
-        return replace(gt[place], partner=files[partner])
+        return replace(gt[place], partner=files[partner] if partner >= 0 else None, without_lq=partner < 0 and is_told)
 
     return file_at
 

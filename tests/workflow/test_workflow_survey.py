@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -149,6 +150,32 @@ def test_what_has_no_partner_is_said(pairs: Path) -> None:
     (pairs / "gt" / "a.png").rename(pairs / "lq" / "c.png")  # which is seen, whatever is kept of c.png
     again, _ = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
     assert "pair-missing" not in again.curation.by_reason()
+
+
+def test_no_image_is_dropped_for_an_lq_image_that_cannot_be_looked_for(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("gt", "lq"):
+        (pairs / folder / "sub").mkdir()
+        (pairs / folder / "c.png").rename(pairs / folder / "sub" / "c.png")
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path) == pairs / "lq" / "sub":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", closed)
+    report, _ = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    assert "pair-missing" not in report.curation.by_reason()
+
+
+def test_names_that_pair_nowhere_drop_no_image(pairs: Path) -> None:
+    for path in list((pairs / "lq").iterdir()):
+        path.rename(path.with_stem(f"{path.stem}x2"))
+    report, findings = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    assert "pairs-missing-lq" in codes(findings)
+    assert "pair-missing" not in report.curation.by_reason()
 
 
 def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
