@@ -126,8 +126,9 @@ LISTS = "lists.txt"  # one digest a line
 
 
 def _is_noted(out: Path, cache: Path | None) -> bool:
-    noted = cache / LISTS if cache else None
-    return bool(noted and noted.is_file() and _digest(read_bytes(out)) in noted.read_text("utf-8").split())
+    with contextlib.suppress(OSError):  # nothing is noted, or it cannot be read
+        return cache is not None and _digest(read_bytes(out)).encode() in (cache / LISTS).read_bytes().split()
+    return False
 
 
 def _digest(data: bytes) -> str:

@@ -14,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+from autocal_cli.workflow.output import LISTS
+
 CASE = Path(__file__).parent.parent / "cases_dataset"
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images"
 
@@ -143,6 +145,16 @@ def test_a_list_that_autocal_wrote_is_written_again_and_no_other(autocal, images
     assert drop.read_text("utf-8") == "mine.png\n"
     assert autocal("analyze-dataset", images, "--drop", drop, "--force", "--no-cache").code == 0
     assert autocal("analyze-dataset", images, "--drop", drop, "--threshold", "flat=off", "--no-cache").code == 2
+
+
+@pytest.mark.parametrize("damage", [lambda noted: noted.write_bytes(b"\xff\xfe\n"), Path.mkdir])
+def test_damaged_notes_of_lists_stop_no_list(autocal, images, tmp_path, monkeypatch, damage):
+    monkeypatch.setenv("AUTOCAL_CACHE", str(tmp_path / "cache"))
+    drop = tmp_path / "drop.txt"
+    (tmp_path / "cache").mkdir()
+    damage(tmp_path / "cache" / LISTS)
+    assert autocal("analyze-dataset", images, "-q", "--drop", drop).code == 0
+    assert autocal("analyze-dataset", images, "-q", "--drop", drop, "--force").code == 0
 
 
 @pytest.mark.parametrize("option", ["--drop", "--keep", "--meta-info", "--csv", "--html"])
