@@ -116,7 +116,7 @@ def analyze_dataset(
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
     from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
-    from autocal_cli.workflow.images import existing_roots
+    from autocal_cli.workflow.images import image_folders
     from autocal_cli.workflow.output import (
         list_destinations,
         refuse_inside,
@@ -139,8 +139,7 @@ def analyze_dataset(
     cache = cache_folder(DatasetOptions(use_cache=not no_cache))
     page, table = report_destinations(html, csv, force)
     list_destinations(lists, force, cache)
-    folders = paths or (existing_roots(training)[0] if training else [])
-    refuse_inside([page, table, *lists], [*folders, *(lq or ())])
+    refuse_inside([page, table, *lists], [*(paths or ()), *(lq or ()), *(image_folders(training) if training else ())])
     with scan_progress(quiet or not is_first_rank()) as advance:
         options = DatasetOptions(
             tuple(paths or ()),

@@ -48,6 +48,12 @@ def existing_roots(config: TrainingConfig, by_hand: str = "--hr DIR") -> tuple[l
     return present, tuple(findings)
 
 
+def image_folders(config: TrainingConfig) -> list[Path]:
+    """The folders of GT and LQ images, of training and validation, that are here."""
+    named = (root for section in config.datasets for root in (*section.gt, *section.lq))
+    return [folder for root in named if (folder := find_root(root, Path(config.path).parent))]
+
+
 def training_section(config: TrainingConfig) -> DatasetSection | None:
     return next((section for section in config.datasets if section.name == "train"), None)
 

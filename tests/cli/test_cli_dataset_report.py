@@ -167,6 +167,20 @@ def test_nothing_is_written_into_a_folder_of_images(autocal, images, config, opt
     assert sorted(images.iterdir()) == before
 
 
+def test_nothing_is_written_into_the_other_folders_of_images_that_a_config_names(autocal, images, config, tmp_path):
+    folders = [tmp_path / name for name in ("lq", "val_gt", "val_lq")]
+    for folder in folders:
+        folder.mkdir()
+    val = "datasets:\n  val: {dataroot_gt: val_gt, dataroot_lq: val_lq}\n"
+    text = config.read_text("utf-8").replace("datasets:\n", val).replace("gt: hr,", "gt: hr, dataroot_lq: lq,")
+    config.write_text(text, "utf-8")
+    for folder in folders:
+        for scanned in (["--config", config], [images, "--config", config]):
+            ran = autocal("analyze-dataset", *scanned, "--drop", folder / "drop.txt")
+            assert "lies in a folder of images" in ran.err
+            assert not any(folder.iterdir())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize("name", ["two\nlines.png", os.fsdecode(b"caf\xe9.png"), "back\\slash.png"])
 def test_a_name_that_a_list_cannot_hold_is_left_out_and_told(autocal, images, tmp_path, name):
