@@ -298,7 +298,13 @@ def _told(rule: Mapping[str, Any], unit: str) -> str:
 def reason_view(code: str, told: Sequence[str]) -> list[RenderableType]:
     """A reason as a person reads it in a terminal."""
     head = f"{code}: why `autocal analyze-dataset` drops an image or has it looked at"
-    return [Text(line) for line in (head, "", *told, "", THRESHOLDS)]
+    if code == "surplus":
+        change = "--choose N sets how many images are kept."
+    elif code in FIXED and code != "small":
+        change = f"--threshold {code}=look, drop or off sets what it comes to."
+    else:
+        change = THRESHOLDS.replace("REASON", code)
+    return [Text(line) for line in (head, "", *told, "", change)]
 
 
 THRESHOLDS = "--threshold REASON=NUMBER sets the bound of dropping, REASON=look, drop or off what it comes to."

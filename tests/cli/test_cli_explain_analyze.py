@@ -52,6 +52,15 @@ def test_a_reason_is_told_with_what_it_means(autocal, code):
     assert json.loads(autocal("explain", code, "--json").out)["reason"] == code
 
 
+@pytest.mark.parametrize("code", sorted({*FIXED, *(rule.reason for rule in load_policy().rules), "surplus"}))
+def test_what_is_told_to_change_a_reason_can_be_done(autocal, code):
+    told = autocal("explain", code).out.decode()
+    changes = re.findall(r"--threshold (\S+=\w+)", told)
+    load_policy(None, [change.replace("NUMBER", "0.5") for change in changes])
+    assert all(change.startswith(f"{code}=") for change in changes)
+    assert changes or "--choose" in told
+
+
 def test_a_measured_reason_is_told_with_unit_bounds_and_source(autocal):
     text = " ".join(autocal("explain", "jpeg-blocks").out.decode().split())
     assert "Look at above 0.18, drop above 0.28: levels of 255" in text
