@@ -167,7 +167,7 @@ def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, 
                 none = PairTraces("") if wanted.without_lq else None
                 pair = _paired(whole, wanted.partner, wanted) if wanted.partner else none
                 model = wanted.scorer.score(rgb) if wanted.scorer else None
-                facts = replace(facts, pair=pair, model=model, loss=_loss(image.format, native, file))
+                facts = replace(facts, pair=pair, model=model, loss=_loss(image, native, file))
             if cut is not None:
                 working, thumbnail = reduced(rgb.crop(cut.box(rgb.size)))
             traits, path = traits_of(pixels), printable(source)
@@ -182,10 +182,11 @@ def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces
         return PairTraces(printable(partner), problem=reason_of(error), passing=is_passing(error))
 
 
-def _loss(kind: str | None, size: tuple[int, int], file: IO[bytes]) -> float:
+def _loss(image: Image.Image, size: tuple[int, int], file: IO[bytes]) -> float:
     """For how many pixels a byte stands where the compression is lossy, 0 where it is not: `ImageFacts.loss`."""
     file.seek(0)
-    if kind not in LOSSY or (kind == "WEBP" and b"VP8L" in file.read(4096)):
+    head = 4096 + len(image.info.get("icc_profile") or b"")  # which stands before the pixels
+    if image.format not in LOSSY or (image.format == "WEBP" and b"VP8L" in file.read(head)):
         return 0.0
     return size[0] * size[1] / file.seek(0, os.SEEK_END)
 

@@ -102,6 +102,7 @@ def test_an_alpha_channel_that_is_opaque_throughout_is_not_transparent(tmp_path,
         ("webp", {"lossless": True}, False),
         ("webp", {"quality": 99}, True),
         ("webp", {"lossless": True, "exif": b"Exif\0\0MM\0*"}, False),  # in a container
+        ("webp", {"lossless": True, "icc_profile": bytes(9000)}, False),  # which stands before the pixels
     ],
 )
 def test_what_lossy_compression_leaves_of_a_pixel_is_known(tmp_path, ending, options, lossy):
