@@ -98,18 +98,20 @@ def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.check.checks import find_rule, load_catalogue
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import show, write
-    from autocal_cli.report.dataset import reason_view, told_reasons
     from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import dump, plain
 
-    if code in (reasons := told_reasons()):
-        if as_json:
-            write(dump({"reason": code, "told": plain(reasons[code])}).encode())
-        else:
-            show(*reason_view(code, reasons[code]))
-        return
-    of_runs, every = training_rules(), code == ALL_CODES
-    rules = [*load_catalogue().values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
+    of_runs, catalogue, every = training_rules(), load_catalogue(), code == ALL_CODES
+    if not (every or code in of_runs or code in catalogue):
+        from autocal_cli.report.dataset import reason_view, told_reasons  # takes numpy and Pillow
+
+        if code in (reasons := told_reasons()):
+            if as_json:
+                write(dump({"reason": code, "told": plain(reasons[code])}).encode())
+            else:
+                show(*reason_view(code, reasons[code]))
+            return
+    rules = [*catalogue.values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
     text = rules_list(rules) if every else rule_text(rules[0])
     if as_json:
         write(dump({"rules": plain(rules)}).encode())

@@ -36,6 +36,15 @@ def test_without_images_nothing_that_reads_images_is_loaded(config: Path) -> Non
     subprocess.run([sys.executable, "-c", code, str(config)], check=True, capture_output=True, timeout=60)
 
 
+def test_what_explains_a_finding_loads_nothing_that_reads_images() -> None:
+    code = (
+        "import sys\nsys.argv = ['autocal', 'explain', 'value-unsupported']\nfrom autocal_cli.cli import main\n"
+        "try: main()\nexcept SystemExit as ended: assert not ended.code, ended\n"
+        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
 def test_stdout_holds_the_result_and_nothing_else(config: Path) -> None:
     ran = subprocess.run([*COMMAND, "calibrate", str(config)], capture_output=True, timeout=120)
     assert ran.returncode == 0
