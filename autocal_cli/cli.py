@@ -119,7 +119,8 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     if code == 130:
-        scans = sys.argv[1:2] == ["analyze-dataset"] and "--no-cache" not in sys.argv
-        kept = " What was measured is kept: the next scan goes on there." if scans else ""
+        given = {argument.partition("=")[0] for argument in sys.argv}
+        keeps = sys.argv[1:2] == ["analyze-dataset"] and not given & {"--no-cache", "--batches"}
+        kept = " What was measured is kept: the next scan goes on there." if keeps else ""
         complain(f"interrupted; nothing was written.{kept}", code)
     sys.exit(code)

@@ -345,6 +345,18 @@ def test_a_cache_that_cannot_be_used_is_said_and_done_without(autocal, images, t
     assert "cache-unusable" not in autocal("analyze-dataset", images, "--no-cache").err
 
 
+@pytest.mark.parametrize(
+    ("options", "kept"), [([], True), (["--no-cache"], False), (["--batches", "2"], False), (["--batches=2"], False)]
+)
+def test_what_an_interruption_leaves_is_said(autocal, images, monkeypatch, options, kept):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autocal_cli.workflow.dataset.survey", interrupted)
+    ran = autocal("analyze-dataset", images, "--crop", "32", "--batch-size", "2", *options)
+    assert (ran.code, "What was measured is kept" in ran.err) == (130, kept)
+
+
 def test_no_cache_keeps_nothing(autocal, images, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOCAL_CACHE", str(tmp_path / "cache"))
     autocal("analyze-dataset", images, "--no-cache")
