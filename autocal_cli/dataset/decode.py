@@ -155,14 +155,14 @@ def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, 
             rgb = to_rgb(pixels)
             width, height = native[::-1] if _orientation(pixels) in TURNED else native
             working, thumbnail = reduced(rgb, (width, height))
-            facts = None
+            traits, facts = traits_of(pixels), None
             if wanted.facts:
                 whole = rgb
                 if image.size != native:  # it was decoded at a fraction of its size
                     file.seek(0)
                     with _identify(file, name) as again:
                         whole = to_rgb(again)
-                alpha = is_transparent(pixels)
+                alpha = "transparent" in traits
                 facts = gather_facts(printable(source), file, whole, working, wanted.native_crop, alpha)
                 none = PairTraces("") if wanted.without_lq else None
                 pair = _paired(whole, wanted.partner, wanted) if wanted.partner else none
@@ -170,8 +170,7 @@ def _decoded(file: IO[bytes], data: bytes, source: ImageSource, wanted: Wanted, 
                 facts = replace(facts, pair=pair, model=model, loss=_loss(image, native, file))
             if cut is not None:
                 working, thumbnail = reduced(rgb.crop(cut.box(rgb.size)))
-            traits, path = traits_of(pixels), printable(source)
-            return WorkingImage(working, thumbnail, width, height, facts, None, traits, path, len(data))
+            return WorkingImage(working, thumbnail, width, height, facts, None, traits, printable(source), len(data))
 
 
 def _paired(gt: Image.Image, partner: ImageSource, wanted: Wanted) -> PairTraces:
