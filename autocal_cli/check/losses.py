@@ -154,7 +154,7 @@ def discriminator_unused(checked: Checked) -> Iterator[Finding]:
     needed = any(loss.kind in ("feature matching", UNKNOWN) for loss in _active(checked))
     if checked.config.adversarial or not checked.config.losses or needed:
         return
-    if checked.option("model_type") in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
+    if checked.config.model_type in GAN_MODELS:  # told by `adversarial_parts`: there the loss is what is missing
         return
     if _present(checked, ("network_d",)):
         off = next((loss for loss in checked.config.losses if loss.kind == ADVERSARIAL), None)

@@ -171,7 +171,7 @@ BEYOND_RUN = (
 def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | None:
     """What part of its learning rate a scheduler leaves after `step` iterations; None where it is not known."""
     gamma = options.get("gamma", 0.1)  # torch's default
-    if not isinstance(gamma, int | float):
+    if not isinstance(gamma, int | float) or not 0 <= gamma <= 1:
         return None
     if kind.startswith("multistep"):
         return float(gamma) ** sum(one <= step for one in _numbers(options.get("milestones")))

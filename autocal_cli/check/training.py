@@ -109,7 +109,7 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         message = f"{loss.type} has a weight of {loss.weight:g}, and all other losses together {others:g}."
         yield checked.finding("gan-weight-high", message, f"Begin with {significant(others / 20, 1):g}.", loss.place)
     started = [checked.option("path", key) for key in ("pretrain_network_g", "pretrain_network_g_path", "resume_state")]
-    if not any(started) and checked.option("model_type") not in FROM_SCRATCH:
+    if not any(started) and checked.config.model_type not in FROM_SCRATCH:
         message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
         fix = "Train with the other losses first, and name that checkpoint."
         place = checked.key_at(("path", "pretrain_network_g")) or loss.place
@@ -157,7 +157,7 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
 )
 def adversarial_parts(checked: Checked) -> Iterator[Finding]:
     """Model, loss and discriminator, where the trainer is BasicSR or its like."""
-    model, total = checked.option("model_type"), checked.config.total_iter
+    model, total = checked.config.model_type, checked.config.total_iter
     gan, waits = ("train", "gan_opt"), ("train", "net_d_init_iters")
     if model in GAN_MODELS and not checked.table(*gan):
         message = f"{model} needs `train.gan_opt`, and there is none: it ends at the first step."

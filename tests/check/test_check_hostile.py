@@ -91,6 +91,9 @@ HEAD = "scale: 2\ntrain:\n  total_iter: 40000\n  losses: [{type: l1loss, loss_we
         "  dynamic_loss_scheduling: {kinds: {x: []}}\n",
         "  dynamic_loss_scheduling: {momentum: !!float fast}\n",
         "  dynamic_loss_scheduling: {1: 2, true: 3, ~: 4}\n",
+        "  scheduler: {type: MultiStepLR, milestones: [1, 2], gamma: 1.0e+300}\n",
+        "  scheduler: {type: ExponentialLR, gamma: -1.0}\n",
+        "network_d: {type: dunet}\nmodel_type: [SRModel]\n",
         "a: &a [x, x, x, x, x, x, x, x, x]\n"
         + "".join(
             f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(9))}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
