@@ -52,7 +52,7 @@ def parse_toml(text: str, bom: bool, path: str) -> ConfigDocument:
         raise _refusal(str(error), text, path) from None
     except RecursionError:
         raise AutocalError(f"The file nests deeper than {MAX_DEPTH} levels.", place=Place(path)) from None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise AutocalError("A number has more digits than Python converts.", place=Place(path)) from None
     assert isinstance(root, MappingNode)
     return ConfigDocument(path, text, bom, root, (), {}, frozenset(), language="toml")
@@ -143,6 +143,8 @@ def _node(data: Any, standing: Mapping[KeyPath, Statement], path: KeyPath, depth
         items = tuple(_node(item, standing, path, depth + 1, start) for item in data)
         return SequenceNode(start, end, None, None, items, True)
     content = data if isinstance(data, bool | int | float | str) else str(data)  # a date stays text
+    if isinstance(content, int):
+        float(content)  # or it is refused, as beyond the digits that Python converts
     return TypedScalarNode(start, end, None, None, str(content), '"', (False, True), content)
 
 

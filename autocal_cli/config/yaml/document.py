@@ -151,7 +151,8 @@ _CONSTRUCT = {_TAG + name: SafeConstructor.yaml_constructors[_TAG + name] for na
 
 
 def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "1.1") -> Scalar:
-    """The value of one scalar; a date stays text, and so does what looks like a number and is none (`0x_`).
+    """The value of one scalar; a date stays text, and so does what looks like a number and is none (`0x_`, 400
+    digits).
 
     `version` 1.2 is what a reader of that makes of it. Raises AutocalError where an explicit tag does not fit its text.
     """
@@ -165,6 +166,8 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
         return node.value
     try:
         value: Scalar = construct(_CONSTRUCTOR, yaml.ScalarNode(tag, node.value))
+        if isinstance(value, int):
+            float(value)  # beyond the floats it is no number to a trainer, and could not be shown
     except (ValueError, OverflowError, LookupError):
         if node.tag is None:
             return node.value

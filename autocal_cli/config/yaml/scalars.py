@@ -41,9 +41,11 @@ def read_core(text: str) -> Scalar:
         return _CORE[text]
     try:
         if _INT.fullmatch(text):
-            return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+            number = int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+            float(number)
+            return number
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text) else text
-    except ValueError:  # more digits than Python converts
+    except (ValueError, OverflowError):  # more digits than Python converts, or than a float has room for
         return text
 
 
