@@ -99,10 +99,12 @@ def calibrate_file(
     `settings` are values by key path that count as written by hand; `trainer_kind` names the trainer where the file's
     own shape does not tell it; `form` says how the block is written (None: as its reader accepts it). `sources` is
     where the network may come from besides autocal, `probing` what to measure of the losses. `out` is the file that the
-    result is for, `path` itself where that is to be rewritten. Nothing is written. Raises AutocalError.
+    result is for: `path` itself where that is to be rewritten, None where it is only shown. Nothing is written. Raises
+    AutocalError.
     """
     opened = open_config(path, trainer_kind=trainer_kind)
-    target = replace(block_to_write(opened, form, out), in_place=out == path)
+    target = block_to_write(opened, form, out)
+    target = replace(target, in_place=target.kept_in_place if out is None else out == path)
     _refuse_settings(target, settings)
     config = replace(opened.training, block=target.block)
     presets = load_presets()

@@ -53,6 +53,12 @@ class BlockFile:
         return None if record is None else record.text != _digest(self.file.document, self.file.layout)
 
     @property
+    def kept_in_place(self) -> bool:
+        """Whether a person's work in it was calibrated in place, as the record says."""
+        record = self.block.record if self.block else None
+        return record is not None and record["made"].get("in_place") is True
+
+    @property
     def edited(self) -> bool:
         """Whether a person wrote or changed the file or the config beside it, even if calibrated in place since."""
         record = read_record(self.block)

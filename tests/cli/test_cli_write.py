@@ -73,6 +73,14 @@ def test_edits_that_were_calibrated_in_place_are_not_replaced_without_force(auto
     assert autocal(*again).code == 0
 
 
+@pytest.mark.parametrize("form", ["sidecar", "block", "native"])
+def test_what_was_calibrated_in_place_has_no_changes_left_to_print(autocal, config, form):
+    config.write_text(config.read_text("utf-8").replace(BLOCK, ""), "utf-8")
+    assert autocal("calibrate", config, "--write", form, "--in-place").code == 0
+    ran = autocal("calibrate", config, "--diff")
+    assert (ran.code, ran.out, "nothing to change" in ran.err) == (0, b"", True)
+
+
 def test_the_users_own_config_stays_theirs_when_it_has_been_calibrated_in_place(autocal, vanilla, tmp_path):
     other = tmp_path / "other.yml"
     other.write_bytes(vanilla.read_bytes().replace(b"40000", b"50000"))
