@@ -139,6 +139,16 @@ def test_a_broken_sidecar_is_told_as_one_with_its_cure(autocal, vanilla, command
 # --- native
 
 
+def test_a_config_written_for_the_fork_is_measured_as_one_of_the_fork(autocal, vanilla, tmp_path):
+    """Else the next calibration, which takes it for one, would change the record."""
+    rewrite(vanilla, ("paragonsr2_nano", "atd"))
+    out = tmp_path / "native.yml"
+    assert autocal("calibrate", vanilla, "--write", "native", "-o", out).code == 0
+    first = out.read_bytes()
+    assert autocal("calibrate", out, "--in-place").code == 0
+    assert out.read_bytes() == first
+
+
 @pytest.mark.parametrize(
     "change",
     [
