@@ -22,6 +22,7 @@ from autocal_cli.config.model import LossTerm, NetworkOptions, TrainingConfig
 from autocal_cli.dataset.decode import Cut, read_rgb
 from autocal_cli.dataset.files import ImageSource
 from autocal_cli.dataset.sampling import drawn
+from autocal_cli.errors import AutocalError
 from autocal_cli.network.discriminators import argument_findings, build_discriminator
 from autocal_cli.network.model import Checkout, NetworkFingerprint
 from autocal_cli.network.paragonsr2 import family
@@ -145,15 +146,20 @@ def seeded(seed: int) -> Iterator[None]:
 def start_network(config: TrainingConfig, scale: int, plan: Plan) -> tuple[nn.Module | None, str | None]:
     """The config's network at its initial weights, and what it is not, in words.
 
-    None for a network that autocal has not itself. Bicubic enlargement stands in for it, which is about what a network
-    that has learnt to enlarge, and no more, puts out.
+    None for a network that autocal has not itself, or not with these arguments, though its trainer may. Bicubic
+    enlargement stands in for it, which is about what a network that has learnt to enlarge, and no more, puts out.
     """
     options = config.network
     if options is None or options.type.lower() not in family.VARIANT_OF:
         named = f"autocal has no {options.type}" if options else "the config names no network"
         return None, f"{named}: {STAND_IN} stands in for it"
-    with seeded(plan.seed):
-        built = family.build(options, scale, device="cpu")
+    try:
+        family.check(options)
+        with seeded(plan.seed):
+            built = family.build(options, scale, device="cpu")
+    except AutocalError as error:
+        why = error.message.removesuffix(".")
+        return None, f"autocal's own {options.type} cannot be built ({why}): {STAND_IN} stands in for it"
     if plan.weights is None:
         return built, None
     return built, f"{plan.weights.name} is of the trainer's network: initial weights of autocal's own stand in for it"

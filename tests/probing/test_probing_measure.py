@@ -214,6 +214,15 @@ def test_of_a_checkpoint_it_is_said_that_initial_weights_stand_in_for_it():
     assert start_network(config, 2, Plan(1))[1] is None
 
 
+@pytest.mark.parametrize("arguments", ["num_feat: 2", "detail_gain: ten", "num_feat: 24"])
+def test_a_network_that_its_trainer_alone_can_build_with_these_arguments_is_stood_in_for(arguments):
+    config = config_of(CONFIG.replace("paragonsr2_nano", f"paragonsr2_nano, {arguments}"))
+    built, instead = start_network(config, 2, Plan(1))
+    assert built is None
+    assert arguments.partition(":")[0] in instead
+    assert start_network(config_of(CONFIG), 5, Plan(1))[0] is None
+
+
 def drawn(images: list[Images], count: int, size: int, crop: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return list(batches(images, count, size, crop, 2, seed=0))
 
