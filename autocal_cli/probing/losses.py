@@ -232,14 +232,13 @@ def adversarial(
     D(x) - mean D(y) for real, and on D(y) - mean D(x) for generated. `r3gan` is the fork's relativistic hinge:
     half of mean relu(1 + D(y) - mean D(x)) + mean relu(1 - D(x) + mean D(y)).
     """
-    of_output = judge(x)
-    if gan_type in ("r3gan", "relativistic_hinge"):
-        of_real = judge(y).detach()
+    hinge = gan_type in ("r3gan", "relativistic_hinge")
+    if not (hinge or relativistic):
+        return _wanted(gan_type, judge(x), real_label_val, True)
+    of_real, of_output = judge(y).detach(), judge(x)  # the target first, as in the trainer: a norm moves at each step
+    if hinge:
         real = F.relu(1.0 + of_real - of_output.mean()).mean()
         return 0.5 * (real + F.relu(1.0 - of_output + of_real.mean()).mean())
-    if not relativistic:
-        return _wanted(gan_type, of_output, real_label_val, True)
-    of_real = judge(y).detach()
     generated = _wanted(gan_type, of_real - of_output.mean(), fake_label_val, False)
     return (generated + _wanted(gan_type, of_output - of_real.mean(), real_label_val, True)) / 2
 

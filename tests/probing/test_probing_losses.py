@@ -120,6 +120,17 @@ def test_what_a_generator_minimises_where_the_discriminator_says_two(gan_type, v
     assert output.grad.sum().item() == pytest.approx(2.0 * slope, rel=1e-5)  # D = 2 x the mean of the pixels
 
 
+@pytest.mark.parametrize(("gan_type", "relativistic"), [("vanilla", True), ("r3gan", False)])
+def test_targets_are_judged_before_outputs_as_trainers_do(gan_type, relativistic):
+    """A discriminator in training moves its spectral norms at each judgement, so that the order makes numbers."""
+    judged: list[float] = []
+    judge = says(1.0)
+    judge.register_forward_hook(lambda _judge, given, _said: judged.append(given[0].mean().item()))
+    output = torch.ones(2, 1, 2, 2, requires_grad=True)
+    adversarial(output, torch.full((2, 1, 2, 2), 3.0), judge, relativistic, gan_type)
+    assert judged == [3.0, 1.0]
+
+
 # The discriminator says 1 of outputs and 3 of targets, so that relative to each other they are at -2 and 2.
 @pytest.mark.parametrize(
     ("gan_type", "relativistic", "value"),
