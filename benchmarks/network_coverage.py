@@ -18,7 +18,8 @@ from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.fingerprint import ask, builders_for
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 
 
 def main() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.network.fingerprint import ask, builders_for
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 
 
 def fingerprint_network(

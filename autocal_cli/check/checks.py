@@ -128,11 +128,11 @@ def load_catalogue() -> dict[str, Rule]:
     return rules
 
 
-def find_rule(code: str) -> Rule:
-    """The rule of a code. Raises AutocalError, with the nearest known one, where there is none."""
+def find_rule(code: str, others: Iterable[str] = ()) -> Rule:
+    """The rule of a code. Raises AutocalError, with the nearest of these and `others`, where there is none."""
     rules = load_catalogue()
     if code not in rules:
-        raise AutocalError(f"There is no finding {code}.", fix=_nearest(code, rules))
+        raise AutocalError(f"There is no finding {code}.", fix=_nearest(code, (*rules, *others)))
     return rules[code]
 
 

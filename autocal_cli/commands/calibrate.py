@@ -10,7 +10,7 @@ import typer
 
 from autocal_cli.commands import options as shared
 from autocal_cli.commands.options import OUTPUT
-from autocal_cli.network.model import NetworkSources
+from autocal_cli.network.sources import NetworkSources
 
 
 class Write(StrEnum):

@@ -19,7 +19,7 @@ from autocal_cli.commands.options import (
     refuse_together,
 )
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.model import NetworkSources
+from autocal_cli.network.sources import NetworkSources
 
 if TYPE_CHECKING:
     from autocal_cli.check.model import CheckRun

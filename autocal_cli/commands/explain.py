@@ -9,7 +9,7 @@ import typer
 
 from autocal_cli.commands import options as shared
 from autocal_cli.errors import AutocalError
-from autocal_cli.network.model import NetworkSources
+from autocal_cli.network.sources import NetworkSources
 
 if TYPE_CHECKING:
     from autocal_cli.calibration.model import Preset, Presets
@@ -102,6 +102,7 @@ def _explain_code(code: str, as_json: bool) -> None:
     from autocal_cli.report.json import dump, plain
 
     of_runs, catalogue, every = training_rules(), load_catalogue(), code == ALL_CODES
+    others = list(of_runs)
     if not (every or code in of_runs or code in catalogue):
         from autocal_cli.report.dataset import reason_view, told_reasons  # takes numpy and Pillow
 
@@ -111,7 +112,8 @@ def _explain_code(code: str, as_json: bool) -> None:
             else:
                 show(*reason_view(code, reasons[code]))
             return
-    rules = [*catalogue.values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code)]
+        others += reasons
+    rules = [*catalogue.values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code, others)]
     text = rules_list(rules) if every else rule_text(rules[0])
     if as_json:
         write(dump({"rules": plain(rules)}).encode())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autocal_cli.commands.options import JsonOption, QuietOption, TrainerOption
-from autocal_cli.network.model import NetworkSources
+from autocal_cli.network.sources import NetworkSources
 
 
 def schema(

@@ -11,8 +11,9 @@ from autocal_cli.config.model import NetworkOptions, TrainingConfig, Value
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.arguments import nearest
 from autocal_cli.network.checkpoint import Checkpoint
-from autocal_cli.network.model import NAME_ANOTHER, Builder, NetworkFingerprint, NetworkSources, Passed, find_checkout
+from autocal_cli.network.model import NAME_ANOTHER, Builder, NetworkFingerprint, Passed
 from autocal_cli.network.paragonsr2.family import BuiltIn
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import own_callable, spandrel, trainer
 from autocal_cli.network.table import Packaged, find_line
 

@@ -24,8 +24,9 @@ from autocal_cli.dataset.files import ImageSource
 from autocal_cli.dataset.sampling import drawn
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.discriminators import argument_findings, build_discriminator
-from autocal_cli.network.model import Checkout, NetworkFingerprint
+from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.paragonsr2 import family
+from autocal_cli.network.sources import Checkout
 from autocal_cli.probing.losses import ADVERSARIAL, Beside, Built, build_loss, gradient_norms, name_of
 from autocal_cli.probing.model import (
     LossProbe,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autocal_cli.config.model import LossTerm, NetworkOptions
 from autocal_cli.network.measure import reason_of
-from autocal_cli.network.model import Checkout
+from autocal_cli.network.sources import Checkout
 from autocal_cli.network.subprocess.worker import (
     import_architectures,
     look_up,

@@ -21,7 +21,8 @@ from autocal_cli.config.trainers import NEOSR
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
 from autocal_cli.workflow.config_file import BlockFile, Form, block_to_write, sidecar_of, write_block
 from autocal_cli.workflow.dataset import DatasetOptions, measure_dataset

@@ -18,7 +18,7 @@ from autocal_cli.config.files import ConfigFile, open_config, parse_document, re
 from autocal_cli.config.yaml.document import lookup
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
-from autocal_cli.network.model import NetworkSources, find_checkout
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
 from autocal_cli.workflow.named_files import all_missing, check_weights, find_root, scales_of_names
 

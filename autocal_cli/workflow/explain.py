@@ -15,7 +15,7 @@ from autocal_cli.config.files import open_config
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
 from autocal_cli.dataset.model import METRIC_NAMES
 from autocal_cli.errors import Finding
-from autocal_cli.network.model import NetworkSources
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
 from autocal_cli.workflow.calibrate import calibrate_file
 from autocal_cli.workflow.config_file import BlockFile, find_block

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from autocal_cli.config.model import NetworkOptions, TrainingConfig
 from autocal_cli.errors import AutocalError, Place
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources
 from autocal_cli.workflow.named_files import find_root
 
 

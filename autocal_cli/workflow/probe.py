@@ -8,7 +8,8 @@ from pathlib import Path
 
 from autocal_cli.config.model import TrainingConfig
 from autocal_cli.errors import AutocalError, Finding
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources, find_checkout
+from autocal_cli.network.model import NetworkFingerprint
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.probing.model import ProbeFingerprint, labelled
 from autocal_cli.workflow.images import probe_images
 from autocal_cli.workflow.networks import with_config_weights

@@ -81,6 +81,18 @@ def test_every_part_of_the_law_can_be_taken_away(part):
     assert moves(1.0) == whole
 
 
+@pytest.mark.parametrize(
+    ("options", "field", "expected"),
+    [
+        (("--perceptual", "100", "--cells", "random"), "perceptual_factor", {100.0}),
+        (("--without", "raise", "--cells", "vgg"), "method", {"law", "without raise"}),
+    ],
+)
+def test_options_reach_every_run_of_the_plan(options, field, expected, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["controller.py", "FOLDER", *options])
+    assert {getattr(setting, field) for setting in controller.planned(controller.parsed_arguments())} == expected
+
+
 def test_a_run_is_kept_by_its_settings(tmp_path):
     outcome = Outcome(30.0, 0.1, 1.5, 0.6, 1.0, 2.0, [[1, 0.5, 0.1, 1.0]])
     assert controller.claimed(SHORT, tmp_path)

@@ -151,6 +151,8 @@ def test_a_code_is_explained(autocal, code):
     ("arguments", "said"),
     [
         ([], "Name a config, the code of a finding, or --presets."),
+        (["jpeg-block"], "There is no finding jpeg-block. Did you mean jpeg-blocks?"),
+        (["discriminator-blnd"], "There is no finding discriminator-blnd. Did you mean discriminator-blind?"),
         (["value-unsuported"], "There is no finding value-unsuported. Did you mean value-unsupported?"),
         (["value-unsupported", "momentum"], "value-unsupported is no config, so it has no momentum."),
         (["none.yml"], "none.yml: There is no such file."),

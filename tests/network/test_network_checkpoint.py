@@ -16,9 +16,10 @@ from torch import nn
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.checkpoint import Checkpoint, checkpoint_parameters
-from autocal_cli.network.model import NetworkSources, Passed
+from autocal_cli.network.model import Passed
 from autocal_cli.network.paragonsr2.family import VARIANTS
 from autocal_cli.network.paragonsr2.first import ParagonSR2
+from autocal_cli.network.sources import NetworkSources
 
 NETWORK = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Linear(8, 4).half())
 PARAMETERS = sum(parameter.numel() for parameter in NETWORK.parameters())

@@ -12,8 +12,9 @@ import pytest
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.network.fingerprint import ask, builders_for
-from autocal_cli.network.model import NetworkFingerprint, NetworkSources, Passed, find_checkout
+from autocal_cli.network.model import NetworkFingerprint, Passed
 from autocal_cli.network.paragonsr2.family import BuiltIn
+from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.network.subprocess.client import Foreign, ForeignProcess, trainer
 
 pytestmark = pytest.mark.xdist_group("foreign networks")  # one worker, so that their processes are started once

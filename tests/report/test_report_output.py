@@ -236,3 +236,13 @@ def test_differences_are_told_line_by_line(before, after, changed):
 )
 def test_a_terminal_gets_lines_broken_between_words(text, lines):
     assert [line.plain.rstrip() for line in between_words(Text(text), 16)] == lines
+
+
+@pytest.mark.parametrize(
+    ("terminal", "lines"), [(True, ["train.yml:3:1:", "warning here"]), (False, ["train.yml:3:1: warning here"])]
+)
+def test_a_finding_is_broken_in_a_terminal_and_a_line_in_a_pipe(terminal, lines, monkeypatch, capsys):
+    narrow = Console(force_terminal=terminal, color_system=None, width=16)
+    monkeypatch.setattr("autocal_cli.report.console.console", lambda _: narrow)
+    show(Text("train.yml:3:1: warning here"), stderr=True)
+    assert capsys.readouterr().err.splitlines() == lines

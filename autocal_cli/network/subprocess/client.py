@@ -19,7 +19,8 @@ from typing import Any
 from autocal_cli.config.model import NetworkOptions, Value
 from autocal_cli.errors import AutocalError
 from autocal_cli.network.arguments import about_count, argument_findings, in_words, nearest
-from autocal_cli.network.model import NAME_ANOTHER, Builder, Checkout, NetworkFingerprint, Passed
+from autocal_cli.network.model import NAME_ANOTHER, Builder, NetworkFingerprint, Passed
+from autocal_cli.network.sources import Checkout
 from autocal_cli.network.subprocess.spandrel import spandrel_installed, spandrel_types
 
 
