@@ -160,7 +160,8 @@ class Attachment:
         self._passes: int | None = 0  # without a step of the optimiser; None once it has stepped
         self._called: set[str] = set()  # losses of this pass
         self._images_seen = False  # in this pass
-        self._loss_scale: float | None = None  # of a GradScaler on the CPU, as this pass began
+        self._optimizer: Any = None if optimizer is None else unwrapped_optimizer(optimizer)
+        self._scaled_steps: Mapping[int, Any] = {}  # a GradScaler's record of this step, by optimiser
         self._depth = 0  # attached losses in whose forward we are: a loss within a loss is part of it
         self._input: Tensor | None = None
         self._real: list[Any] = []  # logits of real images that wait for those of generated ones
@@ -174,7 +175,7 @@ class Attachment:
             hook = network.register_forward_hook(Hook(self._network_called), with_kwargs=True)
             self._undo.append(hook.remove)
         if optimizer is not None:
-            self._undo.append(unwrapped_optimizer(optimizer).register_step_post_hook(self._stepped).remove)
+            self._undo.append(self._optimizer.register_step_post_hook(self._stepped).remove)
 
     @property
     def iteration(self) -> int:
@@ -276,7 +277,7 @@ class Attachment:
             self._end_pass(stepped=self._counts == "calls")
             self._count_pass()
         if not self._called:
-            self._loss_scale = self._scale_now()
+            self._scaled_steps = getattr(self.scheduler.grad_scaler, "_per_optimizer_states", {})
         self._called.add(label)
         scheduler = self.scheduler
         scheduler.begin(self._iteration)
@@ -309,14 +310,10 @@ class Attachment:
                 return
 
     def _end_skipped_step(self) -> None:
-        """A GradScaler that skips a step calls no hook of the optimiser; its scale tells: it fell since the pass."""
-        scale = self._scale_now()
-        if self._called and scale is not None and self._loss_scale is not None and scale < self._loss_scale:
-            self._end_pass(stepped=self._counts != "told")
-
-    def _scale_now(self) -> float | None:
-        scaler = self.scheduler.grad_scaler  # that of an accelerator is not asked: it would wait
-        return scaler.get_scale() if getattr(scaler, "_device", "") == "cpu" else None
+        """A GradScaler that skips a step calls no hook of the optimiser; its record says that it had its turn."""
+        key = id(self._optimizer)
+        if self._called and key in self._scaled_steps and self._scaled_steps[key]["stage"].name == "STEPPED":
+            self._end_pass(stepped=self._counts == "steps")
 
     def _count_pass(self) -> None:
         if self._counts != "steps" or self._passes is None:

@@ -428,6 +428,22 @@ def test_a_step_that_a_grad_scaler_skips_costs_no_other_one(broken_at, resumed):
     assert (named, attachment.iteration) == ([broken_at], 7)
 
 
+def test_a_step_of_another_optimiser_that_the_grad_scaler_skips_is_none_of_ours():
+    run, scaler = Run(), torch.amp.GradScaler("cpu", init_scale=64.0)
+    attachment, judge = attached(run, grad_scaler=scaler), torch.optim.SGD(run.judge.parameters(), 0.01)
+    for number in range(1, 5):
+        output = run.net(F.avg_pool2d(images(number), 2))
+        total = run.losses["l_g_l1"](output, images(number)) + run.losses["l_g_gan"](run.judge(output), True)
+        scaler.scale(total / 2).backward()
+        judge.zero_grad()
+        scaler.scale(run.losses["l_g_gan"](run.judge(images(number)), True, is_disc=True) * math.nan).backward()
+        scaler.step(judge)
+        if number % 2 == 0:
+            scaler.step(run.optimizer)
+        scaler.update()
+    assert (attachment.iteration, attachment.scheduler._steps) == (3, 2)
+
+
 def test_a_step_that_a_grad_scaler_skips_is_counted_where_calls_are():
     run, scaler = Run(), torch.amp.GradScaler("cpu", init_scale=64.0)
     attachment = attach(run.losses, BLOCK, 100, network=run.net, grad_scaler=scaler)
