@@ -109,7 +109,9 @@ def adversarial_start(checked: Checked) -> Iterator[Finding]:
         message = f"{loss.type} has a weight of {loss.weight:g}, and all other losses together {others:g}."
         yield checked.finding("gan-weight-high", message, f"Begin with {significant(others / 20, 1):g}.", loss.place)
     started = [checked.option("path", key) for key in ("pretrain_network_g", "pretrain_network_g_path", "resume_state")]
-    if not any(started) and checked.config.model_type not in FROM_SCRATCH:
+    waits = loss.arguments.get("start_iter")  # of the fork: until then the other losses train alone
+    waits = isinstance(waits, int) and waits > 0
+    if not any(started) and not waits and checked.config.model_type not in FROM_SCRATCH:
         message = f"{loss.type} from the first step, and no `path.pretrain_network_g`: the discriminator wins at once."
         fix = "Train with the other losses first, and name that checkpoint."
         place = checked.key_at(("path", "pretrain_network_g")) or loss.place
