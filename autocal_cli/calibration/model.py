@@ -58,7 +58,7 @@ class Rule:
     code: str
     signal: str
     parameter: str
-    form: Literal["exponential", "power", "switch"]
+    form: Literal["exponential", "power", "switch", "least"]
     direction: Literal["up", "down"]
     numbers: Mapping[str, float]
     reason: str

@@ -16,7 +16,7 @@ def apply_rule(rule: Rule, value: Number, signal: Signal) -> Step | None:
 
     An unknown signal changes nothing.
     """
-    if rule.form == "switch" and not signal.value:
+    if rule.form in ("switch", "least") and not signal.value:
         return None
     if signal.value is None:
         return Step(rule.code, rule.source, value, value, f"{signal.told}: this stays as it is.")
@@ -41,8 +41,8 @@ def factor(rule: Rule, x: float) -> float:
             exponent = numbers["exponent"] if rule.direction == "up" else -numbers["exponent"]
             size = exponent * (math.log(x) - math.log(numbers["reference"]))
             return math.exp(min(max(size, math.log(numbers["low"])), math.log(numbers["high"])))
-        case "switch":
-            size = numbers["factor"] if x else 1.0
+        case "switch" | "least":
+            size = numbers.get("factor", 1.0) if x else 1.0
     return size if rule.direction == "up" else 1 / size
 
 
@@ -51,6 +51,8 @@ def _scaled(rule: Rule, value: Number, x: float) -> Number:
         # time constant 1 / (1 - momentum); both it and momentum's distance from 1 stay positive.
         # "up" lengthens it; the power rules give the factor of the time constant as well.
         return tidied(rule.parameter, 1 - (1 - value) / factor(rule, x))
+    if rule.form == "least":
+        return tidied(rule.parameter, max(value, rule.numbers["value"]))
     return tidied(rule.parameter, value * factor(rule, x))
 
 
@@ -71,18 +73,20 @@ def target(rule: Rule) -> str:
 
 
 def formula(rule: Rule) -> str:
-    """The factor: `(total_iter / 40000)^0.5, within 0.5 to 1.5`. The direction is in the sign of the exponent."""
+    """`times (total_iter / 40000)^0.5, within 0.5 to 1.5`. The direction is in the sign of the exponent."""
     numbers = rule.numbers
     sign = "" if rule.direction == "up" else "-"
     match rule.form:
         case "exponential":
-            return f"{numbers['base']:g}^({sign}2 ({rule.signal} - 0.5))"
+            return f"times {numbers['base']:g}^({sign}2 ({rule.signal} - 0.5))"
         case "power":
             limits = f"within {numbers['low']:g} to {numbers['high']:g}"
-            return f"({rule.signal} / {numbers['reference']:g})^{sign}{numbers['exponent']:g}, {limits}"
+            return f"times ({rule.signal} / {numbers['reference']:g})^{sign}{numbers['exponent']:g}, {limits}"
         case "switch":
             value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
-            return f"{value:g} with an {rule.signal} loss"
+            return f"times {value:g} with an {rule.signal} loss"
+        case "least":
+            return f"at least {numbers['value']:g} with an {rule.signal} loss"
 
 
 COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_density": 0.4, "color_variation": 0.4}

@@ -355,7 +355,7 @@ def _reach(parameter: str, value: float, total_iter: int | None, presets: Preset
         if one.parameter == parameter:
             bounded = one.form == "power"
             ends = (one.numbers["low"], one.numbers["high"]) if bounded else (factor(one, 0.0), factor(one, 1.0))
-            low, high = low * min(ends), high * max(ends)
+            low, high = low * min(ends), max(high * max(ends), one.numbers.get("value", 0.0))
     least, most = _to_space(parameter, bound.low), _to_space(parameter, bound.high)
     low, high = (min(max(end, least), most) for end in (low, high))
     if bound.share_of_run is not None and total_iter is not None:  # short runs are calibrated to less

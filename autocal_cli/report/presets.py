@@ -72,7 +72,7 @@ def part_view(part: str, presets: Presets) -> RenderableType:
     if part == "rules":
         title, shown = "rules, in this order", Table(box=None, pad_edge=False, show_header=False)
         for rule in presets.rules:
-            changed = f"{target(rule)} times {formula(rule)}"
+            changed = f"{target(rule)} {formula(rule)}"
             shown.add_row(rule.code, Text.assemble(changed, "\n", rule.reason, (f" [{rule.source}]", "dim")))
     elif part == "bounds":
         within = [(name, bound_told(bound)) for name, bound in presets.bounds.items()]

@@ -363,7 +363,7 @@ def test_a_reason_names_the_preset_and_what_moved_the_value(
         "adaptation_rate": "nano 0.015, complexity 0.38, 8,000 iterations",
         "adaptation_threshold": "nano 0.04, complexity 0.38, adversarial loss",
         "min_weight": "by hand",
-        "max_weight": "by hand; calibrated 5",
+        "max_weight": "by hand; calibrated 30",
         "baseline_iterations": "nano 50, 8,000 iterations",
         "fidelity_budget": "x2",
     }
