@@ -126,6 +126,8 @@ _HEADS = tuple((trainer, re.compile(_ITERATION + rest)) for trainer, rest in (
 ))  # fmt: skip
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
 _ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
+# A line that breaks off in a number: values end in e-02, metrics have four decimals.
+CUT_NUMBER = re.compile(r"(?:iter:.*(?<!e[-+]\d)|#.*(?<!\.\d{3}))[\d.]$|\de[-+]?$")
 _NEVER = re.compile(r"(?!)")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")

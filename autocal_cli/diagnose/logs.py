@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autocal_cli.diagnose.log_formats import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
+from autocal_cli.diagnose.log_formats import CUT_NUMBER, OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source
 from autocal_cli.errors import AutocalError, Place
 
@@ -46,10 +47,11 @@ class LogReader:
     def __init__(self) -> None:
         self._joined: dict[Source, JoinedLog] = {}
 
-    def read(self, path: Path) -> RunLog:
+    def read(self, path: Path, to_the_end: bool = False) -> RunLog:
         """The log of the run in a folder (or one file): the text logs, else TensorBoard's event files.
 
-        Text logs say more (rate, ends, errors), and the trainers write the same numbers to both.
+        Text logs say more (rate, ends, errors), and the trainers write the same numbers to both. A last line without
+        its break is read `to_the_end`, else when the rest of it is there.
         Raises AutocalError when there is no log, more than one run, or nothing of use was logged, no error either.
         """
         path = path.expanduser()
@@ -58,22 +60,20 @@ class LogReader:
             fix = "Name the run's folder in experiments/ or tb_logger/, or a log file."
             kind = NothingYetError if path.is_dir() else AutocalError
             raise kind("There are no event files and no train_*.log here.", place=Place(str(path)), fix=fix)
+        over = False
         for source in READERS:
             chosen = [file for file in files if file.source == source]
-            runs = {file.run: file.path for file in chosen}
-            if len(runs) > 1:
-                shared = [folder for file in runs.values() for folder in file.parents]  # by several, where twice in it
-                places = sorted(file if shared.count(file.parent) > 1 else file.parent for file in runs.values())
-                named = f"{', '.join(map(str, places[:5]))}{', ...' if places[5:] else ''}"
-                message = f"There are logs of {len(runs)} runs here: {named}."
-                raise AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
+            if len({file.run for file in chosen}) > 1:
+                raise _several_runs(path, chosen)
             if source not in self._joined or not self._joined[source].goes_on(chosen):
                 self._joined[source] = JoinedLog(source)
-            log = self._joined[source].read(chosen) if chosen else None
+            log = self._joined[source].read(chosen, to_the_end) if chosen else None
             if log is not None and (log.rows or log.events):
                 return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
+            over = over or bool(log and log.sessions and log.sessions[-1].ending != "unsaid")
         fix = "Was the run stopped before its first print_freq steps?"
-        raise NothingYetError("The logs hold no iteration with a loss.", place=Place(str(path)), fix=fix)
+        kind = AutocalError if over else NothingYetError
+        raise kind("The logs hold no iteration with a loss.", place=Place(str(path)), fix=fix)
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class JoinedLog:
         same = (_before(path, end) == self.tails[path] for path, end in self.ends.items())
         return list(self.ends) == paths[: len(self.ends)] and all(same)
 
-    def read(self, files: Sequence[LogFile]) -> RunLog:
+    def read(self, files: Sequence[LogFile], to_the_end: bool) -> RunLog:
         """Takes what the files hold beyond what was read, and gives all of it."""
         if not self.facts:
             options = _options_beside(files[-1].path.parent) if self.source == "text logs" else {}
@@ -102,7 +102,7 @@ class JoinedLog:
         for path in (file.path for file in files):
             if path not in self.readers:
                 self.readers[path] = READERS[self.source](str(path), self.table, self.facts)
-            self._read_on(path, self.readers[path])
+            self._read_on(path, self.readers[path], to_the_end)
         return RunLog(
             self.source,
             tuple(str(file.path) for file in files),
@@ -117,16 +117,29 @@ class JoinedLog:
             rows=len(self.table.points),
         )
 
-    def _read_on(self, path: Path, reader: TextReader | EventReader) -> None:
+    def _read_on(self, path: Path, reader: TextReader | EventReader, to_the_end: bool) -> None:
         data = bytearray()
         with path.open("rb") as file:
             file.seek(self.ends.get(path, 0))
             while chunk := file.read(CHUNK):
                 data += chunk
                 reader.take(data)
+            if to_the_end and isinstance(reader, TextReader) and not CUT_NUMBER.search(data.decode("utf-8", "replace")):
+                data += b"\n"
+                reader.take(data)
             self.ends[path] = file.tell() - len(data)
         self.tails[path] = _before(path, self.ends[path])
         self.cut = self.cut | {path} if data.strip() or reader.damaged else self.cut - {path}
+
+
+def _several_runs(path: Path, files: Sequence[LogFile]) -> AutocalError:
+    runs = {file.run: file.path for file in reversed(files)}
+    within = Counter(folder for file in runs.values() for folder in file.parents)
+    places = [file if within[file.parent] > 1 else file.parent for file in list(runs.values())[:5]]
+    named = ", ".join(str(place.relative_to(path)) for place in places)
+    more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
+    message = f"There are logs of {len(runs):,} runs here, the newest first: {named}{more}."
+    return AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
 
 
 def _before(path: Path, end: int) -> bytes:

@@ -106,8 +106,11 @@ def _run(log: RunLog) -> str:
     name = log.facts.get("name", "run")
     kind = ", ".join(found for key in ("trainer", "model_type") if (found := log.facts.get(key)))
     of = f" of {log.total_iter:,}" if log.total_iter else ""
-    ending = log.sessions[-1].ending if log.sessions else "unsaid"
-    end = "still going" if ending == "unsaid" and running(log) else {"unsaid": "no end logged"}.get(ending, ending)
+    last = log.sessions[-1] if log.sessions else None
+    end: str = last.ending if last and last.ending != "unsaid" else "no end logged"
+    if last and last.ending == "unsaid" and running(log):
+        silent = f", silent since {last.ended}" if last.ended and (log.silent_for or 0.0) > 120.0 else ""
+        end = f"still going{silent}"
     sessions = f", {len(log.sessions)} sessions" if len(log.sessions) > 1 else ""
     return f"{name}{f' ({kind})' if kind else ''}: {log.last:,}{of} iterations, {end}{sessions}"
 

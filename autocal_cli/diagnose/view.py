@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import TOTAL_LABEL, MetricSeries, RunLog, Track
+from autocal_cli.diagnose.model import TOTAL_LABEL, MetricSeries, RunLog, Track, whole_number
 
 FARTHEST = 1e150  # what lies beyond is taken to be there, so that sums and squares of it stay numbers
 BUCKETS = 2_000  # a series is judged on at most so many means; chosen, untested
@@ -283,8 +283,12 @@ def frozen(view: View) -> bool:
 
 
 def running(log: RunLog) -> bool:
-    """Whether the log was written to within ten of its own intervals, or two minutes."""
+    """Whether the log was written to within ten of its own intervals, or two minutes; where a validation is due, which
+    says nothing until it is done, within an hour."""
     track = log.tracks.get("time")
     recent = [value for value in track.values[-20:] if math.isfinite(value)] if track else []
     pause = 10.0 * log.interval * fmean(recent) if recent else 0.0
-    return log.silent_for is not None and log.silent_for < max(120.0, min(pause, 3600.0))
+    every = whole_number(log.facts.get("val_freq", "")) or 0
+    due = every > 0 and -(-log.last // every) * every <= log.last + log.interval
+    longest = 3600.0 if due else max(120.0, min(pause, 3600.0))
+    return log.silent_for is not None and log.silent_for < longest

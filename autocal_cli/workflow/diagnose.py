@@ -48,13 +48,16 @@ def closing(folder: Path) -> tuple[str, ...]:
 
 def read_run(path: Path, now: float | None = None, reader: LogReader | None = None) -> RunLog:
     """All that a run wrote: its log, the scheduler's events, and the colours of its validation images."""
-    log = (reader or LogReader()).read(find_run(path.expanduser()))
+    run = find_run(path.expanduser())
+    log = (reader or LogReader()).read(run, to_the_end=reader is None)
     files = [Path(file) for file in log.files]
     folder = files[-1].parent
     written = max(file.stat().st_mtime for file in files)
     silent_for = max(0.0, (time.time() if now is None else now) - written)
-    images = tuple(read_images(folder / "visualization"))
-    return with_events(replace(log, silent_for=silent_for, images=images), _event_lines(folder))
+    log = replace(log, silent_for=silent_for, images=tuple(read_images(folder / "visualization")))
+    if reader and log.truncated and not running(log):
+        log = replace(reader.read(run, to_the_end=True), silent_for=silent_for, images=log.images)
+    return with_events(log, _event_lines(folder))
 
 
 def find_run(path: Path) -> Path:
@@ -128,18 +131,20 @@ def _mean_colour(path: Path, _written: int) -> tuple[float, float, float] | None
 
 
 def follow(read: Callable[[], Diagnosis], wait: Callable[[], None], say: Callable[[str], None]) -> Iterator[Diagnosis]:
-    """Reads again and again, until the run has ended; `say` is told that it waits for the first line with a loss.
+    """Reads again and again, until the run has ended; `say` is told that it waits for the first line with a loss, and
+    ever more rarely that it still does.
 
     Raises AutocalError or OSError where the first reading does; later ones may meet a log that is being replaced.
     """
-    known = waiting = False
+    known, looks = False, 0
     while True:
         try:
             found = read()
         except NothingYetError as error:
-            if not (known or waiting):
-                say(f"{error.message} Waiting for it.")
-            waiting = True
+            looks += 1
+            if not known and looks in (1, 10, 100, 1_000, 10_000):
+                still = "Waiting for it; Ctrl-C ends that." if looks == 1 else f"Still so after {looks:,} looks."
+                say(f"{error.message} {still}")
         except (AutocalError, OSError):
             if not known:
                 raise

@@ -52,6 +52,33 @@ def test_a_last_line_that_is_not_whole_is_said_and_read_when_it_is(tmp_path):
         assert (list(points(log)), bool(log.truncated)) == (([100, 200], False) if end == len(whole) else ([100], True))
 
 
+@pytest.mark.parametrize(
+    ("cut", "taken"),
+    [("\n", True), (" \n", True), ("1 \n", False), ("-01 \n", False), ("e-01 \n", False), (".0000e-01 \n", False)],
+)
+def test_to_the_end_a_last_line_without_its_break_is_read_unless_a_number_breaks_off(tmp_path, cut, taken):
+    path = text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200])
+    path.write_text(path.read_text("utf-8").removesuffix(cut), "utf-8", newline="\n")
+    log = LogReader().read(path, to_the_end=True)
+    assert (list(points(log)), bool(log.truncated)) == (([100, 200], False) if taken else ([100], True))
+
+
+@pytest.mark.parametrize(("line", "psnr"), [("# psnr: 28.3812", 28.3812), ("# psnr: 28.38", None)])
+def test_a_metric_that_breaks_off_is_left_out(tmp_path, line, psnr):
+    path = text_log(tmp_path / "train_demo_20240702_214117.log", [100])
+    with path.open("a", encoding="utf-8") as log:
+        log.write(f"2024-07-02 21:41:18,000 INFO: Validation val\n\t {line}")
+    found = LogReader().read(path, to_the_end=True).validations
+    assert [one.metrics["psnr"] for one in found] == ([] if psnr is None else [psnr])
+
+
+def test_of_many_runs_the_newest_are_named(tmp_path):
+    for day in range(10, 17):
+        text_log(tmp_path / "experiments" / f"run{day}" / f"train_run{day}_202407{day}_000000.log", [100])
+    names = ", ".join(str(Path("experiments", f"run{day}")) for day in range(16, 11, -1))
+    assert refusal(tmp_path) == f"There are logs of 7 runs here, the newest first: {names} and 2 more."
+
+
 def test_of_a_log_that_grows_only_what_is_new_is_read(tmp_path, monkeypatch):
     taken: list[str] = []
     read = TextReader.read
@@ -184,7 +211,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "train_a.log").write_text("nothing\n", encoding="utf-8")
     assert refusal(tmp_path) == "The logs hold no iteration with a loss."
     text_log(tmp_path / "b" / "train_b_20240702_214117.log", [100])
-    assert refusal(tmp_path) == f"There are logs of 2 runs here: {tmp_path / 'b'}, {tmp_path / 'train_a.log'}."
+    assert refusal(tmp_path) == "There are logs of 2 runs here, the newest first: b, train_a.log."
     monkeypatch.setattr(run_logs, "MAX_ENTRIES", 2)
     assert refusal(tmp_path) == "There are more than 2 files here."
 

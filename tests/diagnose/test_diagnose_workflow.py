@@ -72,6 +72,26 @@ def test_the_clock_tells_a_run_that_is_going_on_from_one_that_was_killed(tmp_pat
     assert ("still going" in found.lines[0].text) is going
 
 
+@pytest.mark.parametrize(("last", "due"), [(2_000, True), (2_100, False), (2_400, True)])
+def test_a_run_is_not_called_killed_while_a_validation_may_be_going_on(tmp_path, last, due):
+    path = run(tmp_path, last)
+    path.write_text("  val_freq: 500\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    os.utime(path, (1e9, 1e9))
+    found = diagnose_run(tmp_path, 1e9 + 1_800)
+    assert (codes(found), ended(found)) == ((set(), False) if due else ({"ended-early"}, True))
+    assert ("still going, silent since 2024-07-02 21:41:17" in found.lines[0].text) is due
+    assert codes(diagnose_run(tmp_path, 1e9 + 3_700)) == {"ended-early"}
+
+
+@pytest.mark.parametrize(("age", "read"), [(5.0, [1_900, 1_900]), (1e6, [2_000])])
+def test_a_last_line_without_its_break_is_waited_for_and_read_once_the_log_is_silent(tmp_path, age, read):
+    path, reader = run(tmp_path), LogReader()
+    path.write_bytes(path.read_bytes()[:-2])
+    os.utime(path, (1e9, 1e9))
+    assert [diagnose_run(tmp_path, 1e9 + age, reader).log.last for _ in read] == read
+    assert diagnose_run(tmp_path, 1e9 + age).log.last == 2_000
+
+
 def test_a_run_that_is_followed_is_read_until_it_ends(tmp_path):
     waited: list[int] = []
 
@@ -86,7 +106,8 @@ def test_a_run_that_is_followed_is_read_until_it_ends(tmp_path):
 
 
 @pytest.mark.parametrize("before", [None, "Loss [L1Loss] is created.\n"])
-def test_a_run_that_has_just_started_is_waited_for_and_that_is_said_once(tmp_path, before):
+@pytest.mark.parametrize(("looks", "lines"), [(3, 1), (12, 2)])
+def test_a_run_that_has_just_started_is_waited_for_and_that_is_said_ever_more_rarely(tmp_path, before, looks, lines):
     if before:
         (tmp_path / LOG).write_text(before, encoding="utf-8")
     waited: list[int] = []
@@ -94,11 +115,17 @@ def test_a_run_that_has_just_started_is_waited_for_and_that_is_said_once(tmp_pat
 
     def wait() -> None:
         waited.append(1)
-        if len(waited) == 3:
+        if len(waited) == looks:
             run(tmp_path, end=True)
 
     assert [one.log.last for one in follow(lambda: diagnose_run(tmp_path), wait, said.append)] == [2_000]
-    assert (len(waited), len(said)) == (3, 1)
+    assert (len(waited), len(said)) == (looks, lines)
+
+
+def test_a_run_that_has_ended_without_a_loss_is_not_waited_for(tmp_path):
+    write_text_log(tmp_path / LOG, {}, end=True)
+    with pytest.raises(AutocalError, match="no iteration"):
+        list(follow(lambda: diagnose_run(tmp_path), lambda: pytest.fail("waited"), print))
 
 
 @pytest.mark.parametrize("place", ["nowhere", "notes.md", "a/notes.md"])
