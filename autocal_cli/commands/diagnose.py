@@ -47,26 +47,25 @@ def diagnose(
         diagnosis_json,
         diagnosis_page,
         diagnosis_view,
+        news,
         unknown_view,
-        verdict_texts,
     )
     from autocal_cli.report.json import dump
-    from autocal_cli.workflow.diagnose import diagnose_run
+    from autocal_cli.workflow.diagnose import diagnose_run, ended
     from autocal_cli.workflow.diagnose import follow as follow_run
     from autocal_cli.workflow.output import report_destinations, write_report
 
     refuse_together(("--follow", follow), ("--json", as_json))
     refuse_together(("--follow", follow), ("--compare", compare is not None))
     page, _ = report_destinations(html, None, force)
-    reader, shown = LogReader(), tuple[str, ...]()
+    reader, shown = LogReader(), dict[str, str]()
     followed = follow_run(lambda: diagnose_run(path, reader=reader), lambda: time.sleep(every), say)
     for found in followed if follow else [diagnose_run(path)]:
         if follow:
-            texts = verdict_texts(found)
-            if new := [text for text in texts if text not in shown]:
+            if new := news(found, shown, ended(found)):
                 head = f"{time.strftime('%H:%M:%S')}, iteration {found.log.last:,}"
-                write("\n".join([*([""] if shown else []), head, *new, ""]).encode())
-            shown = texts
+                write("\n".join([*([""] if shown else []), head, *new.values(), ""]).encode())
+            shown |= new
     other = diagnose_run(compare) if compare else None
     if as_json:
         sides = diagnosis_json(found) if other is None else {"a": diagnosis_json(found), "b": diagnosis_json(other)}

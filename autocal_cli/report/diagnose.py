@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from rich.table import Table
@@ -55,9 +56,21 @@ def diagnosis_view(found: Diagnosis) -> Table:
     return table
 
 
-def verdict_texts(found: Diagnosis) -> tuple[str, ...]:
-    """The same lines as plain texts, for a run that is followed."""
-    return tuple(f"{_MARKS[line.severity]} {line.topic}: {one_line(line.text)}" for line in found.lines)
+def verdict_texts(found: Diagnosis) -> dict[str, str]:
+    """The same lines as plain texts, by topic."""
+    return {line.topic: f"{_MARKS[line.severity]} {line.topic}: {one_line(line.text)}" for line in found.lines}
+
+
+def news(found: Diagnosis, shown: Mapping[str, str], ended: bool) -> dict[str, str]:
+    """What to show of a run that is followed: lines of which more than numbers changed, or that a validation moves; at
+    its end every line that changed."""
+    exact = ("progress", "checkpoint", *(("fidelity",) if found.metrics else ()))
+
+    def said(topic: str, text: str) -> str:
+        return text if ended or topic in exact else re.sub(r"[-+]?\d[\d.,e+-]*", "#", text)
+
+    lines = verdict_texts(found).items()
+    return {topic: text for topic, text in lines if said(topic, text) != said(topic, shown.get(topic, ""))}
 
 
 def unknown_view(found: Diagnosis) -> Iterator[Text]:

@@ -31,7 +31,7 @@ def verdict(found: Diagnosis) -> str:
         f"{one.severity:<8} {one.code:<24} {one.iteration} {one.loss}\n         {one.evidence}\n         {one.next}\n"
         for one in found.findings
     ]
-    return "\n".join(verdict_texts(found)) + "\n\n" + "".join(findings)
+    return "\n".join(verdict_texts(found).values()) + "\n\n" + "".join(findings)
 
 
 def test_there_are_as_many_as_were_asked_for():
