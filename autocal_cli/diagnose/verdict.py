@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from statistics import fmean
 
+from autocal_cli.diagnose.adversarial import health_of
 from autocal_cli.diagnose.checkpoints import judge_checkpoints, metric_series
-from autocal_cli.diagnose.faults import FAULTS, FINDERS, health_of
+from autocal_cli.diagnose.faults import FAULTS as FAULTS  # all are known where both their files are
+from autocal_cli.diagnose.faults import FINDERS
 from autocal_cli.diagnose.model import (
     Checkpoint,
     Choice,

@@ -14,8 +14,8 @@ from rich.text import Text
 from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.checkpoints import metric_series
-from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import Diagnosis, RunLog
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import SEVERITY_STYLE, one_line
 from autocal_cli.report.json import plain

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import pytest
 from run_logs import run_log
 
-from autocal_cli.diagnose.faults import FAULTS
 from autocal_cli.diagnose.model import ImageMean, LogEvent, RunLog, Session
-from autocal_cli.diagnose.verdict import diagnose
+from autocal_cli.diagnose.verdict import FAULTS, diagnose
 
 POINTS = 120
 BLIND = math.log(2)
