@@ -55,6 +55,7 @@ CASES = (
     Case("nan", 400, gan=0.005, rate=1e8, rate_d=2e-4),
     Case("rate_x30", 1_000, rate=3e-2, pretrained=False),
     Case("tiny", 1_000, gan=0.05, data="tiny", rate=1e-3),
+    Case("overfit", 3_000, data="tiny", rate=1e-3, pretrained=False),
     Case("resumed", 1_200, rate=1e-3, pretrained=False, killed_at=(330, 620)),
     Case("killed", 1_200, rate=1e-3, pretrained=False, killed_at=(730,), ends_killed=True),
 )

@@ -53,7 +53,7 @@ def find_collapse(view: View) -> Iterator[Row]:
 )
 def find_fidelity_lost(view: View) -> Iterator[Row]:
     lost = fidelity_lost(view)
-    if lost and view.log.adversarial and not find_collapse(view):
+    if lost and view.log.adversarial and not any(find_collapse(view)):
         since, name, depth = lost
         evidence = f"{name} lies {depth:.1f} dB under its best; at most {MOST_COST:g} can buy anything"
         step = f"Keep a checkpoint from before {since:,}; lower the adversarial weight{_scheduler(view)}."

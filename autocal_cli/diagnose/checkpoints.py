@@ -54,19 +54,7 @@ def judge_checkpoints(
     metrics = {one.name: one for one in (choosing or series)}
     measured = [one for one in judged if one.metrics]
     front = {one.iteration for one in measured if not any(_beats(other, one, metrics) for other in measured)}
-    best = {
-        name: max(measured, key=lambda one: found.sign * one.metrics.get(name, -math.inf * found.sign)).iteration
-        for name, found in metrics.items()
-        if measured
-    }
-    marked = [
-        replace(
-            one,
-            pareto=one.iteration in front,
-            best=tuple(name for name, at in best.items() if at == one.iteration),
-        )
-        for one in judged
-    ]
+    marked = [replace(one, pareto=one.iteration in front) for one in judged]
     sound = [one for one in marked if sound_until is None or (one.iteration or 0) < sound_until]
     chosen = _choose(sound, choosing, log.adversarial)
     if chosen is None:

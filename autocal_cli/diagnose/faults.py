@@ -6,12 +6,13 @@ Thresholds stand in one place each, with their source. A healthy run has nothing
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, pairwise
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import TOTAL_LABEL, Fault, RunFinding
+from autocal_cli.diagnose.model import TELLING, TOTAL_LABEL, Fault, MetricSeries
 from autocal_cli.diagnose.view import (
     BLIND_LEVELS,
     FEWEST_POINTS,
@@ -31,22 +32,17 @@ from autocal_cli.diagnose.view import (
 from autocal_cli.errors import Severity
 
 Row = tuple[Severity, int | None, str | None, str, str]  # a finding without its code, see RunFinding
+Finder = Callable[[View], Iterator[Row]]
 FAULTS: dict[str, Fault] = {}
-FINDERS: list[Callable[[View], list[RunFinding]]] = []
+FINDERS: dict[str, Finder] = {}
 
 
-def fault(
-    code: str, severity: Severity, title: str, rationale: str, source: str
-) -> Callable[[Callable[[View], Iterator[Row]]], Callable[[View], list[RunFinding]]]:
+def fault(code: str, severity: Severity, title: str, rationale: str, source: str) -> Callable[[Finder], Finder]:
     """Registers a finder under its code, with which its rows become findings."""
 
-    def register(find: Callable[[View], Iterator[Row]]) -> Callable[[View], list[RunFinding]]:
-        def found(view: View) -> list[RunFinding]:
-            return [RunFinding(code, *row) for row in find(view)]
-
-        FAULTS[code] = Fault(code, severity, title, rationale, source)
-        FINDERS.append(found)
-        return found
+    def register(find: Finder) -> Finder:
+        FAULTS[code], FINDERS[code] = Fault(code, severity, title, rationale, source), find
+        return find
 
     return register
 
@@ -326,37 +322,75 @@ def find_no_progress(view: View) -> Iterator[Row]:
     if facts.get("pretrain_network_g", "").lower() in ("none", "null", "~", "") and facts.get("trainer"):
         yield from _nothing_learnt(view)
     judged = [one for one in view.metrics if not (view.log.adversarial and one.fidelity)]
-    worse, flat = [], []
-    for one in judged:
-        if (since := one.worse_since(LEAST_LOSS.get(one.metric.lower(), 0.0))) is not None:
-            worse.append((since, one))
-        elif (since := one.flat_since()) is not None:
-            flat.append((since, one))
-    if worse:
-        since, one = min(worse, key=lambda pair: pair[0])
+    flat = [(since, one) for one in judged if (since := one.flat_since()) is not None]
+    if worse := _worse(judged):
+        since, one = worse[0]
         names = ", ".join(f"{found.name} {found.means[found.best]:.4g} -> {found.means[-1]:.4g}" for _, found in worse)
-        small = "If the training loss still falls, the data set is too small for it."
-        step = f"Keep the checkpoint at {since:,}. {small}"
-        yield "warning", since, None, f"worse since: {names} (noise {one.noise:.2g})", step
+        evidence, step = f"worse since: {names} (noise {one.noise:.2g})", f"Stop: nothing was gained after {since:,}."
+        if all(found.fidelity for _, found in worse) and (falling := _still_falls(view, since)):
+            evidence += f"; {falling}: the training images are learnt by heart, or those validated are of another kind"
+            step += " Train on more images, of the kind that is validated."
+        yield "warning", since, None, evidence, step
     elif flat and len(flat) == len(judged):
         names = ", ".join(f"{one.name} (noise {one.noise:.2g})" for _, one in flat)
         step = "Lower the learning rate, begin the next phase, or stop."
         yield "info", max(pair[0] for pair in flat), None, f"nothing gained beyond the noise: {names}", step
 
 
+def _worse(metrics: Iterable[MetricSeries]) -> list[tuple[int, MetricSeries]]:
+    """Those that end worse than they were, the first to begin first, and since when."""
+    found = ((one.worse_since(LEAST_LOSS.get(one.metric.lower(), 0.0)), one) for one in metrics)
+    return sorted(((since, one) for since, one in found if since is not None), key=lambda pair: pair[0])
+
+
+def _still_falls(view: View, since: int) -> str:
+    """The pixel loss, where its mean fell by more than two standard errors from the first third since to the last, and
+    lies below what it was before."""
+    for one in (view.tracks[label] for label in PIXEL if label in view.tracks):
+        start = bisect_right(one.iterations, since)
+        third = (len(one) - start) // 3
+        before, first, last = one.means[:start], one.means[start : start + third], one.means[-third:]
+        if min(third, start) >= FEWEST_POINTS:
+            error = math.hypot(pstdev(first), pstdev(last)) / math.sqrt(third)
+            if fmean(last) < min(fmean(first) - TELLING * error, fmean(before[-third:])):
+                return f"{one.label} went on falling from {fmean(first):.2e} to {fmean(last):.2e}"
+    return ""
+
+
 def _nothing_learnt(view: View) -> Iterator[Row]:
     """A training from scratch whose pixel loss has not fallen by a tenth is none."""
     poor = [max(one.values) for one in view.metrics if one.metric.lower() == "psnr" and max(one.values) < 20.0]
-    for label in PIXEL:
-        one = view.tracks.get(label)
-        if not poor or one is None or len(one) < 2 * FEWEST_POINTS or view.log.last < LEAST_LONG:
-            continue
+    for one in (view.tracks[label] for label in PIXEL if poor and label in view.tracks):
         third = len(one) // 3
-        first, last = fmean(one.means[:third]), fmean(one.means[-third:])
-        if last > 0.95 * first - 2.0 * pstdev(one.means[:third]) / math.sqrt(third):
-            course = f"{label} went from {first:.3g} to {last:.3g} in {view.log.last:,} iterations from scratch"
+        first, last = one.means[:third], fmean(one.means[-third:])
+        if len(one) < 2 * FEWEST_POINTS or view.log.last < LEAST_LONG:
+            continue
+        if last > 0.95 * fmean(first) - TELLING * pstdev(first) / math.sqrt(third):
+            course = f"{one.label} went from {fmean(first):.3g} to {last:.3g} in {view.log.last:,} iterations"
             step = "Divide the learning rate by ten, and see that GT and LQ are pairs."
-            yield "warning", view.log.first, label, f"{course}, and PSNR never rose above {poor[0]:.1f} dB", step
+            evidence = f"{course} from scratch, and PSNR never rose above {poor[0]:.1f} dB"
+            yield "warning", view.log.first, one.label, evidence, step
+
+
+FEW = 100  # images, below which traiNNer-redux itself warns when it starts (train.py)
+
+
+@fault(
+    "few-images",
+    "warning",
+    "The training set is tiny",
+    "A network learns few images by heart, and a discriminator cannot tell what it generates from them any more. How "
+    "large the images are no log says: a few huge ones may hold enough.",
+    "traiNNer-redux's train.py warns below 100; the runs on two images in tests/cases_diagnose",
+)
+def find_few_images(view: View) -> Iterator[Row]:
+    count, times = view.log.trained_on or (FEW, 0)
+    if count >= FEW:
+        return
+    since, one = next(iter(_worse(view.metrics)), (None, None))
+    fell = f"; {one.name} went from {one.shown(one.means[one.best])} to {one.shown(one.means[-1])}" if one else ""
+    step = "Train on more images; `autocal analyze-dataset FOLDER` tells what a folder holds."
+    yield "warning" if one else "info", since, None, f"{count} training images, each seen {times:,} times{fell}", step
 
 
 @fault(

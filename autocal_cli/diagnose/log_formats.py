@@ -141,6 +141,9 @@ _OWN_END = re.compile(r"autocal: the training broke off: (.+?)\s*$")  # what `au
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)): (.+?)\s*$")
 _TOTAL = re.compile(r"(?:[Tt]otal iters:?|iters:)\s+([\d,]+)")
 
+_COUNTS = {"Number of train": "images", "Dataset size": "images", "Batch size per": "batch", "Accumulated": "batch",
+           "Accumulate iter": "accumulated", "World size": "devices", "GPUs": "devices"}  # fmt: skip
+_COUNT = re.compile(rf"({'|'.join(_COUNTS)})[^:\t]*:\s+([\d,]*\d)")
 _KEYS = "model_type|total_iter|val_freq|print_freq|save_checkpoint_freq|gan_type|scale|pretrain_network_g|warmup_iter"
 _FACT = re.compile(rf"""^\s*['"]?({_KEYS})['"]?\s*[:=]\s*(?:!!\w+\s+)?['"]?([^\s#'",\]]+)""")
 _KIND = re.compile(r"""^\s*(?:- )?['"]?type['"]?\s*[:=]\s*['"]?([^\s#'",]+)""")
@@ -177,6 +180,8 @@ class OptionReader:
             self.facts[f"weight:{self._kind.lower()}"] = found[1]
         elif found := _TOTAL.search(line):
             self.facts["total_iter"] = found[1].replace(",", "")
+        else:
+            self.facts.update((_COUNTS[name], count) for name, count in _COUNT.findall(line))
 
 
 class TextReader:

@@ -75,7 +75,7 @@ class Checkpoint:
     """A file of the generator's weights; `iteration` is None for the one called latest. What follows is judged.
 
     `metrics`: of the validation at its iteration, means of neighbours. `pareto`: no other is better in one of them and
-    as good in all. `tied`: cannot be told from the one to keep. `best`: the metrics in which it is the best.
+    as good in all. `tied`: cannot be told from the one to keep.
     """
 
     iteration: int | None
@@ -84,7 +84,6 @@ class Checkpoint:
     metrics: Mapping[str, float] = field(default_factory=dict)
     pareto: bool = False
     tied: bool = False
-    best: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class RunLog:
     `files` in the order in which they were written; `truncated` names those whose end is cut or damaged; `superseded`
     counts the logged points that were trained again from a checkpoint before them, and left out.
     `facts` are options as the trainer printed them (`total_iter`, `gan_type`, `weight:ganloss`, `rate:optim_d`, ...),
-    with `name` and `trainer`.
+    with `name` and `trainer`, and its counts: `images`, and `batch`, `accumulated`, `devices` of a step.
     `silent_for`: seconds since a file of the log was last written to, None where nobody looked.
     """
 
@@ -135,6 +134,13 @@ class RunLog:
     def total_iter(self) -> int | None:
         """How long the run was meant to be, where the log says so."""
         return whole_number(self.facts.get("total_iter", ""))
+
+    @property
+    def trained_on(self) -> tuple[int, int] | None:
+        """How many images the training set has, and how often each was taken; None where the log does not say."""
+        names = ("images", "batch", "accumulated", "devices")
+        count, *taken = (whole_number(self.facts.get(name, "1")) or 1 for name in names)
+        return (count, self.last * math.prod(taken) // count) if "images" in self.facts else None
 
     @property
     def interval(self) -> int:

@@ -42,7 +42,7 @@ _TOPICS = {
     "fidelity": ("collapsed", "fidelity-lost", "colour-drift"),
     "losses": ("non-finite", "divergence", "spike", "inert-loss"),
     "time": ("slow-loader", "loss-scale-backoff"),
-    "progress": ("no-progress",),
+    "progress": ("no-progress", "few-images"),
     "run": ("ended-early", "resumed"),
 }
 
@@ -52,7 +52,7 @@ def diagnose(log: RunLog) -> Diagnosis:
     tracks = {label: reduce_track(track) for label, track in log.tracks.items() if len(track)}
     metrics = metric_series(log.validations)
     view = View(log, tracks, metrics, read_separation(log, tracks), read_fidelity(tracks, metrics))
-    findings = sorted((one for find in FINDERS for one in find(view)), key=_order)
+    findings = sorted((RunFinding(code, *row) for code, find in FINDERS.items() for row in find(view)), key=_order)
     grave = [one.iteration for one in findings if one.code in _GRAVE and one.severity != "info"]
     health = health_of(view, findings)
     sound_until = min((at for at in grave if at is not None), default=None)

@@ -8,6 +8,7 @@ import pytest
 from run_logs import LINES, basicsr_line, redux_line
 
 from autocal_cli.diagnose.log_formats import RunTable, TextReader
+from autocal_cli.diagnose.model import RunLog
 
 VALUES = {
     "l_g_l1": 0.061181,
@@ -149,6 +150,25 @@ def test_what_the_trainer_printed_before_it_started_is_known():
         "weight:mssimloss": "5e-1",
         "trainer": "BasicSR",
     }
+
+
+COUNTS = {
+    "BasicSR": "\tNumber of train images: 150\n\tDataset enlarge ratio: 50\n\tBatch size per gpu: 4\n"
+    "\tWorld size (gpu number): 2\n\tRequire iter number per epoch: 938\n\tTotal epochs: 2; iters: 300.\n",
+    "traiNNer-redux": "\tNumber of train image pairs:          150\tDataset enlarge ratio:                 20\n"
+    "\tBatch size per gpu:                     2\tAccumulate iterations:                  2\n"
+    "\tWorld size (gpu number):                2\tRequire iter per epoch:               375\n",
+    "neosr": "-------- GPUs detected: 2\n-------- Patch size: 48\n-------- Dataset size: 150\n"
+    "-------- Batch size per gpu: 2\n-------- Accumulated batches: 4\n-------- Required iters per epoch: 10\n",
+}
+
+
+@pytest.mark.parametrize("trainer", COUNTS)
+def test_how_many_images_there_are_and_how_often_each_was_taken_is_known(trainer):
+    table, facts, _ = read([*COUNTS[trainer].splitlines(keepends=True), basicsr_line(300, VALUES)])
+    assert RunLog("text logs", (), table.tracks(), facts=facts).trained_on == (150, 16)
+    del facts["images"]
+    assert RunLog("text logs", (), table.tracks(), facts=facts).trained_on is None
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,12 @@ def stepping(before: float, after: float, at: int = 60, count: int = POINTS) -> 
     return [before if i < at else after for i in range(count)]
 
 
-def gan(advantage: Sequence[float], pixel: Sequence[float] | None = None, **fields: object) -> RunLog:
+def gan(
+    advantage: Sequence[float],
+    pixel: Sequence[float] | None = None,
+    counts: tuple[int, int] = (800, 4),
+    **fields: object,
+) -> RunLog:
     """A vanilla GAN run whose discriminator's losses have the advantage given, with 3% noise."""
     parts = [BLIND * (1.0 - value) for value in advantage]
     tracks = {
@@ -42,7 +47,8 @@ def gan(advantage: Sequence[float], pixel: Sequence[float] | None = None, **fiel
         "l_d_real": noisy(parts, 3, 0.03),
         "l_d_fake": noisy(parts, 4, 0.03),
     }
-    return run_log(tracks, facts={"gan_type": "vanilla"}, **fields)  # type: ignore[arg-type]
+    facts = {"gan_type": "vanilla", "images": str(counts[0]), "batch": str(counts[1])}
+    return run_log(tracks, facts=facts, **fields)  # type: ignore[arg-type]
 
 
 def plain(pixel: Sequence[float] | None = None, **fields: object) -> RunLog:
@@ -148,6 +154,10 @@ WRONG: dict[str, tuple[RunLog, dict[str, tuple[int, int]]]] = {
         plain(metrics={"psnr": noisy([27 + i / 10 if i < 10 else 28 - (i - 10) / 10 for i in range(30)], 5, 0.0005)}),
         {"no-progress": (4_000, 4_800)},
     ),
+    "a few images that are learnt by heart": (
+        gan(WAKING, metrics={"psnr": noisy([29.0 - 0.05 * i for i in range(20)], 5, 1e-4)}, counts=(2, 4)),
+        {"few-images": (600, 1_200)},
+    ),
     "LPIPS that rises in a GAN": (
         gan(WAKING, metrics={"lpips": noisy(LPIPS, 5, 0.01)}),
         {"no-progress": (4_000, 4_800)},
@@ -243,6 +253,24 @@ def test_the_scheduler_is_advised_where_it_can_be_started(trainer, advised):
     steps = [one.next for one in diagnose(blind).findings if one.code == "discriminator-blind"]
     assert len(steps) == 1
     assert ("autocal run" in steps[0]) == advised
+
+
+@pytest.mark.parametrize(
+    ("pixel", "by_heart"),
+    [(falling(0.05, 0.01), True), (stepping(0.02, 0.03), False), ([*flat(0.02, 60), *falling(2.0, 0.03, 60)], False)],
+)
+def test_a_training_loss_that_falls_on_while_the_validation_gets_worse_is_told(pixel, by_heart):
+    log = plain(pixel, metrics={"psnr": noisy([28 + 0.2 * i - 0.012 * i * i for i in range(20)], 5, 1e-4)})
+    (one,) = [one for one in diagnose(log).findings if one.code == "no-progress"]
+    assert ("by heart" in one.evidence) is ("more images" in one.next) is by_heart
+
+
+@pytest.mark.parametrize(("images", "severity"), [(12, "info"), (100, None), (800, None)])
+def test_few_images_alone_are_no_fault(images, severity):
+    found = {one.code: one for one in diagnose(gan(WAKING, counts=(images, 4))).findings}
+    assert (found["few-images"].severity if "few-images" in found else None) == severity
+    if severity:
+        assert found["few-images"].evidence == "12 training images, each seen 4,000 times"
 
 
 @pytest.mark.parametrize("log", [*HEALTHY.values(), *(log for log, _ in WRONG.values())])
