@@ -100,7 +100,8 @@ def verdict_lines(
 
 
 def _told(finding: RunFinding) -> str:
-    since = "" if finding.iteration is None else f" since {finding.iteration:,}"
+    dated = finding.iteration is None or finding.code in _TOPICS["run"]
+    since = "" if dated else f" since {finding.iteration:,}"
     return f"{finding.code}{since}: {finding.evidence}"
 
 
@@ -111,8 +112,8 @@ def _run(log: RunLog) -> str:
     last = log.sessions[-1] if log.sessions else None
     end: str = last.ending if last and last.ending != "unsaid" else "no end logged"
     if last and last.ending == "unsaid" and running(log):
-        silent = f", silent since {last.ended}" if last.ended and (log.silent_for or 0.0) > 120.0 else ""
-        end = f"still going{silent}"
+        silent = last.ended and (log.silent_for or 0.0) > 120.0
+        end = f"still going, or killed: silent since {last.ended}" if silent else "still going"
     sessions = f", {len(log.sessions)} sessions" if len(log.sessions) > 1 else ""
     return f"{name}{f' ({kind})' if kind else ''}: {log.last:,}{of} iterations, {end}{sessions}"
 

@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
+from pathlib import PurePath
 
 from rich.table import Table
 from rich.text import Text
@@ -80,11 +82,14 @@ def unknown_view(found: Diagnosis) -> Iterator[Text]:
 
 
 def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Table:
-    """Two verdicts side by side, topic by topic."""
+    """Two verdicts side by side, topic by topic, headed by what their paths do not share."""
+    paths = [PurePath(name).parts for name in names]
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(*(parts[:-1] for parts in paths), strict=False))
+    shared = len(list(alike))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
     table.add_column("")
-    for name in names:
-        table.add_column(one_line(name), ratio=1, overflow="fold")
+    for parts in paths:
+        table.add_column(one_line(str(PurePath(*parts[shared:]))), ratio=1, overflow="fold")
     sides = [{line.topic: line for line in found.lines} for found in (a, b)]
     for topic in dict.fromkeys([*sides[0], *sides[1]]):
         cells = []

@@ -48,6 +48,7 @@ def test_json_is_what_the_design_says(autocal, old_log):
 def test_two_runs_side_by_side(autocal, old_log, tmp_path):
     a, b = old_log("b_gan_right"), old_log("b_gan_x100")
     out = autocal("diagnose", a, "--compare", b).out.decode()
+    assert out.splitlines()[0].split() == ["b_gan_right", "b_gan_x100"]
     assert "healthy" in out
     assert "discriminator-blind" in out
     both = json.loads(autocal("diagnose", a, "--compare", b, "--json").out)
