@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,21 @@ def read_run(path: Path, now: float | None = None, reader: LogReader | None = No
     files = [Path(file) for file in log.files]
     folder = files[-1].parent
     written = max(file.stat().st_mtime for file in files)
+    if (last := _last_line(log)) < written - 86_400.0:  # the log was copied; a clock of another zone is nearer
+        written = last
     silent_for = max(0.0, (time.time() if now is None else now) - written)
     log = replace(log, silent_for=silent_for, images=tuple(read_images(folder / "visualization")))
     if reader and log.truncated and not running(log):
         log = replace(reader.read(run, to_the_end=True), silent_for=silent_for, images=log.images)
     return with_events(log, _event_lines(folder))
+
+
+def _last_line(log: RunLog) -> float:
+    """When the last line was written, by its own words; infinity where there are none."""
+    try:
+        return datetime.fromisoformat(log.sessions[-1].ended or "").timestamp()
+    except (IndexError, ValueError, OSError, OverflowError):
+        return math.inf
 
 
 def find_run(path: Path) -> Path:

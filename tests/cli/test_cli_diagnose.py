@@ -81,8 +81,14 @@ def test_of_a_run_that_is_followed_only_what_is_new_is_shown(autocal, old_log, m
     looks = [f"iter:{last:8,d}".encode() for last in (620, 640, 740)]
     ends = [next(i for i, line in enumerate(lines) if look in line) + 1 for look in looks]
     parts = [*(b"".join(lines[:end]) for end in ends), whole]
-    path.write_bytes(parts.pop(0))
-    monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(parts.pop(0)))
+
+    def write(_seconds: float = 0.0) -> None:
+        path.write_bytes(parts.pop(0))
+        os.utime(path, (1e9, 1e9))
+
+    write()
+    monkeypatch.setattr("time.time", lambda: 1e9 + 5.0)
+    monkeypatch.setattr("time.sleep", write)
     shown = autocal("diagnose", path, "--follow").out.decode().split("\n\n")
     heads = [look.partition("iteration ")[2].partition("\n")[0] for look in shown]
     assert heads == ["620", "740", "1,000"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,14 @@ from autocal_cli.workflow.diagnose import closing, diagnose_run, ended, follow, 
 LOG = "train_demo_20240702_214117.log"
 
 
+WRITTEN, NOW = 1e9, 1e9 + 5.0  # of a run that is going on
+
+
 def run(folder: Path, last: int = 2_000, end: bool = False) -> Path:
-    return write_text_log(folder / LOG, {at: {"l_g_l1": 0.02 + at * 1e-8} for at in range(100, last + 1, 100)}, end=end)
+    rows = {at: {"l_g_l1": 0.02 + at * 1e-8} for at in range(100, last + 1, 100)}
+    path = write_text_log(folder / LOG, rows, end=end)
+    os.utime(path, (WRITTEN, WRITTEN))
+    return path
 
 
 def codes(found: Diagnosis) -> set[str]:
@@ -65,11 +72,18 @@ def test_events_that_were_trained_again_after_a_resume_count_once(tmp_path):
 
 @pytest.mark.parametrize(("age", "going"), [(5.0, True), (1e6, False)])
 def test_the_clock_tells_a_run_that_is_going_on_from_one_that_was_killed(tmp_path, age, going):
-    path = run(tmp_path)
-    os.utime(path, (1e9, 1e9))
-    found = diagnose_run(tmp_path, 1e9 + age)
+    run(tmp_path)
+    found = diagnose_run(tmp_path, WRITTEN + age)
     assert [one.severity for one in found.findings if one.code == "ended-early"] == ([] if going else ["warning"])
     assert ("still going" in found.lines[0].text) is going
+
+
+@pytest.mark.parametrize(("copied", "going"), [("2024-07-02T22:00:00", True), ("2024-07-09T22:00:00", False)])
+def test_a_log_that_was_copied_a_moment_ago_is_not_of_a_run_that_is_going_on(tmp_path, copied, going):
+    """Unless it was written that day: a clock of another time zone is no copy."""
+    at = datetime.fromisoformat(copied).timestamp()
+    os.utime(run(tmp_path), (at, at))
+    assert ("still going" in diagnose_run(tmp_path, at + 5.0).lines[0].text) is going
 
 
 @pytest.mark.parametrize(("last", "due"), [(2_000, True), (2_100, False), (2_400, True)])
@@ -100,7 +114,7 @@ def test_a_run_that_is_followed_is_read_until_it_ends(tmp_path):
         run(tmp_path, last=2_000 + 1_000 * len(waited), end=len(waited) == 3)
 
     run(tmp_path)
-    found = list(follow(lambda: diagnose_run(tmp_path), wait, print))
+    found = list(follow(lambda: diagnose_run(tmp_path, NOW), wait, print))
     assert [one.log.last for one in found] == [2_000, 3_000, 4_000, 5_000]
     assert len(waited) == 3
 
@@ -145,7 +159,7 @@ def test_a_log_that_is_replaced_while_it_is_followed_is_read_again(tmp_path):
 
     waited: list[int] = []
     path = run(tmp_path)
-    found = list(follow(lambda: diagnose_run(tmp_path), wait, print))
+    found = list(follow(lambda: diagnose_run(tmp_path, NOW), wait, print))
     assert (len(waited), len(found), found[-1].log.sessions[-1].ending) == (2, 2, "finished")
 
 
