@@ -56,11 +56,16 @@ def judge_checkpoints(
     front = {one.iteration for one in measured if not any(_beats(other, one, metrics) for other in measured)}
     marked = [replace(one, pareto=one.iteration in front) for one in judged]
     sound = [one for one in marked if sound_until is None or (one.iteration or 0) < sound_until]
-    chosen = _choose(sound, choosing, log.adversarial)
-    if chosen is None:
+    best = _choose(sound, choosing, log.adversarial)
+    chosen = _choose([one for one in sound if one.exists], choosing, log.adversarial) or best
+    if chosen is None or best is None:
         return tuple(marked), None
-    kept = chosen.checkpoint
-    tied = {one.iteration for one in sound if one is not kept and _tied(one, kept, choosing)}
+    kept, gone = chosen.checkpoint, best.checkpoint
+    if gone is not kept and kept.metrics and gone.metrics and not _tied(gone, kept, choosing):
+        chosen = replace(chosen, reason=f"{chosen.reason}; {gone.iteration:,} was better, and its file is gone")
+    tied = {
+        one.iteration for one in sound if one is not kept and one.exists >= kept.exists and _tied(one, kept, choosing)
+    }
     return tuple(replace(one, tied=one.iteration in tied) for one in marked), chosen
 
 

@@ -69,7 +69,7 @@ class LogReader:
                 self._joined[source] = JoinedLog(source)
             log = self._joined[source].read(chosen, to_the_end) if chosen else None
             if log is not None and (log.rows or log.events):
-                return replace(log, checkpoints=find_checkpoints(chosen[-1].path.parent) or log.checkpoints)
+                return replace(log, checkpoints=_with_files(log, find_checkpoints(chosen[-1].path.parent)))
             over = over or bool(log and log.sessions and log.sessions[-1].ending != "unsaid")
         fix = "Was the run stopped before its first print_freq steps?"
         kind = AutocalError if over else NothingYetError
@@ -201,6 +201,13 @@ def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
                 found[iteration] = path
     order = sorted(found, key=lambda iteration: (iteration is None, iteration or 0))
     return tuple(Checkpoint(iteration, str(found[iteration])) for iteration in order)
+
+
+def _with_files(log: RunLog, found: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """The files, and what the log says was saved where none is by now; without any, all that it says was saved."""
+    near = [log.last if one.iteration is None else one.iteration for one in found]
+    said = [one for one in log.checkpoints if all(abs((one.iteration or 0) - at) > log.interval for at in near)]
+    return tuple(sorted([*found, *said], key=lambda one: (one.iteration is None, one.iteration or 0)))
 
 
 def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:

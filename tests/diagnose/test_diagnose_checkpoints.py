@@ -98,6 +98,23 @@ def test_a_file_that_is_saved_when_a_run_is_stopped_has_the_metrics_of_the_valid
     assert found.keep.checkpoint.iteration == 20_059
 
 
+@pytest.mark.parametrize(
+    ("gone", "kept", "told"),
+    [
+        ((), 3_000, False),
+        ((3_000,), 2_000, True),
+        ((1_000,), 3_000, False),
+        ((1_000, 2_000, 3_000, 4_000), 3_000, False),
+    ],
+)
+def test_of_the_files_that_are_still_there_the_best_is_kept_and_a_better_one_that_is_gone_is_told(gone, kept, told):
+    files = tuple(Checkpoint(at, str(at), at not in gone) for at in (1_000, 2_000, 3_000, 4_000))
+    psnr = scatter([20.0, 23.0, 26.0, 28.0, 29.0, 30.0, 28.0, 26.0], 0.01)
+    found = diagnose(run_log({"l_pix": [0.02] * 40}, metrics={"psnr": psnr}, checkpoints=files))
+    assert found.keep is not None
+    assert (found.keep.checkpoint.iteration, "3,000 was better" in found.keep.reason) == (kept, told)
+
+
 def test_the_file_called_latest_stands_for_the_last_iteration():
     log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(None, "net_g_latest.pth")))
     found = diagnose(log)

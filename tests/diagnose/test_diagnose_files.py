@@ -161,6 +161,21 @@ def test_checkpoints_are_those_in_the_models_folder_an_emas_before_the_others(tm
     assert found == [(20, "net_g_ema_20.safetensors"), (100, "net_g_100.pth"), (None, "net_g_latest.pth")]
 
 
+def test_what_was_saved_and_has_no_file_any_more_is_known(tmp_path):
+    path = text_log(tmp_path / "train_demo_20240702_214117.log", list(range(100, 701, 100)))
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    saved = "2024-07-02 21:41:17,816 INFO: Saving models and training states.\n"
+    log = [*lines[:3], saved, *lines[3:5], saved, *lines[5:], saved]
+    path.write_text("".join(log), encoding="utf-8", newline="\n")
+    known = [(one.iteration, one.exists) for one in LogReader().read(tmp_path).checkpoints]
+    assert known == [(200, False), (400, False), (700, False)]
+    for name in ("net_g_250.pth", "net_g_latest.pth"):  # the log is no more exact than print_freq
+        (tmp_path / "models" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "models" / name).touch()
+    known = [(one.iteration, one.exists) for one in LogReader().read(tmp_path).checkpoints]
+    assert known == [(250, True), (400, False), (None, True)]
+
+
 def test_the_home_folder_is_known_by_its_sign(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
