@@ -61,11 +61,10 @@ def judge_checkpoints(
     if chosen is None or best is None:
         return tuple(marked), None
     kept, gone = chosen.checkpoint, best.checkpoint
-    if gone is not kept and kept.metrics and gone.metrics and not _tied(gone, kept, choosing):
+    if choosing and gone is not kept and kept.metrics and not _tied(gone, kept, choosing):
         chosen = replace(chosen, reason=f"{chosen.reason}; {gone.iteration:,} was better, and its file is gone")
-    tied = {
-        one.iteration for one in sound if one is not kept and one.exists >= kept.exists and _tied(one, kept, choosing)
-    }
+    others = [one for one in sound if one is not kept and one.exists >= kept.exists]
+    tied = {one.iteration for one in others if _tied(one, kept, choosing)}
     return tuple(replace(one, tied=one.iteration in tied) for one in marked), chosen
 
 

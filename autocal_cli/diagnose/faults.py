@@ -20,7 +20,6 @@ from autocal_cli.diagnose.view import (
     MOST_COST,
     PIXEL,
     TWO_LOGS,
-    Reduced,
     View,
     last_stretch,
     no_picture_since,
@@ -135,12 +134,12 @@ def find_divergence(view: View) -> Iterator[Row]:
     if gone:
         yield "error", gone[0], None, gone[1], restart(view, gone[0])
         return
-    found = []
+    found, blind = [], BLIND_LEVELS.get(view.log.facts.get("gan_type", "vanilla").lower(), TWO_LOGS)
     for one in view.losses():
         discriminators = one.label.startswith("l_d_")
         if one.label.startswith("l_g_gan") or len(one) < FEWEST_POINTS or min(one.means) <= 0.0:
             continue
-        if discriminators and not _above_blind(view, one):
+        if discriminators and fmean(one.means[-5:]) <= blind:  # twice what a blind one has for its part
             continue
         logs = [math.log(value) for value in one.means]
         width = max(5, len(logs) // 12)
@@ -156,12 +155,6 @@ def find_divergence(view: View) -> Iterator[Row]:
         evidence = f"{label} ends at {factor:.2f} times the least that it had been, {highest}"
         step = f"Go back to a checkpoint before {since:,} and halve the learning rate{_clip(view, ', or set')}."
         yield "warning", since, label, evidence, step
-
-
-def _above_blind(view: View, one: Reduced) -> bool:
-    """Whether a discriminator's loss ends above twice what a blind one has: that is no part of the game."""
-    blind = BLIND_LEVELS.get(view.log.facts.get("gan_type", "vanilla").lower(), TWO_LOGS) / 2.0
-    return fmean(one.means[-5:]) > 2.0 * blind
 
 
 SPIKE = 6.0  # deviations, as the scheduler's watch has it

@@ -115,6 +115,14 @@ def test_of_the_files_that_are_still_there_the_best_is_kept_and_a_better_one_tha
     assert (found.keep.checkpoint.iteration, "3,000 was better" in found.keep.reason) == (kept, told)
 
 
+def test_the_newest_of_a_gan_that_is_gone_is_not_called_better():
+    files = tuple(Checkpoint(at, str(at), at < 3_000) for at in (1_000, 2_000, 3_000, 4_000))
+    log = run_log({"l_g_gan": [0.02] * 40}, metrics={"psnr": scatter([28.0] * 8, 0.01)}, checkpoints=files)
+    keep = diagnose(log).keep
+    assert keep is not None
+    assert (keep.checkpoint.iteration, "better" in keep.reason) == (2_000, False)
+
+
 def test_the_file_called_latest_stands_for_the_last_iteration():
     log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(None, "net_g_latest.pth")))
     found = diagnose(log)
