@@ -127,7 +127,7 @@ _HEADS = tuple((trainer, re.compile(_ITERATION + rest)) for trainer, rest in (
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)"
 _ENTRY = re.compile(rf"(?<![\w./-])([A-Za-z][\w./-]*): ({_NUMBER})(?=[\s,\]]|$)")
 # A line that breaks off in a number: values end in e-02, metrics have four decimals.
-CUT_NUMBER = re.compile(r"(?:iter:.*(?<!e[-+]\d)|#.*(?<!\.\d{3}))[\d.]$|\de[-+]?$")
+_CUT_NUMBER = re.compile(r"(?:iter:.*(?<!e[-+]\d)|#.*(?<!\.\d{3}))[\d.]$|\de[-+]?$")
 _NEVER = re.compile(r"(?!)")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -217,6 +217,13 @@ class TextReader:
             at = line.find("iter:")
             if at < 0 or "epoch:" not in line[:at] or not self._point(line, at):
                 self._word(line)
+
+    def whole(self, rest: bytearray) -> bool:
+        """Whether a last line without its break breaks off in no number, and has all that the line before it had."""
+        line = rest.decode("utf-8", "replace")
+        at = line.find("iter:")
+        shaped = at < 0 or not self._columns or self._numbers(line, at) is not None
+        return shaped and not _CUT_NUMBER.search(line)
 
     def session(self) -> Session:
         began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autocal_cli.diagnose.log_formats import CUT_NUMBER, OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
+from autocal_cli.diagnose.log_formats import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source
 from autocal_cli.errors import AutocalError, Place
 
@@ -124,7 +124,7 @@ class JoinedLog:
             while chunk := file.read(CHUNK):
                 data += chunk
                 reader.take(data)
-            if to_the_end and isinstance(reader, TextReader) and not CUT_NUMBER.search(data.decode("utf-8", "replace")):
+            if to_the_end and isinstance(reader, TextReader) and reader.whole(data):
                 data += b"\n"
                 reader.take(data)
             self.ends[path] = file.tell() - len(data)

@@ -54,7 +54,15 @@ def test_a_last_line_that_is_not_whole_is_said_and_read_when_it_is(tmp_path):
 
 @pytest.mark.parametrize(
     ("cut", "taken"),
-    [("\n", True), (" \n", True), ("1 \n", False), ("-01 \n", False), ("e-01 \n", False), (".0000e-01 \n", False)],
+    [
+        ("\n", True),
+        (" \n", True),
+        ("1 \n", False),
+        ("-01 \n", False),
+        ("e-01 \n", False),
+        (".0000e-01 \n", False),
+        (" l_g_total: 5.0000e-01 \n", False),
+    ],
 )
 def test_to_the_end_a_last_line_without_its_break_is_read_unless_a_number_breaks_off(tmp_path, cut, taken):
     path = text_log(tmp_path / "train_demo_20240702_214117.log", [100, 200])
