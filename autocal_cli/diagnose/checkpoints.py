@@ -101,14 +101,10 @@ def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adver
         return Choice(ranked, f"best by {names}")
     if not sound:
         return None
-    reason = "the newest; no validation metric was logged"
-    if choosing:
-        reason = "the newest; it was not validated"
-    elif adversarial:
-        reason = (
-            "the newest; no perceptual metric (LPIPS, DISTS, TOPIQ) was logged, and PSNR or SSIM cannot choose here"
-        )
-    return Choice(max(sound, key=lambda one: one.iteration or 0), reason)
+    reason = "it was not validated" if choosing else "no validation metric was logged"
+    if adversarial and not choosing:
+        reason = "no perceptual metric (LPIPS, DISTS, TOPIQ) was logged, and PSNR or SSIM cannot choose here"
+    return Choice(max(sound, key=lambda one: one.iteration or 0), f"the newest; {reason}")
 
 
 def _standing(one: Checkpoint, choosing: Sequence[MetricSeries]) -> float:

@@ -6,8 +6,8 @@ ten lines.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import PurePath
 from statistics import fmean
 
@@ -187,14 +187,10 @@ def _losses(view: View) -> str:
 
 def _rate(view: View) -> str:
     """The learning rate as it really was: its start and every lasting change."""
-    track = view.log.tracks.get("lr")
-    if track is None or not len(track) or not math.isfinite(track.values[0]):
+    points = [*zip(rate.iterations, rate.means, strict=True)] if (rate := view.tracks.get("lr")) else []
+    if not points:
         return ""
-    rate = view.tracks["lr"]
-    steps = [(rate.iterations[0], rate.means[0])]
-    for at, value in zip(rate.iterations, rate.means, strict=True):
-        if value != steps[-1][1]:
-            steps.append((at, value))
+    steps = [points[0], *(point for before, point in pairwise(points) if point[1] != before[1])]
     first, last = f"{steps[0][1]:.2g}", steps[-1][1]
     if len(steps) == 1:
         return f"{first} throughout"
