@@ -435,7 +435,7 @@ def find_resumes(view: View) -> Iterator[Row]:
         return
     pairs = [(before.ended, one.began) for before, one in pairwise(sessions) if before.ended and one.began]
     gaps = ", ".join(f"stopped at {ended} and went on at {began}" for ended, began in pairs[:3])
-    times = f"{len(later)} time{'s' if len(later) > 1 else ''}"
+    times = "once" if len(later) == 1 else f"{len(later)} times"
     known = view.log.source == "text logs"
     starts = ", ".join(f"{one.start:,}" if known else f"before {one.first:,}" for one in later)
     again = f"; {view.log.superseded} logged points were trained again" if view.log.superseded else ""
