@@ -66,7 +66,7 @@ def find_fidelity_lost(view: View) -> Iterator[Row]:
     "The discriminator cannot tell real from generated",
     "The adversarial loss then says nothing: its gradient is noise, however large its weight. Either the loss is so "
     "heavy that the generator only fools the discriminator, or the discriminator does not learn.",
-    "DESIGN, the scheduler; BasicSR #117",
+    "BasicSR #117; the scheduler's own bound (docs/runtime.md)",
 )
 def find_blind(view: View) -> Iterator[Row]:
     since, seen, ratio = blind_since(view), view.separation, _rate_ratio(view)

@@ -132,7 +132,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
             "noise": {one.name: one.noise for one in found.metrics},
             "cannot_tell": list(found.unknown),
         },
-        "findings": plain(found.findings),
+        "findings": [{**asdict(one), "source": FAULTS[one.code].source} for one in found.findings],
         "health": found.health,
         "checkpoints": plain(found.checkpoints),
         "keep": {**asdict(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
@@ -169,6 +169,7 @@ def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
         span=span,
         data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),  # for the cursor
         line=one_line,
+        faults=FAULTS,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 CASES = Path(__file__).resolve().parents[1] / "cases_diagnose"
 KEYS = {"format_version", "run", "findings", "health", "checkpoints", "keep"}
-FINDING = {"code", "severity", "iteration", "loss", "evidence", "next"}
+FINDING = {"code", "severity", "iteration", "loss", "evidence", "next", "source"}
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_the_exit_code_is_that_of_the_gravest_finding(autocal, old_log, name, co
 def test_json_is_what_the_design_says(autocal, old_log):
     data = json.loads(autocal("diagnose", old_log("b_gan_x100"), "--json").out)
     assert set(data) == KEYS
-    assert all(set(finding) == FINDING for finding in data["findings"])
+    assert all(set(finding) == FINDING and finding["source"] for finding in data["findings"])
     assert (data["health"], data["findings"][0]["code"]) == ("discriminator-blind", "discriminator-blind")
     assert data["run"]["last"] == data["run"]["total_iter"] == 700
 
