@@ -14,9 +14,10 @@ from small_photographs import Photographs, shrink
 from autocal_cli.runtime import DynamicLossScheduler
 from autocal_cli.runtime.signals import errors, fidelity_of, separation
 
-# Those of paragonsr2_nano, whose size the generators have; the budget goes by scale, as calibration places it.
+# Those of paragonsr2_nano, whose size the generators have, with the max_weight that calibration gives it beside an
+# adversarial loss; the budget goes by scale, as calibration places it.
 NUMBERS = {
-    "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04, "min_weight": 1e-6, "max_weight": 5.0,
+    "momentum": 0.85, "adaptation_rate": 0.015, "adaptation_threshold": 0.04, "min_weight": 1e-6, "max_weight": 30.0,
     "baseline_iterations": 50,
 }  # fmt: skip
 BUDGETS = {2: 1.0, 4: 3.0}

@@ -14,7 +14,8 @@ from torch import Tensor
 SCALE = 2
 CROP = 48  # side of a crop at high resolution
 BATCH = 16
-HOLD_OUT = 25  # every 25th photograph, in the order of the names, is held out
+HOLD_OUT = 25  # every 25th photograph, in the order of the names, is held out; of fewer than 300 more of them, so that
+JUDGED = 12  # judge, at most every fourth
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -32,8 +33,9 @@ def load_photographs(folder: Path, scale: int = SCALE) -> Photographs:
     images = [image for image in map(read, paths) if min(image.shape[1:]) >= CROP]
     if len(images) < 2:
         raise SystemExit(f"{folder}: at least 2 photographs of {CROP} pixels or more are needed. Found {len(images)}.")
-    held_out = [even(image, scale).unsqueeze(0) / 255.0 for image in images[::HOLD_OUT]]
-    return Photographs([image for index, image in enumerate(images) if index % HOLD_OUT], held_out)
+    every = min(HOLD_OUT, max(len(images) // JUDGED, 4))
+    held_out = [even(image, scale).unsqueeze(0) / 255.0 for image in images[::every]]
+    return Photographs([image for index, image in enumerate(images) if index % every], held_out)
 
 
 def read(path: Path) -> Tensor:
