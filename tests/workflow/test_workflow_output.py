@@ -109,9 +109,8 @@ def test_an_edit_of_any_form_is_seen(form: Form, source: Path) -> None:
         "\0\1",
     ],
 )
-@pytest.mark.parametrize("name", ["theirs.yml", "theirs.autocal.yml"])
-def test_a_persons_file_may_not_unless_forced(text: str, name: str, source: Path) -> None:
-    out = source.with_name(name)
+def test_a_persons_file_may_not_unless_forced(text: str, source: Path) -> None:
+    out = source.with_name("theirs.yml")
     out.write_text(text, "utf-8")
     assert refused(out, source) == "The file exists and autocal did not write it."
     assert refused(out, source, force=True) is None
@@ -127,6 +126,15 @@ def test_a_persons_sidecar_is_in_the_way_of_a_copy(source: Path) -> None:
     assert not out.exists()  # all or nothing
     write_config_outputs(run.outputs(out), force=True)
     assert out.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "cure"), [("new", "Name it new.yml: "), ("train", "Use --in-place: ")])
+@pytest.mark.parametrize("force", [False, True])
+def test_the_name_of_a_sidecar_is_no_name_of_a_config(force: bool, name: str, cure: str, source: Path) -> None:
+    out = source.with_name(f"{name}.autocal.yml")
+    with pytest.raises(AutocalError, match=r"The ending \.autocal\.yml is a sidecar's") as refusal:
+        check_config_outputs(source, out, force)
+    assert cure in (refusal.value.fix or "")
 
 
 def test_the_config_itself_is_no_output(source: Path) -> None:
