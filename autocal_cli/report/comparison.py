@@ -4,41 +4,62 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
-from autocal_cli.calibration.comparison import Difference, Schedule, StepPair
+from autocal_cli.calibration.comparison import SECTIONS, Difference, Schedule, Section, StepPair
 from autocal_cli.config.model import Value
-from autocal_cli.report.calibration import number, table
+from autocal_cli.report.calibration import number
 from autocal_cli.report.console import one_line
 
 
 def comparison_view(a: Schedule, b: Schedule, shown: Sequence[Difference]) -> RenderableType:
-    """Which two are compared, and every value in `shown`, a parameter with the steps of its trails that differ."""
+    """Which two are compared, and every value in `shown`, below a parameter the steps of its trails that differ."""
     head = [
         Text.assemble((f"{label}  ", "bold"), one_line(side.path), (f"  {origin(side)}", "dim"))
         for label, side in (("A", a), ("B", b))
     ]
     if not shown:
         return Group(*head, Text(), Text("No difference."))
-    made = table("", "A", "B", "why", right=(1, 2), whole=False)
-    section = ""
-    for one in shown:
-        if one.section != section:
-            if section:
-                made.add_row()
-            section = one.section
-            made.add_row(Text(section, style="bold"))
-        missing, style = ("not set", "bold") if section == "parameters" else ("none", "")
-        cells = (one_line(one.name), shown_value(one.a, missing), shown_value(one.b, missing))
-        made.add_row(*(Text(cell, style=style) for cell in cells))
+    rows = [Row("", "A", "B", "dim"), *(row for section in SECTIONS for row in _section(section, shown))]
+    widths = [max(cell_len(getattr(row, name)) for row in rows) for name in ("name", "a", "b")]
+    lines: list[RenderableType] = []
+    for row in rows:
+        name = set_cell_size(row.name, widths[0])
+        sides = (" " * (width - cell_len(side)) + side for width, side in zip(widths[1:], (row.a, row.b), strict=True))
+        lines.append(Text("  ".join([name, *sides]), style=row.style))
+        lines += [Padding(row.why, (0, 0, 0, 6))] if row.why else []
+    return Group(*head, Text(), *lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A value on both sides, and below it, over the whole width, why."""
+
+    name: str
+    a: str = ""
+    b: str = ""
+    style: str = ""
+    why: Text | None = None
+
+
+def _section(section: Section, shown: Sequence[Difference]) -> Iterator[Row]:
+    missing, style = ("not set", "bold") if section == "parameters" else ("none", "")
+    found = [one for one in shown if one.section == section]
+    if found:
+        yield from (Row(""), Row(section, style="bold"))
+    for one in found:
+        yield Row(one_line(one.name), shown_value(one.a, missing), shown_value(one.b, missing), style)
         for pair in one.steps:
             codes = {step.code for step in (pair.a, pair.b) if step}
-            sides = ["none" if step is None else number(step.after) for step in (pair.a, pair.b)]
-            made.add_row(f"  {one_line(codes.pop() if len(codes) == 1 else 'preset')}", *sides, why(pair))
-    return Group(*head, Text(), made)
+            left, right = ("none" if step is None else number(step.after) for step in (pair.a, pair.b))
+            code = one_line(codes.pop() if len(codes) == 1 else "preset")
+            yield Row(f"  {code}", left, right, why=why(pair))
 
 
 def origin(side: Schedule) -> str:

@@ -52,6 +52,16 @@ def test_the_difference_is_as_it_was_approved(autocal, two, name, a, b):
     approved(name, ran.out + b"--- findings\n" + ran.err.encode())
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_word_is_broken_in_a_narrow_terminal(autocal, two, monkeypatch, width):
+    two("automatic/resolved.yml", "between_presets/resolved.yml")
+    whole = autocal("diff", "a.yml", "b.yml").out.decode()
+    monkeypatch.setattr("autocal_cli.report.console.PLAIN_WIDTH", width)
+    shown = autocal("diff", "a.yml", "b.yml").out.decode()
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.split() == whole.split()
+
+
 @pytest.mark.parametrize("case", ["adversarial", "automatic", "between_presets", "by_hand", "flow_block", "override"])
 def test_a_config_does_not_differ_from_what_is_resolved_of_it(autocal, two, case):
     """A value by hand stays by hand in the resolved config, and has the same trail."""
