@@ -81,6 +81,10 @@ SOURCES = {
         FORK, "Phhofm/traiNNer-redux", "traiNNer", "traiNNer", REDUX, True, like="trainner-redux", case_matters=False
     ),
     "paragonsr2": Source(FORK, "Phhofm/ParagonSR2", "traiNNer", "traiNNer", REDUX, True, case_matters=False),
+    # Its first commits (413f361), which registered other networks under the names that the second generation has today.
+    "paragonsr2-first": Source(
+        "paragonsr2-first", "Phhofm/ParagonSR2", "traiNNer", "traiNNer", REDUX, True, case_matters=False
+    ),
     "basicsr": Source("BasicSR", "XPixelGroup/BasicSR", "basicsr", "basicsr"),
     "real-esrgan": Source("Real-ESRGAN", "xinntao/Real-ESRGAN", "realesrgan", "basicsr", like="basicsr"),
     "neosr": Source("neosr", "neosr-project/neosr", "neosr", "neosr", scale_at_import=True),
@@ -363,7 +367,7 @@ def measure_type(
     described = first.ask("describe", type)
     if "failed" in described:
         return {"type": bare(type), "role": role, "failed": described["failed"]}
-    uses = [(a, s) for r, t, a, s in templates if r == role and same(source, t, type)]
+    uses = [(without_files(a), s) for r, t, a, s in templates if r == role and same(source, t, type)]
     twin = twins.of(role, bare(type), described["file"])
     if twin is not None and all(any(size.get("with", {}) == a for size in twin["sizes"]) for a, _ in uses):
         return twin
@@ -470,8 +474,14 @@ def arguments_of(described: Mapping[str, Any], probed: Mapping[str, Any] | None)
             **({"kinds": described["accepted"][name]} if described["accepted"].get(name) else {}),
             **({"required": True} if name in described["required"] else {}),
             **({"effect": effects[name]} if effects.get(name) in ("size", "none") else {}),
+            **({"effect": "file"} if name.endswith("_path") and defaults.get(name, "") is None else {}),
         }
     return found
+
+
+def without_files(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments without those that name a file of weights: it is not here, and makes no other network."""
+    return {name: value for name, value in arguments.items() if not (name.endswith("_path") and isinstance(value, str))}
 
 
 def takes(described: Mapping[str, Any], name: str) -> bool:

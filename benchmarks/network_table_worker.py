@@ -17,8 +17,10 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
+from unittest import mock
 
 import torch
+from torch.utils.flop_counter import conv_flop_count, register_flop_formula
 
 from autocal_cli.network.measure import Count, count_macs, count_parameters, reason_of, structure_hash
 from autocal_cli.network.subprocess.worker import (
@@ -31,8 +33,17 @@ from autocal_cli.network.subprocess.worker import (
     on_cpu,
 )
 
+# The variational autoencoder of Stable Diffusion 1, as its published config.json describes it: ParagonDiffusion's.
+LATENTS = {
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+}
 COUNT_SECONDS = 60.0  # of trying sizes, after which the MACs stay unknown
 VALUES_TRIED = 2  # for an argument, until its effect is known
+LIBRARY = torch.library.Library("torchvision", "FRAGMENT")  # its operators last as long as it
 
 Answer = dict[str, Any]
 
@@ -42,7 +53,9 @@ def main() -> None:
     spec = json.loads(jobs.readline())
     limit_memory(spec["memory"])
     without_an_accelerator()
+    with_deformable_convolution()
     registries, unimported = import_trainer(spec)
+    without_downloads()
     names = sorted({name for registry in registries for name in registry.keys()})  # noqa: SIM118
     put(answers, {"names": names, "unimported": unimported})
     for line in jobs:
@@ -51,7 +64,8 @@ def main() -> None:
             call = look_up(registries, job["type"])
             if call is None:
                 raise LookupError("it is not registered")
-            put(answers, WORK[job["what"]](call, job))
+            with mock.patch("torch.cuda.is_available", return_value=True):  # BasicVSR++ leaves layers out without one
+                put(answers, WORK[job["what"]](call, job))
         except BaseException as error:
             put(answers, {"failed": reason_of(error)})
 
@@ -266,6 +280,44 @@ def without_an_accelerator() -> None:
     torch.tensor = tensor
     torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
     torch.Tensor.to, torch.nn.Module.to = stays(move_tensor), stays(move_module)  # type: ignore[method-assign]
+
+
+def without_downloads() -> None:
+    """A network keeps the values that it was drawn with where it would fetch others: they change no size."""
+    fetched: dict[str, Any] = {}
+    load = torch.nn.Module.load_state_dict
+
+    def loading(self: torch.nn.Module, state: Any, *how: Any, **more: Any) -> Any:
+        return None if state is fetched else load(self, state, *how, **more)
+
+    torch.nn.Module.load_state_dict = loading  # type: ignore[method-assign]
+    for module in [*sys.modules.values()]:
+        if "load_state_dict_from_url" in getattr(module, "__dict__", ()):
+            module.load_state_dict_from_url = lambda *_, **__: fetched  # type: ignore[attr-defined]
+    if "diffusers" in sys.modules:
+        autoencoder = sys.modules["diffusers"].AutoencoderKL
+        autoencoder.from_pretrained = lambda *_, **__: autoencoder(**LATENTS)
+
+
+def with_deformable_convolution() -> None:
+    """torchvision's operator by its shapes alone, where its compiled part is absent; it counts as a convolution."""
+    try:
+        import torchvision
+    except ImportError:
+        return
+    if hasattr(torch.ops.torchvision, "deform_conv2d"):
+        return
+    numbers = ", ".join(f"int {name}_{side}" for name in ("stride", "pad", "dilation") for side in "hw")
+    LIBRARY.define(
+        "deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, "
+        f"{numbers}, int groups, int offset_groups, bool use_mask) -> Tensor"
+    )
+    for device in ("Meta", "CPU"):
+        LIBRARY.impl("deform_conv2d", lambda x, w, o, *_: x.new_zeros((len(x), len(w), *o.shape[-2:])), device)
+    register_flop_formula(torch.ops.torchvision.deform_conv2d)(
+        lambda x, w, *_, out_shape, **__: conv_flop_count(x, w, out_shape)
+    )
+    torchvision.ops.deform_conv._assert_has_ops = lambda: None
 
 
 @contextlib.contextmanager

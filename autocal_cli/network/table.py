@@ -41,7 +41,8 @@ OWN = {
     "Real-ESRGAN": ("real-esrgan", "basicsr"),
     "neosr": ("neosr",),
 }
-BUILT_IN = "built-in"  # no trainer: autocal's own networks, asked by their builder alone
+# No trainers: autocal's own networks, and what ParagonSR2's first commits call the same; for their builder alone.
+BUILT_IN, FIRST_COMMITS = "built-in", "paragonsr2-first"
 SCALE_ARGUMENTS = ("scale", "upscale")
 
 
@@ -69,8 +70,9 @@ class Line:
     """What a repository registers under a type: what its constructor takes, and the networks that were measured.
 
     `arguments` has, by name, what is known of each: `default`; `kinds` (see `worker.describe`); `required`; and
-    `effect`, which is "none" where other values, beside the defaults, changed neither parameters nor MACs. `ignores`:
-    an argument that it doesn't have goes unnoticed; else it is refused. `trainer` is autocal's name of the trainer.
+    `effect`, which is "none" where other values, beside the defaults, changed neither parameters nor MACs, and "file"
+    where it names one of weights. `ignores`: an argument that it doesn't have goes unnoticed; else it is refused.
+    `trainer` is autocal's name of the trainer.
     """
 
     trainer: str
@@ -137,7 +139,7 @@ def _measured_types(name: str, role: Role) -> Iterator[str]:
 def find_line(trainer: str | None, type: str, role: Role = "generator") -> Line | None:
     """The line of a type, by the trainer's own registry, then by the others'; also where it could not be built."""
     own = OWN.get(trainer or "", ())
-    for name in (BUILT_IN,) if trainer == BUILT_IN else dict.fromkeys((*own, *FILES)):
+    for name in (trainer,) if trainer in (BUILT_IN, FIRST_COMMITS) else dict.fromkeys((*own, *FILES)):
         head = _header(name)
         wanted = type if head["case_matters"] else type.lower()
         raw = _raw_line(name, wanted, role)
@@ -210,7 +212,8 @@ def _compared(line: Line, entry: Entry, arguments: Arguments, scale: int | None,
         asked = given.get(name, facts.get("default"))
         measured = entry.arguments.get(name, facts.get("default"))
         unsaid = "default" not in facts and name not in entry.arguments
-        inert = facts.get("effect") == "none" and (probed or not entry.arguments)
+        tried = facts.get("effect") == "none" and (probed or not entry.arguments)
+        inert = tried or facts.get("effect") == "file"
         if (unsaid or not alike(asked, measured)) and not inert:
             differing[name] = (asked, measured)
     return Found(entry, line, differing)

@@ -131,6 +131,25 @@ def test_the_generation_is_told_by_arguments_that_only_one_has(
     )
 
 
+@pytest.mark.parametrize(
+    ("type", "arguments", "parameters"),
+    [
+        ("paragonsr2_photo", {"use_content_aware": True, "use_checkpointing": True}, 1_947_037),
+        ("paragonsr2_pro", {"ffn_expansion": 2.0}, 9_225_317),
+        ("paragonsr2_stream", {"use_content_aware": False, "detail_gain": 0.08, "use_checkpointing": True}, 95_500),
+        ("paragonsr2_photo", {"use_checkpointing": True}, 745_292),
+    ],
+)
+def test_an_argument_of_the_first_commits_names_their_network(
+    type: str, arguments: dict[str, Value], parameters: int
+) -> None:
+    found = fingerprint(type, **arguments)
+    assert found.parameters == parameters
+    assert codes(found) == ([] if parameters == 745_292 else ["network-generation-assumed"])
+    misspelt = fingerprint(type, **arguments, detial_gain=0.1)
+    assert (misspelt.parameters, "network-argument-unknown" in codes(misspelt)) == (parameters, True)
+
+
 def test_a_class_with_a_variants_sizes_is_that_variant() -> None:
     sizes: dict[str, Value] = {"num_feat": 32, "num_groups": 2, "num_blocks": 3, "variant": "stream"}
     assert fingerprint("paragonSR2", 4, **sizes).variant == "stream"

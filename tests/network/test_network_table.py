@@ -58,6 +58,7 @@ def codes(found: NetworkFingerprint) -> list[str]:
             *(4, 16_697_987, 17_926_848.0),
         ),
         (NEOSR, "compact", {}, 4, 621_424, 619_200.0),
+        (REDUX, "escrealm_xl", {}, 4, 13_029_763, 30_328_804.0),  # its compiled attention, counted in its plain form
     ],
 )
 def test_a_network_is_answered_with_what_its_constructor_makes(
@@ -80,6 +81,24 @@ def test_it_agrees_with_the_layers_that_autocal_counts_itself(type: str) -> None
         assert found.exact
         assert found.entry.parameters == counted.parameters
         assert found.entry.macs_per_pixel == pytest.approx(counted.macs_per_pixel, rel=0.01)
+
+
+# Millions of parameters as published: BasicVSR, IconVSR: Chan et al. 2021; BasicVSR++: 2022; EDVR: Wang et al. 2019.
+@pytest.mark.parametrize(
+    ("type", "arguments", "millions"),
+    [
+        ("BasicVSR", {"num_feat": 64, "num_block": 30, "spynet_path": "spynet.pth"}, 6.3),
+        ("IconVSR", {"num_feat": 64, "num_block": 30, "spynet_path": "spynet.pth", "edvr_path": "edvr.pth"}, 8.7),
+        ("BasicVSRPlusPlus", {"mid_channels": 64, "num_blocks": 7, "spynet_path": "spynet.pth"}, 7.3),
+        ("EDVR", {"num_feat": 128, "num_reconstruct_block": 40}, 20.6),
+    ],
+)
+def test_a_video_network_is_whole_whatever_file_its_weights_come_from(
+    type: str, arguments: dict[str, Value], millions: float
+) -> None:
+    found = measured(BASICSR, type, None, **arguments)
+    assert (round((found.parameters or 0) / 1e6, 1), codes(found)) == (millions, ["network-takes-clips"])
+    assert found.macs_per_pixel
 
 
 def test_arguments_that_are_the_defaults_are_no_others() -> None:

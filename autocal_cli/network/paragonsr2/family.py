@@ -7,6 +7,7 @@ keep a slip of the keyboard from building for hours.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from autocal_cli.network.arguments import (
     whole,
 )
 from autocal_cli.network.model import Builder, NetworkFingerprint, Passed
-from autocal_cli.network.table import BUILT_IN, Entry, look_up
+from autocal_cli.network.table import BUILT_IN, FIRST_COMMITS, Entry, Packaged, look_up
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,6 +135,7 @@ SECOND_VARIANTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 ALL_VARIANTS = MappingProxyType({**VARIANTS, **SECOND_VARIANTS})
 TYPES = ("ParagonSR2", *(f"paragonsr2_{variant}" for variant in ALL_VARIANTS))
 VARIANT_OF = MappingProxyType(dict(zip((type.lower() for type in TYPES), (None, *ALL_VARIANTS), strict=True)))
+OF_FIRST_COMMITS = ("use_content_aware", "ffn_expansion", "block_type", "block_kwargs", "use_channels_last")
 FIXED = ("num_feat", "num_groups", "num_blocks", "variant")  # by a second-generation variant: the trainer stops there
 
 
@@ -275,6 +277,8 @@ class BuiltIn(Builder):
         a scale that the network cannot take."""
         if network.type.lower() not in VARIANT_OF:
             return Passed(self.name, f"has no {network.type}")
+        if VARIANT_OF[network.type.lower()] in SECOND_VARIANTS and set(network.arguments) & set(OF_FIRST_COMMITS):
+            return _of_first_commits(network, scale)
         findings = check(network)
         built_scale, about_scale = _choose_scale(network, scale)
         sizes = sizes_of(network, built_scale)
@@ -294,6 +298,23 @@ class BuiltIn(Builder):
 
     def types(self) -> tuple[str, ...]:
         return TYPES
+
+
+def _of_first_commits(network: NetworkOptions, scale: int | None) -> NetworkFingerprint | Passed:
+    """The network by this name of the commits that had such an argument; the table has their measures."""
+    exact = Packaged(FIRST_COMMITS).measure(network, scale)
+    found = Packaged(FIRST_COMMITS, nearest=True).measure(network, scale) if isinstance(exact, Passed) else exact
+    if isinstance(found, Passed):
+        return found
+    named = next(name for name in network.arguments if name in OF_FIRST_COMMITS)
+    message = (
+        f"{named} is an argument of {network.type} in the first commits of its repository (December 2025) alone, where "
+        f"it has {found.parameters:,} parameters. Later ones ignore it and build another network by that name."
+    )
+    fix = f"Remove {named} if yours is a later one; --trainer DIR measures the one that you have."
+    return replace(
+        found, findings=(*found.findings, Finding("network-generation-assumed", "info", message, fix, network.place))
+    )
 
 
 def _choose_scale(network: NetworkOptions, scale: int | None) -> tuple[int, tuple[Finding, ...]]:
