@@ -17,7 +17,8 @@ class TrainerKind:
 
     `registries` are the names in `<package>/utils/registry.py`, in the order in which the trainer looks. `gives_scale`:
     it hands the config's top-level scale to the constructor, over what network_g says; the others hand on network_g
-    alone. `scale_at_import`: its architectures read the scale from the command line as they are imported.
+    alone. `scale_at_import`: its architectures read the scale from the command line as they are imported. `home` is the
+    installed package that it stands on, with the registry, the losses and most of the architectures.
     """
 
     name: str
@@ -25,6 +26,7 @@ class TrainerKind:
     registries: tuple[str, ...]
     gives_scale: bool
     scale_at_import: bool = False
+    home: str | None = None
 
 
 # Read in the sources of each: archs/__init__.py, utils/registry.py, and where the model is built.
@@ -32,6 +34,7 @@ TRAINER_KINDS = (
     TrainerKind("traiNNer-redux", "traiNNer", ("SPANDREL_REGISTRY", "ARCH_REGISTRY", "TESTARCH_REGISTRY"), True),
     TrainerKind("neosr", "neosr", ("ARCH_REGISTRY",), False, scale_at_import=True),
     TrainerKind("BasicSR", "basicsr", ("ARCH_REGISTRY",), False),
+    TrainerKind("Real-ESRGAN", "realesrgan", ("ARCH_REGISTRY",), False, home="basicsr"),
 )
 
 
@@ -93,6 +96,6 @@ def _required(folder: Path, named_by: str) -> Checkout:
 def _kind_of(folder: Path) -> TrainerKind | None:
     for kind in TRAINER_KINDS:
         package = folder / kind.package
-        if (package / "archs").is_dir() and (package / "utils" / "registry.py").is_file():
+        if (package / "archs").is_dir() and (kind.home or (package / "utils" / "registry.py").is_file()):
             return kind
     return None

@@ -45,6 +45,7 @@ def trainer_series(
     job = {
         "folder": str(checkout.folder),
         "package": checkout.kind.package,
+        "home": checkout.kind.home,
         "registries": list(checkout.kind.registries),
         "scale": scale if checkout.kind.scale_at_import else None,
         "seed": seed,
@@ -106,8 +107,8 @@ def main() -> None:
     socket.getaddrinfo = _refuse
     if job["scale"]:  # neosr reads it from its command line; --input spares it the options file
         sys.argv = ["autocal", "--input", "none", "--scale", str(job["scale"])]
-    failed, _ = import_architectures(Path(job["folder"]), job["package"], "losses", "_loss.py")
-    registries = registries_of(job["package"], ["LOSS_REGISTRY"])
+    failed, _ = import_architectures(Path(job["folder"]), job["package"], "losses", "_loss.py", job["home"])
+    registries = registries_of(job["home"] or job["package"], ["LOSS_REGISTRY"])
     result: dict[str, Any] = {}
     for label, options in sorted(job["losses"].items(), key=lambda loss: loss[0] in job["judged"]):  # those last
         try:
@@ -121,9 +122,9 @@ def main() -> None:
 def _discriminator(job: Mapping[str, Any]) -> torch.nn.Module:
     """The trainer's own, with random weights by the seed. Raises whatever its constructor does."""
     options = dict(job["discriminator"])
-    import_architectures(Path(job["folder"]), job["package"])
+    import_architectures(Path(job["folder"]), job["package"], home=job["home"])
     type = options.pop("type")
-    build = look_up(registries_of(job["package"], job["registries"]), type)
+    build = look_up(registries_of(job["home"] or job["package"], job["registries"]), type)
     if build is None:
         raise LookupError(f"the trainer has no discriminator {type}")
     torch.manual_seed(job["seed"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -224,6 +225,49 @@ def test_a_callable_that_is_not_written_as_one(own: str) -> None:
         builders_for(NetworkSources(own=own)),
     ):
         pass
+
+
+REGISTRY = """
+class Registry(dict):
+    def register(self):
+        return lambda made: self.setdefault(made.__name__, made)
+    def get(self, name):
+        return self[name]
+
+ARCH_REGISTRY = Registry()
+"""
+ARCH = """
+from torch import nn
+from basicsr.utils.registry import ARCH_REGISTRY
+
+@ARCH_REGISTRY.register()
+class {name}(nn.Conv2d):
+    def __init__(self, num_in_ch=3, width=1):
+        super().__init__(num_in_ch, width, 3, padding=1)
+"""
+
+
+def test_real_esrgan_stands_on_the_basicsr_that_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "installed/basicsr/__init__.py": "raise ImportError('its __init__ wants an older torchvision')",
+        "installed/basicsr/utils/__init__.py": "",
+        "installed/basicsr/utils/registry.py": REGISTRY,
+        "installed/basicsr/archs/theirs_arch.py": ARCH.format(name="Theirs"),
+        "checkout/realesrgan/__init__.py": "from .version import *",  # which setup.py makes
+        "checkout/realesrgan/archs/__init__.py": "",
+        "checkout/realesrgan/archs/own_arch.py": ARCH.format(name="Own"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    checkout = find_checkout(tmp_path / "checkout")
+    assert checkout is not None
+    with contextlib.closing(trainer(checkout, 4)) as lacking:
+        assert "the package basicsr is not installed beside autocal" in (lacking.trouble() or "")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    with contextlib.closing(trainer(checkout, 4)) as found:
+        assert [measured(found, type, 4, width=2).parameters for type in ("Theirs", "Own")] == [56, 56]
+        assert found.name == "Real-ESRGAN (--trainer)"
 
 
 def test_which_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ class ForeignProcess:
                     pipe.close()
 
     def _start(self) -> subprocess.Popen[str]:
-        package = Path(__file__).resolve().parents[2]
+        package = Path(__file__).resolve().parents[3]
         path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(package))))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "autocal_cli.network.subprocess.worker"],

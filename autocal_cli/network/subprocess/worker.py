@@ -173,8 +173,8 @@ def _trainer(spec: Mapping[str, Any]) -> Source:
     """A trainer's registries."""
     if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
         sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
-    unimported, missing = import_architectures(Path(spec["folder"]), spec["package"])
-    registries = registries_of(spec["package"], spec["registries"])
+    unimported, missing = import_architectures(Path(spec["folder"]), spec["package"], home=spec["home"])
+    registries = registries_of(spec["home"] or spec["package"], spec["registries"])
 
     def find(type: str) -> Target | None:
         call = look_up(registries, type)
@@ -216,21 +216,23 @@ def _spandrel() -> Source:
 
 
 def import_architectures(
-    folder: Path, package: str, part: str = "archs", ending: str = "_arch.py"
+    folder: Path, package: str, part: str = "archs", ending: str = "_arch.py", home: str | None = None
 ) -> tuple[list[tuple[str, str]], set[str]]:
-    """Imports the architectures (or another `part`) of a trainer's checkout, file by file; those that failed, with the
-    reason, and the packages that they ask for.
+    """Imports the architectures (or another `part`) of a trainer's checkout, file by file, after those of the `home`
+    that it stands on; those that failed, with the reason, and the packages that they ask for.
 
     The trainer's own way comes first. Where its packages fail as a whole (a package that is missing, no CUDA), they are
     left empty and the files imported one by one, so that one that fails doesn't take the others with it.
     """
-    sys.path.insert(0, str(folder))
     failed: list[tuple[str, str]] = []
     missing: set[str] = set()
+    if home:
+        failed, missing = import_architectures(folder_of(home), home, part, ending)
+    sys.path.insert(0, str(folder))
     try:
         importlib.import_module(f"{package}.{part}")
     except BaseException as error:
-        missing = missing_packages(error, package) | _empty_packages(folder, package, ("archs", part))
+        missing |= missing_packages(error, package) | _empty_packages(folder, package, ("archs", part))
     for file in sorted((folder / package / part).glob(f"*{ending}")):
         try:
             importlib.import_module(f"{package}.{part}.{file.stem}")
@@ -263,6 +265,16 @@ def missing_packages(error: BaseException | None, package: str) -> set[str]:
             missing.add(error.name.partition(".")[0])
         error = error.__cause__ or error.__context__
     return missing
+
+
+def folder_of(package: str) -> Path:
+    """Where an installed package stands. Raises ModuleNotFoundError."""
+    if package in sys.modules:  # by `bare_package`, it may be, of which the import system knows nothing
+        return Path(sys.modules[package].__path__[0]).parent
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(found.submodule_search_locations[0]).parent
 
 
 def bare_package(name: str, folder: Path) -> None:
