@@ -17,7 +17,7 @@ from typing import Any
 from autocal_cli.check.keys import nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import redux, rule
-from autocal_cli.config.model import BLOCK_KEY, KeyPath
+from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig
 from autocal_cli.config.trainers import FORK, REDUX, TRAINERS, TrainerLayout
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.packaged import preset_text
@@ -250,12 +250,12 @@ def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
     return None if slip else (checked.value_at(("model_type",)), f"`model_type: {model}`")
 
 
-def trainer_of_types(checked: Checked) -> TrainerLayout | None:
+def trainer_of_types(layout: TrainerLayout, config: TrainingConfig) -> TrainerLayout | None:
     """The fork's layout, for a config that is taken for traiNNer-redux' and names what the fork alone has."""
     own, fork = options_of(REDUX.trainer), options_of(FORK.trainer)
-    if checked.layout != REDUX or own is None or fork is None:
+    if layout != REDUX or own is None or fork is None:
         return None
-    networks = [one.type for one in (checked.config.network, checked.config.discriminator) if one]
-    named = [("losses", loss.type) for loss in checked.config.losses] + [("networks", name) for name in networks]
+    networks = [one.type for one in (config.network, config.discriminator) if one]
+    named = [("losses", loss.type) for loss in config.losses] + [("networks", name) for name in networks]
     alone = any(own.entry(kind, name) is None and fork.entry(kind, name) is not None for kind, name in named)
     return FORK if alone else None

@@ -14,10 +14,11 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.check.block import about_block, unsupported_values
 from autocal_cli.check.losses import nothing_to_move
 from autocal_cli.check.model import Checked
+from autocal_cli.check.trainer_options import trainer_of_types
 from autocal_cli.check.training import adversarial_start
 from autocal_cli.config.files import ConfigFile, open_config
 from autocal_cli.config.model import BLOCK_KEY, KeyPath, TrainingConfig, Value
-from autocal_cli.config.trainers import NEOSR
+from autocal_cli.config.trainers import FORK, NEOSR
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
@@ -104,6 +105,9 @@ def calibrate_file(
     AutocalError.
     """
     opened = open_config(path, trainer_kind=trainer_kind)
+    by_types = None if trainer_kind or opened.block else trainer_of_types(opened.layout, opened.training)
+    if by_types:  # not by its options: a file of the fork may stand in another checkout, and a sidecar is right in both
+        opened, form = replace(opened, layout=by_types), form or "sidecar"
     target = block_to_write(opened, form, out)
     target = replace(target, in_place=target.kept_in_place if out is None else out == path)
     _refuse_settings(target, settings)
@@ -161,7 +165,10 @@ def _about(target: BlockFile, config: TrainingConfig, network: NetworkFingerprin
     added: Findings = ()
     if config.block is None or not target.exists:
         where = f"goes into {target.file.path.name}" if target.form == "sidecar" else "is added"
-        added = (Finding("block-added", "info", f"There was no `{BLOCK_KEY}` block; one {where}.", None, config.place),)
+        message = f"There was no `{BLOCK_KEY}` block; one {where}."
+        native = target.form == "sidecar" and target.config.layout is FORK
+        fix = "--write native writes it for the fork's own scheduler." if native else None
+        added = (Finding("block-added", "info", message, fix, config.place),)
     found = (*about_block(seen), *unsupported_values(seen), *nothing_to_move(seen), *inert)
     elsewhere = None if target.exists else str(target.file.path)  # no place is in a file that is not there yet
     at_home = (replace(one, place=config.place) if one.place and one.place.path == elsewhere else one for one in found)

@@ -126,7 +126,7 @@ def _check_file(
         if not candidate.named and lookup(file.document, file.layout.block[:-1]) is None:
             return None
         checked = read_checked(file, presets)
-        if options.trainer is None and (other := trainer_of_types(checked)):
+        if options.trainer is None and (other := trainer_of_types(file.layout, checked.config)):
             checked = read_checked(replace(file, layout=other), presets)
     except AutocalError as error:
         # What cannot be parsed may look like a training config all the same.

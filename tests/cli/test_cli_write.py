@@ -150,6 +150,21 @@ def test_a_config_written_for_the_fork_is_measured_as_one_of_the_fork(autocal, v
 
 
 @pytest.mark.parametrize(
+    ("loss", "trainer"), [("contrastiveloss", "traiNNer-redux-fork"), ("mssimloss", "traiNNer-redux")]
+)
+def test_a_loss_of_the_fork_marks_its_config_and_a_sidecar_suits_every_fork(autocal, vanilla, tmp_path, loss, trainer):
+    rewrite(vanilla, ("paragonsr2_nano", "span"), ("l1loss", loss))
+    out = tmp_path / "copy.yml"
+    ran = autocal("calibrate", vanilla, "-o", out)
+    assert ("--write native writes it" in ran.err) == trainer.endswith("fork")
+    assert out.read_bytes() == vanilla.read_bytes()
+    sidecar = out.with_suffix(".autocal.yml").read_bytes()
+    assert yaml.safe_load(sidecar)[KEY]["calibration"]["made"]["trainer"] == trainer
+    assert autocal("calibrate", out, "--in-place").code == 0
+    assert out.with_suffix(".autocal.yml").read_bytes() == sidecar
+
+
+@pytest.mark.parametrize(
     "change",
     [
         (BLOCK, BLOCK),
