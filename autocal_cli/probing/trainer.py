@@ -96,6 +96,7 @@ def _run(folder: Path) -> str:
 
 
 WEIGHTS = ("loss_weight", "perceptual_weight")  # taken out: some trainers multiply by it inside the loss
+NO_DOWNLOAD = "it needs weights that are not on this machine, and autocal downloads nothing"
 AVERAGED = "output_ema"  # the argument of traiNNer-redux's LDL for what the moving average of the network puts out
 
 
@@ -115,7 +116,7 @@ def main() -> None:
             judge = _discriminator(job) if label in job["judged"] else None
             result[label] = _measured(registries, options, batches, judge, failed)
         except BaseException as error:
-            result[label] = {"reason": reason_of(error)}
+            result[label] = {"reason": NO_DOWNLOAD if NO_DOWNLOAD in str(error) else reason_of(error)}
         (folder / "result.json").write_text(json.dumps(result), "utf-8")
 
 
@@ -133,7 +134,7 @@ def _discriminator(job: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
-    raise OSError("it needs a download, and autocal downloads nothing")
+    raise OSError(NO_DOWNLOAD)
 
 
 def _measured(

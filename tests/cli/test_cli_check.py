@@ -255,7 +255,6 @@ def test_well_made_templates_raise_no_false_alarm(corpus: Path, autocal) -> None
     assert found[False] == UPSTREAM
     automatic, by_hand = "2xParagonSR2_Nano_AUTO_CALIBRATED.yml", "2xParagonSR2_Nano_PSISR_D.yml"
     assert found[True] >= {
-        ("4b002e_2xParagonSR2_Realtime_fidelity.yml", "network-argument-unknown"),  # use_content_aware: an older one
         (automatic, "network-argument-unknown"),
         (automatic, "number-as-text"),  # lr: 2e-4
         (automatic, "discriminator-missing"),
