@@ -252,10 +252,11 @@ def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
 
 def trainer_of_types(layout: TrainerLayout, config: TrainingConfig) -> TrainerLayout | None:
     """The fork's layout, for a config that is taken for traiNNer-redux' and names what the fork alone has."""
-    own, fork = options_of(REDUX.trainer), options_of(FORK.trainer)
-    if layout != REDUX or own is None or fork is None:
+    own = options_of(REDUX.trainer)
+    if layout != REDUX or own is None:
         return None
     networks = [one.type for one in (config.network, config.discriminator) if one]
     named = [("losses", loss.type) for loss in config.losses] + [("networks", name) for name in networks]
-    alone = any(own.entry(kind, name) is None and fork.entry(kind, name) is not None for kind, name in named)
-    return FORK if alone else None
+    foreign = [one for one in named if own.entry(*one) is None]
+    fork = options_of(FORK.trainer) if foreign else None
+    return FORK if fork and any(fork.entry(*one) is not None for one in foreign) else None

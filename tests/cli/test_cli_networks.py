@@ -75,7 +75,7 @@ def test_a_folder_that_is_no_trainer(autocal, config, tmp_path):
     for command in ("networks",), ("calibrate", config), ("explain", config), ("check", config):
         ran = autocal(*command, "--trainer", tmp_path)
         assert (ran.code, ran.out) == (2, b"")
-        assert "is no checkout of a trainer known here (traiNNer-redux, neosr, BasicSR and forks of them)" in ran.err
+        assert "is no checkout of a trainer known here (traiNNer-redux, neosr, BasicSR, Real-ESRGAN and" in ran.err
 
 
 def test_calibrate_measures_with_the_trainer_and_explain_tells_it(autocal, config_alone, tmp_path):
