@@ -112,7 +112,9 @@ class _Reader:
             path=document.path,
             trainer=layout.trainer,
             scale=(scale := self.part("count-invalid", lambda: self.count((layout.scale,)), None)),
-            total_iter=self.part("count-invalid", lambda: self.count(layout.total_iter), None),
+            total_iter=self.part(
+                "count-invalid", lambda: self.count(layout.total_iter) or layout.total_iter_default, None
+            ),
             batch_size=self.part("count-invalid", self.batch_size, None),
             losses=tuple(self.part("losses-malformed", self.losses, [])),
             network=self.part("network-malformed", lambda: self.network(layout.network), None),

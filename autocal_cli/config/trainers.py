@@ -29,6 +29,7 @@ class TrainerLayout:
         ("datasets", "train", "batch_size"),
     )
     accumulation: tuple[KeyPath, ...] = (("datasets", "train", "accum_iter"), ("train", "accum_iter"))
+    total_iter_default: int | None = None
     gpus: KeyPath = ("num_gpu",)
     scale: KeyPath = ("scale",)
     losses: KeyPath = ("train", "losses")
@@ -53,6 +54,7 @@ NEOSR = TrainerLayout(
     "ignores",
     language="toml",
     total_iter=(("logger", "total_iter"),),  # optimiser steps: multiplied by `accumulate` for the loop (train.py)
+    total_iter_default=1_000_000,
     batch_per_gpu=(("datasets", "train", "batch_size"),),
     accumulation=(("datasets", "train", "accumulate"),),
     crop=(("patch_size", True),),  # of LQ images (neosr/data/transforms.py)
