@@ -60,6 +60,7 @@ def main() -> None:
         "unknown": facts["unknown"],
         "case": facts["case"],
         "ignored": facts.get("ignored", {}),
+        "earlier": facts.get("earlier", {}),
         "schema": msgspec_schema(facts) if facts["unknown"] == "refused" else read_schema(given.trainer, root),
         "registries": registries(facts),
     }

@@ -1,9 +1,11 @@
 """What each trainer reads from a config, by hand; `trainer_options.py` holds it against the code.
 
-One line a key: `key: TYPES`, where TYPES is words divided by `|`: int, float, bool, str, null, list, map, kernel,
-`"choice"`, `[int]` for a list of them (`[float 2]` with its length; bounds hold for its items), `@section`,
-`@registry/NAME` for a mapping with a `type` of that registry. `!` after the key: the trainer ends without it.
-`=VALUE` at the end: the default. `<` and `>` bounds: `>=0`, `>0`, `<=1`, `<1`.
+One line a key: `key: TYPES`, where TYPES is words divided by `|`: int, float, bool, exact (a bool that the code
+compares with true, so that text is false), str, null, list, map, kernel, `"choice"`, `[int]` for a list of them
+(`[float 2]` with its length; bounds hold for its items), `@section`, `@registry/NAME` for a mapping with a `type` of
+that registry. `!` after the key: the trainer ends without it. `=VALUE` at the end: the default. `<` and `>` bounds:
+`>=0`, `>0`, `<=1`, `<1`. `earlier` are keys that the trainer's history has and its code has no more, with the day of
+the commit that took them out (`git log -p` of its options).
 """
 
 from __future__ import annotations
@@ -94,6 +96,9 @@ def _types(text: str) -> Schema:
                 made["minItems"] = made["maxItems"] = int(inner[1])
         elif word == "list":
             kinds.append("array")
+        elif word == "exact":
+            kinds.append("boolean")
+            made["exact"] = True
         elif word == "kernel":
             made.update(KERNEL)
         else:
@@ -400,6 +405,13 @@ TRAINERS: dict[str, Schema] = {
         "code": ["basicsr"],
         "sections": _BASICSR,
         "ignored": _BASICSR_IGNORED,
+        "earlier": {
+            "ann_file": "2020-08-19",
+            "pretrain_model_g": "2020-10-04",
+            "pretrain_model_d": "2020-10-04",
+            "strict_load": "2020-10-04",
+            "use_flip": "2021-11-29",
+        },
         "set_by_the_trainer": {
             "phase",
             "rank",
@@ -481,12 +493,12 @@ model_type!: @registry/models
 scale!: int >=1
 num_gpu: "auto" | int ="auto"
 manual_seed: int | null
-use_amp: bool =false
-bfloat16: bool =false
+use_amp: exact =false
+bfloat16: exact =false
 fast_matmul: bool =false
-compile: bool =false
+compile: exact =false
 find_unused_parameters: bool =false
-print_network: bool =false
+print_network: exact =false
 datasets!: @datasets
 degradations: @degradations
 network_g!: @registry/networks
@@ -600,7 +612,19 @@ wandb: @wandb
 """,
         "wandb": "project: str\nresume_id: str\n",
     },
-    "ignored": {"match_lq": "an earlier name of match_lq_colors"},
+    "earlier": {
+        "high_order_degradation": "2023-08-02",
+        "prefetch_mode": "2023-08-03",
+        "accum_iters": "2024-02-21",
+        "kernel_range": "2024-05-17",
+        "crop_pad_size": "2024-05-17",
+        "jpeg_compress": "2024-05-17",
+        "second_degrad_prob": "2024-05-17",
+        "save_tb": "2024-06-22",
+        "gt_size": "2024-07-05",
+        "match_lq": "2024-07-05",
+        "filename_tmpl": "2024-07-07",
+    },
     "set_by_the_trainer": {
         "phase",
         "rank",
@@ -659,6 +683,18 @@ TRAINERS["traiNNer-redux"] = {
     "repository": "the-database/traiNNer-redux",
     "unknown": "refused",
     "case": False,
+    "earlier": {
+        "mssim_l1_opt": "2024-09-23",
+        "force_high_order_degradation_filename_masks": "2024-12-19",
+        "force_dataroot_lq_filename_masks": "2024-12-19",
+        "resume": "2025-02-02",
+        "train_iter_per_epoch": "2025-02-21",
+        "ema_switch_epoch": "2025-02-27",
+        "warmup_iter_g": "2025-07-13",
+        "warmup_iter_d": "2025-07-13",
+        "use_static_shapes": "2025-12-09",
+        "fp16": "2025-12-23",
+    },
     "structs": "traiNNer.utils.redux_options",
     "imports": ["traiNNer.archs", "traiNNer.data", "traiNNer.losses", "traiNNer.metrics", "traiNNer.optimizers"],
     "registries": {

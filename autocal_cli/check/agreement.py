@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from autocal_cli.check.keys import trainer_facts
-from autocal_cli.check.model import Checked
+from autocal_cli.check.model import Checked, numbers_in
 from autocal_cli.check.rule import redux, rule, training_set
 from autocal_cli.check.trainer_options import options_of
 from autocal_cli.config.model import KeyPath, LossTerm, Value
@@ -160,10 +160,10 @@ def heads(checked: Checked) -> Iterator[Finding]:
     good=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.5]"),
 )
 @rule(
-    "training/range-reversed [warning]: A range from high to low",
-    why="The low end comes first. numpy draws from it all the same; torch, which draws the quality of JPEG, raises an "
-    "error, and so it is one.",
-    source="torch.Tensor.uniform_: `expects to return a [from, to) range`",
+    "training/range-reversed [error]: A range from high to low",
+    why="The low end comes first. numpy's generator, with which traiNNer-redux and neosr draw, raises an error, and so "
+    "does torch, which draws the quality of JPEG. BasicSR draws all the same; there it is a warning.",
+    source="numpy.random.Generator.uniform: `high - low < 0`; torch.Tensor.uniform_: `expects to return a [from, to)`",
     bad=redux(top="resize_range: ^[1.5, 0.5]"),
     good=redux(top="resize_range: [0.5, 1.5]"),
 )
@@ -194,12 +194,20 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                 first = numbers[0]
                 message = f"`{key}` begins at {first}, and kernels of an even size have no middle: the trainer ends."
                 yield checked.finding("kernel-even", message, f"Begin at {first + 1}.", path)
-            low, high = numbers if len(numbers) == 2 else (0, 0)
-            if key.endswith(RANGES) and isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-                ends = key.startswith("jpeg_range")  # the one that is drawn by torch
-                message = f"`{key}` runs from high to low{': the trainer ends at the first step' if ends else ''}."
-                severity: Severity | None = "error" if ends else None
+            low, high = ends if len(ends := numbers_in(value)) == 2 else (1, 1)
+            # numpy's Generator, and torch, refuse a range that runs down; numpy's older functions draw all the same.
+            refused = not checked.layout.trainer.startswith(("BasicSR", "Real-ESRGAN")) or key.startswith("jpeg_range")
+            if key.endswith(RANGES) and low > high:
+                message = f"`{key}` runs from high to low{': the trainer ends where it draws' if refused else ''}."
+                severity: Severity | None = None if refused else "warning"
                 yield checked.finding("range-reversed", message, "Swap the two.", path, severity)
+            elif key.startswith("resize_range") and refused:
+                up, down, *_ = [*numbers_in(table.get(key.replace("range", "prob"))), 1, 1]
+                for way, start, stop, chance in (("enlarging", 1.0, high, up), ("reducing", low, 1.0, down)):
+                    if start > stop and chance:
+                        message = f"For {way} the trainer draws from {start:g} to {stop:g}, downwards, and ends."
+                        fix = f"Write 1 there, or 0 for {way} in `{key.replace('range', 'prob')}`."
+                        yield checked.finding("range-reversed", message, fix, path)
 
 
 @rule(
@@ -288,6 +296,7 @@ def loading(checked: Checked) -> Iterator[Finding]:
 # What stands in presets/trainers.toml as rows.
 
 
+LOSSES = ("losses", "off")
 Term = tuple[KeyPath, str, Any, KeyPath]  # a key, a sign, and a value or another key
 COMPARED: dict[str, Any] = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -305,8 +314,8 @@ def conflicts(checked: Checked) -> Iterator[Finding]:
     for row, terms in _rows(checked.layout.trainer):
         path = terms[0][0]
         stars: Sequence[str | LossTerm] = [""]
-        if path[0] == "losses":
-            stars = checked.config.active_losses
+        if path[0] in LOSSES:
+            stars = [loss for loss in checked.config.losses if loss.active == (path[0] == "losses")]
         elif "*" in path:
             table = _value(read, path[: path.index("*")], "")
             stars = list(table) if isinstance(table, dict) else []
@@ -336,11 +345,11 @@ def _term(text: str) -> Term:
 
 
 def _value(read: Callable[[str], Value], path: KeyPath, star: str | LossTerm) -> Value:
-    if isinstance(star, LossTerm):
+    if isinstance(star, LossTerm) and path[0] in LOSSES:
         return star.arguments.get(path[-1])
     value = read(path[0])
     for one in path[1:]:
-        value = value.get(star if one == "*" else one) if isinstance(value, dict) else None
+        value = value.get(str(star) if one == "*" else one) if isinstance(value, dict) else None
     return value
 
 
@@ -354,8 +363,10 @@ def _holds(read: Callable[[str], Value], term: Term, star: str | LossTerm) -> bo
     wanted = _value(read, other, star) if other else given
     if other and None in (value, wanted):
         return False
+    if sign == "#":
+        return isinstance(value, list) and isinstance(wanted, list) and len(value) != len(wanted)
     if sign in COMPARED:
-        numbers = [one for one in (value, wanted) if isinstance(one, int | float) and not isinstance(one, bool)]
+        numbers = numbers_in([value, wanted])
         return len(numbers) == 2 and bool(COMPARED[sign](*numbers))
     alike = type(value) is type(wanted) and str(value).lower() == str(wanted).lower()
     return alike == (sign == "=")

@@ -70,10 +70,11 @@ def _key(checked: Checked, finding: Finding) -> Remedy | None:
 
 
 def _option(checked: Checked, finding: Finding) -> Remedy | None:
-    """A misspelt key of the trainer's, where one key alone is meant, is not there yet, and takes the value."""
+    """A misspelt key of the trainer's, where one key alone is meant, is not there yet, and takes the value; a value
+    in quotes that is to be none."""
     for problem in option_problems(checked):
-        if problem.node and problem.renamed and problem.finding.place == finding.place:
-            return Remedy(problem.node, problem.renamed, write_scalar(problem.renamed))
+        if problem.node and problem.cure is not None and problem.finding == finding:
+            return Remedy(problem.node, problem.cure, write_scalar(problem.cure))
     return None
 
 
@@ -99,6 +100,7 @@ REMEDIES: Mapping[str, Callable[[Checked, Finding], Remedy | None]] = {
     "number-as-text": _number,
     "misspelt-key": _key,
     "option-unknown": _option,
+    "option-type": _option,
     "network-argument-unknown": _argument,
     "length-mismatch": _length,
 }

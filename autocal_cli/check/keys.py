@@ -31,7 +31,7 @@ from autocal_cli.errors import Finding, Place, Severity
 from autocal_cli.packaged import preset_text
 
 _SCIENTIFIC = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)[eE][-+]?[0-9]+")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 # Values of these are words, however much they look like a number.
 _NAMES = frozenset({"name", "type", "suffix", "project", "resume_id", "filename_tmpl", "meta_info", "meta_info_file"})
 _FOLDERS = ("path", "dataroot", "pretrain", "resume")
@@ -97,7 +97,7 @@ def _meant(checked: Checked, path: KeyPath, node: ScalarNode) -> int | float | N
     if not (plain or (node.style in ("'", '"') and key in NUMERIC)):
         return None
     text = node.value.strip()
-    matches = (_SCIENTIFIC if plain else _NUMBER).fullmatch(text)
+    matches = (_SCIENTIFIC if plain else NUMBER).fullmatch(text)
     if not matches or not isinstance(read_scalar(checked.document, node), str):
         return None
     number = float(text.replace("_", ""))

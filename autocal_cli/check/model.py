@@ -72,8 +72,7 @@ class Checked:
 
     def number(self, *path: str) -> int | float | None:
         """A number of the block that the scheduler accepts, or None."""
-        value = self.values.get(path)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return next(iter(numbers_in([self.values.get(path)])), None)
 
     def at(self, *path: str) -> Place:
         """Where the value of a key of the block stands, or the block itself."""
@@ -91,8 +90,7 @@ class Checked:
 
     def amount(self, *path: str) -> int | float | None:
         """A number of the document, or None."""
-        value = self.option(*path)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return next(iter(numbers_in([self.option(*path)])), None)
 
     def table(self, *path: str) -> dict[str, Value]:
         """A mapping of the document; empty where there is none."""
@@ -117,6 +115,12 @@ class Checked:
         """What a rule has to say, with its usual severity; `at` is a place, or the path of the value in question."""
         place = self.value_at(at) if isinstance(at, tuple) else at
         return Finding(code, severity or RULES[code].severity, message, fix, place)
+
+
+def numbers_in(value: Value) -> list[int | float]:
+    """The numbers of a list; of a single number, that."""
+    items = value if isinstance(value, list) else [value]
+    return [one for one in items if isinstance(one, int | float) and not isinstance(one, bool)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autocal_cli.check.keys import NEAR, SURE, listed, nearest
+from autocal_cli.check.keys import NEAR, NUMBER, SURE, listed, nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import (
@@ -33,6 +33,7 @@ from autocal_cli.config.yaml.document import (
     quoted,
     read_scalar,
 )
+from autocal_cli.config.yaml.scalars import write_scalar
 from autocal_cli.errors import AutocalError, Finding, Place, Severity
 from autocal_cli.network.table import BUILT_IN, Role, find_line
 from autocal_cli.network.table import NAME as TABLE
@@ -71,18 +72,19 @@ WHAT_IS_NAMED = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A finding and, where there is no doubt about the cure, the key at `node` and what it should be called."""
+    """A finding and, where there is no doubt about the cure, the key or value at `node` and what it should be."""
 
     finding: Finding
     node: ScalarNode | None = None
-    renamed: str | None = None
+    cure: Scalar = None
 
 
 @rule(
     "options/option-unknown [error]: A key that the trainer does not know",
     why="traiNNer-redux refuses a config with a key that it does not declare, and a constructor, of any trainer, an "
     "argument that it does not have. BasicSR, Real-ESRGAN and neosr never ask for any other key, so that what was "
-    "meant does not happen and nothing says so; there it is a warning. --fix mends what one key alone can have meant.",
+    "meant does not happen and nothing says so; there it is a warning, as is a key that an earlier version of the "
+    "trainer had or a later one may have. --fix mends what one key alone can have meant.",
     source="presets/options: the trainers' own structs, or what their code reads",
     fixable=True,
     bad=redux("^warm_up_iter: 1000"),
@@ -101,8 +103,10 @@ class Problem:
 )
 @rule(
     "options/option-type [error]: A value of the wrong type",
-    why="The trainer ends where it reads the value, or where it first reckons with it.",
+    why="The trainer ends where it reads the value, or where it first reckons with it; others take text in quotes for "
+    "true, or for false. --fix mends a number, or true and false, in quotes.",
     source="presets/options",
+    fixable=True,
     bad=redux("ema_decay: ^often"),
     good=redux("ema_decay: 0.999"),
 )
@@ -167,6 +171,11 @@ class _Walk:
     ) -> None:
         place = self.document.place(at.start) if isinstance(at, Node) else at
         self.problems.append(Problem(self.checked.finding(code, message, fix, place, severity)))
+
+    def cured(self, node: Node, cure: Scalar) -> None:
+        """What was noted last is mended by writing `cure` at `node`."""
+        if isinstance(node, ScalarNode):
+            self.problems[-1] = replace(self.problems[-1], node=node, cure=cure)
 
     def says(self, words: str, path: str, declared: bool = True) -> str:
         """How the trainer ends, in the words of its reader where that is what ends it."""
@@ -258,12 +267,17 @@ class _Walk:
             what = f"`{_at(path, name)}` is no option of {options.trainer}"
             words = f"Object contains unknown field `{name}`"
             deed = self.says(words, path, "unknown" not in schema) if ends else "nothing reads it."
+        certain = True
         if right in missing and not ends:
             deed, ends = f"{options.trainer} ends: KeyError '{right}'.", True
+        elif not typed and name in options.earlier:  # a checkout of before still takes it
+            what, certain = f"{what} since {options.earlier[name]}", False
+        elif ends and not right and not self.of_this_version(name, schema, typed):
+            what, certain = f"{what} (as of commit {options.commit[:8]})", False
         fix = f"Did you mean `{right}`?" if right else self.elsewhere(name, typed)
-        self.note("option-unknown", f"{what}: {deed}", fix, key, "error" if ends else "warning")
+        self.note("option-unknown", f"{what}: {deed}", fix, key, "error" if ends and certain else "warning")
         if right and sure and self.accepts(value, schema["properties"][right]):
-            self.problems[-1] = replace(self.problems[-1], node=key, renamed=right)
+            self.cured(key, right)
         return right
 
     def meant(self, name: str, free: Sequence[str], missing: Sequence[str], typed: str) -> tuple[str | None, bool]:
@@ -277,6 +291,13 @@ class _Walk:
             return None, False
         near = nearest(name, free, SURE)
         return (near, True) if near else (nearest(name, free, NEAR), False)
+
+    def of_this_version(self, name: str, schema: Schema, typed: str) -> bool:
+        """Whether a key that is not known here is a slip all the same, and can be no option of a later version."""
+        if typed and any(name in one.get("properties", {}) for one in self.options.registries[typed].values()):
+            return True
+        elsewhere = name in self.options.sections_of or self.owner(name) is not None
+        return (elsewhere and not typed) or nearest(name, schema.get("properties", {}), NEAR) is not None
 
     def owner(self, name: str) -> str | None:
         """Another trainer that knows a key."""
@@ -369,10 +390,14 @@ class _Walk:
         ends = self.says(f"Expected `{expected}`, got `{got}`", path)
         severity: Severity | None = None
         if kinds == ["boolean"] and isinstance(node, ScalarNode) and not self.options.refuses:
-            taken = "any text for true" if isinstance(value, str) else "it for either"
+            taken = "text for false" if "exact" in schema else "any text for true"
+            taken = taken if isinstance(value, str) else "it for either"
             ends, severity = f"{self.options.trainer} does not end: it takes {taken}.", "warning"
-        fix = "Write it without the quotes." if isinstance(value, str) and _is_number(value) else f"Write {wanted}."
+        cure = _meant(value, kinds)
+        fix = f"Write {wanted if cure is None else write_scalar(cure)}."
         self.note("option-type", f"`{path}` should be {wanted}; found {shown}. {ends}", fix, node, severity)
+        if cure is not None:
+            self.cured(node, cure)
 
     def limits(self, node: Node, schema: Schema, whole: Schema, path: str) -> None:
         """Choices and bounds of a scalar."""
@@ -489,9 +514,19 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _meant(value: Scalar, kinds: Sequence[str]) -> Scalar:
+    """The value of a kind that is asked for that text in quotes, or 1 and 0 for yes and no, can alone have meant.
+
+    >>> _meant("false", ["boolean"]), _meant("8", ["integer", "null"]), _meant("8", ["boolean", "integer"])
+    (False, 8, None)
+    """
+    wanted, text = [kind for kind in kinds if kind != "null"], str(value).strip().lower()
+    if wanted == ["boolean"]:
+        return WORDS.get(text)
+    if not isinstance(value, str) or wanted not in (["integer"], ["number"]) or not NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return number if wanted == ["number"] else int(number) if number.is_integer() else None

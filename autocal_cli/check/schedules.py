@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from autocal_cli.calibration.rules import significant
 from autocal_cli.check.keys import trainer_facts
-from autocal_cli.check.model import Checked
+from autocal_cli.check.model import Checked, numbers_in
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.config.model import Value
 from autocal_cli.errors import Finding
@@ -110,10 +110,10 @@ def schedule(checked: Checked) -> Iterator[Finding]:
         message = f"{optimiser} makes its own schedule, and {options['type']} another."
         fix, place = "Remove `train.scheduler`.", checked.key_at(SCHEDULER)
         yield checked.finding("schedule-with-schedule-free", message, fix, place)
-    periods, weights = _numbers(options.get("periods")), options.get("restart_weights", [1])
+    periods, weights = numbers_in(options.get("periods")), options.get("restart_weights", [1])
     restarts = kind == "cosineannealingrestartlr" and bool(periods)
     key = "periods" if restarts else "restarts"
-    begun = periods if restarts else _numbers(options.get(key, [0]))
+    begun = periods if restarts else numbers_in(options.get(key, [0]))
     stepped = kind.startswith("multistep") and bool({"restarts", "restart_weights"} & set(options))
     if (restarts or stepped) and isinstance(weights, list) and len(weights) != len(begun):
         counted = f"{len(begun)} {key} and {len(weights)} restart_weights"
@@ -142,7 +142,7 @@ def schedule(checked: Checked) -> Iterator[Finding]:
 def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total: int) -> Iterator[Finding]:
     """Milestones that never come, and a rate that is gone before the run is."""
     path = (*SCHEDULER, "milestones")
-    late = [one for one in _numbers(options.get("milestones")) if one > total]
+    late = [one for one in numbers_in(options.get("milestones")) if one > total]
     if kind.startswith("multistep") and late:
         shown, it, names = ", ".join(f"{one:,.0f}" for one in late), "it", "milestone {} never comes"
         if len(late) > 1:
@@ -174,7 +174,7 @@ def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | N
     if not isinstance(gamma, int | float) or not 0 <= gamma <= 1:
         return None
     if kind.startswith("multistep"):
-        return float(gamma) ** sum(one <= step for one in _numbers(options.get("milestones")))
+        return float(gamma) ** sum(one <= step for one in numbers_in(options.get("milestones")))
     if kind == "exponentiallr":
         return float(gamma**step)
     size = options.get("step_size")
@@ -215,8 +215,3 @@ def intervals(checked: Checked) -> Iterator[Finding]:
             message = f"`{key}` is {every:,.0f} and the run {total:,}: {so}."
             some = max(1, round(significant(min(total / 20, 5000), 1)))
             yield checked.finding(code, message, f"Write {write} {some}.", path)
-
-
-def _numbers(value: Value) -> list[float]:
-    items = value if isinstance(value, list) else []
-    return [float(one) for one in items if isinstance(one, int | float) and not isinstance(one, bool)]

@@ -3,7 +3,7 @@
 Facts about the trainers, made by benchmarks/trainer_options.py. JSON Schema, with two words of its own:
 `typed: REGISTRY` is a mapping whose `type` names an entry of that registry and whose other keys are the arguments of
 that entry; `named: REGISTRY` is such a name alone. `unknown` and `asserted`: what the trainer's code does or demands,
-and not its reader, whose words are then not to be quoted.
+and not its reader, whose words are then not to be quoted; `exact`: it compares with true, so that text is false.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ SAME_VALUE = frozenset(
 @dataclass(frozen=True, eq=False)
 class TrainerOptions:
     """`refuses`: the trainer ends at a key that it does not know, where others pass it by. `case`: types are looked
-    up as they are written. `ignored`: keys that published files carry and nothing reads, and why."""
+    up as they are written. `ignored`: keys that published files carry and nothing reads, and why; `earlier`: keys that
+    the trainer once had, and the day on which they went."""
 
     trainer: str
     repository: str
@@ -71,6 +72,7 @@ class TrainerOptions:
     refuses: bool
     case: bool
     ignored: dict[str, str]
+    earlier: dict[str, str]
     root: Schema
     definitions: dict[str, Schema]
     registries: dict[str, dict[str, Schema]]
@@ -123,6 +125,7 @@ def options_of(trainer: str) -> TrainerOptions | None:
         refuses=data["unknown"] == "refused",
         case=data["case"],
         ignored=data["ignored"],
+        earlier=data["earlier"],
         root=definitions[schema["$ref"].rpartition("/")[2]],
         definitions=definitions,
         registries=data["registries"],
@@ -168,7 +171,7 @@ def _written_out(schema: Any, options: TrainerOptions) -> Any:
         if key in ("properties", "patternProperties")
         else _written_out(inner, options)
         for key, inner in schema.items()
-        if key not in ("typed", "named", "unknown", "asserted")
+        if key not in ("typed", "named", "unknown", "asserted", "exact")
     }
     if "typed" in schema:
         reference = {"$ref": f"#/$defs/of {schema['typed']}"}

@@ -196,7 +196,7 @@ def bf16_without_amp(checked: Checked) -> Iterator[Finding]:
     """`amp_bf16` (neosr: `bfloat16`) where `use_amp` is off."""
     ends = checked.layout.trainer == "neosr"
     key = "bfloat16" if ends else "amp_bf16"
-    if checked.option(key) is True and checked.option("use_amp") is not True:
+    if checked.option(key) is True and not checked.option("use_amp"):
         so = ", and neosr ends." if ends else ": the run is in fp32."
         message = f"`{key}` has no effect without `use_amp`{so}"
         severity: Severity = "error" if ends else "warning"

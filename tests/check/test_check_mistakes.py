@@ -25,7 +25,7 @@ PRESETS = Path(__file__).parents[2] / "presets"
 FOLDER = Path(__file__).parent / "mistakes"
 MISTAKES: list[dict[str, Any]] = [
     mistake
-    for name in ("mistakes.toml", "second_tester.toml")
+    for name in ("mistakes.toml", "second_tester.toml", "third_tester.toml")
     for mistake in tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))["mistake"]
 ]
 CONFLICTS: list[dict[str, Any]] = tomllib.loads((PRESETS / "trainers.toml").read_text(encoding="utf-8"))["conflict"]
@@ -154,6 +154,25 @@ def test_mistakes_are_found(folder: Path) -> None:
     missed = [mistake for mistake in MISTAKES if not is_found(mistake, folder)]
     told = "\n".join(f"{one['base']}: {one.get('edits', one.get('now'))} {one['codes']}" for one in missed)
     assert len(missed) <= (1 - SHARE_FOUND) * len(MISTAKES), told
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now"),
+    [
+        ("neosr.toml", "total_iter = 500000\n", ""),  # neosr's own is 1,000,000
+        ("realesrgan.yml", "resize_range: [0.2, 1.5]", "resize_range: [0.2, 0.9]"),  # numpy's older uniform draws
+        ("redux_otf.yml", "resize_prob: [0.3, 0.4, 0.3]", "resize_prob: [0, 0.7, 0.3]\nresize_range2: [0.5, 1.2]"),
+        ("fork.yml", "- type: l1loss\n", "- type: l1loss\n      start_iter: 10\n      target_iter: 90\n"),
+    ],
+)
+def test_what_looks_like_a_mistake_and_is_none(name: str, was: str, now: str, folder: Path) -> None:
+    assert was in base(name)
+    assert findings(base(name).replace(was, now, 1), name, folder) == []
+
+
+def test_text_for_a_switch_has_no_other_consequence_than_it_has(folder: Path) -> None:
+    text = base("neosr.toml").replace("use_amp = true", 'use_amp = "true"')
+    assert [one.code for one in findings(text, "neosr.toml", folder)] == ["option-type"]
 
 
 def test_every_conflict_is_one_of_the_mistakes(folder: Path) -> None:

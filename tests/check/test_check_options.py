@@ -170,6 +170,10 @@ def test_a_model_of_ones_own_made_out_of_basicsr_is_not_judged(checked) -> None:
         ("basicsr.yml", {"    use_hflip:": "    use_flip:"}, ""),  # an older name of the same
         ("neosr.toml", {"ema =": "ema_decay ="}, ""),
         ("neosr.toml", {"patch_size": "patch_sise"}, ""),
+        ("neosr.toml", {"use_amp = true": 'use_amp = "true"'}, ""),
+        ("redux.yml", {"use_amp: true": "use_amp: 'Yes'", "use_compile: false": "use_compile: 0"}, ""),
+        ("redux_otf.yml", {"queue_size: 120": "queue_size: '120'"}, ""),
+        ("redux.yml", {"use_amp: true": "use_amp: 'auto'"}, "use_amp: 'auto'"),  # neither
         ("redux.yml", {"    lq_size: 16": "    patch_size: 16"}, "patch_size: 16"),  # another trainer's word: a guess
         (
             "redux.yml",
@@ -239,6 +243,28 @@ def test_the_trainers_reader_is_quoted_for_what_it_says_alone(
     assert len(told) == 1
     assert (quoted or "traiNNer-redux ends.") in told[0]
     assert (" - at `$" in told[0] or "unknown field" in told[0] or "Expected" in told[0]) == bool(quoted)
+
+
+@pytest.mark.parametrize(
+    ("line", "severity", "told"),
+    [
+        ("  warmup_iter_g: 100", "warning", "since 2025-07-13"),  # earlier versions had it
+        ("  polarity: 3", "warning", "(as of commit "),  # later ones may
+        ("  grad_clipp: true", "error", "Object contains unknown field `grad_clipp`"),
+        ("  use_amp: true", "error", "unknown field"),  # known elsewhere
+        ("  scheduler: {type: CosineAnnealingLR, T_max: 9, milestones: [3]}", "error", "unexpected keyword"),
+        ("  scheduler: {type: CosineAnnealingLR, T_max: 9, polarity: 3}", "warning", "(as of commit "),
+    ],
+)
+def test_what_another_version_may_take_is_no_certain_error(line: str, severity: str, told: str, checked) -> None:
+    text = (FOLDER / "redux.yml").read_text("utf-8")
+    head, _, rest = text.partition("  scheduler:\n")
+    text = head + line + "\n" + ("" if "scheduler" in line else "  scheduler:\n") + rest
+    if "scheduler" in line:
+        text = re.sub(r"    type: MultiStepLR\n(    .*\n)*", "", text, count=1)
+    found = [one for one in checked(text, network=False) if one.code == "option-unknown"]
+    assert [one.severity for one in found] == [severity]
+    assert told in found[0].message
 
 
 RIGHT = {  # what is right in the fork, and what told of it was a false alarm
