@@ -18,7 +18,7 @@ from typing import Literal
 from autocal_cli.calibration.model import PRESET_PARAMETERS, Presets, as_letters
 from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, Severity
 
 RECORD_VERSION = 3
 MARK = 3  # letters of a digest that stand for its key
@@ -166,8 +166,9 @@ def check_value(path: KeyPath, value: Value, field: Field, place: Place | None) 
     if isinstance(number, str | list | dict) or not isinstance(value, str):
         return number, None
     message = f"`{name}: {value}` is text to the trainer's reader; it is meant as the number {number!r}."
+    severity: Severity = "warning" if field.type == "whole number" else "info"  # schedulers call float() on the others
     return number, Finding(
-        "number-as-text", "warning", message, f"`autocal calibrate` writes {write_scalar(number)}.", place
+        "number-as-text", severity, message, f"`autocal calibrate` writes {write_scalar(number)}.", place
     )
 
 

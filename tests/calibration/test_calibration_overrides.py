@@ -96,16 +96,21 @@ def test_the_same_value(one: Value, other: Value, same: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
-    [("1e-6", 1e-6), ("5e0", 5.0), (" 0.5 ", 0.5)],
+    ("key", "written", "meant", "severity"),
+    [
+        ("adaptation_threshold", "1e-6", 1e-6, "info"),  # the schedulers take the text for the number
+        ("adaptation_threshold", "5e0", 5.0, "info"),
+        ("adaptation_threshold", " 0.5 ", 0.5, "info"),
+        ("baseline_iterations", "5e1", 50, "warning"),  # the fork's own ends at this one
+    ],
 )
 def test_a_number_that_yaml_reads_as_text_is_taken_as_the_number_with_a_finding(
-    written: str, meant: float, read: Read
+    key: str, written: str, meant: float, severity: str, read: Read
 ) -> None:
-    found = read({"adaptation_threshold": written})
-    assert found.values == {("adaptation_threshold",): meant}
+    found = read({key: written})
+    assert found.values == {(key,): meant}
     (finding,) = found.findings
-    assert (finding.code, finding.severity, str(finding.place)) == ("number-as-text", "warning", "train.yml:21:5")
+    assert (finding.code, finding.severity, str(finding.place)) == ("number-as-text", severity, "train.yml:21:5")
 
 
 @pytest.mark.parametrize(("written", "meant"), [(50.0, 50), ("2e2", 200), (4.0e4, 40000)])
