@@ -62,6 +62,7 @@ SPEAKS_FOR = {
     "network-argument-unknown": {"option-unknown"},
     "network-argument-type": {"option-type"},
     "network-argument-missing": {"option-missing"},
+    "discriminator-argument": {"option-unknown", "option-type"},
     "network-rejected": {"option-unknown", "option-type", "option-missing"},
     "losses-malformed": {"option-type", "option-missing"},
     "network-malformed": {"option-type", "option-missing"},
@@ -79,8 +80,6 @@ MISSED = {"losses-none": "losses", "length-unknown": "total_iter"}
 def _once(findings: list[Finding]) -> list[Finding]:
     """Without what another finding says better: at the same place, or of the same key."""
     spoken_for = {(one.place, other) for one in findings if one.place for other in SPEAKS_FOR.get(one.code, ())}
-    # Whoever builds the network says more of its arguments, at the value where the options point to the key.
-    built = {_line(one) for one in findings if one.code.startswith(("network-arg", "discriminator-arg"))}
     mistyped = {one.place for one in findings if one.code == "option-type"}
     # The many keys of a degradation that was not to be made.
     many = "So it is with" if any(one.code == "dataset-type-differs" for one in findings) else "\n"
@@ -90,7 +89,6 @@ def _once(findings: list[Finding]) -> list[Finding]:
         replace(one, severity="error") if one.code == "number-as-text" and one.place in mistyped else one
         for one in findings
         if (one.place, one.code) not in spoken_for
-        and not (one.code in ("option-unknown", "option-type") and one.place and _line(one) in built)
         and MISSED.get(one.code) not in told
         and not (one.code == "option-missing" and many in one.message)
     ]
@@ -98,10 +96,6 @@ def _once(findings: list[Finding]) -> list[Finding]:
 
 def _is_slip(finding: Finding) -> bool:
     return finding.code == "option-unknown" and finding.severity == "error" and str(finding.fix).startswith("Did you")
-
-
-def _line(finding: Finding) -> tuple[str, int | None] | None:
-    return (finding.place.path, finding.place.line) if finding.place else None
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -84,7 +84,7 @@ def _argument(checked: Checked, finding: Finding) -> Remedy | None:
     for home in ("network_g", "network_d") if told else ():
         wrong, right = told.groups() if told else ("", "")
         pair = lookup(checked.document, (home, wrong))
-        if pair and checked.value_at((home, wrong)) == finding.place and not lookup(checked.document, (home, right)):
+        if pair and checked.key_at((home, wrong)) == finding.place and not lookup(checked.document, (home, right)):
             near = nearest(wrong, [right], SURE)
             return Remedy(pair.key, near, write_scalar(near)) if near else None
     return None

@@ -218,8 +218,11 @@ class _Reader:
             raise self.refuse(f"`{'.'.join(path)}.type` should name a network.", pair.key)
         options = read_value(document, node)
         assert isinstance(options, dict)
-        places = {key: document.place(one.value.start) for key, one in pairs_of(document, node).items()}
-        place, _ = places.pop("type"), options.pop("type")
+        pairs = {key: pair for key, pair in pairs_of(document, node).items() if key != "type"}
+        place = document.place(type_pair.value.start)
+        del options["type"]
+        places = {key: document.place(pair.value.start) for key, pair in pairs.items()}
+        places |= {f"{key}:": document.place(pair.key.start) for key, pair in pairs.items()}
         return NetworkOptions(type_name, options, place, places)
 
     def named(self, path: KeyPath) -> tuple[DatasetRoot, ...]:

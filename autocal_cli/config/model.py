@@ -41,7 +41,10 @@ class LossTerm:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """`network_g` or `network_d` as written: the registered type and its keyword arguments, each with its place."""
+    """`network_g` or `network_d` as written: the registered type and its keyword arguments.
+
+    `argument_places` are those of the values, by the names of the arguments, and of the keys, by `NAME:`.
+    """
 
     type: str
     arguments: Mapping[str, Value]

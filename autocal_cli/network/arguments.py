@@ -41,7 +41,7 @@ def check_arguments(network: NetworkOptions, accepted: Collection[str], swallows
             f"the network {network.type} doesn't have the argument{'s' * (len(unknown) > 1)} "
             f"{', '.join(map(repr, unknown))}: the variant would be trained as it is registered, whatever is written "
             "here.",
-            place=place_of(network, unknown[0]),
+            place=key_of(network, unknown[0]),
             fix=f"{' '.join(cures)} It takes {', '.join(accepted)}.",
         )
     ignored = "and the trainer ignores it: the network is built as if it were not there."
@@ -51,7 +51,7 @@ def check_arguments(network: NetworkOptions, accepted: Collection[str], swallows
             severity="warning",
             message=f"the network {network.type} doesn't have the argument {name!r}, {ignored}",
             fix=_cure(network, name, free, accepted),
-            place=place_of(network, name),
+            place=key_of(network, name),
         )
         for name in unknown
     )
@@ -76,7 +76,7 @@ def argument_findings(
             does = "and refuses it" if name in rejected else "and ignores it"
             message = f"the network {network.type} of {builder} doesn't have the argument {name!r} {does}: "
             message += "the network was measured without it."
-            fix, place = _cure(network, name, free, free), place_of(network, name)
+            fix, place = _cure(network, name, free, free), key_of(network, name)
             yield Finding("network-argument-unknown", severity, message, fix, place)
         elif name in rejected:
             message = f"{builder} hands the config's scale to {network.type}, which doesn't take {name!r}."
@@ -172,8 +172,13 @@ def check_values(network: NetworkOptions, kinds: Mapping[str, Kind]) -> None:
 
 
 def place_of(network: NetworkOptions, name: str) -> Place:
-    """Where an argument stands, or where the network does when that isn't known."""
+    """Where an argument's value stands, or where the network does when that isn't known."""
     return network.argument_places.get(name, network.place)
+
+
+def key_of(network: NetworkOptions, name: str) -> Place:
+    """Where an argument's own name stands."""
+    return network.argument_places.get(f"{name}:", place_of(network, name))
 
 
 def nearest(name: str, candidates: Collection[str], resemblance: float = RESEMBLANCE) -> str | None:

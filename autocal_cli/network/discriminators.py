@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import NetworkOptions
 from autocal_cli.errors import Finding
-from autocal_cli.network.arguments import SWITCH, Kind, in_words, nearest, one_of, place_of, whole
+from autocal_cli.network.arguments import SWITCH, Kind, in_words, key_of, nearest, one_of, place_of, whole
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.table import NAME as TABLE
 from autocal_cli.network.table import find_line
@@ -118,13 +118,14 @@ def argument_findings(network: NetworkOptions) -> tuple[Finding, ...]:
     for name, value in network.arguments.items():
         if name not in accepted:
             near = nearest(name, accepted)
+            place = key_of(network, name)
             said = f"the discriminator {network.type} doesn't have the argument {name!r}; its size is not counted."
             fix = f"Did you mean {near!r}?" if near else f"It takes {', '.join(accepted)}."
         elif not accepted[name].accepts(value):
-            expected = accepted[name].expected
+            expected, place = accepted[name].expected, place_of(network, name)
             said = f"the discriminator's argument {name!r} should be {expected}. Found {in_words(value)}."
             fix = "Correct it; its size is not counted."
         else:
             continue
-        findings.append(Finding("discriminator-argument", "warning", said, fix, place_of(network, name)))
+        findings.append(Finding("discriminator-argument", "warning", said, fix, place))
     return tuple(findings)

@@ -75,6 +75,6 @@ def test_manual_mode_is_left_alone_byte_for_byte():
 
 def test_arguments_that_the_network_lacks_are_reported():
     told = (CASES / "esrgan_arguments" / "explain.txt").read_text("utf-8")
-    assert "train.yml:4:14: warning network-argument-unknown" in told
+    assert "train.yml:4:3: warning network-argument-unknown" in told
     assert "Did you mean 'num_blocks'?" in told
-    assert "train.yml:5:16: warning network-argument-unknown" in told
+    assert "train.yml:5:3: warning network-argument-unknown" in told

@@ -84,7 +84,7 @@ def test_calibrate_measures_with_the_trainer_and_explain_tells_it(autocal, confi
     target = tmp_path / "resolved.yml"
     ran = autocal("calibrate", config_alone, "--no-dataset", "--trainer", TRAINER, "-o", target)
     assert ran.code == 1  # the trainer would refuse the argument
-    assert "train.yml:5:9: error network-argument-unknown: the network Plain of traiNNer-redux (--trainer)" in ran.err
+    assert "train.yml:5:3: error network-argument-unknown: the network Plain of traiNNer-redux (--trainer)" in ran.err
     assert "Did you mean 'dim'?" in ran.err
     explained = autocal("explain", target, "-q").out.decode()
     assert "Plain, 2,188 parameters, 2,160 MACs per pixel at x2" in explained

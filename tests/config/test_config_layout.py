@@ -262,6 +262,10 @@ def test_network():
         "scale": "train.yml:7:10",
         "depths": "train.yml:8:11",
         "extra": "train.yml:9:10",
+        "dim:": "train.yml:2:14",
+        "scale:": "train.yml:7:3",
+        "depths:": "train.yml:8:3",
+        "extra:": "train.yml:9:3",
     }
 
 
