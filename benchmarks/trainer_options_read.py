@@ -127,7 +127,7 @@ gaussian_noise_prob: float >=0 <=1
 noise_range: [float 2] >=0
 poisson_scale_range: [float 2] >=0
 gray_noise_prob: float >=0 <=1
-jpeg_range: [float 2] >0 <=100
+jpeg_range: [float 2] >=1 <=100
 second_blur_prob: float >=0 <=1
 resize_prob2: [float 3] >=0
 resize_range2: [float 2] >0
@@ -135,7 +135,7 @@ gaussian_noise_prob2: float >=0 <=1
 noise_range2: [float 2] >=0
 poisson_scale_range2: [float 2] >=0
 gray_noise_prob2: float >=0 <=1
-jpeg_range2: [float 2] >0 <=100
+jpeg_range2: [float 2] >=1 <=100
 """
 _KERNELS = """
 blur_kernel_size: int >=1
@@ -168,7 +168,7 @@ name!: str
 model_type!: @registry/models
 scale: int >=1
 num_gpu!: "auto" | int
-manual_seed: int | null
+manual_seed: int | null >=0
 find_unused_parameters: bool =false
 datasets!: @datasets
 network_g!: @registry/networks
@@ -395,7 +395,7 @@ _RESTART = {
     }
 }
 _FALLING = {"properties": {"gamma": {"type": "number", "$replace": True, "exclusiveMinimum": 0, "maximum": 1}}}
-_STEPS = {"properties": {"milestones": {"type": "array", "items": {"type": "integer"}}, **_FALLING["properties"]}}
+_STEPS = {"properties": {"milestones": {"type": "array", "items": {"type": "number"}}, **_FALLING["properties"]}}
 
 TRAINERS: dict[str, Schema] = {
     "BasicSR": {
@@ -451,6 +451,7 @@ TRAINERS: dict[str, Schema] = {
             "networks": {
                 "SwinIR": {"properties": {**_SWINIR, "upsampler": {"enum": _SWINIR_UPSAMPLERS}}},
                 "SRVGGNetCompact": {"properties": {"act_type": {"enum": ["relu", "prelu", "leakyrelu"]}}},
+                "VGGStyleDiscriminator": {"properties": {"input_size": {"enum": [128, 256]}}},
                 "ECBSR": {"properties": {"act_type": {"enum": ["prelu", "relu", "rrelu", "softplus", "linear"]}}},
             },
         },
@@ -492,7 +493,7 @@ name!: str
 model_type!: @registry/models
 scale!: int >=1
 num_gpu: "auto" | int ="auto"
-manual_seed: int | null
+manual_seed: int | null >=0
 use_amp: exact =false
 bfloat16: exact =false
 fast_matmul: bool =false
@@ -676,7 +677,7 @@ for _name in ("AdamW_SF", "adamw_sf", "Adan_SF", "adan_sf", "soap_sf"):  # model
 # --- traiNNer-redux ---------------------------------------------------------------------------------------------------
 
 _UNIT = {"minimum": 0, "maximum": 1}
-_QUALITY = {"exclusiveMinimum": 0, "maximum": 100}  # of JPEG
+_QUALITY = {"minimum": 1, "maximum": 100}  # of JPEG
 _GAN_TYPES = ["vanilla", "lsgan", "wgan", "wgan_softplus", "hinge"]  # losses/gan_loss.py
 _REDUX_OPTIMIZERS = "adam adamw nadam stableadamw soap adopt adan adamwschedulefree adanschedulefree"
 TRAINERS["traiNNer-redux"] = {
@@ -735,7 +736,10 @@ TRAINERS["traiNNer-redux"] = {
             "ganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
             "multiscaleganloss": {"properties": {"gan_type": {"enum": _GAN_TYPES}}},
         },
-        "networks": {name: {"properties": _SWINIR} for name in ("swinir_s", "swinir_m", "swinir_l")},
+        "networks": {
+            **{name: {"properties": _SWINIR} for name in ("swinir_s", "swinir_m", "swinir_l")},
+            "vggstylediscriminator": {"properties": {"input_size": {"enum": [128, 256]}}},
+        },
     },
     # sr_model.py: an assertion, whether the loss itself takes it or not
     "every": {"losses": {"required": ["loss_weight"], "properties": {"loss_weight": {"type": "number"}}}},
@@ -745,6 +749,7 @@ TRAINERS["traiNNer-redux"] = {
             "required": ["train", "logger", "datasets", "network_g"],
             "properties": {
                 "scale": {"minimum": 1},
+                "manual_seed": {"minimum": 0},
                 "network_g": {"typed": "networks"},
                 "network_d": {"typed": "networks"},
                 "network_ae": {"typed": "networks"},

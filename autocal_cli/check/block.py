@@ -155,6 +155,7 @@ def unknown_keys(checked: Checked) -> Iterator[Finding]:
     why="The scheduler is not defined for it: a momentum of 1 never forgets, a score beyond 1 is no percentile, a "
     "list is no number.",
     source="the block's schema (autocal_cli/calibration/block.py)",
+    fixable=True,
     bad=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: ^1.7}"),
     good=nano("auto_calibrate: true", "training_config:", "  dataset_info: {texture_variance: 0.7}"),
 )

@@ -70,6 +70,7 @@ SPEAKS_FOR = {
     "discriminator-missing": {"option-missing"},
     "type-unknown": {"network-unknown", "discriminator-unknown"},
     "option-conflict": {"option-range"},
+    "dataset-type-differs": {"option-conflict"},
 }
 
 

@@ -13,7 +13,7 @@ from autocal_cli.calibration.block import nearest_keys
 from autocal_cli.calibration.calibrate import TOTAL_ITERATIONS
 from autocal_cli.check.keys import SURE, nearest, text_numbers
 from autocal_cli.check.model import Checked
-from autocal_cli.check.options import option_problems
+from autocal_cli.check.options import meant, option_problems
 from autocal_cli.config.files import parse_edited
 from autocal_cli.config.model import Scalar
 from autocal_cli.config.yaml.document import ConfigDocument, Node, ScalarNode, lookup, read_scalar
@@ -90,6 +90,16 @@ def _argument(checked: Checked, finding: Finding) -> Remedy | None:
     return None
 
 
+def _switch(checked: Checked, finding: Finding) -> Remedy | None:
+    """`enabled: "true"` -> `enabled: true`, in the block."""
+    for path, value in checked.leaves:
+        pair = lookup(checked.document, (*checked.layout.block, *path))
+        cure = meant(value, ["boolean"]) if isinstance(value, str) else None
+        if pair and cure is not None and checked.at(*path) == finding.place and checked.schema[path].type == "boolean":
+            return Remedy(pair.value, cure, write_scalar(cure))
+    return None
+
+
 def _length(checked: Checked, _: Finding) -> Remedy | None:
     """The block's total_iterations becomes what the trainer's total_iter says."""
     pair, total = lookup(checked.document, (*checked.layout.block, *TOTAL_ITERATIONS)), checked.config.total_iter
@@ -102,6 +112,7 @@ REMEDIES: Mapping[str, Callable[[Checked, Finding], Remedy | None]] = {
     "option-unknown": _option,
     "option-type": _option,
     "network-argument-unknown": _argument,
+    "value-invalid": _switch,
     "length-mismatch": _length,
 }
 

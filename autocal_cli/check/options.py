@@ -97,7 +97,7 @@ class Problem:
     trainer="BasicSR",
     bad=basicsr(
         top="datasets:\n  val: {name: Val, type: SingleImageDataset, ^use_shuffle: true, dataroot_lq: images, "
-        "io_backend: {type: disk}}"
+        "io_backend: {type: disk}}\nval: {val_freq: 1000, save_img: false}"
     ),
     good=basicsr(),
 )
@@ -393,7 +393,7 @@ class _Walk:
             taken = "text for false" if "exact" in schema else "any text for true"
             taken = taken if isinstance(value, str) else "it for either"
             ends, severity = f"{self.options.trainer} does not end: it takes {taken}.", "warning"
-        cure = _meant(value, kinds)
+        cure = meant(value, kinds)
         fix = f"Write {wanted if cure is None else write_scalar(cure)}."
         self.note("option-type", f"`{path}` should be {wanted}; found {shown}. {ends}", fix, node, severity)
         if cure is not None:
@@ -517,10 +517,10 @@ def _at(path: str, key: str) -> str:
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-def _meant(value: Scalar, kinds: Sequence[str]) -> Scalar:
+def meant(value: Scalar, kinds: Sequence[str]) -> Scalar:
     """The value of a kind that is asked for that text in quotes, or 1 and 0 for yes and no, can alone have meant.
 
-    >>> _meant("false", ["boolean"]), _meant("8", ["integer", "null"]), _meant("8", ["boolean", "integer"])
+    >>> meant("false", ["boolean"]), meant("8", ["integer", "null"]), meant("8", ["boolean", "integer"])
     (False, 8, None)
     """
     wanted, text = [kind for kind in kinds if kind != "null"], str(value).strip().lower()

@@ -142,13 +142,15 @@ def schedule(checked: Checked) -> Iterator[Finding]:
 def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total: int) -> Iterator[Finding]:
     """Milestones that never come, and a rate that is gone before the run is."""
     path = (*SCHEDULER, "milestones")
-    late = [one for one in numbers_in(options.get("milestones")) if one > total]
+    late = [one for one in numbers_in(options.get("milestones")) if one > total or one % 1]
     if kind.startswith("multistep") and late:
-        shown, it, names = ", ".join(f"{one:,.0f}" for one in late), "it", "milestone {} never comes"
+        shown = ", ".join(f"{one:g}" if one % 1 else f"{one:,.0f}" for one in late)
+        it, names = "it", "milestone {} never comes"
         if len(late) > 1:
             it, names = "them", "milestones {} never come"
-        message = f"The run ends at {total:,}: the {names.format(shown)}."
-        yield checked.finding("milestones-beyond-run", message, f"Remove {it}, or set {it} before the end.", path)
+        why = "Iterations are counted" if late[0] % 1 else f"The run ends at {total:,}"
+        message, fix = f"{why}: the {names.format(shown)}.", f"Remove {it}, or set {it} before the end."
+        yield checked.finding("milestones-beyond-run", message, fix, path)
     for share, most in ((FIFTH, 1 / 4), (THIRD, 1 / 8)):
         left = rate_left(options, kind, share * total)
         if left is not None and left <= most:
@@ -174,7 +176,7 @@ def rate_left(options: Mapping[str, Value], kind: str, step: float) -> float | N
     if not isinstance(gamma, int | float) or not 0 <= gamma <= 1:
         return None
     if kind.startswith("multistep"):
-        return float(gamma) ** sum(one <= step for one in numbers_in(options.get("milestones")))
+        return float(gamma) ** sum(one <= step and not one % 1 for one in numbers_in(options.get("milestones")))
     if kind == "exponentiallr":
         return float(gamma**step)
     size = options.get("step_size")

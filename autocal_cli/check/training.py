@@ -176,7 +176,7 @@ def adversarial_parts(checked: Checked) -> Iterator[Finding]:
     if discriminator is not None and discriminator.type.lower() == "vggstylediscriminator":
         wanted = discriminator.arguments.get("input_size", 128)
         for section in checked.config.datasets:
-            if section.trains and section.gt_size and section.gt_size != wanted:
+            if section.trains and section.gt_size and section.gt_size != wanted in (128, 256):
                 sizes = f"The crop is {section.gt_size} and VGGStyleDiscriminator takes {wanted}"
                 fix = f"Take a crop of {wanted}, or write `input_size: 256` with one of 256."
                 message = f"{sizes}: it ends at the first step."

@@ -35,6 +35,10 @@ def mended(text: str, path: str = "train.yml") -> tuple[str, int]:
         ("  warmup_iter: -1e3", "  warmup_iter: -1000"),
         ("  dynamic_loss_scheduling: {momentun: 0.9}", "  dynamic_loss_scheduling: {momentum: 0.9}"),
         (
+            "  dynamic_loss_scheduling: {enabled: 'off', momentum: 0.9}",
+            "  dynamic_loss_scheduling: {enabled: false, momentum: 0.9}",
+        ),
+        (
             "  dynamic_loss_scheduling: {training_config: {total_iterations: 4_000}}",
             "  dynamic_loss_scheduling: {training_config: {total_iterations: 40000}}",
         ),
@@ -50,6 +54,7 @@ def test_one_thing_is_mended_and_nothing_else_touched(line: str, after: str) -> 
         "  dynamic_loss_scheduling: {momentun: 0.9, momentum: 0.8}",  # the right key is there
         "  dynamic_loss_scheduling: {momentun: fast}",  # and would not take this
         "  dynamic_loss_scheduling: {momentum: 5}",
+        "  dynamic_loss_scheduling: {enabled: maybe}",
         "  dynamic_loss_scheduling: {custom_param: 1}",
         "  optim_g: {lr: &rate 2e-4}\r\n  optim_d: {lr: *rate}",  # would change another place too
         "  optim_g: {lr: !!str 2e-4}",

@@ -178,7 +178,8 @@ def test_text_for_a_switch_has_no_other_consequence_than_it_has(folder: Path) ->
 def test_every_conflict_is_one_of_the_mistakes(folder: Path) -> None:
     some = [mistake for mistake in MISTAKES if "option-conflict" in mistake["codes"]]
     told = {finding.message for one in some for finding in findings(edited(one), one["base"], folder)}
-    texts = {row["message"]: "".join(_pattern(row["message"])) for row in CONFLICTS}
+    rows = [row["message"] for row in CONFLICTS if row.get("severity") != "info"]
+    texts = {message: "".join(_pattern(message)) for message in rows}
     assert [text for text, pattern in texts.items() if not any(re.fullmatch(pattern, one) for one in told)] == []
 
 

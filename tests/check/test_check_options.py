@@ -267,6 +267,13 @@ def test_what_another_version_may_take_is_no_certain_error(line: str, severity: 
     assert told in found[0].message
 
 
+@pytest.mark.parametrize(("weight", "told"), [("0.5", ["info"]), ("1.0", []), ("1", [])])
+def test_a_scheduled_loss_of_the_fork_is_weighed_twice(weight: str, told: list[str], checked) -> None:
+    was = "loss_weight: 0.5"
+    text = (FOLDER / "fork.yml").read_text("utf-8").replace(was, f"loss_weight: {weight}\n      start_iter: 10")
+    assert [one.severity for one in checked(text, network=False) if one.code == "option-conflict"] == told
+
+
 RIGHT = {  # what is right in the fork, and what told of it was a false alarm
     "    - type: mssimloss\n      loss_weight: 0.5": [
         "    - {type: ganloss, gan_type: r3gan, loss_weight: 0.1, r1_weight: 3.0, r2_weight: 3.0}",
