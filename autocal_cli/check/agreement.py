@@ -187,9 +187,6 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                 yield checked.finding("probabilities-differ", message, "Write one for each.", path)
         for key, value in table.items():
             numbers, path = value if isinstance(value, list) else [], (*section, key)
-            if key in ("resize_prob", "resize_prob2") and isinstance(value, list) and len(value) != 3:
-                message = f"`{key}` has {len(value)} weights; enlarging, reducing and keeping take one each."
-                yield checked.finding("probabilities-differ", message, "Write three.", path)
             if "kernel_range" in key and numbers and isinstance(numbers[0], int) and numbers[0] % 2 == 0:
                 first = numbers[0]
                 message = f"`{key}` begins at {first}, and kernels of an even size have no middle: the trainer ends."
@@ -210,18 +207,24 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                         yield checked.finding("range-reversed", message, fix, path)
 
 
+SET = training_set("batch_size_per_gpu: 8\nlq_size: 16")
+OTF = SET.replace("    dataroot_lq: small\n", "").replace("pairedimage", "realesrgan")
+
+
 @rule(
     "training/queue-not-a-multiple [error]: A queue that is no multiple of the batch",
     why="The pool of training pairs is filled batch by batch; the trainer asserts that it comes out even.",
     source="Real-ESRGAN and traiNNer-redux: `queue size should be divisible by batch size`",
-    when="On-the-fly degradation with a queue_size that is no multiple of the batch.",
+    bad="high_order_degradation: true\nqueue_size: ^100\n" + OTF,
+    good="high_order_degradation: true\nqueue_size: 96\n" + OTF,
 )
 @rule(
     "training/dataset-type-differs [error]: A data set that the model cannot train on",
     why="On-the-fly degradation needs the blur kernels that its own data set draws; other models need the LQ image "
     "that this data set does not give.",
     source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
-    when="The data set of on-the-fly degradation with another model, or that model with another data set.",
+    bad=OTF.replace("realesrgan", "^realesrgan"),
+    good="high_order_degradation: true\n" + OTF,
 )
 def model_and_data(checked: Checked) -> Iterator[Finding]:
     """The model's way of making LQ images, and the type of the training set."""
@@ -263,13 +266,17 @@ def _on_the_fly(checked: Checked) -> bool:
     "training/validation-on-training-data [warning]: Validation on what is trained on",
     why="The metric then tells how well the network remembers, and grows while it gets worse on everything else.",
     source="held-out validation, of any textbook",
-    when="A validation set names a GT folder of the training set.",
+    bad=SET.replace(
+        "\ntrain:", "\n  val: {name: V, type: pairedimagedataset, dataroot_gt: ^images, dataroot_lq: small}\ntrain:"
+    ),
+    good=SET.replace("\ntrain:", "\n  val: {type: singleimagedataset, name: V, dataroot_lq: small}\ntrain:"),
 )
 @rule(
     "training/workers-beyond-cores [warning]: Far more loading processes than the machine has cores",
     why="Each holds its own memory and waits for its turn.",
     source="torch.utils.data.DataLoader warns beyond the number of cores; four a core, and 32 in any case, are chosen",
-    when="num_worker_per_gpu is over 32 and over four times the cores of this machine.",
+    bad=SET.replace("gpu: 2", "gpu: ^9999"),
+    good=SET,
 )
 def loading(checked: Checked) -> Iterator[Finding]:
     """The sets, and how many processes read them."""

@@ -143,9 +143,7 @@ def record_unusable(checked: Checked) -> Iterator[Finding]:
 def unknown_keys(checked: Checked) -> Iterator[Finding]:
     for path, _ in checked.leaves:
         inside = any(path[:length] in checked.schema for length in range(1, len(path)))
-        if (
-            path not in checked.schema and not inside and not is_section(path, checked.schema)
-        ):  # told by `invalid_values`
+        if path not in checked.schema and not inside and not is_section(path, checked.schema):
             place = checked.key_at((*checked.layout.block, *path)) or checked.at(*path)
             yield unknown_key(path, checked.schema, place)
 

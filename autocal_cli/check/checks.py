@@ -85,7 +85,8 @@ def _once(findings: list[Finding]) -> list[Finding]:
     # The many keys of a degradation that was not to be made.
     many = "So it is with" if any(one.code == "dataset-type-differs" for one in findings) else "\n"
     told = {one.message.split("`")[1].rpartition(".")[2] for one in findings if one.code == "option-missing"}
-    told |= {str(one.fix).split("`")[1] for one in findings if _is_slip(one)}
+    slips = [one for one in findings if one.code == "option-unknown" and str(one.fix).startswith("Did you")]
+    told |= {str(one.fix).split("`")[1] for one in slips if one.severity == "error"}
     return [
         replace(one, severity="error") if one.code == "number-as-text" and one.place in mistyped else one
         for one in findings
@@ -93,10 +94,6 @@ def _once(findings: list[Finding]) -> list[Finding]:
         and MISSED.get(one.code) not in told
         and not (one.code == "option-missing" and many in one.message)
     ]
-
-
-def _is_slip(finding: Finding) -> bool:
-    return finding.code == "option-unknown" and finding.severity == "error" and str(finding.fix).startswith("Did you")
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -70,8 +70,7 @@ def _key(checked: Checked, finding: Finding) -> Remedy | None:
 
 
 def _option(checked: Checked, finding: Finding) -> Remedy | None:
-    """A misspelt key of the trainer's, where one key alone is meant, is not there yet, and takes the value; a value
-    in quotes that is to be none."""
+    """A misspelt key of the trainer's that can mean one alone, or a number or switch in quotes."""
     for problem in option_problems(checked):
         if problem.node and problem.cure is not None and problem.finding == finding:
             return Remedy(problem.node, problem.cure, write_scalar(problem.cure))

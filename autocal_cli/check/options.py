@@ -390,8 +390,8 @@ class _Walk:
         ends = self.says(f"Expected `{expected}`, got `{got}`", path)
         severity: Severity | None = None
         if kinds == ["boolean"] and isinstance(node, ScalarNode) and not self.options.refuses:
-            taken = "text for false" if "exact" in schema else "any text for true"
-            taken = taken if isinstance(value, str) else "it for either"
+            as_text = "text for false" if "exact" in schema else "any text for true"
+            taken = as_text if isinstance(value, str) else "it for either"
             ends, severity = f"{self.options.trainer} does not end: it takes {taken}.", "warning"
         cure = meant(value, kinds)
         fix = f"Write {wanted if cure is None else write_scalar(cure)}."

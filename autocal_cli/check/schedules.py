@@ -145,9 +145,8 @@ def _steps_down(checked: Checked, options: Mapping[str, Value], kind: str, total
     late = [one for one in numbers_in(options.get("milestones")) if one > total or one % 1]
     if kind.startswith("multistep") and late:
         shown = ", ".join(f"{one:g}" if one % 1 else f"{one:,.0f}" for one in late)
-        it, names = "it", "milestone {} never comes"
-        if len(late) > 1:
-            it, names = "them", "milestones {} never come"
+        one, several = ("it", "milestone {} never comes"), ("them", "milestones {} never come")
+        it, names = several if len(late) > 1 else one
         why = "Iterations are counted" if late[0] % 1 else f"The run ends at {total:,}"
         message, fix = f"{why}: the {names.format(shown)}.", f"Remove {it}, or set {it} before the end."
         yield checked.finding("milestones-beyond-run", message, fix, path)
