@@ -407,6 +407,7 @@ TRAINERS: dict[str, Schema] = {
         "ignored": _BASICSR_IGNORED,
         "earlier": {
             "ann_file": "2020-08-19",
+            "niter": "2020-08-19",
             "pretrain_model_g": "2020-10-04",
             "pretrain_model_d": "2020-10-04",
             "strict_load": "2020-10-04",

@@ -287,7 +287,7 @@ class _Walk:
             if same:
                 sure = len(same) == 1 and {name, same[0]} <= SAME_VALUE
                 return next((one for one in same if one in missing), same[0]), sure
-        if not typed and (name in self.options.sections_of or self.owner(name)):
+        if not typed and (name in self.options.sections_of or self.owner(name)) and not nearest(name, missing, NEAR):
             return None, False
         near = nearest(name, free, SURE)
         return (near, True) if near else (nearest(name, free, NEAR), False)
@@ -472,9 +472,10 @@ class _Walk:
         return None
 
     def built(self, name: str) -> bool:
-        """Whether autocal itself has an architecture of that name, or a builder (a checkout) made it just now."""
+        """Whether autocal itself has an architecture of that name, or the trainer's checkout made it just now."""
         network = self.checked.network
-        made = network is not None and network.type == name and not str(network.builder or TABLE).startswith(TABLE)
+        elsewhere = network is None or str(network.builder or TABLE).startswith((TABLE, "spandrel"))
+        made = network is not None and network.type == name and not elsewhere
         return made or any(find_line(BUILT_IN, name, role) for role in ROLES)
 
 

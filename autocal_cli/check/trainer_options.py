@@ -241,12 +241,12 @@ def trainer_unknown(checked: Checked) -> Iterator[Finding]:
 
 def written_for_another(checked: Checked) -> tuple[Place | None, str] | None:
     """Where a config says that it is for none of the known trainers, and by what; None where it does not."""
-    for path in OTHER_TRAINERS:
+    options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
+    model, models = str(checked.option("model_type") or ""), options.registries.get("models") if options else None
+    for path in OTHER_TRAINERS if not models or model not in models else ():
         if (place := checked.key_at(path)) is not None:
             return place, f"`{'.'.join(path)}`"
     # Many trainers were made out of BasicSR, each with models of its own: RealHATGANModel is no slip.
-    options = options_of(checked.layout.trainer) if checked.layout.language == "yaml" else None
-    model, models = str(checked.option("model_type") or ""), options.registries.get("models") if options else None
     if not models or model in ("", *models, *(one.removesuffix("Model") for one in models)):
         return None
     slip = nearest(model, models, SLIP_OF_MODEL) is not None
