@@ -18,16 +18,6 @@ from autocal_cli.check.trainer_options import options_of
 from autocal_cli.config.model import KeyPath, LossTerm, Value
 from autocal_cli.errors import Finding, Severity
 
-# Lists and the probabilities of what is in them: below what they stand, and both keys.
-LISTS = (
-    ("kernel_list", "kernel_prob"),
-    ("kernel_list2", "kernel_prob2"),
-    ("resize_mode_list", "resize_mode_prob"),
-    ("resize_mode_list2", "resize_mode_prob2"),
-    ("resize_mode_list3", "resize_mode_prob3"),
-    ("compression_formats", "compression_weights"),
-    ("recompression_formats", "recompression_weights"),
-)
 RANGES = ("_range", "_range2", "blur_sigma", "blur_sigma2")
 SECTIONS: tuple[KeyPath, ...] = ((), ("degradations",), ("datasets", "train"))
 MANY_WORKERS = 32  # below that a number of workers is nobody's mistake, whatever the machine; chosen
@@ -179,14 +169,14 @@ def degradations(checked: Checked) -> Iterator[Finding]:
     """Lists with probabilities and ranges, wherever a trainer keeps its degradations."""
     for section in SECTIONS:
         table = checked.table(*section)
-        for names, odds in LISTS:
-            kinds, weights = table.get(names), table.get(odds)
-            if isinstance(kinds, list) and isinstance(weights, list) and len(kinds) != len(weights):
-                counted = f"`{names}` has {len(kinds)} entries and `{odds}` {len(weights)}"
-                message, path = f"{counted}: the trainer ends where it draws.", (*section, odds)
-                yield checked.finding("probabilities-differ", message, "Write one for each.", path)
         for key, value in table.items():
             numbers, path = value if isinstance(value, list) else [], (*section, key)
+            odds = key.replace("_list", "_prob").replace("_formats", "_weights")  # what goes with a list has its name
+            weights = table.get(odds)
+            if isinstance(weights, list) and isinstance(value, list) and len(numbers) != len(weights):
+                counted = f"`{key}` has {len(numbers)} entries and `{odds}` {len(weights)}"
+                message, place = f"{counted}: the trainer ends where it draws.", (*section, odds)
+                yield checked.finding("probabilities-differ", message, "Write one for each.", place)
             if "kernel_range" in key and numbers and isinstance(numbers[0], int) and numbers[0] % 2 == 0:
                 first = numbers[0]
                 message = f"`{key}` begins at {first}, and kernels of an even size have no middle: the trainer ends."
