@@ -87,12 +87,14 @@ def _once(findings: list[Finding]) -> list[Finding]:
     told = {one.message.split("`")[1].rpartition(".")[2] for one in findings if one.code == "option-missing"}
     slips = [one for one in findings if one.code == "option-unknown" and str(one.fix).startswith("Did you")]
     told |= {str(one.fix).split("`")[1] for one in slips if one.severity == "error"}
+    # What an adversarial loss lacks is told at the loss.
+    at_loss = {str(one.fix).split("`")[1] for one in findings if one.code == "discriminator-missing"}
     return [
         replace(one, severity="error") if one.code == "number-as-text" and one.place in mistyped else one
         for one in findings
         if (one.place, one.code) not in spoken_for
         and MISSED.get(one.code) not in told
-        and not (one.code == "option-missing" and many in one.message)
+        and not (one.code == "option-missing" and (many in one.message or one.message.split("`")[1] in at_loss))
     ]
 
 

@@ -175,6 +175,13 @@ def test_text_for_a_switch_has_no_other_consequence_than_it_has(folder: Path) ->
     assert [one.code for one in findings(text, "neosr.toml", folder)] == ["option-type"]
 
 
+def test_a_missing_discriminator_is_told_once(folder: Path) -> None:
+    text = base("basicsr_gan.yml")
+    part = text[text.index("network_d:") : text.index("\npath:")]
+    found = findings(text.replace(part, ""), "basicsr_gan.yml", folder)
+    assert [one.code for one in found] == ["discriminator-missing"]
+
+
 def test_every_conflict_is_one_of_the_mistakes(folder: Path) -> None:
     some = [mistake for mistake in MISTAKES if "option-conflict" in mistake["codes"]]
     told = {finding.message for one in some for finding in findings(edited(one), one["base"], folder)}
