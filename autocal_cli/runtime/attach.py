@@ -174,7 +174,7 @@ class Attachment:
         if network is not None:
             hook = network.register_forward_hook(Hook(self._network_called), with_kwargs=True)
             self._undo.append(hook.remove)
-        if optimizer is not None:
+        if self._optimizer is not None:
             self._undo.append(self._optimizer.register_step_post_hook(self._stepped).remove)
 
     @property

@@ -99,7 +99,9 @@ def test_smaller_steps_are_averaged_over_more_of_them(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_an_adversarial_loss_makes_it_less_sensitive_and_lets_it_raise_further(variant: str, calibrated: Callable[..., Calibration]) -> None:
+def test_an_adversarial_loss_makes_it_less_sensitive_and_leaves_room_to_raise(
+    variant: str, calibrated: Callable[..., Calibration]
+) -> None:
     without, within = values(calibrated(variant)), values(calibrated(variant, adversarial=True))
     assert within["adaptation_threshold"] == pytest.approx(1.5 * without["adaptation_threshold"])
     assert within["max_weight"] == max(30.0, without["max_weight"])

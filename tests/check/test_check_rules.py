@@ -48,7 +48,7 @@ def test_the_guides_wrong_block_has_its_four_mistakes_and_no_more(checked) -> No
     assert said == [
         "momentum 0.95 is above what the preset nano supports: 0.665 to 0.936 (preset: 0.85).",
         "adaptation_rate 0.005 is below what the preset nano supports: 0.00672 to 0.0352 (preset: 0.015).",
-        "max_weight 100 is above what the preset nano supports: 4 to 6.25 (preset: 5).",
+        "max_weight 100 is above what the preset nano supports: 4 to 37.5 (preset: 5).",
         "baseline_iterations 200 is above what the preset nano supports: 14 to 141 (preset: 50).",
     ]
 

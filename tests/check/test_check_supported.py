@@ -47,6 +47,6 @@ def test_the_range_is_pinned_for_nano() -> None:
     assert {name: (round(r.low, 4), round(r.high, 4)) for name, r in ranges.items()} == {
         "momentum": (0.6652, 0.936),
         "adaptation_rate": (0.0067, 0.0352),
-        "max_weight": (4.0, 6.25),
+        "max_weight": (4.0, 37.5),
         "baseline_iterations": (14.0, 140.625),
     }
