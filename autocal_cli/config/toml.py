@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tomlkit
@@ -157,83 +157,78 @@ def plan_toml_patch(
         if above and not isinstance(above.value, MappingNode):
             message = f"`{'.'.join(path[:depth])}` should be a table."
             raise AutocalError(message, place=document.place(above.key.start))
-    planner = _Planner(document, path)
-    planner.desire(path, wanted, units)
-    planner.change()
-    planner.fill(path)
-    edits = (*planner.edits, *planner.sections)
+    statements, data, desired = _statements(document.text), *(tomllib.loads(document.text) for _ in range(2))
+    _desire(desired, path, wanted, units)
+    values = dict(_changes(data, desired))
+    _desire(data, path, {})  # a table that is not there yet lacks its keys one by one
+    changes, missing = dict(_changes(data, desired)), dict[KeyPath, dict[str, Value]]()
+    for (*table, key), value in changes.items():
+        if value is not None and not any(one.holds((*table, key)) for one in statements):
+            missing.setdefault(tuple(table), {})[key] = value
+    edits = _rewritten(document, statements, desired, changes)
+    edits += _inserted(document, statements, missing, path)
     lost = _comments(document.text) - _comments(splice(document.text, edits))
     if lost:
         message = f"The comment {next(iter(lost))!r} stands inside a value that is to be replaced."
         raise AutocalError(message, place=Place(document.path), fix="Move it behind the value, or above it.")
-    return Patch(edits, planner.values)
+    return Patch(tuple(edits), values)
 
 
 def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
     """As `text_without`, of a TOML document; an inline table around the pair is written anew in any case."""
-    planner = _Planner(document, path)
-    (_at(planner.desired, path[:-1]) or {}).pop(path[-1], None)
-    planner.change(respell=True)
-    return splice(document.text, planner.edits).rstrip("\r\n")
+    desired = tomllib.loads(document.text)
+    (_at(desired, path[:-1]) or {}).pop(path[-1], None)
+    edits = _rewritten(document, _statements(document.text), desired, [path])
+    return splice(document.text, edits).rstrip("\r\n")
 
 
-class _Planner:
-    """Collects the edits that have a document say what is `desired` at `path`, and the `values` that they set."""
+def _desire(table: dict[str, Any], path: KeyPath, wanted: Mapping[str, Value], units: Collection[str] = ()) -> None:
+    """Has what stands at `path` say what is wanted, mappings key by key but for the `units`."""
+    for key in path:
+        table = table.setdefault(key, {})
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict) and key not in units:
+            _desire(table, (key,), value)
+        else:
+            table[key] = value
 
-    def __init__(self, document: ConfigDocument, path: KeyPath) -> None:
-        self.document, self.path = document, path
-        self.statements = _statements(document.text)
-        self.data, self.desired = tomllib.loads(document.text), tomllib.loads(document.text)
-        self.edits: list[Edit] = []
-        self.sections: list[Edit] = []  # new ones: behind the lines that the section above them gets at the same place
-        self.values: dict[KeyPath, Value] = {}
 
-    def desire(self, path: KeyPath, wanted: Mapping[str, Value], units: Collection[str]) -> None:
-        """Has the table at `path` say what is wanted, mappings key by key but for the `units`."""
-        table = self.desired
-        for key in path:
-            table = table.setdefault(key, {})
-        for key, value in wanted.items():
-            if isinstance(value, dict) and isinstance(table.get(key), dict) and key not in units:
-                self.desire((*path, key), value, ())
-            else:
-                table[key] = value
+def _changes(old: Any, new: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """What reads otherwise in `new`, by its path, inner tables first; None for what is gone."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({**old, **new}, key=lambda key: not isinstance(old.get(key), dict)):
+            yield from _changes(old.get(key), new.get(key), (*path, key))
+    elif not same_data(old, new):
+        yield path, new
 
-    def change(self, respell: bool = False) -> None:
-        """Replaces and takes out what stands at `path` or around it; `respell` writes what is around it in any case."""
-        text, path = self.document.text, self.path
-        for one in self.statements:
-            around = respell and one.holds(path) and one.path != path
-            old, value = _at(self.data, one.path), _at(self.desired, one.path)
-            if not around and (same_data(old, value) or not (one.pair or value is None)):
-                continue
-            if value is None:  # with its line, unless a comment stands there, which is left
-                rest = len(text[one.end :]) - len(text[one.end :].lstrip(" \t"))
-                comment = text.startswith("#", one.end + rest)
-                line, below = text.rfind("\n", 0, one.start) + 1, next_line(text, one.end)
-                self.edits.append(Edit(one.start, one.end + rest, "") if comment else Edit(line, below, ""))
-            else:
-                self.edits.append(Edit(one.value, one.end, render_inline(value)))
-            gone = next((n for n in range(len(one.path)) if _at(self.desired, one.path[:n]) is None), len(one.path))
-            self.values[one.path[:gone]] = value
 
-    def fill(self, path: KeyPath) -> None:
-        """Adds what the table at `path` lacks."""
-        missing: dict[str, Value] = {}
-        for key, value in _at(self.desired, path).items():
-            here = (*path, key)
-            if isinstance(value, dict) and isinstance(_at(self.data, here), dict):
-                self.fill(here)
-            elif not any(one.holds(here) for one in self.statements):
-                missing[key] = value
-        if missing and not any(one.holds(path) for one in self.statements):
-            self._insert(path, missing)
-            fresh = _at(self.data, path) is None
-            self.values |= {path: missing} if fresh else {(*path, key): value for key, value in missing.items()}
+def _rewritten(
+    document: ConfigDocument, statements: Sequence[Statement], desired: Any, changed: Collection[KeyPath]
+) -> list[Edit]:
+    """Replaces the values of what `changed` and of what is around it, and takes out what is gone."""
+    text, edits = document.text, []
+    for one in statements:
+        if not any(one.holds(path) or one.path[: len(path)] == path for path in changed):
+            continue
+        value, rest = _at(desired, one.path), len(text) - len(text[one.end :].lstrip(" \t"))
+        if one.pair and value is not None:
+            edits.append(Edit(one.value, one.end, render_inline(value)))
+        elif text.startswith("#", rest):  # a comment is left, and with it the line
+            edits.append(Edit(one.start, rest, ""))
+        else:
+            edits.append(Edit(document.line_start(one.start), next_line(text, one.end), ""))
+    return edits
 
-    def _insert(self, path: KeyPath, pairs: Mapping[str, Value]) -> None:
-        """Adds pairs to a table: to its section, beside its dotted keys, or as a section at the end of its owner's."""
-        text, statements = self.document.text, self.statements
+
+def _inserted(
+    document: ConfigDocument,
+    statements: Sequence[Statement],
+    missing: Mapping[KeyPath, Mapping[str, Value]],
+    block: KeyPath,
+) -> list[Edit]:
+    """Adds pairs to tables: to their section, beside their dotted keys, or as a section at the end of their owner's."""
+    text, edits, sections = document.text, list[Edit](), list[Edit]()
+    for path, pairs in missing.items():
         own = [one for one in statements if one.section == path]
         below = [one for one in statements if one.path[: len(path)] == path]
         dotted = [] if own else [one for one in below if one.pair and len(one.section) < len(path)]
@@ -241,16 +236,17 @@ class _Planner:
         last = (own or dotted or [one for one in statements if one.section == owner])[-1]
         after, prefix, lines = last.end, path[len(last.section) :] if dotted else (), []
         for key, value in pairs.items():  # mappings as dotted keys
-            head, inner = _dotted(*prefix, key), value if isinstance(value, dict) and path == self.path else {}
+            head, inner = _dotted(*prefix, key), value if isinstance(value, dict) and path == block else {}
             lines += [f"{head}.{_dotted(name)} = {render_inline(item)}" for name, item in inner.items()]
             lines += [] if inner else [f"{head} = {render_inline(value)}"]
         if own or dotted:
-            self.edits.append(lines_below(self.document, after, lines))
-            return
+            edits.append(lines_below(document, after, lines))
+            continue
         while text[(line := next_line(text, after)) :].lstrip(" \t").startswith("#"):
-            after = self.document.line_end(line)
+            after = document.line_end(line)
         lines = ["", f"[{_dotted(*path)}]", *lines, *([""] if text[line:] and text[line] not in "\r\n" else [])]
-        self.sections.append(lines_below(self.document, after, lines))
+        sections.append(lines_below(document, after, lines))
+    return edits + sections  # a section behind the lines that the one above it gets at the same place
 
 
 def _dotted(*names: str) -> str:
@@ -273,21 +269,14 @@ def render_inline(value: Value) -> str:
 def verify_toml(
     before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
 ) -> None:
-    """The proof: without what was set, both files have the same keys and values in their order; each value set reads
-    back with its exact type; no comment is lost but those `dropped`. Raises VerificationError.
+    """The proof: what reads otherwise is what was set, with its exact type; no comment is lost but those `dropped`.
+
+    Raises VerificationError.
     """
-
-    def pruned(data: Any, path: KeyPath = ()) -> Any:
-        table = data.items() if isinstance(data, dict) else ()
-        kept = {key: pruned(item, (*path, key)) for key, item in table if (*path, key) not in values}
-        return kept if isinstance(data, dict) else data
-
-    data = tomllib.loads(after.text)
-    if not same_data(pruned(tomllib.loads(before.text)), pruned(data)):
-        raise VerificationError("Something outside the edited keys reads differently.")
-    for path, value in values.items():
-        if not same_data(_at(data, path), value):
-            raise VerificationError(f"`{'.'.join(path)}` does not read back as {value!r}.")
+    found = dict(_changes(tomllib.loads(before.text), tomllib.loads(after.text)))
+    for path in {**found, **values}:
+        if not same_data(found.get(path), values.get(path)):
+            raise VerificationError(f"`{'.'.join(path)}` reads back as {found.get(path)!r}, not {values.get(path)!r}.")
     lost = _comments(before.text) - _comments(after.text) - Counter(dropped)
     if lost:
         raise VerificationError(f"A comment would be lost: {next(iter(lost))!r}.")
