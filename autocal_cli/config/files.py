@@ -85,12 +85,15 @@ def open_config(path: Path, raw: bytes | None = None, trainer_kind: str | None =
 
 
 def parse_document(raw: bytes, path: str) -> ConfigDocument:
-    """Parses a config: TOML by the ending `.toml` of its path, or by its looks where the ending tells nothing.
+    """Parses a config: TOML by the ending `.toml` of its path, or where that tells nothing by its first line that is
+    neither blank nor a comment.
 
     Raises AutocalError, with the place, for whatever cannot be edited safely.
     """
     text, bom = decode(raw, path)
-    return parse_toml(text, bom, path) if is_toml(text, path) else parse_yaml(text, bom, path)
+    ending = PurePath(path).suffix.lower()
+    toml = ending == ".toml" or (ending not in (".yml", ".yaml") and _LOOKS_LIKE_TOML.match(text))
+    return parse_toml(text, bom, path) if toml else parse_yaml(text, bom, path)
 
 
 MAX_BYTES = 1024 * 1024  # the largest of 1,700 real option files has 15 KB
@@ -107,14 +110,6 @@ def decode(raw: bytes, path: str) -> tuple[str, bool]:
         message, line = f"The file is not UTF-8 (byte {error.start:,}).", raw.count(b"\n", 0, error.start) + 1
         raise AutocalError(message, place=Place(path, line), fix="Save it as UTF-8.") from None
     return text.removeprefix(BOM), text.startswith(BOM)
-
-
-def is_toml(text: str, path: str) -> bool:
-    """Whether a config is TOML: by its file's ending, else by its first line that is neither blank nor a comment."""
-    ending = PurePath(path).suffix.lower()
-    if ending in (".toml", ".yml", ".yaml"):
-        return ending == ".toml"
-    return _LOOKS_LIKE_TOML.match(text) is not None
 
 
 def plan_patch(
@@ -199,7 +194,9 @@ def replace_file(path: Path, data: bytes) -> None:
         if target.exists():
             shutil.copymode(target, temporary)
         else:
-            Path(temporary).chmod(0o666 & ~_umask())
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(temporary).chmod(0o666 & ~umask)
         os.replace(temporary, target)  # noqa: PTH105 (the one call that is atomic on every system)
         temporary = None
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
@@ -209,9 +206,3 @@ def replace_file(path: Path, data: bytes) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -39,19 +38,22 @@ class Vgg(nn.Module):
 
     def __init__(self, kind: str, weights: Mapping[str, Tensor], wanted: Sequence[str], replicate: bool) -> None:
         super().__init__()
-        self.wanted = frozenset(wanted)
-        self.layers = nn.ModuleDict()
-        names = layer_names(kind)
-        last = max(names.index(name) for name in self.wanted)
-        for index, name in enumerate(names[: last + 1]):
+        self.wanted, names, inputs, layers = frozenset(wanted), layer_names(kind), 3, nn.Sequential()
+        for name in names:
             if name.startswith("conv"):
-                kernel, bias = (weights[f"features.{index}.{part}"].float() for part in ("weight", "bias"))
-                conv = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
-                conv.padding_mode = "replicate" if replicate and index == 0 else "zeros"
-                conv.load_state_dict({"weight": kernel, "bias": bias})
-                self.layers[name] = conv
+                outputs = CHANNELS[int(name[4]) - 1]
+                conv = nn.Conv2d(inputs, outputs, 3, padding=1, device="meta")  # filled by the weights
+                conv.padding_mode = "replicate" if replicate and not layers else "zeros"
+                layers.append(conv)
+                inputs = outputs
             else:
-                self.layers[name] = nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2)
+                layers.append(nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2))
+        try:
+            layers.load_state_dict({at: weights[f"features.{at}"].float() for at in layers.state_dict()}, assign=True)
+        except (LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise UnknownLossError(f"the weights that were found are not those of {kind.upper()}") from error
+        last = max(names.index(name) for name in self.wanted)
+        self.layers = nn.ModuleDict(dict(zip(names[: last + 1], layers, strict=False)))
         self.requires_grad_(False)
 
     @property
@@ -124,20 +126,9 @@ class VggSource:
                 weights: Mapping[str, Tensor] = load_file(path)
             else:
                 weights = torch.load(path, map_location="cpu", weights_only=True)
-            shapes = {name: tuple(value.shape) for name, value in weights.items()}
         except Exception as error:  # of whatever kind the reader has for a damaged file
             raise UnknownLossError(f"the weights in {path} cannot be read ({type(error).__name__})") from error
-        if any(shapes.get(name) != shape for name, shape in kernels(kind).items()):
-            raise UnknownLossError(f"the weights that were found are not those of {kind.upper()}")
         return weights
-
-
-def kernels(kind: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of the convolutions' kernels, by torchvision's names."""
-    widths = [3, *(width for width, count in zip(CHANNELS, CONVOLUTIONS[kind], strict=True) for _ in range(count))]
-    places = [index for index, name in enumerate(layer_names(kind)) if name.startswith("conv")]
-    pairs = zip(places, pairwise(widths), strict=True)
-    return {f"features.{place}.weight": (outputs, inputs, 3, 3) for place, (inputs, outputs) in pairs}
 
 
 # The losses, each with the network whose features it compares.
@@ -202,7 +193,7 @@ def basicsr_perceptual(
     s over the perceptual weight times the criterion between Gram matrices, so that one weight weighs both."""
     if not layer_weights:
         raise UnknownLossError("it names no layer_weights")
-    compare = _frobenius if criterion == "fro" else CRITERIA[criterion]
+    compare = CRITERIA[criterion] if criterion != "fro" else lambda a, b: torch.linalg.vector_norm(a - b)
     terms = [Term(name, weight, compare) for name, weight in layer_weights.items()]
     if style_weight > 0.0 and perceptual_weight:
         style = style_weight / perceptual_weight
@@ -260,11 +251,6 @@ def _built(
         return torch.stack(parts).sum()
 
     return loss, network
-
-
-def _frobenius(a: Tensor, b: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(a - b)
-    return norm
 
 
 def _gram(features: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -193,13 +194,11 @@ def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) ->
     try:
         with seeded(seed):
             built = build_discriminator(network)
-        with torch.device("meta"):
-            twin = build_discriminator(network)
     except (TypeError, ValueError, RuntimeError):
         return f"the discriminator {network.type} cannot be built with these arguments"
-    if built is None or twin is None:
+    if built is None:
         return f"the discriminator {network.type} cannot be built here"
-    judge = Judge(built.requires_grad_(False), twin)
+    judge = Judge(built.requires_grad_(False), deepcopy(built).to("meta"))
     return judge if judge.macs(crop) else f"the discriminator {network.type} does not take crops of {crop} pixels"
 
 

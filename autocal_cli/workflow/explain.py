@@ -127,9 +127,11 @@ def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tupl
     dataset, dataset_findings = measure_dataset(config, own, options)
     calibration = calibrate(config, network, dataset, presets)
     known = all((*DATASET_INFO, name) in own for name in METRIC_NAMES)
-    unread = _unread(config) if options.skip and not known else ()
     schedule, findings = _schedule(path, "calibrated", config, calibration, (*dataset_findings, *calibration.findings))
-    return schedule, (*unread, *findings)
+    if options.skip and not known:
+        message = "The config is not resolved, and its images were not read: their complexity counts as neutral here."
+        findings = (Finding("images-not-read", "info", message, "--scan reads them.", config.place), *findings)
+    return schedule, findings
 
 
 def _schedule(
@@ -152,8 +154,3 @@ def _by_hand_alone(calibration: Calibration) -> Calibration:
         if parameter.manual
     }
     return replace(calibration, parameters=parameters)
-
-
-def _unread(config: TrainingConfig) -> Findings:
-    message = "The config is not resolved, and its images were not read: their complexity counts as neutral here."
-    return (Finding("images-not-read", "info", message, "--scan reads them.", config.place),)
