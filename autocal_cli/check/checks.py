@@ -1,7 +1,7 @@
 """The one function that runs all checks, and the catalogue of what they find.
 
 A check is a function with its `rule` beside it, in one of the modules below. What is found below `check`, by networks,
-data sets and commands, which cannot import `rule`, has its text in presets/findings/.
+data sets and commands, which cannot import `rule`, has its text in presets/findings/, or where it is found.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from autocal_cli.check import (
 from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import CHECKS, FAMILIES, RULES, Rule
+from autocal_cli.dataset.trainer_view import TRAINER_VIEW
 from autocal_cli.errors import AutocalError, Finding
 from autocal_cli.packaged import preset_text
 
@@ -108,7 +109,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=position))
 
 
-IN_PRESETS = frozenset({"network", "dataset", "files", "probe", "commands"})
+IN_PRESETS = frozenset({"network", "dataset", "probe", "commands"})
 
 
 @cache
@@ -118,8 +119,24 @@ def load_catalogue() -> dict[str, Rule]:
     for family in FAMILIES:
         text = preset_text(f"findings/{family}.toml") if family in IN_PRESETS else ""
         rules |= {entry["code"]: Rule(family=family, **entry) for entry in tomllib.loads(text).get("finding", ())}
+        rules |= _rules_of_files() if family == "files" else {}
         rules |= {code: rule for code, rule in RULES.items() if rule.family == family}
     return rules
+
+
+def _rules_of_files() -> dict[str, Rule]:
+    """What the trainer does with odd files of a dataset, as the finding says it."""
+    source = "the source of traiNNer-redux, tried with its libvips"
+    when = "The images of a config, or a folder for analyze-dataset, hold one."
+    rules: dict[str, Rule] = {}
+    for trait, view in TRAINER_VIEW.items():
+        code, title, why = f"trainer-{trait}", _sentence(view.what[1]), f"{_sentence(view.deed)}."
+        rules[code] = Rule(code, "files", title, view.severity, why, source, when=when)
+    return rules
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def find_rule(code: str, others: Iterable[str] = ()) -> Rule:

@@ -112,7 +112,7 @@ def analyze_dataset(
     from autocal_cli.config.loading import read_training_config
     from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
-    from autocal_cli.report.console import scan_progress, show, shows_blocks, write
+    from autocal_cli.report.console import progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
     from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
@@ -140,7 +140,7 @@ def analyze_dataset(
     page, table = report_destinations(html, csv, force)
     list_destinations(lists, force, cache)
     refuse_inside([page, table, *lists], [*(paths or ()), *(lq or ()), *(image_folders(training) if training else ())])
-    with scan_progress(quiet or not is_first_rank()) as advance:
+    with progress(quiet or not is_first_rank()) as (advance, _):
         options = DatasetOptions(
             tuple(paths or ()),
             device=device,

@@ -29,13 +29,13 @@ def diff(
     """
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.comparison import comparison_view
-    from autocal_cli.report.console import scan_progress, show, write
+    from autocal_cli.report.console import progress, show, write
     from autocal_cli.report.json import comparison_json, dump
     from autocal_cli.workflow.dataset import DatasetOptions
     from autocal_cli.workflow.explain import compare_files
 
     check_parameter(parameter)
-    with scan_progress(quiet) as advance:
+    with progress(quiet) as (advance, _):
         compared = compare_files(a, b, DatasetOptions(skip=not scan, on_progress=advance))
     asked = [
         one for one in compared.differences if parameter is None or (one.section, one.name) == ("parameters", parameter)

@@ -93,13 +93,6 @@ OnCount = Callable[[int, int], None]
 
 
 @contextmanager
-def scan_progress(quiet: bool) -> Iterator[OnScan | None]:
-    """Yields the callback that moves a bar by what a scan has done; None as for `progress`."""
-    with progress(quiet) as (on_scan, _):
-        yield on_scan
-
-
-@contextmanager
 def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | None, OnCount | None]]:
     """A bar on standard error that leaves no trace, and the two callbacks that move it: by what a scan has done, and by
     counts of what `counting` says, done and in all. None when nothing is to be shown, as where there is no terminal."""
