@@ -94,9 +94,6 @@ class _Reader:
             self.tolerate(code, error)
             return otherwise
 
-    def refuse(self, message: str, node: Node, fix: str | None = None) -> AutocalError:
-        return AutocalError(message, place=self.document.place(node.start), fix=fix)
-
     def training(self) -> TrainingConfig:
         document, layout = self.document, self.layout
         for depth in range(1, len(layout.block) + 1):
@@ -107,7 +104,7 @@ class _Reader:
             raise AutocalError(message, place=Place(document.path))
         target = document.follow(train.value)
         if not isinstance(target, MappingNode) and not is_null(document, target):
-            raise self.refuse("`train` should be a mapping.", train.key)
+            raise self.document.refusal("`train` should be a mapping.", train.key)
         return TrainingConfig(
             path=document.path,
             trainer=layout.trainer,
@@ -132,7 +129,7 @@ class _Reader:
         twins = parent.all_pairs(path[-1]) if isinstance(parent, MappingNode) else []
         if len(twins) > 1:
             twice = f"`{'.'.join(path)}` stands twice (first in line {self.document.place(twins[0].key.start).line})"
-            raise self.refuse(f"{twice}; the trainer would read only the last.", twins[1].key, "Remove one.")
+            raise self.document.refusal(f"{twice}; the trainer would read only the last.", twins[1].key, "Remove one.")
 
     def count(self, paths: tuple[KeyPath, ...]) -> int | None:
         """A positive whole number, or None where it is absent, null or left to the trainer (`auto`)."""
@@ -150,7 +147,7 @@ class _Reader:
                     if (number := float(value)).is_integer():
                         fix = f"{self.document.language.upper()} reads this as text; write {int(number)}."
             message = f"`{'.'.join(path)}` should be a whole number of at least 1. Found {shown}."
-            raise self.refuse(message, self.document.follow(pair.value), fix)
+            raise self.document.refusal(message, self.document.follow(pair.value), fix)
         return value
 
     def batch_size(self) -> int | None:
@@ -171,11 +168,11 @@ class _Reader:
             def listed(item: Node) -> LossTerm:
                 if term := self.loss(item):
                     return term
-                raise self.refuse(f"A loss in `{'.'.join(path)}` should be a mapping with a `type`.", item)
+                raise self.document.refusal(f"A loss in `{'.'.join(path)}` should be a mapping with a `type`.", item)
 
             found = [self.part("losses-malformed", lambda item=item: listed(item), None) for item in node.items]  # type: ignore[misc]
         elif node is not None and not is_null(self.document, node):
-            raise self.refuse(f"`{'.'.join(path)}` should be a list of losses.", node)
+            raise self.document.refusal(f"`{'.'.join(path)}` should be a list of losses.", node)
         else:
             pairs = pairs_of(self.document, owner) if isinstance(owner, MappingNode) else {}
             found = [self.loss(pair.value, key) for key, pair in pairs.items() if key.endswith("_opt")]
@@ -212,10 +209,10 @@ class _Reader:
         if pair is None or node is None or is_null(document, node):
             return None
         if not isinstance(node, MappingNode):
-            raise self.refuse(f"`{'.'.join(path)}` should be a mapping with a `type`.", node)
-        type_pair, (type_name, _) = child(document, node, "type"), self.scalar(node, "type")
-        if type_pair is None or not isinstance(type_name, str):
-            raise self.refuse(f"`{'.'.join(path)}.type` should name a network.", pair.key)
+            raise self.document.refusal(f"`{'.'.join(path)}` should be a mapping with a `type`.", node)
+        type_name, _ = self.scalar(node, "type")
+        if not isinstance(type_name, str):
+            raise self.document.refusal(f"`{'.'.join(path)}.type` should name a network.", pair.key)
         options = read_value(document, node)
         assert isinstance(options, dict)
         pairs = {key: pair for key, pair in pairs_of(document, node).items() if key != "type"}
@@ -275,7 +272,7 @@ class _Reader:
             return SchedulingBlock({}, {}, place)
         if not isinstance(node, MappingNode):
             found = "a list" if isinstance(node, SequenceNode) else "a single value"
-            raise self.refuse(f"`{'.'.join(path)}` should be a mapping. Found {found}.", pair.key)
+            raise self.document.refusal(f"`{'.'.join(path)}` should be a mapping. Found {found}.", pair.key)
         values = read_value(document, node)
         assert isinstance(values, dict)
         places: dict[KeyPath, Place] = {}
@@ -291,7 +288,7 @@ class _Reader:
             here = (*path, pair.key.value)
             if here in places:
                 message = f"`{BLOCK_KEY}.{'.'.join(here)}` stands twice; the trainer would read only the last."
-                twice = self.refuse(message, pair.key, "Remove one.")
+                twice = self.document.refusal(message, pair.key, "Remove one.")
                 if self.tolerate is None:
                     raise twice
                 self.tolerate("key-twice", twice)

@@ -29,6 +29,7 @@ from autocal_cli.config.yaml.document import (
     same_data,
 )
 from autocal_cli.config.yaml.edit import Edit, Patch, lines_below, next_line, splice
+from autocal_cli.config.yaml.scalars import render_flow
 from autocal_cli.errors import AutocalError, Place, VerificationError
 
 _PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\w-]++)"""
@@ -155,8 +156,7 @@ def plan_toml_patch(
     for depth in range(1, len(path) + 1):
         above = lookup(document, path[:depth])
         if above and not isinstance(above.value, MappingNode):
-            message = f"`{'.'.join(path[:depth])}` should be a table."
-            raise AutocalError(message, place=document.place(above.key.start))
+            raise document.refusal(f"`{'.'.join(path[:depth])}` should be a table.", above.key)
     statements, data, desired = _statements(document.text), *(tomllib.loads(document.text) for _ in range(2))
     _desire(desired, path, wanted, units)
     values = dict(_changes(data, desired))
@@ -259,11 +259,7 @@ def render_inline(value: Value) -> str:
     >>> render_inline({"until": 0.1, "kinds": ["gan"]})
     '{until = 0.1, kinds = ["gan"]}'
     """
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_dotted(key)} = {render_inline(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(render_inline(item) for item in value) + "]"
-    return tomlkit.item(value).as_string()
+    return render_flow(value, _dotted, lambda scalar: tomlkit.item(scalar).as_string(), " = ")
 
 
 def verify_toml(

@@ -6,9 +6,8 @@ docstring says. The limits that keep divisions finite are the trainers', since t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -204,11 +203,7 @@ def neosr_consistency(
     brightness: float = 1.0,
 ) -> Tensor:
     """consistency_loss of neosr. Its cosine term counts only below 0.001, and compares columns of L*."""
-
-    def light(image: Tensor) -> Tensor:
-        return _lightness(_blurred(image, 21, 3.0).clamp(0.0, 1.0) if blur else image)
-
-    lights, chromas = _light_and_chroma(x, y, light, saturation, brightness)
+    lights, chromas = _light_and_chroma(x, y, (21, 3.0) if blur else None, saturation, brightness)
     value = CRITERIA[criterion](*lights) + CRITERIA[criterion](*chromas)
     apart = 0.5 * _angle(*chromas, 1e-20) + 0.5 * _angle(*lights, 1e-20)
     return value + apart if cosim and apart < 1e-3 else value
@@ -230,12 +225,8 @@ def fork_consistency(
 ) -> Tensor:
     """ConsistencyLoss of the traiNNer-redux fork."""
     compare = partial(clipped, loss_lambda=chc_lambda) if criterion == "chc" else CRITERIA[criterion]
-
-    def light(image: Tensor) -> Tensor:
-        blurred = _blurred(image, blur_kernel_size, blur_sigma).clamp(0.0, 1.0) if blur else image
-        return _lightness(blurred, squared=False, least=1e-8)
-
-    lights, chromas = _light_and_chroma(x, y, light, saturation, brightness)
+    window = (blur_kernel_size, blur_sigma) if blur else None
+    lights, chromas = _light_and_chroma(x, y, window, saturation, brightness, squared=False, least=1e-8)
     value = compare(*lights) + compare(*chromas)
     if cosim:
         apart = _angle(lights[0][:, None], lights[1][:, None], 1e-12) + _angle(*chromas, 1e-12)
@@ -247,11 +238,12 @@ Pair = tuple[Tensor, Tensor]
 
 
 def _light_and_chroma(
-    x: Tensor, y: Tensor, light: Callable[[Tensor], Tensor], saturation: float, brightness: float
+    x: Tensor, y: Tensor, window: tuple[int, float] | None, saturation: float, brightness: float, **limits: Any
 ) -> tuple[Pair, Pair]:
-    """Of both images; the target's changed by the two factors."""
+    """L* of both images, blurred in a window, and their chroma; the target's changed by the two factors."""
     x, y = x.clamp(1 / 255, 1.0), y.clamp(1 / 255, 1.0)
-    return (light(x), light(y) * brightness), (_oklab_chroma(x, 1.0), _oklab_chroma(y, saturation))
+    mine, theirs = (_lightness(_blurred(one, *window).clamp(0.0, 1.0) if window else one, **limits) for one in (x, y))
+    return (mine, theirs * brightness), (_oklab_chroma(x, 1.0), _oklab_chroma(y, saturation))
 
 
 def _oklab_chroma(image: Tensor, factor: float) -> Tensor:

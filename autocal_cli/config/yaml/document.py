@@ -66,6 +66,10 @@ class ConfigDocument:
         line = bisect.bisect_right(self._line_starts, offset)
         return Place(self.path, line, offset - self._line_starts[line - 1] + 1)
 
+    def refusal(self, message: str, node: Node, fix: str | None = None) -> AutocalError:
+        """The error that says what is wrong with a node, at its place."""
+        return AutocalError(message, place=self.place(node.start), fix=fix)
+
     def follow(self, node: Node) -> Node:
         """The node that an alias stands for; any other node itself."""
         return self.anchors[node.anchor] if isinstance(node, AliasNode) and node.anchor else node
@@ -171,8 +175,8 @@ def read_scalar(document: ConfigDocument, node: ScalarNode, version: Version = "
     except (ValueError, OverflowError, LookupError):
         if node.tag is None:
             return node.value
-        message = f"{quoted(node.value)} cannot be read as {tag.rpartition(':')[2]}."
-        raise AutocalError(message, place=document.place(node.start)) from None
+        told = f"{quoted(node.value)} cannot be read as {tag.rpartition(':')[2]}."
+        raise document.refusal(told, node) from None
     return value
 
 
@@ -182,7 +186,7 @@ def read_value(document: ConfigDocument, node: Node, version: Version = "1.1") -
 
     def value(node: Node, depth: int) -> Value:
         if next(nodes) > MAX_NODES or depth > 2 * MAX_DEPTH:
-            raise AutocalError("The aliases expand to too much data.", place=document.place(node.start))
+            raise document.refusal("The aliases expand to too much data.", node)
         if isinstance(node, AliasNode):
             return value(document.follow(node), depth + 1)
         if isinstance(node, ScalarNode):
@@ -275,9 +279,9 @@ def _compose(document: ConfigDocument, top: MappingNode, mapping: MappingNode, l
             composed.append((yaml.ScalarNode(_tag(key), key.value if isinstance(key, ScalarNode) else key), value))
         known = document.composed[mapping] = Composed(yaml.MappingNode(_TAG + "map", composed), levels, entries)
     if known is None or level + known.levels > MAX_MERGED:
-        raise AutocalError(f"Merges nest deeper than {MAX_MERGED} levels.", place=document.place(top.start))
+        raise document.refusal(f"Merges nest deeper than {MAX_MERGED} levels.", top)
     if known.entries > MAX_NODES:
-        raise AutocalError("The merges expand to too much data.", place=document.place(top.start))
+        raise document.refusal("The merges expand to too much data.", top)
     return known
 
 

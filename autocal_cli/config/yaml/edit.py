@@ -25,7 +25,6 @@ from autocal_cli.config.yaml.document import (
     same_data,
 )
 from autocal_cli.config.yaml.scalars import render_body, render_flow, render_pairs, write_scalar
-from autocal_cli.errors import AutocalError
 
 
 def plan_yaml_patch(
@@ -63,23 +62,20 @@ class _Planner:
         self.edits: list[Edit] = []
         self.values: dict[KeyPath, Value] = {}
 
-    def refuse(self, message: str, node: Node, fix: str | None = None) -> AutocalError:
-        return AutocalError(message, place=self.document.place(node.start), fix=fix)
-
     def refuse_shared(self, node: Node, path: KeyPath) -> None:
         """An alias is somebody else's text, and an anchor that is used elsewhere would carry the edit there."""
         name, fix = ".".join(path), "Write it out."
         if isinstance(node, AliasNode):
             message = f"`{name}` is an alias (*{node.anchor}), so that an edit here would change another place too."
-            raise self.refuse(message, node, fix)
+            raise self.document.refusal(message, node, fix)
         if node.anchor in self.document.aliased:
             bears = f"`{name}` bears the anchor &{node.anchor}, which is used elsewhere"
-            raise self.refuse(f"{bears}; an edit would change that too.", node, fix)
+            raise self.document.refusal(f"{bears}; an edit would change that too.", node, fix)
 
     def editable_mapping(self, node: Node, path: KeyPath) -> MappingNode:
         self.refuse_shared(node, path)
         if not isinstance(node, MappingNode):
-            raise self.refuse(f"`{'.'.join(path)}` should be a mapping.", node)
+            raise self.document.refusal(f"`{'.'.join(path)}` should be a mapping.", node)
         return node
 
     def only_pair(self, mapping: MappingNode, key: str, path: KeyPath) -> Pair | None:
@@ -88,7 +84,7 @@ class _Planner:
         if len(found) > 1:
             first = self.document.place(found[0].key.start)
             message = f"`{'.'.join(path)}` stands twice, here and in line {first.line}; a trainer reads the last."
-            raise self.refuse(message, found[1].key, "Delete one.")
+            raise self.document.refusal(message, found[1].key, "Delete one.")
         return found[0] if found else None
 
     def update(self, mapping: MappingNode, path: KeyPath, wanted: Mapping[str, Value]) -> None:
@@ -139,7 +135,7 @@ class _Planner:
         if isinstance(node, ScalarNode) and node.style in ("|", ">") and not (ended and node.value.strip()):
             # it would take lines below it for its own
             below = f"below a `{node.style}` text without words or without a final line break"
-            raise self.refuse(f"Nothing can be inserted {below}.", node, "End its last line.")
+            raise self.document.refusal(f"Nothing can be inserted {below}.", node, "End its last line.")
         indent = self.indent(mapping)
         lines = render_pairs(pairs, indent, self.step(), len(path) - self.depth)
         after = behind_deeper_comments(self.document, last_token_end(self.document, last), indent)
@@ -178,7 +174,7 @@ class _Planner:
             start = self.document.line_start(pair.key.start)
             if not self.document.text[start : pair.key.start].strip(" "):
                 return pair.key.start - start
-        raise self.refuse("Nothing can be inserted beside a key with `?`.", mapping, "Write `key:`.")
+        raise self.document.refusal("Nothing can be inserted beside a key with `?`.", mapping, "Write `key:`.")
 
     def step(self) -> int:
         """Columns a level: as the first indented block mapping at the top of the file has it."""
@@ -217,9 +213,7 @@ def colon_end(document: ConfigDocument, pair: Pair) -> int:
     while offset < len(document.text) and document.text[offset] in " \t":
         offset += 1
     if not document.text.startswith(":", offset):
-        raise AutocalError(
-            "Only a key with its `:` can be given a value.", place=document.place(pair.key.start), fix="Write `key:`."
-        )
+        raise document.refusal("Only a key with its `:` can be given a value.", pair.key, "Write `key:`.")
     return offset + 1
 
 

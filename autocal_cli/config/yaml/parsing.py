@@ -59,8 +59,7 @@ def parse_yaml(text: str, bom: bool, path: str) -> ConfigDocument:
     document = ConfigDocument(path, text, bom, tree.root, tuple(tree.scalars), tree.anchors, frozenset(tree.aliased))
     for pair in tree.merges:
         if not all(isinstance(source, MappingNode) for source in merge_sources(document, pair)):
-            message = "`<<` should name a mapping, or a list of mappings."
-            raise AutocalError(message, place=document.place(pair.value.start))
+            raise document.refusal("`<<` should name a mapping, or a list of mappings.", pair.value)
     return document
 
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from autocal_cli.config.model import Scalar, Value
+
+Writer = Callable[[Any], str]
 
 _CORE = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -90,17 +93,18 @@ def with_exponent(mantissa: str, exponent: str) -> str:
 # and so does a plain list and each item of another: a resolved block is read by people, and stays short so.
 
 
-def render_flow(value: Value) -> str:
-    """A value on one line.
+def render_flow(value: Value, key: Writer = write_scalar, scalar: Writer = write_scalar, between: str = ": ") -> str:
+    """A value on one line; in the words of another language, where it has others for keys and single values.
 
     >>> render_flow({"until": 0.1, "kinds": ["gan"]})
     '{until: 0.1, kinds: [gan]}'
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{write_scalar(key)}: {render_flow(item)}" for key, item in value.items()) + "}"
+        pairs = (f"{key(name)}{between}{render_flow(item, key, scalar, between)}" for name, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(render_flow(item) for item in value) + "]"
-    return write_scalar(value)
+        return "[" + ", ".join(render_flow(item, key, scalar, between) for item in value) + "]"
+    return scalar(value)
 
 
 def render_pairs(pairs: Mapping[str, Value], indent: int, step: int, level: int = 0) -> list[str]:
