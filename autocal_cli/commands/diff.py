@@ -36,16 +36,14 @@ def diff(
 
     check_parameter(parameter)
     with progress(quiet) as (advance, _):
-        compared = compare_files(a, b, DatasetOptions(skip=not scan, on_progress=advance))
-    asked = [
-        one for one in compared.differences if parameter is None or (one.section, one.name) == ("parameters", parameter)
-    ]
+        ours, theirs, differences, findings = compare_files(a, b, DatasetOptions(skip=not scan, on_progress=advance))
+    asked = [one for one in differences if parameter is None or (one.section, one.name) == ("parameters", parameter)]
     shown = [one for one in asked if everything or one.differs]
     if as_json:
-        write(dump(comparison_json(compared.a, compared.b, shown, compared.findings)).encode())
+        write(dump(comparison_json(ours, theirs, shown, findings)).encode())
     else:
-        show(comparison_view(compared.a, compared.b, shown))
+        show(comparison_view(ours, theirs, shown))
     if not quiet:
-        show(*findings_view(compared.findings), stderr=True)
+        show(*findings_view(findings), stderr=True)
     if exit_code and any(one.differs for one in asked):
         raise typer.Exit(1)

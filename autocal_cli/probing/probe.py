@@ -167,25 +167,8 @@ def start_network(config: TrainingConfig, scale: int, plan: Plan) -> tuple[nn.Mo
     return built, f"{plan.weights.name} is of the trainer's network: initial weights of autocal's own stand in for it"
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """A discriminator with random weights, as a training begins with it; `twin` is the same on the meta device."""
-
-    network: nn.Module
-    twin: nn.Module
-
-    def macs(self, crop: int) -> float | None:
-        """Multiply-accumulates of a judgement of one crop, nothing computed; None where it does not take such crops."""
-        try:
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
-                self.twin(torch.empty(2, 3, crop, crop, device="meta"))
-        except RuntimeError:
-            return None
-        return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
-
-
-def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> Judge | str:
-    """The config's discriminator, in training mode and frozen; or why there is none, in words."""
+def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) -> nn.Module | str:
+    """The config's discriminator with random weights, as a training begins with it, frozen; or why there is none."""
     if network is None:
         return "the config names no discriminator"
     wrong = argument_findings(network)
@@ -198,17 +181,28 @@ def start_discriminator(network: NetworkOptions | None, crop: int, seed: int) ->
         return f"the discriminator {network.type} cannot be built with these arguments"
     if built is None:
         return f"the discriminator {network.type} cannot be built here"
-    judge = Judge(built.requires_grad_(False), deepcopy(built).to("meta"))
-    return judge if judge.macs(crop) else f"the discriminator {network.type} does not take crops of {crop} pixels"
+    if macs_of(built, crop) is None:
+        return f"the discriminator {network.type} does not take crops of {crop} pixels"
+    return built.requires_grad_(False)
+
+
+def macs_of(judge: nn.Module, crop: int) -> float | None:
+    """Multiply-accumulates of a judgement of one crop, nothing computed; None where it does not take such crops."""
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            deepcopy(judge).to("meta")(torch.empty(2, 3, crop, crop, device="meta"))
+    except RuntimeError:
+        return None
+    return float(counter.get_total_flops()) / 2 / 2  # 2 FLOPs a MAC, 2 images
 
 
 def _build(
-    terms: Mapping[str, LossTerm], config: TrainingConfig, judge: Judge | str, plan: Plan
+    terms: Mapping[str, LossTerm], config: TrainingConfig, judge: nn.Module | str, plan: Plan
 ) -> tuple[dict[str, Built], dict[str, str]]:
     """The losses that are known here, and why the others are not, by label."""
     beside = Beside(
         trainer=config.trainer,
-        discriminator=judge if isinstance(judge, str) else judge.network,
+        discriminator=judge,
         relativistic=config.model_type == RELATIVISTIC,
         vgg=VggSource((*plan.folders, *([plan.checkout.folder] if plan.checkout else []))),
     )
@@ -251,11 +245,11 @@ def _no_crops(images: Sequence[Images], crop: int, scale: int) -> str:
     return f"no images could be read from which crops of {crop} pixels can be taken"
 
 
-def _cost(judge: Judge | str, losses: Mapping[str, Built], enlarging: float, side: int) -> float | None:
+def _cost(judge: nn.Module | str, losses: Mapping[str, Built], enlarging: float, side: int) -> float | None:
     """MACs of one crop of `side` pixels: the network forward (`enlarging` a pixel), the discriminator and pretrained
     features forward and back to the image. None where the discriminator does not take such crops."""
     features = 3.0 * sum(built.macs_per_pixel for built in losses.values())  # of output, of target, and back
-    judged = 0.0 if isinstance(judge, str) else judge.macs(side)
+    judged = 0.0 if isinstance(judge, str) else macs_of(judge, side)
     return None if judged is None else (enlarging + features) * side**2 + 2.0 * judged
 
 

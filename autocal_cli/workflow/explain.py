@@ -94,21 +94,16 @@ def _about_age(found: BlockFile, record: Record, presets: Presets, moved: list[s
     return tuple(findings)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two schedules, every value of either, and what is to be said about the configs."""
+def compare_files(
+    a: Path, b: Path, options: DatasetOptions
+) -> tuple[Schedule, Schedule, tuple[Difference, ...], Findings]:
+    """Both configs' schedules, every value of either, and what is to be said about the configs.
 
-    a: Schedule
-    b: Schedule
-    differences: tuple[Difference, ...]
-    findings: Findings
-
-
-def compare_files(a: Path, b: Path, options: DatasetOptions) -> Comparison:
-    """Reads both configs; what is not resolved is calibrated on the fly, as `options` say. Raises AutocalError."""
+    What is not resolved is calibrated on the fly, as `options` say. Raises AutocalError.
+    """
     presets = load_presets()
     (ours, our_findings), (theirs, their_findings) = (read_schedule(path, presets, options) for path in (a, b))
-    return Comparison(ours, theirs, compare(ours, theirs, presets), (*our_findings, *their_findings))
+    return ours, theirs, compare(ours, theirs, presets), (*our_findings, *their_findings)
 
 
 def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, Findings]:
