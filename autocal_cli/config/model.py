@@ -127,6 +127,16 @@ class TrainingConfig:
     place: Place = field(default_factory=lambda: Place(""))
 
     @property
+    def training_set(self) -> DatasetSection | None:
+        """Where the training images are."""
+        return next((section for section in self.datasets if section.name == "train"), None)
+
+    @property
+    def crop(self) -> int | None:
+        """The side of the crop that training takes of GT images, in pixels."""
+        return self.training_set.gt_size if self.training_set else None
+
+    @property
     def active_losses(self) -> tuple[LossTerm, ...]:
         """Trainers skip a loss whose weight is 0."""
         return tuple(loss for loss in self.losses if loss.active)

@@ -84,7 +84,7 @@ def probe(
 ) -> Probed:
     """Measures every loss that can be built on `plan.batches` batches of the user's own crops. Nothing is trained."""
     scale = network.scale or config.scale or 1
-    stated = _crop(config, scale)
+    stated = max((config.crop or USUAL_CROP) // scale, 1) * scale  # a multiple of the scale
     terms = labelled(config)
     built, instead = start_network(config, scale, plan)
     judge = start_discriminator(config.discriminator, stated, plan.seed)
@@ -261,12 +261,6 @@ def _serves(term: LossTerm, config: TrainingConfig, checkout: Checkout | None) -
         alone = term.arguments.get("gan_type") != "r3gan" and config.model_type != RELATIVISTIC
         return alone and config.discriminator is not None
     return term.kind != "adversarial"
-
-
-def _crop(config: TrainingConfig, scale: int) -> int:
-    """The side of the target's crop, a multiple of the scale."""
-    stated = next((section.gt_size for section in config.datasets if section.name == "train"), None)
-    return max((stated or USUAL_CROP) // scale, 1) * scale
 
 
 def _affordable(

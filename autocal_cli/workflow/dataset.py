@@ -25,7 +25,6 @@ from autocal_cli.workflow.images import (
     is_template,
     meta_info_of,
     training_names,
-    training_section,
 )
 from autocal_cli.workflow.named_files import find_root
 
@@ -153,7 +152,7 @@ def measure_dataset(
     check_device(options.device)
     if options.skip or (not options.folders and all((*DATASET_INFO, name) in by_hand for name in METRIC_NAMES)):
         return None, ()
-    crops = training_crops(options.batches, config.batch_size, crop_of(config), config.path)
+    crops = training_crops(options.batches, config.batch_size, config.crop, config.path)
     if options.folders:
         cache, findings = usable_cache(options)
         dataset = scan_folders(options.folders, options, cache, crops=crops)
@@ -208,7 +207,7 @@ def survey(
 
     how = curation or CurationOptions()
     policy = load_policy(how.like, how.thresholds, options.model is not None)
-    crop = options.crop or (crop_of(config) if config else None)
+    crop = options.crop or (config.crop if config else None)
     batch_size = options.batch_size or (config.batch_size if config else None)
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
     folders, names, findings = _images(config, options.folders)
@@ -264,7 +263,7 @@ def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> Training
 
 def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:
     """The LQ folder of each GT folder of the training set, None where it has none that is here."""
-    section, beside = training_section(config), Path(config.path).parent
+    section, beside = config.training_set, Path(config.path).parent
     if section is None or not is_template(section.filename_tmpl):
         return None
     lq = {find_root(gt, beside): find_root(lq, beside) for gt, lq in zip(section.gt, section.lq, strict=False)}
@@ -380,9 +379,3 @@ def about_crops(crops: TrainingCrops | None) -> tuple[Finding, ...]:
         "hold more colours: over BSDS500 colour is 0.13 in crops of 64, 0.39 of 128, 0.50 of 192 and of whole images."
     )
     return (Finding("crops-measured", "info", message, "Compare them with those of crops of the same size alone."),)
-
-
-def crop_of(config: TrainingConfig) -> int | None:
-    """The side of the crop that training takes of GT images, in pixels."""
-    train = training_section(config)
-    return train.gt_size if train else None

@@ -54,13 +54,9 @@ def image_folders(config: TrainingConfig) -> list[Path]:
     return [folder for root in named if (folder := find_root(root, Path(config.path).parent))]
 
 
-def training_section(config: TrainingConfig) -> DatasetSection | None:
-    return next((section for section in config.datasets if section.name == "train"), None)
-
-
 def training_names(config: TrainingConfig) -> tuple[str, ...] | None:
     """What the meta_info file of the training set names; None where there is none."""
-    train = training_section(config)
+    train = config.training_set
     listed = meta_info_of(train, Path(config.path).parent) if train else None
     return listed.names if listed else None
 
@@ -321,17 +317,15 @@ def same_images(some: Sequence[ListedFile], others: Sequence[ListedFile]) -> lis
 
 
 def _is_copy(one: Path, other: Path) -> bool:
-    try:
+    with suppress(OSError):  # told where the folder is looked at by itself
         return not one.samefile(other) and filecmp.cmp(one, other, shallow=False)
-    except OSError:  # told where the folder is looked at by itself
-        return False
+    return False
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    try:
+    with suppress(OSError):
         return one.samefile(other)
-    except OSError:
-        return False
+    return False
 
 
 # The images that a probe takes its crops from: the training's own, with the network's inputs where they are paired.
@@ -347,7 +341,7 @@ def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Ima
 
     if folders:
         return tuple(Images(file.source) for file in list_images(folders).files)
-    section, folder, found = training_section(config), Path(config.path).parent, list[Images]()
+    section, folder, found = config.training_set, Path(config.path).parent, list[Images]()
     for gt, lq in zip_longest(section.gt, section.lq[: len(section.gt)]) if section else ():
         assert section is not None
         here, partners = find_root(gt, folder), find_root(lq, folder) if lq else None
