@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autocal_cli.calibration.block import RECORD_VERSION, leaves, shown, value_digest
+from autocal_cli.calibration.block import RECORD_VERSION, shown, value_digest
 from autocal_cli.calibration.model import DIGEST, Calibration, DatasetScores, Parameter, as_letters
 from autocal_cli.config.model import RECORD_KEY, KeyPath, SchedulingBlock, Value
 from autocal_cli.dataset.model import METRIC_NAMES, TrainingCrops
@@ -49,27 +49,25 @@ def resolved_values(calibration: Calibration) -> dict[str, Value]:
     flat |= {(name,): parameter.value for name, parameter in calibration.parameters.items()}
     for phase in calibration.phases:
         flat |= {("phases", phase.name, "until"): phase.until, ("phases", phase.name, "rate"): phase.rate}
-    return _nested({**flat, **calibration.manual})
-
-
-def written_values(calibration: Calibration) -> dict[str, Value]:
-    """Those of the resolved values that autocal chose: all but `enabled` and what the user wrote.
-
-    A phase is one: of a phase in which the user wrote a key nothing counts as autocal's.
-    """
-    own = {path if path[0] != "phases" else path[:2] for path in calibration.manual} | {("enabled",)}
-    values = leaves(resolved_values(calibration))
-    return _nested({path: value for path, value in values if path not in own and path[:2] not in own})
-
-
-def _nested(flat: Mapping[KeyPath, Value]) -> dict[str, Value]:
     nested: dict[str, Value] = {}
-    for path, value in flat.items():
+    for path, value in {**flat, **calibration.manual}.items():
         inner: Any = nested
         for key in path[:-1]:
             inner = inner.setdefault(key, {})
         inner[path[-1]] = value
     return nested
+
+
+def written_values(calibration: Calibration) -> dict[KeyPath, Value]:
+    """Those of the resolved values that autocal chose: all but `enabled` and what the user wrote.
+
+    A phase is one: of a phase in which the user wrote a key nothing counts as autocal's.
+    """
+    own = {path[:2] if path[0] == "phases" else path[:1] for path in calibration.manual} | {("enabled",)}
+    values: dict[str, Any] = resolved_values(calibration)
+    phases = {("phases", name): phase for name, phase in values.pop("phases", {}).items()}
+    units = {(name,): value for name, value in values.items()} | phases
+    return {path: value for path, value in units.items() if path not in own}
 
 
 def reasons(calibration: Calibration) -> dict[KeyPath, str]:
@@ -123,11 +121,7 @@ def record_of(
         entry |= {short: dataset.scores[name] for short, name in _SHORT_METRICS.items()}
         entry |= {"complexity": dataset.overall_complexity, "ci95": list(dataset.overall_ci95)}
         record["dataset"] = entry | {"identity": dataset.identity, "metric": dataset.metric_version}
-    chosen = written_values(calibration)
-    phases = chosen.pop("phases", {})
-    assert isinstance(phases, dict)
-    paths = {(name,): value for name, value in chosen.items()} | {("phases", name): phases[name] for name in phases}
-    record["wrote"] = " ".join(value_digest(path, value) for path, value in paths.items())
+    record["wrote"] = " ".join(value_digest(path, value) for path, value in written_values(calibration).items())
     return record
 
 
