@@ -193,11 +193,16 @@ def _desire(table: dict[str, Any], path: KeyPath, wanted: Mapping[str, Value], u
             table[key] = value
 
 
-def _changes(old: Any, new: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """What reads otherwise in `new`, by its path, inner tables first; None for what is gone."""
+def _changes(old: Any, new: Any, path: KeyPath = (), ordered: bool = False) -> Iterator[tuple[KeyPath, Any]]:
+    """What reads otherwise in `new`, by its path, inner tables first; None for what is gone.
+
+    Where they are to be `ordered`, so does a table with the keys of the old one in another order.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
+        if ordered and [key for key in old if key in new] != [key for key in new if key in old]:
+            yield path, new
         for key in sorted({**old, **new}, key=lambda key: not isinstance(old.get(key), dict)):
-            yield from _changes(old.get(key), new.get(key), (*path, key))
+            yield from _changes(old.get(key), new.get(key), (*path, key), ordered)
     elif not same_data(old, new):
         yield path, new
 
@@ -269,7 +274,7 @@ def verify_toml(
 
     Raises VerificationError.
     """
-    found = dict(_changes(tomllib.loads(before.text), tomllib.loads(after.text)))
+    found = dict(_changes(tomllib.loads(before.text), tomllib.loads(after.text), ordered=True))
     for path in {**found, **values}:
         if not same_data(found.get(path), values.get(path)):
             raise VerificationError(f"`{'.'.join(path)}` reads back as {found.get(path)!r}, not {values.get(path)!r}.")
