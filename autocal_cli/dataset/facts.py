@@ -64,14 +64,14 @@ def is_grey(pixels: Pixels) -> bool:
 
 def spread_of(luma: Image.Image) -> tuple[float, float]:
     """Standard deviation of 8-bit luma, 0..0.5, in whole numbers up to the last step, and entropy in bits, 0..8."""
-    counts = luma.histogram()
-    count = sum(counts)
-    total = sum(level * n for level, n in enumerate(counts))
-    squares = sum(level * level * n for level, n in enumerate(counts))
-    entropy = math.log2(count) - sum(n * math.log2(n) for n in counts if n) / count
+    counts = np.array(luma.histogram())
+    count, total, squares = (int(counts @ levels) for levels in (_LEVELS**0, _LEVELS, _LEVELS**2))
+    present = counts[counts > 0]
+    entropy = math.log2(count) - float(present @ np.log2(present)) / count
     return math.sqrt(count * squares - total * total) / (count * 255.0), max(0.0, entropy)
 
 
+_LEVELS = np.arange(256)
 _FREQUENCIES = np.cos(np.pi * np.outer(np.arange(HASH_SIDE), 2 * np.arange(HASHED_SIDE) + 1) / (2 * HASHED_SIDE))
 _BITS = 1 << np.arange(HASH_SIDE * HASH_SIDE, dtype=np.uint64)
 
@@ -156,7 +156,7 @@ BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as dr
 ACROSS, DOWN = 0, 1
 
 Luma = npt.NDArray[np.uint8]
-Patch = npt.NDArray[np.int16]  # luma (h, w)
+Patches = npt.NDArray[np.int16]  # luma (n, h, w)
 Real = npt.NDArray[np.float32]
 
 
@@ -165,10 +165,9 @@ def find_traces(image: Image.Image) -> Traces:
     if min(image.size) < LEAST_SIDE:
         return Traces()
     levels = patches_of(image)
-    # One patch at a time: arrays of all take memory from the system anew each time, which costs more than the sums.
-    patches = [patch.astype(np.int16) for patch in levels]
-    axes = [tuple(map(np.stack, zip(*(_along(y, axis) for y in patches), strict=True))) for axis in (ACROSS, DOWN)]
-    detail, noise = _detail_and_noise(*map(np.concatenate, zip(*map(_tile_energies, patches), strict=True)))
+    patches = levels.astype(np.int16)
+    axes = [_along(patches, axis) for axis in (ACROSS, DOWN)]
+    detail, noise = _detail_and_noise(*_tile_energies(patches))
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
@@ -184,15 +183,15 @@ def find_traces(image: Image.Image) -> Traces:
     )
 
 
-# Steps from pixel to pixel along one axis of a patch are taken flat, a stride from one to the next: row runs on into
-# row, which is faster than row by row; what lies over an end is left out at last.
+# Steps from pixel to pixel along one axis of patches are taken flat, a stride from one to the next: row runs on into
+# row, and patch into patch, which is faster than row by row; what lies over an end is left out at last.
 
 
-def _along(y: Patch, axis: int) -> tuple[Real, Real]:
-    """Of each line across an axis, (lines,) both: by how much the steps there exceed those before and behind it, on
+def _along(y: Patches, axis: int) -> tuple[Real, Real]:
+    """Of each line across an axis, (n, lines) both: by how much the steps there exceed those before and behind it, on
     average and clipped to STEP_CLIP; and the share of its pixels that make no step.
     """
-    flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
+    flat, stride = y.ravel(), y.shape[2] if axis == DOWN else 1
     steps = flat[stride:] - flat[:-stride]
     zeros = _line_means(steps == 0, y.shape, axis, 1)
     np.abs(steps, out=steps)
@@ -203,11 +202,11 @@ def _along(y: Patch, axis: int) -> tuple[Real, Real]:
 
 
 def _line_means(values: npt.NDArray[Any], shape: tuple[int, ...], axis: int, short: int) -> Real:
-    """Means along the lines across an axis of flat values, which are `short` by so many strides: (lines,)."""
-    whole = np.zeros(shape, dtype=np.int16)
+    """Means along the lines across an axis of flat values, which are `short` by so many strides: (n, lines)."""
+    whole = np.zeros(shape, dtype=values.dtype)
     whole.ravel()[: len(values)] = values
-    sums = whole.sum(axis=axis, dtype=np.int16)
-    return np.asarray(sums[: len(sums) - short] / np.float32(shape[axis]), dtype=np.float32)
+    sums = whole.sum(axis=1 + axis, dtype=np.int16)
+    return np.asarray(sums[:, : sums.shape[1] - short] / np.float32(shape[1 + axis]), dtype=np.float32)
 
 
 def patches_of(image: Image.Image) -> Luma:
@@ -266,55 +265,50 @@ def _detail_and_noise(fine: Real, wide: Real) -> tuple[float | None, float]:
     return detail, math.sqrt(max(0.0, excess / (1 - TEXTURE_RATIO) / 12))
 
 
-def _tile_energies(y: Patch) -> tuple[Real, Real]:
+def _tile_energies(y: Patches) -> tuple[Real, Real]:
     """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row, without two columns at a side."""
-    height, width = y.shape[0] // 2 * 2, y.shape[1]
-    high, wide = min(TILE // 2, height // 2 - 2), min(TILE, width - 4)
-    rows, columns = (height // 2 - 2) // high, (width - 4) // wide
-    even, odd = (np.ascontiguousarray(y[first:height:2]).ravel() for first in (0, 1))
+    (count, _, width), height = y.shape, y.shape[1] // 2
+    high, wide = min(TILE // 2, height - 2), min(TILE, width - 4)
+    rows, columns = (height - 2) // high, (width - 4) // wide
+    even, odd = (np.ascontiguousarray(y[:, first : 2 * height : 2]).ravel() for first in (0, 1))
     inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
     centre = 2 * even[inner]
     tiles = []
     for near, above, below in ((1, odd[: -2 * width], odd[inner]), (2, even[: -2 * width], even[2 * width :])):
         across = even[width - near : inner.stop - near] + even[width + near : inner.stop + near]
-        energy = np.zeros(len(centre), dtype=np.float32)
+        energy = np.zeros((count, height, width), dtype=np.float32)
+        squares = energy.ravel()[inner]
         for second in (across - centre, above + below - centre):
             real = second.astype(np.float32)
             real *= real
-            energy += real
-        down = energy[: rows * high * width].reshape(rows, high, width).sum(axis=1)
-        inside = down[:, 2 : 2 + columns * wide].reshape(-1, wide)
+            squares += real
+        down = energy[:, 1 : 1 + rows * high].reshape(count, rows, high, width).sum(axis=2)
+        inside = down[:, :, 2 : 2 + columns * wide].reshape(-1, wide)
         tiles.append(inside.sum(axis=1) / (high * wide))
     return tiles[0], tiles[1]
 
 
-def _halos_and_laplacian(patches: Sequence[Patch]) -> tuple[float, float]:
+def _halos_and_laplacian(y: Patches) -> tuple[float, float]:
     """The share of strong edges clipped at black and at white, the lesser of both, and the Laplacian's variance.
 
     Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
     """
-    black = white = strong = count = 0
-    total = squares = 0.0
-    for y in patches:
-        flat, row, laplacian = y.ravel(), y.shape[1], np.zeros_like(y)
-        inner = laplacian.ravel()[row:-row]
-        np.multiply(flat[row:-row], -4, out=inner)
-        for near in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
-            inner += near
-        laplacian[[0, -1]] = laplacian[:, [0, -1]] = 0
-        dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
-        black += int(np.count_nonzero(dark & (y <= 1)))
-        white += int(np.count_nonzero(light & (y >= 254)))
-        strong += int(np.count_nonzero(dark)) + int(np.count_nonzero(light))
-        count += (y.shape[0] - 2) * (y.shape[1] - 2)
-        real = laplacian.astype(np.float32)
-        total += float(real.sum())
-        real *= real
-        squares += float(real.sum())
-    return min(black, white) / max(strong, LEAST_STRONG), squares / count - (total / count) ** 2
+    flat, row, laplacian = y.ravel(), y.shape[2], np.zeros_like(y)
+    inner = laplacian.ravel()[row:-row]
+    np.multiply(flat[row:-row], -4, out=inner)
+    for near in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
+        inner += near
+    laplacian[:, [0, -1]] = laplacian[:, :, [0, -1]] = 0
+    dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
+    black, white = np.count_nonzero(dark & (y <= 1)), np.count_nonzero(light & (y >= 254))
+    strong = np.count_nonzero(dark) + np.count_nonzero(light)
+    real, count = laplacian.astype(np.float32), len(y) * (y.shape[1] - 2) * (y.shape[2] - 2)
+    mean = float(real.sum()) / count
+    real *= real
+    return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), float(real.sum()) / count - mean**2
 
 
-def _rhythm(patches: Sequence[Patch]) -> float:
+def _rhythm(y: Patches) -> float:
     """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
 
     Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
@@ -323,13 +317,10 @@ def _rhythm(patches: Sequence[Patch]) -> float:
     """
     found = []
     for axis in (ACROSS, DOWN):
-        found_lines = []
-        for y in patches:  # the mean size of the second differences, clipped, of each line across the axis
-            flat, stride = y.ravel(), y.shape[1] if axis == DOWN else 1
-            steps = flat[stride:] - flat[:-stride]
-            seconds = np.abs(steps[stride:] - steps[:-stride])
-            found_lines.append(_line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2))
-        lines = np.stack(found_lines)
+        flat, stride = y.ravel(), y.shape[2] if axis == DOWN else 1
+        steps = flat[stride:] - flat[:-stride]
+        seconds = np.abs(steps[stride:] - steps[:-stride])
+        lines = _line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
         level = np.median(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), axis=0)
         rest = lines[:, 2:-2] - level
         length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
