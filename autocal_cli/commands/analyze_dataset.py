@@ -98,7 +98,9 @@ def analyze_dataset(
     ] = 300_000_000,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that autocal did not write.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a FILE that autocal did not write; write among the images.")
+    ] = False,
 ) -> None:
     """Measure texture, edges and colour of a folder of images, as percentiles among ordinary photographs.
 
@@ -139,7 +141,8 @@ def analyze_dataset(
     cache = cache_folder(DatasetOptions(use_cache=not no_cache))
     page, table = report_destinations(html, csv, force)
     list_destinations(lists, force, cache)
-    refuse_inside([page, table, *lists], [*(paths or ()), *(lq or ()), *(image_folders(training) if training else ())])
+    images_of = [*(paths or ()), *(lq or ()), *(image_folders(training) if training else ())]
+    refuse_inside([page, table, *lists], images_of, force)
     with progress(quiet or not is_first_rank()) as (advance, _):
         options = DatasetOptions(
             tuple(paths or ()),

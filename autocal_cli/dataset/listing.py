@@ -7,7 +7,9 @@ import heapq
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +66,28 @@ def list_images(
     """
     if not roots:
         raise AutocalError("no dataset folder was given.")
+    known, key = _known.get(), (*map(os.path.abspath, roots), names and tuple(names))
+    if known is None:
+        return _listed(roots, names, on_count)
+    if key not in known:
+        known[key] = _listed(roots, names, on_count)
+    return known[key]
+
+
+_known: ContextVar[dict[tuple[object, ...], Listing] | None] = ContextVar("listings", default=None)
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """Within it no folder is read twice: what its first listing found counts."""
+    before = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(before)
+
+
+def _listed(roots: Sequence[Path], names: Sequence[str] | None, on_count: Callable[[int], None] | None) -> Listing:
     lister, seen_files = _Lister(on_count), set[int]()
     for root in roots:
         before, skipped = lister.met, lister.skipped.copy()

@@ -71,9 +71,12 @@ def check_named_files(checked: Checked) -> Iterator[Finding]:
     named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
     gt, lq = ({root.path for one in config.datasets for root in getattr(one, side)} for side in ("gt", "lq"))
     if gt & lq or any(find_root(root, folder) for root in named):
+        from autocal_cli.dataset.listing import listed_once
         from autocal_cli.workflow.images import check_roots  # numpy and pillow
 
-        yield from check_roots(config)
+        with listed_once():
+            found = tuple(check_roots(config))
+        yield from found
     elif named:
         yield from all_missing(named)
         yield from scales_of_names(config)

@@ -13,6 +13,7 @@ from autocal_cli.calibration.calibrate import DATASET_INFO
 from autocal_cli.calibration.model import DatasetScores
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
+from autocal_cli.dataset.listing import listed_once
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, PairsSummary, TrainingCrops
 from autocal_cli.dataset.pairs import Paired
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
@@ -140,6 +141,7 @@ def usable_cache(options: DatasetOptions) -> tuple[Path | None, tuple[Finding, .
     return folder, ()
 
 
+@listed_once()
 def measure_dataset(
     config: TrainingConfig, by_hand: Mapping[KeyPath, Value], options: DatasetOptions
 ) -> tuple[DatasetScores | None, tuple[Finding, ...]]:
@@ -193,6 +195,7 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
 # `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.
 
 
+@listed_once()
 def survey(
     config: TrainingConfig | None, options: DatasetOptions, curation: CurationOptions | None = None
 ) -> tuple[DatasetReport, tuple[Finding, ...]]:

@@ -14,6 +14,7 @@ from autocal_cli.calibration.json_schema import GENERATOR
 from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.files import open_config, read_bytes, replace_file
 from autocal_cli.config.model import BLOCK_KEY
+from autocal_cli.dataset.files import is_image_name
 from autocal_cli.dataset.model import CSV_COLUMNS
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.calibrate import Output
@@ -163,12 +164,18 @@ def write_list(out: Path, text: str, cache: Path | None) -> None:
                 noted.write(f"{_digest(data)}\n")
 
 
-def refuse_inside(outs: Sequence[Path | None], folders: Sequence[Path]) -> None:
-    """Raises AutocalError for an output below a folder of images, where trainers would take it for one."""
+def refuse_inside(outs: Sequence[Path | None], folders: Sequence[Path], force: bool) -> None:
+    """Raises AutocalError for an output below a folder of images, where a trainer would take it for one; with `force`
+    for one that this scan would take for one too.
+    """
     for out in filter(None, outs):
         if any(out.resolve().is_relative_to(folder.resolve()) for folder in folders):
-            message = "The output lies in a folder of images, where trainers take every file for an image."
-            raise AutocalError(message, place=Place(str(out)), fix="Name a file elsewhere.")
+            named = is_image_name(str(out))
+            if force and not named:
+                continue
+            message = "The output lies in a folder of images, where traiNNer-redux takes every file for an image."
+            fix = "Name a file elsewhere" + ("." if named else ", or write it there with --force.")
+            raise AutocalError(message, place=Place(str(out)), fix=fix)
 
 
 def report_destinations(page: Path | None, table: Path | None, force: bool) -> tuple[Path | None, Path | None]:

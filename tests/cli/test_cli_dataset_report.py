@@ -164,7 +164,19 @@ def test_nothing_is_written_into_a_folder_of_images(autocal, images, config, opt
         ran = autocal("analyze-dataset", *scanned, option, images / "out")
         assert ran.code == 2
         assert "lies in a folder of images" in ran.err
+        ran = autocal("analyze-dataset", *scanned, option, images / "out.png", "--force")
+        assert ran.code == 2
+        assert "lies in a folder of images" in ran.err
     assert sorted(images.iterdir()) == before
+
+
+@pytest.mark.parametrize("option", ["--drop", "--csv", "--html"])
+def test_what_is_no_image_is_written_among_the_images_where_that_is_wanted(autocal, images, option):
+    before = json.loads(autocal("analyze-dataset", images, "--json").out)
+    assert autocal("analyze-dataset", images, "-q", option, images / "out.txt", "--force").code == 0
+    assert (images / "out.txt").is_file()
+    after = json.loads(autocal("analyze-dataset", images, "--json").out)
+    assert (after["images"]["found"], after["identity"]) == (before["images"]["found"], before["identity"])
 
 
 def test_nothing_is_written_into_the_other_folders_of_images_that_a_config_names(autocal, images, config, tmp_path):

@@ -55,6 +55,18 @@ def codes(findings: object) -> list[str]:
     return [finding.code for finding in findings]
 
 
+def test_every_folder_is_listed_once(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir, listed = os.scandir, []
+    monkeypatch.setattr(os, "scandir", lambda folder: (listed.append(Path(folder).name), scandir(folder))[1])
+    config = training(planted)
+    for act in (survey, lambda *given: measure_dataset(given[0], {}, given[1])):
+        act(config, DatasetOptions())
+        assert [name for name in listed if name in ("gt", "lq")] == ["gt", "lq"]
+        listed.clear()
+    Image.linear_gradient("L").save(planted / "gt" / "later.png")
+    assert survey(config, DatasetOptions())[0].fingerprint.found == 4
+
+
 def test_a_config_names_images_and_crop(planted: Path) -> None:
     report, findings = survey(training(planted), DatasetOptions())
     assert report.fingerprint.roots == (str(planted / "gt"),)
