@@ -35,7 +35,7 @@ from autocal_cli.packaged import preset_text
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 GRID_RHYTHM = 0.18  # `Traces.blocks` of JPEGs, whose grid is a rhythm and repeats lines too
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
-LOSSY_WORTH = 0.25  # pixels of a JPEG beside lossless ones, so that no small PNG stands in for a large one; chosen
+LOSSY_WORTH = 0.3  # pixels of a JPEG beside lossless ones: no PNG of half its size stands in for it; chosen
 
 # Reasons that need no measure, by their severity.
 FIXED: Mapping[str, Severity] = {

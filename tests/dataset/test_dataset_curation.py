@@ -172,8 +172,9 @@ def test_the_pairs_are_summed_up():
         ([row("a", size=(200, 150)), row("b")], "b"),  # the larger one
         ([row("a", replace(GOOD, blocks=1.0)), row("b", size=(200, 150))], "b"),  # the one without a fault
         ([row("a", replace(GOOD, blocks=0.1)), row("b")], "b"),
-        ([row("a", loss=2.0), row("b", replace(GOOD, blocks=0.1), size=(200, 150))], "b"),  # the lossless one
-        ([row("a", loss=2.0), row("b", size=(199, 150))], "a"),  # which is no thumbnail of the other
+        ([row("a", loss=2.0), row("b", replace(GOOD, blocks=0.1), size=(230, 170))], "b"),  # the lossless one
+        ([row("a", loss=2.0), row("b", size=(200, 150))], "a"),  # which is no thumbnail of the other
+        ([row("a", loss=2.0, size=(481, 321)), row("b", size=(241, 161))], "a"),  # its halves rounded up
         ([row("a", loss=2.0), row("b", replace(GOOD, noise=9.0))], "a"),  # unless it is to be dropped
         ([row("a", loss=2.0, size=(200, 150)), row("b", loss=4.0)], "b"),  # of lossy ones the larger one
         ([row("a", loss=4.0), row("b", replace(GOOD, blocks=0.1), loss=2.0)], "b"),  # then the least compressed
