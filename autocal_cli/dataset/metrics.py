@@ -10,7 +10,7 @@ image at a time stays in the processor's cache, and numpy releases the interpret
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,6 @@ DOWN, ACROSS = np.uint8(2), np.uint8(4)  # bits of a direction's code, beside 1 
 Pixels = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
-Values = TypeVar("Values", Whole, Real)
 
 
 def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float, float]:
@@ -44,9 +43,9 @@ def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float
     """
     if min(working.shape[:2]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {working.shape[:2]}")
-    shares = [(_texture(y, white), _edge_share(y, white)) for y, white in octaves(_luma(working))]
-    texture, edges = (sum(values) / len(values) for values in zip(*shares, strict=True))
-    return texture, edges, float(_occupied_colours(thumbnail))
+    shares = [(float(texture(y, white)), _edge_share(y, white)) for y, white in octaves(_luma(working))]
+    textured, edges = (sum(values) / len(values) for values in zip(*shares, strict=True))
+    return textured, edges, float(_occupied_colours(thumbnail))
 
 
 def native_edge_share_of_one(crop: Pixels) -> float:
@@ -88,42 +87,39 @@ def octaves(y: Any) -> Iterator[tuple[Any, float]]:
         white *= 4.0
 
 
-def _texture(y: Whole, white: float) -> float:
-    count, (height, width) = WINDOW * WINDOW, y.shape
-    squares = y.astype(np.float64)
+def texture(y: Any, white: float) -> Any:
+    """Mean of s / (s + 0.05) over the 7 x 7 windows wholly inside, s their (population) standard deviation: of luma
+    (..., H, W), of numpy or torch.
+    """
+    count = WINDOW * WINDOW
+    squares = y * 1.0
     squares *= squares
-    variance = np.empty((height - WINDOW + 1) * width)
-    windows = variance[: 1 - WINDOW]  # as many as there are; the rest of the last row stays empty
-    np.multiply(_box_sum(squares), count, out=windows)
-    total = _box_sum(y).astype(np.float64)
+    variance, total = _box_sum(squares), _box_sum(y) * 1.0
+    variance *= count
     total *= total
-    windows -= total  # never below 0: each of the two is the rounding of a whole number
-    s = np.sqrt(windows, out=windows)
+    variance -= total  # count^2 * (E[y^2] - E[y]^2); below 0 only where whole numbers are not exact, in float32
+    s = variance.clip(min=0.0)
+    s **= 0.5
     s /= count * white
     s /= s + HALF_TEXTURE
-    s *= FIXED_POINT
-    np.rint(s, out=s)
-    inside = variance.reshape(-1, width)[:, : 1 - WINDOW]
-    return float(inside.sum() / (FIXED_POINT * inside.size))
+    s *= FIXED_POINT  # so that the sum is exact in any order
+    return s.round().sum((-2, -1)) / (FIXED_POINT * s.shape[-2] * s.shape[-1])
 
 
-def _box_sum(values: Values) -> Values:
-    """Sums over 7 x 7 windows, 7 = 2 + 2 + 2 + 1: (H, W) -> ((H-6) W - 6,), by the windows' upper left pixels.
+def _box_sum(values: Any) -> Any:
+    """Sums over 7 x 7 windows, 7 = 2 + 2 + 2 + 1, rows then columns: (..., H, W) -> (..., H-6, W-6)."""
+    for is_down in (True, False):
 
-    Row runs on into row, which is faster than row by row; the windows over the end of a row have no meaning.
-    """
-    flat, row = values.ravel(), values.shape[1]
-    return _seven(_seven(flat, row), 1)
+        def cut(start: int, stop: int, of: Any = values, is_down: bool = is_down) -> Any:
+            return of[..., start:stop, :] if is_down else of[..., start:stop]
 
-
-def _seven(flat: Values, step: int) -> Values:
-    """Sums of seven values a step apart: (n,) -> (n - 6 step,)."""
-    n = len(flat) - 6 * step
-    two = flat[:-step] + flat[step:]
-    seven = two[:n] + two[2 * step :][:n]
-    seven += two[4 * step :][:n]
-    seven += flat[6 * step :]
-    return seven
+        n = values.shape[-2 if is_down else -1]
+        two = cut(0, n - 1) + cut(1, n)
+        seven = cut(0, n - 6, two) + cut(2, n - 4, two)
+        seven += cut(4, n - 2, two)
+        seven += cut(6, n)
+        values = seven
+    return values
 
 
 def _edge_share(y: Whole, white: float) -> float:

@@ -22,14 +22,13 @@ from autocal_cli.dataset.decode import WorkingImage
 from autocal_cli.dataset.metrics import (
     COLOUR_BITS,
     EDGE_THRESHOLD,
-    FIXED_POINT,
-    HALF_TEXTURE,
     LUMA_WEIGHTS,
     TAN_22_5,
     WHITE,
     WINDOW,
     Pixels,
     octaves,
+    texture,
 )
 from autocal_cli.dataset.model import FileIssue
 
@@ -44,7 +43,7 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
     """
     if min(working.shape[1:3]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {tuple(working.shape[1:3])}")
-    shares = [(_texture(y, white), _edge_share(y, white)) for y, white in octaves(_luma(working))]
+    shares = [(texture(y, white), _edge_share(y, white)) for y, white in octaves(_luma(working))]
     means = [sum(values[1:], start=values[0]) / len(values) for values in zip(*shares, strict=True)]
     columns = (*means, occupied_colours(thumbnails))
     return torch.stack([column.to(precision(working.device)) for column in columns], dim=1)
@@ -73,23 +72,6 @@ def _luma(working: Tensor) -> Tensor:
     red, green, blue = pixels.unbind(-1)
     middle = WHITE / 2 if pixels.dtype == torch.float64 else 0.0
     return LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue - middle
-
-
-def _texture(y: Tensor, white: float) -> Tensor:
-    """Mean of s / (s + 0.05) over the 7 x 7 windows wholly inside, s their (population) standard deviation: (B,)."""
-    count = WINDOW * WINDOW
-    variance = count * _box_sum(y * y) - _box_sum(y) ** 2  # count^2 * (E[y^2] - E[y]^2)
-    s = variance.clamp(min=0.0).sqrt() / (count * white)
-    textured = s / (s + HALF_TEXTURE)
-    windows = textured.shape[1] * textured.shape[2]
-    return (textured * FIXED_POINT).round().sum(dim=(1, 2)) / (FIXED_POINT * windows)  # exact in any order of summation
-
-
-def _box_sum(values: Tensor) -> Tensor:
-    """Sums over 7 x 7 windows, rows then columns: (B, H, W) -> (B, H-6, W-6)."""
-    height, width = values.shape[1] - WINDOW + 1, values.shape[2] - WINDOW + 1
-    rows = sum((values[:, i : i + height] for i in range(1, WINDOW)), start=values[:, :height])
-    return sum((rows[:, :, i : i + width] for i in range(1, WINDOW)), start=rows[:, :, :width])
 
 
 def _edge_share(y: Tensor, white: float) -> Tensor:
