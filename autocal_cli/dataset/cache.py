@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Generator, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION
 from autocal_cli.dataset.files import ListedFile, printable
 from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces, Traces
+from autocal_cli.dataset.model import FileIssue, facts_of, values_of
 from autocal_cli.errors import AutocalError
 
 FILE_NAME = "images.sqlite"
@@ -135,15 +135,12 @@ def kept(results: Iterable[Fresh], cache: ImageCache | None) -> Generator[Result
 
 def to_text(image: WorkingImage) -> str:
     """What is kept of an image: everything but its pixels. Numbers come back to the bit."""
-    facts = None if image.facts is None else asdict(image.facts)
+    facts = image.facts and values_of(image.facts)
     return json.dumps([image.width, image.height, image.raw, facts, image.traits, image.path])
 
 
 def from_text(text: str) -> WorkingImage:
     """The image of which `to_text` was kept, without pixels."""
     width, height, raw, facts, traits, path = json.loads(text)
-    if facts is not None:
-        pair = None if facts["pair"] is None else PairTraces(**facts["pair"])
-        facts = ImageFacts(**{**facts, "traces": Traces(**facts["traces"]), "mean": tuple(facts["mean"]), "pair": pair})
     nothing = np.empty((0, 0, 3), dtype=np.uint8)
-    return WorkingImage(nothing, nothing, width, height, facts, tuple(raw), tuple(traits), path)
+    return WorkingImage(nothing, nothing, width, height, facts and facts_of(facts), tuple(raw), tuple(traits), path)

@@ -7,10 +7,10 @@ import marshal
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +33,12 @@ from autocal_cli.dataset.model import (
     Extremes,
     FileIssue,
     Health,
-    ImageFacts,
     ImageRow,
     ModelScores,
     Named,
-    PairTraces,
     SizedImage,
-    Traces,
+    facts_of,
+    values_of,
 )
 from autocal_cli.dataset.sampling import Values, with_overall
 
@@ -56,7 +55,7 @@ class RowTable(Sequence[ImageRow]):
         self._order: Sequence[int] = ()
 
     def add(self, row: ImageRow) -> None:
-        self._packed += marshal.dumps(_values(row))
+        self._packed += marshal.dumps(values_of(row))
         self._ends.append(len(self._packed))
         self._order = range(len(self._ends))
 
@@ -83,15 +82,7 @@ class RowTable(Sequence[ImageRow]):
 
     def _row(self, i: int) -> ImageRow:
         facts, *row = marshal.loads(self._packed[self._ends[i - 1] if i else 0 : self._ends[i]])
-        *seen, traces, mean, model, pair, loss = facts
-        records: list[Any] = [Traces(*traces), mean, model, PairTraces(*pair) if pair else None, loss]
-        return ImageRow(ImageFacts(*seen, *records), *row)
-
-
-def _values(record: Any) -> tuple[Any, ...]:
-    """The values of a record, records in it alike."""
-    values = (getattr(record, field.name) for field in fields(record))
-    return tuple(_values(value) if is_dataclass(value) else value for value in values)
+        return ImageRow(facts_of(facts), *row)
 
 
 BINS = 20  # of a histogram of scores, 0..1

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +27,6 @@ from autocal_cli.dataset.metrics import (
     TAN_22_5,
     WHITE,
     WINDOW,
-    Pixels,
     octaves,
     texture,
 )
@@ -38,8 +38,7 @@ def raw_metrics(working: Tensor, thumbnails: Tensor) -> Tensor:
 
     `working`: uint8 (B, H, W, 3), images at working size. `thumbnails`: uint8 (B, h, w, 3), the same images smaller.
     Returns (B, 3) in the order of METRIC_NAMES: texture 0..1, edge share 0..1, occupied colour bins 1..4096; on the
-    device and in its own precision, so that nobody has to wait for it. Raises ValueError where a side of `working` is
-    under 7 pixels.
+    device and in its own precision. Raises ValueError where a side of `working` is under 7 pixels.
     """
     if min(working.shape[1:3]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {tuple(working.shape[1:3])}")
@@ -104,70 +103,37 @@ def _edge_share(y: Tensor, white: float) -> Tensor:
     return (strong & ridges).flatten(1).sum(dim=1).to(y.dtype) / strong[0].numel()
 
 
-# Results come in the order of the reads. A block of images is copied to the device and measured there without waiting
-# (pinned memory, one queue); its numbers are fetched once the next block has been decoded and sent off. Every rank
-# measures what it reads itself.
-
-
-BLOCK = 64  # images sent off before the numbers of the block before are fetched; chosen, untested
+BLOCK = 64  # images that wait for their numbers; chosen, untested
 
 File = TypeVar("File")
 Read = tuple[File, WorkingImage | FileIssue, bool]  # a file, what came of it, whether it was read now
 
 
 def measured(reads: Iterable[Read[File]], device: str, batch_size: int) -> Iterator[Read[File]]:
-    """The same, with the raw metrics of each image, computed on the device in batches of at most `batch_size`.
-
-    What has its metrics already, as all that comes from the cache, does not wait for a block to fill.
+    """The same in their order, with the raw metrics of each image, computed on the device in batches of at most
+    `batch_size` while the workers go on decoding. Every rank measures what it reads itself.
     """
-    there = torch.device(device)
-    block: list[Read[File]] = []
-    before: Iterator[Read[File]] = iter(())
-    is_waiting = False
-    for read in reads:
-        if not block and not is_waiting and (isinstance(read[1], FileIssue) or read[1].raw):
-            yield read
-            continue
-        block.append(read)
-        if len(block) == BLOCK:
-            sent = _sent(block, there, batch_size)
-            yield from before
-            block, before, is_waiting = [], sent, True
-    yield from before
-    yield from _sent(block, there, batch_size)
+    coming = iter(reads)
+    while block := list(islice(coming, BLOCK)):
+        numbers = _numbers(block, torch.device(device), batch_size)
+        for place, (file, image, read_now) in enumerate(block):
+            if isinstance(image, WorkingImage) and place in numbers:
+                image = replace(image, raw=numbers[place])
+            yield file, image, read_now
 
 
-def _sent(block: Sequence[Read[File]], device: torch.device, batch_size: int) -> Iterator[Read[File]]:
-    """Starts measuring the images that have no metrics yet, without waiting for it on CUDA; iterating fetches them."""
+def _numbers(block: Sequence[Read[File]], device: torch.device, batch_size: int) -> dict[int, tuple[float, ...]]:
+    """The raw metrics by the places of the images that have none yet."""
     by_shape: defaultdict[tuple[int, ...], list[tuple[int, WorkingImage]]] = defaultdict(list)
     for place, (_, image, _) in enumerate(block):
         if isinstance(image, WorkingImage) and image.raw is None:
             by_shape[image.working.shape].append((place, image))
-    places, raw = [], []
+    numbers: dict[int, tuple[float, ...]] = {}
     for alike in by_shape.values():
         for start in range(0, len(alike), batch_size):
-            some = alike[start : start + batch_size]
-            places += [place for place, _ in some]
-            working, thumbnails = (
-                _to_device(pixels, device)
-                for pixels in ([image.working for _, image in some], [image.thumbnail for _, image in some])
-            )
+            places, images = zip(*alike[start : start + batch_size], strict=True)
+            pixels = ([image.working for image in images], [image.thumbnail for image in images])
             with torch.inference_mode():
-                raw.append(raw_metrics(working, thumbnails))
-
-    def fetched() -> Iterator[Read[File]]:
-        rows = [row for batch in raw for row in batch.cpu().double().tolist()]
-        numbers = dict(zip(places, rows, strict=True))
-        for place, (file, image, read_now) in enumerate(block):
-            if isinstance(image, WorkingImage) and place in numbers:
-                image = replace(image, raw=tuple(numbers[place]))
-            yield file, image, read_now
-
-    return fetched()
-
-
-def _to_device(pixels: Sequence[Pixels], device: torch.device) -> torch.Tensor:
-    stacked = torch.from_numpy(np.stack(pixels))
-    if device.type != "cuda":
-        return stacked.to(device)
-    return stacked.pin_memory().to(device, non_blocking=True)  # torch keeps the pinned memory until it is copied
+                raw = raw_metrics(*(torch.from_numpy(np.stack(several)).to(device) for several in pixels))
+            numbers |= zip(places, map(tuple, raw.cpu().double().tolist()), strict=True)
+    return numbers

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Literal
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
 
 METRIC_NAMES = ("texture_variance", "edge_density", "color_variation")
 NEUTRAL_SCORE = 0.5  # an ordinary photograph, by construction of the reference quantiles
@@ -180,6 +180,19 @@ class ImageFacts:
     model: float | None = None
     pair: PairTraces | None = None
     loss: float = 0.0
+
+
+def values_of(record: Any) -> tuple[Any, ...]:
+    """The values of a record, records in it alike: how many images are held in memory, and kept."""
+    values = (getattr(record, field.name) for field in fields(record))
+    return tuple(values_of(value) if is_dataclass(value) else value for value in values)
+
+
+def facts_of(values: Sequence[Any]) -> ImageFacts:
+    """The facts of which these are the values."""
+    *seen, traces, mean, model, pair, loss = values
+    records: list[Any] = [Traces(*traces), tuple(mean), model, pair and PairTraces(*pair), loss]
+    return ImageFacts(*seen, *records)
 
 
 @dataclass(frozen=True, slots=True)

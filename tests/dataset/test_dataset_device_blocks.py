@@ -51,16 +51,6 @@ def test_each_has_its_own_numbers_in_its_place(monkeypatch, count, batch_size):
             assert after is before
 
 
-def test_a_block_is_sent_before_the_one_before_is_fetched(monkeypatch):
-    monkeypatch.setattr(metrics_device, "BLOCK", 4)
-    drawn = []
-    results = measured((drawn.append(one[0]) or one for one in reads(20)), "cpu", 4)
-    assert next(results)[0] == 0
-    assert len(drawn) == 8
-    results.close()
-    assert len(drawn) == 8
-
-
 @pytest.mark.parametrize("crops", [None, TrainingCrops(30, 16)])
 def test_a_scan_whose_workers_do_not_measure_tells_the_same_and_fills_the_cache(monkeypatch, tmp_path, crops):
     """As on an accelerator, where the workers only decode; torch's own name for the CPU stands for one."""
