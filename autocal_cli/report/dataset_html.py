@@ -6,6 +6,7 @@ import tomllib
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
 
@@ -58,7 +59,7 @@ def dataset_page(
     environment = Environment(loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True)
     page = environment.get_template("dataset.html").render(
         generator=PAGE_GENERATOR,
-        roots=_text(", ".join(dataset.roots)),
+        roots=_text(", ".join(root if Path(root).name else str(Path(root).absolute()) for root in dataset.roots)),
         counts=shorten(one_line(counts(dataset)), 1_000, placeholder=" ..."),
         made=_text(", ".join(filter(None, (date, f"autocal {__version__}", where(dataset))))),
         totals=[

@@ -170,6 +170,12 @@ def test_nothing_is_written_into_a_folder_of_images(autocal, images, config, opt
     assert sorted(images.iterdir()) == before
 
 
+def test_a_page_of_the_folder_that_one_is_in_names_it(autocal, images, tmp_path, monkeypatch):
+    monkeypatch.chdir(images)
+    assert autocal("analyze-dataset", ".", "-q", "--html", tmp_path / "page.html").code == 0
+    assert f"<h1>{images}</h1>" in (tmp_path / "page.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize("option", ["--drop", "--csv", "--html"])
 def test_what_is_no_image_is_written_among_the_images_where_that_is_wanted(autocal, images, option):
     before = json.loads(autocal("analyze-dataset", images, "--json").out)
