@@ -76,6 +76,7 @@ def ways(arguments: argparse.Namespace, paths: list[Path], best: dict[str, str])
         "autocal": scan_all,
         "autocal, everything on": everything_on,
         "autocal, Pillow only": lambda: without_fast_decoders(scan_all),
+        "everything, Pillow only": lambda: without_fast_decoders(everything_on),
     }
     if arguments.scikit:
         from scikit_scan import scikit_metrics  # needs scikit-image
