@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
@@ -355,62 +355,30 @@ def traits_of(image: Image.Image) -> tuple[str, ...]:
     return tuple(trait for trait, is_so in present.items() if is_so)
 
 
-# What decodes faster than Pillow to the same pixels, where it is installed: 8-bit RGB, opaque, one frame, without
-# metadata that could turn it. WebP by OpenCV (`autocal-cli[fast]`), PNG by libvips, which traiNNer-redux brings
-# (benchmarks/decoders.py). OpenCV decodes PNG hardly faster, and complains of damaged ones on the terminal.
-
-# Chunks of a PNG that leave its pixels as they are.
-PLAIN_CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"iCCP", b"tIME"})
+# WebP is decoded by OpenCV where that is installed (`autocal-cli[fast]`): 1.5 times as fast as Pillow, to the same
+# pixels, for 8-bit RGB, opaque, one frame, without metadata that could turn it. PNG and JPEG stay with Pillow: with
+# libvips a scan of PNGs was 1.13 to 1.24 times as fast, which is no reason for another library, and with OpenCV it was
+# not faster (benchmarks/decoders.py).
 
 
 @cache
-def library(name: str) -> ModuleType | None:
-    """The module cv2 or pyvips, where it is installed and loads."""
+def opencv() -> ModuleType | None:
+    """The module cv2, where it is installed and loads."""
     try:
-        module = importlib.import_module(name)
-    except (ImportError, OSError):
+        return importlib.import_module("cv2")
+    except ImportError:
         return None
-    if name == "pyvips":
-        module.cache_set_max(0)  # it would keep the contents of files
-    return module
 
 
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
-    if image.mode != "RGB" or image.has_transparency_data or getattr(image, "is_animated", False):
-        return None
-    pixels, order = None, "RGB"
-    if image.format == "PNG" and data[24] == 8 and data[28] == 0 and _chunks(data) <= PLAIN_CHUNKS:  # not interlaced
-        pixels = _png_by_vips(data)
-    elif image.format == "WEBP" and not {"exif", "xmp"} & image.info.keys():
-        pixels, order = _webp_by_opencv(data, image.size), "BGR"
-    return None if pixels is None else Image.frombuffer("RGB", image.size, pixels, "raw", order, 0, 1)
-
-
-def _chunks(data: bytes) -> set[bytes]:
-    """The kinds of chunks of a PNG."""
-    found, at = set(), 8
-    while at < len(data):
-        found.add(data[at + 4 : at + 8])
-        at += 12 + int.from_bytes(data[at : at + 4])
-    return found
-
-
-def _png_by_vips(data: bytes) -> Any:  # a buffer, or None
-    if (vips := library("pyvips")) is None:
-        return None
-    try:  # whatever is wrong with the file is for Pillow to say
-        image = vips.Image.pngload_buffer(data, access="sequential", fail_on="warning")
-        return image.write_to_memory()
-    except vips.Error:
-        return None
-
-
-def _webp_by_opencv(data: bytes, size: tuple[int, int]) -> Pixels | None:
-    if (cv2 := library("cv2")) is None:
+    plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
+    if image.format != "WEBP" or not plain or {"exif", "xmp"} & image.info.keys() or (cv2 := opencv()) is None:
         return None
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
-    return None if pixels is None or pixels.shape != (*size[::-1], 3) else pixels
+    if pixels is None or pixels.shape != (image.height, image.width, 3):
+        return None
+    return Image.frombuffer("RGB", image.size, pixels, "raw", "BGR", 0, 1)
