@@ -215,8 +215,8 @@ class _Reader:
             raise self.document.refusal(f"`{'.'.join(path)}.type` should name a network.", pair.key)
         options = read_value(document, node)
         assert isinstance(options, dict)
-        pairs = {key: pair for key, pair in pairs_of(document, node).items() if key != "type"}
-        place = document.place(type_pair.value.start)
+        pairs = dict(pairs_of(document, node))
+        place = document.place(pairs.pop("type").value.start)
         del options["type"]
         places = {key: document.place(pair.value.start) for key, pair in pairs.items()}
         places |= {f"{key}:": document.place(pair.key.start) for key, pair in pairs.items()}
