@@ -43,7 +43,7 @@ CELLS = {
     "hinge": Setting(gan="hinge"),
     "relativistic": Setting(gan="relativistic"),
     "scratch": Setting(start="scratch", steps=1500),
-    "vgg-scratch": Setting(losses="vgg", start="scratch", steps=1500),
+    "msssim-scratch": Setting(losses="msssim", start="scratch", steps=1500),
     "long": Setting(steps=20_000, rate=1e-4),
     "vgg-x4": Setting(losses="vgg", scale=4, steps=600),
 }
@@ -135,7 +135,7 @@ def planned(arguments: argparse.Namespace) -> list[Setting]:
             for method in methods
             for factor in arguments.law
         ]
-    wanted = arguments.cells or [name for name in cells if name not in ("long", "vgg-scratch")]
+    wanted = arguments.cells or [name for name in cells if name != "long"]
     factors = (arguments.static, arguments.law, arguments.others)
     return [s for name in wanted for s in settings_of(cells[name], *factors, arguments.seeds)]
 

@@ -317,12 +317,23 @@ def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
     yield checked.finding("block-not-calibrated", message, "Write `auto_calibrate: true` in it.", block.place)
 
 
+UNPAIRED = (
+    "val: {{val_enabled: true, val_freq: 1000, save_img: false, {}, metrics: {{psnr: {{type: calculate_psnr, "
+    "crop_border: 4}}}}}}\n"
+    "datasets:\n"
+    "  train: {{name: Train, type: pairedimagedataset, dataroot_gt: images, dataroot_lq: small, lq_size: 16, "
+    "batch_size_per_gpu: 8, num_worker_per_gpu: 2, accum_iter: 1}}\n"
+    "  val: {{name: Val, type: singleimagedataset, dataroot_lq: small}}"
+)
+
+
 @rule(
     "training/metrics-without-pairs [error]: Metrics without a validation set to reckon them on",
     why="Metrics compare with a GT image; without a paired validation set the trainer ends before the first step.",
     source="traiNNer-redux, train.py: `at least one validation dataset must have type PairedImageDataset or "
     "PairedVideoDataset`",
-    when="Metrics are enabled and every validation set is of LQ images alone.",
+    bad=redux(top=UNPAIRED.format("metrics_enabled: ^true")),
+    good=redux(top=UNPAIRED.format("metrics_enabled: false")),
 )
 def metrics_without_pairs(checked: Checked) -> Iterator[Finding]:
     """traiNNer-redux: metrics enabled, and no validation set of pairs."""
