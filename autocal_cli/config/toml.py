@@ -276,7 +276,7 @@ def verify_toml(
     """
     found = dict(_changes(tomllib.loads(before.text), tomllib.loads(after.text), ordered=True))
     for path in {**found, **values}:
-        if not same_data(found.get(path), values.get(path)):
+        if path not in found or path not in values or not same_data(found[path], values[path]):
             raise VerificationError(f"`{'.'.join(path)}` reads back as {found.get(path)!r}, not {values.get(path)!r}.")
     lost = _comments(before.text) - _comments(after.text) - Counter(dropped)
     if lost:

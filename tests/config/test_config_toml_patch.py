@@ -167,6 +167,8 @@ def test_a_patch_that_is_not_what_was_meant_is_found():
         (Edit(8, 13, "x = 1.0"), {}),  # reads alike to Python, but is of another type
         (Edit(14, 17, ""), {}),  # the comment
         (Edit(18, 23, "z = 2"), {}),
+        (Edit(18, 24, ""), {}),  # a pair that goes
+        (Edit(18, 18, ""), {("train", "y"): None}),  # one that was to go
         (Edit(8, 23, "y = 2\nx = 1 # c"), {}),  # another order
         (Edit(12, 13, "3"), {("train", "x"): 3.0}),
         (Edit(12, 13, "'"), {("train", "x"): 3.0}),
