@@ -84,7 +84,9 @@ class DynamicLossScheduler:
         length = run.get("total_iterations") if isinstance(run, Mapping) else None
         if total_iter is None and isinstance(length, int) and not isinstance(length, bool) and length > 0:
             total_iter = length
-        return cls(losses, SchedulerSettings.from_block(block, total_iter, options.get("scale")), total_iter, **options)
+        adversarial = any(one.adversarial and one.weight for one in map(describe_loss, losses, losses.values()))
+        settings = SchedulerSettings.from_block(block, total_iter, options.get("scale"), adversarial)
+        return cls(losses, settings, total_iter, **options)
 
     def reset(self) -> None:
         """Back to the first step: multiplier 1, nothing remembered."""

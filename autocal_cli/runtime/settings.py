@@ -10,7 +10,7 @@ from typing import Any, Literal
 from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import PARAMETERS, Phase
 from autocal_cli.calibration.presets import load_presets
-from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
+from autocal_cli.config.model import RECORD_KEY, LossTerm, SchedulingBlock, TrainingConfig
 from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
 
@@ -41,12 +41,16 @@ class SchedulerSettings:
 
     @classmethod
     def from_block(
-        cls, block: Mapping[str, Any] | SchedulingBlock, total_iter: int | None = None, scale: int | None = None
+        cls,
+        block: Mapping[str, Any] | SchedulingBlock,
+        total_iter: int | None = None,
+        scale: int | None = None,
+        adversarial: bool = False,
     ) -> SchedulerSettings:
         """Reads a resolved block; one that says `auto_calibrate: true` is calibrated here, with neutral dataset values.
 
-        What a block lacks is filled in from the presets. Raises AutocalError for a value that its key does not accept,
-        with its place in the file where the block knows that (SchedulingBlock).
+        What a block lacks is filled in from the presets, with an `adversarial` loss or without. Raises AutocalError for
+        a value that its key does not accept, with its place in the file where the block knows that (SchedulingBlock).
         """
         place = Place("dynamic_loss_scheduling")
         given = block if isinstance(block, SchedulingBlock) else SchedulingBlock(block, {}, place)
@@ -62,12 +66,11 @@ class SchedulerSettings:
             trainer="",
             total_iter=total_iter,
             scale=scale,
+            losses=(LossTerm("gan", "adversarial", 1.0, given.place),) if adversarial else (),
             block=SchedulingBlock(own, given.places, given.place),
             place=given.place,
         )
-        architecture = own.get("architecture_type")
-        network = NetworkFingerprint(type=architecture if isinstance(architecture, str) else None)
-        found = calibrate(config, network, None, load_presets())
+        found = calibrate(config, NetworkFingerprint(type=None), None, load_presets())
         values: Any = {name: found.parameters[name].value for name in PARAMETERS} | dict(found.stability)
         mode: Any = found.manual.get(("mode",), "act")
         return cls(**values, phases=found.phases, mode=mode, enabled=own.get("enabled") is not False)

@@ -29,6 +29,14 @@ def test_the_first_total_is_the_weighted_sum():
     assert new().total(raw(), 1).item() == pytest.approx(0.57)
 
 
+@pytest.mark.filterwarnings("ignore:autocal. the block is not resolved")
+@pytest.mark.parametrize("auto", [{"auto_calibrate": True}, {}])
+def test_what_a_block_lacks_is_chosen_for_the_losses_that_are_there(auto):
+    gan, switched_off, none = (new(losses, auto).settings for losses in (LOSSES, {"l1": 1.0, "gan": 0.0}, {"l1": 1.0}))
+    assert switched_off == none
+    assert gan.adaptation_threshold == pytest.approx(1.5 * none.adaptation_threshold)
+
+
 def test_a_healthy_run_is_bit_for_bit_the_plain_one():
     run = Run(weight=0.01)
     scheduler = new(run.losses, total_iter=10_000)
