@@ -227,7 +227,7 @@ def unsupported_values(checked: Checked) -> Iterator[Finding]:
             reach = f"{significant(low, 3):g} to {significant(high, 3):g}{preset}"
             message = f"{name} {value:g} is {'above' if value > high else 'below'} what {told} supports: {reach}."
             fix = "Delete it, and `autocal calibrate` chooses it."
-            if usual is not None:
+            if usual is not None and not (name == "max_weight" and checked.config.adversarial):  # raised by a rule
                 usual = round(usual) if name in WHOLE_NUMBERS else usual
                 fix = f"Write {write_scalar(usual)}, or delete it, and `autocal calibrate` chooses it."
             yield checked.finding("value-unsupported", message, fix, checked.at(name))

@@ -53,6 +53,13 @@ def test_the_guides_wrong_block_has_its_four_mistakes_and_no_more(checked) -> No
     ]
 
 
+def test_no_value_is_proposed_that_calibration_would_not_write(checked) -> None:
+    gan, text = "    - {type: ganloss, loss_weight: 0.1}\n", with_block(max_weight=100.0)
+    for losses, fix in (("", "Write 5.0, or delete it"), (gan, "Delete it")):
+        (found,) = [one for one in checked(text.replace(gan, losses)) if one.code == "value-unsupported"]
+        assert found.fix == f"{fix}, and `autocal calibrate` chooses it."
+
+
 @pytest.mark.parametrize(
     "values",
     [
