@@ -55,7 +55,7 @@ def check_config_outputs(config: Path, out: Path, force: bool) -> None:
     if out.name.endswith(SIDECAR_SUFFIX):
         message = f"The ending {SIDECAR_SUFFIX} is a sidecar's, which stands beside its config; -o names a config."
         named = out.name.removesuffix(SIDECAR_SUFFIX) + config.suffix
-        fix = "Use --in-place" if out == sidecar_of(config) else f"Name it {named}"
+        fix = "Use --in-place" if out.resolve() == sidecar_of(config).resolve() else f"Name it {named}"
         raise AutocalError(message, place=Place(str(out)), fix=f"{fix}: a sidecar is written where one is needed.")
     endings = [".toml" if path.suffix.lower() == ".toml" else ".yml" for path in (out, config)]
     if out.suffix.lower() in (".toml", ".yml", ".yaml") and endings[0] != endings[1] and config.suffix:

@@ -130,8 +130,11 @@ def test_a_persons_sidecar_is_in_the_way_of_a_copy(source: Path) -> None:
 
 @pytest.mark.parametrize(("name", "cure"), [("new", "Name it new.yml: "), ("train", "Use --in-place: ")])
 @pytest.mark.parametrize("force", [False, True])
-def test_the_name_of_a_sidecar_is_no_name_of_a_config(force: bool, name: str, cure: str, source: Path) -> None:
-    out = source.with_name(f"{name}.autocal.yml")
+def test_the_name_of_a_sidecar_is_no_name_of_a_config(
+    force: bool, name: str, cure: str, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source.parent)
+    out = Path(f"{name}.autocal.yml")  # however the config itself is named
     with pytest.raises(AutocalError, match=r"The ending \.autocal\.yml is a sidecar's") as refusal:
         check_config_outputs(source, out, force)
     assert cure in (refusal.value.fix or "")
