@@ -54,15 +54,15 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
     costs = ", ".join(f"{macs:,.0f} at x{scale}" for scale, macs in sorted(preset.macs_per_pixel.items()))
     rows = []
     for name in PRESET_PARAMETERS:
-        rules = ", ".join(rule.code for rule in presets.rules if rule.parameter == name) or "none"
-        value, within = number(preset.values[name]), bound_told(presets.bounds[name])
-        rows.append((name, value, presets.sources[name], within, rules))
+        rules = ", ".join(rule.code for rule in presets.rules if rule.parameter == name) or "no rule"
+        told = f"{presets.sources[name]}; {bound_told(presets.bounds[name])}; {rules}"
+        rows.append((name, number(preset.values[name]), told))
     return Group(
         Text.assemble((preset.variant, "bold"), f", {preset.family}: {preset.use}"),
         Text(f"parameters of the network: {sizes}"),
         Text(f"MACs per pixel: {costs}"),
         Text(),
-        _filled(("parameter", "value", "source", "calibrated within", "rules"), rows, (1,)),
+        _filled(("parameter", "value", "source; calibrated within; rules"), rows, (1,)),
     )
 
 

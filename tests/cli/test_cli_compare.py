@@ -205,6 +205,15 @@ def test_the_presets_are_as_they_were_approved(autocal, name, options):
     approved(name, ran.out)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("part", ["nano", "rules", "bounds", "budgets"])
+def test_no_word_of_the_presets_is_broken_in_a_narrow_terminal(autocal, monkeypatch, part, width):
+    monkeypatch.setattr("autocal_cli.report.console.PLAIN_WIDTH", 500)
+    whole = autocal("explain", "--presets", part).out.decode()
+    monkeypatch.setattr("autocal_cli.report.console.PLAIN_WIDTH", width)
+    assert sorted(autocal("explain", "--presets", part).out.decode().split()) == sorted(whole.split())
+
+
 @pytest.mark.parametrize("name", ["nano", "NANO", "paragonsr2_nano"])
 def test_one_preset_by_its_name(autocal, name):
     told = json.loads(autocal("explain", "--presets", name, "--json").out)
