@@ -202,8 +202,12 @@ NOT_HERE: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
-# What says nothing of the generator's loss, or is so in the losses here as well.
-_BESIDE = frozenset({"type", "loss_weight", "channels", "verbose_logging", "r1_weight", "r2_weight"})
+# What says nothing of the generator's loss, or is so in the losses here as well; the schedules of the fork's wrapper,
+# beside which a loss is measured as it is at its full weight.
+_BESIDE = frozenset(
+    {"type", "loss_weight", "channels", "verbose_logging", "r1_weight", "r2_weight", "start_iter", "target_iter"}
+    | {"target_weight", "disable_after", "schedule_type", "warn_on_unused", "loss_decay", "loss_decay_inflection"}
+)
 _FIXED = MappingProxyType(
     {
         **{"reduction": "mean", "color_space": "yiq", "downsample": False, "crop_border": 0},

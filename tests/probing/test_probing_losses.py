@@ -216,6 +216,7 @@ def test_a_loss_that_cannot_be_built_says_why(loss, why):
         term("ssimloss"),
         term("mssim_loss"),
         term("consistency_loss"),
+        term("l1loss", start_iter=1000, target_iter=2000, schedule_type="linear"),
     ],
 )
 def test_what_trainers_write_is_built(loss):
