@@ -142,32 +142,37 @@ def heads(checked: Checked) -> Iterator[Finding]:
             yield checked.finding("heads-differ", message, f"Take a multiple of {one} for the width.", place)
 
 
+SET = training_set("batch_size_per_gpu: 8\nlq_size: 16")
+UNPAIRED = SET.replace("    dataroot_lq: small\n", "").replace("pairedimage", "realesrgan")
+OTF = f"high_order_degradation: true\n{UNPAIRED}"
+
+
 @rule(
     "training/probabilities-differ [error]: A list and its probabilities that are not as many",
     why="Each is drawn with its own weight; Python's random.choices raises where there are more or fewer.",
     source="random.choices: `The number of weights does not match the population`",
-    bad=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: ^[0.5, 0.3, 0.2]"),
-    good=redux(top="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.5]"),
+    bad="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: ^[0.5, 0.3, 0.2]\n" + OTF,
+    good="resize_mode_list: [bilinear, bicubic]\nresize_mode_prob: [0.5, 0.5]\n" + OTF,
 )
 @rule(
     "training/range-reversed [error]: A range from high to low",
     why="The low end comes first. numpy's generator, with which traiNNer-redux and neosr draw, raises an error, and so "
     "does torch, which draws the quality of JPEG. BasicSR draws all the same; there it is a warning.",
     source="numpy.random.Generator.uniform: `high - low < 0`; torch.Tensor.uniform_: `expects to return a [from, to)`",
-    bad=redux(top="resize_range: ^[1.5, 0.5]"),
-    good=redux(top="resize_range: [0.5, 1.5]"),
+    bad="resize_range: ^[1.5, 0.5]\n" + OTF,
+    good="resize_range: [0.5, 1.5]\n" + OTF,
 )
 @rule(
     "training/kernel-even [error]: Kernels of an even size",
     why="The sizes go up by two from the first of the range, and a blur kernel has a middle: the trainer ends where "
     "it draws the first.",
     source="traiNNer-redux, data/realesrgan_dataset.py and data/degradations.py: `Kernel size must be an odd number.`",
-    bad=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: ^[6, 18]"),
-    good=training_set("batch_size_per_gpu: 4\nlq_size: 16\nkernel_range: [5, 17]"),
+    bad=OTF.replace("lq_size: 16", "lq_size: 16\n    kernel_range: ^[6, 18]"),
+    good=OTF.replace("lq_size: 16", "lq_size: 16\n    kernel_range: [5, 17]"),
 )
 def degradations(checked: Checked) -> Iterator[Finding]:
-    """Lists with probabilities and ranges, wherever a trainer keeps its degradations."""
-    for section in SECTIONS:
+    """Lists with probabilities and ranges, wherever a trainer keeps its degradations; without them nothing is drawn."""
+    for section in SECTIONS if _on_the_fly(checked) else ():
         table = checked.table(*section)
         for key, value in table.items():
             numbers, path = value if isinstance(value, list) else [], (*section, key)
@@ -197,24 +202,20 @@ def degradations(checked: Checked) -> Iterator[Finding]:
                         yield checked.finding("range-reversed", message, fix, path)
 
 
-SET = training_set("batch_size_per_gpu: 8\nlq_size: 16")
-OTF = SET.replace("    dataroot_lq: small\n", "").replace("pairedimage", "realesrgan")
-
-
 @rule(
     "training/queue-not-a-multiple [error]: A queue that is no multiple of the batch",
     why="The pool of training pairs is filled batch by batch; the trainer asserts that it comes out even.",
     source="Real-ESRGAN and traiNNer-redux: `queue size should be divisible by batch size`",
-    bad="high_order_degradation: true\nqueue_size: ^100\n" + OTF,
-    good="high_order_degradation: true\nqueue_size: 96\n" + OTF,
+    bad="queue_size: ^100\n" + OTF,
+    good="queue_size: 96\n" + OTF,
 )
 @rule(
     "training/dataset-type-differs [error]: A data set that the model cannot train on",
     why="On-the-fly degradation needs the blur kernels that its own data set draws; other models need the LQ image "
     "that this data set does not give.",
     source="traiNNer-redux, models/__init__.py; Real-ESRGAN, models/realesrgan_model.py; neosr, models/otf.py",
-    bad=OTF.replace("realesrgan", "^realesrgan"),
-    good="high_order_degradation: true\n" + OTF,
+    bad=UNPAIRED.replace("realesrgan", "^realesrgan"),
+    good=OTF,
 )
 def model_and_data(checked: Checked) -> Iterator[Finding]:
     """The model's way of making LQ images, and the type of the training set."""
