@@ -41,9 +41,6 @@ LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "JPEG2000"})  # but WebP may b
 _one_large_at_a_time = threading.Lock()
 _one_read_at_a_time = threading.Lock()
 Image.init()  # registers every format, here once rather than in the workers all together
-# glibc keeps freed memory for the next image, rather than have the system clear it anew, up to twice the largest piece
-# that was ever freed (1.3 of 13.4 ms for an image of 0.4 MP).
-len(bytearray(8_000_000))
 
 
 @dataclass(frozen=True, slots=True)
