@@ -314,12 +314,14 @@ def find_no_progress(view: View) -> Iterator[Row]:
     facts = view.log.facts
     if facts.get("pretrain_network_g", "").lower() in ("none", "null", "~", "") and facts.get("trainer"):
         yield from _nothing_learnt(view)
-    judged = [one for one in view.metrics if not (view.log.adversarial and one.fidelity)]
+    judged = _telling(view)
     flat = [(since, one) for one in judged if (since := one.flat_since()) is not None]
     if worse := _worse(judged):
         since, one = worse[0]
         names = ", ".join(f"{found.name} {found.means[found.best]:.4g} -> {found.means[-1]:.4g}" for _, found in worse)
         evidence, step = f"worse since: {names} (noise {one.noise:.2g})", f"Stop: nothing was gained after {since:,}."
+        if rising := [found.name for found in judged if all(found is not other for _, other in [*worse, *flat])]:
+            step = f"Weigh it against {', '.join(rising)}, where more may be gained."
         if all(found.fidelity for _, found in worse) and (falling := _still_falls(view, since)):
             evidence += f"; {falling}: the training images are learnt by heart, or those validated are of another kind"
             step += " Train on more images, of the kind that is validated."
@@ -328,6 +330,11 @@ def find_no_progress(view: View) -> Iterator[Row]:
         names = ", ".join(f"{one.name} (noise {one.noise:.2g})" for _, one in flat)
         step = "Lower the learning rate, begin the next phase, or stop."
         yield "info", max(pair[0] for pair in flat), None, f"nothing gained beyond the noise: {names}", step
+
+
+def _telling(view: View) -> list[MetricSeries]:
+    """The metrics that tell of progress; an adversarial loss costs PSNR and SSIM."""
+    return [one for one in view.metrics if not (view.log.adversarial and one.fidelity)]
 
 
 def _worse(metrics: Iterable[MetricSeries]) -> list[tuple[int, MetricSeries]]:
@@ -366,6 +373,7 @@ def _nothing_learnt(view: View) -> Iterator[Row]:
 
 
 FEW = 100  # images, below which traiNNer-redux itself warns when it starts (train.py)
+SO_FEW = 10  # below it what PSNR lost is not put down to the adversarial loss alone; chosen
 
 
 @fault(
@@ -380,7 +388,7 @@ def find_few_images(view: View) -> Iterator[Row]:
     count, times = view.log.trained_on or (FEW, 0)
     if count >= FEW:
         return
-    since, one = next(iter(_worse(view.metrics)), (None, None))
+    since, one = next(iter(_worse(view.metrics if count < SO_FEW else _telling(view))), (None, None))
     fell = f"; {one.name} went from {one.shown(one.means[one.best])} to {one.shown(one.means[-1])}" if one else ""
     step = "Train on more images; `autocal analyze-dataset FOLDER` tells what a folder holds."
     yield "warning" if one else "info", since, None, f"{count} training images, each seen {times:,} times{fell}", step

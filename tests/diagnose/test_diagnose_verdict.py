@@ -75,6 +75,9 @@ HEALTHY = {
     "a strong discriminator, as in published recipes": gan([0.0] * 5 + [0.9] * 115),
     "a GAN that costs 2 dB": gan(WAKING, stepping(0.02, 0.025)),
     "a GAN whose PSNR falls by 2 dB": gan(WAKING, metrics={"psnr": [29.0] * 6 + [27.0] * 14}),
+    "the same with few images, which may be large": gan(
+        WAKING, metrics={"psnr": [29.0] * 6 + [27.0] * 14}, counts=(60, 4)
+    ),
     "one spike that comes back": plain([0.5 if i == 60 else 0.02 for i in range(POINTS)]),
     "a GAN too short for its discriminator to wake": gan(flat(0.0, 20), falling(count=20), every=10),
     "a loss scale that grows and is halved now and then": run_log({"l_pix": noisy(falling()), "scale_g": SCALES}),
@@ -263,6 +266,14 @@ def test_a_training_loss_that_falls_on_while_the_validation_gets_worse_is_told(p
     log = plain(pixel, metrics={"psnr": noisy([28 + 0.2 * i - 0.012 * i * i for i in range(20)], 5, 1e-4)})
     (one,) = [one for one in diagnose(log).findings if one.code == "no-progress"]
     assert ("by heart" in one.evidence) is ("more images" in one.next) is by_heart
+
+
+@pytest.mark.parametrize(("lpips", "stop"), [(falling(0.3, 0.1, 20), False), (flat(0.2, 20), True)])
+def test_one_is_told_to_stop_where_no_metric_gains(lpips, stop):
+    psnr = noisy([28 + 0.2 * i - 0.012 * i * i for i in range(20)], 5, 1e-4)
+    log = plain(flat(0.02), metrics={"psnr": psnr, "lpips": noisy(lpips, 6, 1e-3)})
+    (one,) = [one for one in diagnose(log).findings if one.code == "no-progress"]
+    assert ("Stop" in one.next, "val/lpips" in one.next) == (stop, not stop)
 
 
 @pytest.mark.parametrize(("images", "severity"), [(12, "info"), (100, None), (800, None)])
