@@ -310,8 +310,10 @@ class Attachment:
                 return
 
     def _end_skipped_step(self) -> None:
-        """A GradScaler that skips a step calls no hook of the optimiser; its record, which lasts until its next update,
-        says that it had its turn. With an update between a pass and its step, which torch advises against, none does."""
+        """A GradScaler that skips a step calls no hook of the optimiser; its record says that it had its turn.
+
+        The record ends with the next `update`: torch asks for one after the steps of all optimisers, not for several.
+        """
         key = id(self._optimizer)
         if self._called and key in self._scaled_steps and self._scaled_steps[key]["stage"].name == "STEPPED":
             self._end_pass(stepped=self._counts == "steps")

@@ -160,6 +160,7 @@ def test_mistakes_are_found(folder: Path) -> None:
     ("name", "was", "now"),
     [
         ("neosr.toml", "total_iter = 500000\n", ""),  # neosr's own is 1,000,000
+        ("basicsr.yml", "name: ", "name: Debug_"),  # which the trainer asks for in small letters
         ("realesrgan.yml", "resize_range: [0.2, 1.5]", "resize_range: [0.2, 0.9]"),  # numpy's older uniform draws
         ("redux_otf.yml", "resize_prob: [0.3, 0.4, 0.3]", "resize_prob: [0, 0.7, 0.3]\nresize_range2: [0.5, 1.2]"),
         ("fork.yml", "- type: l1loss\n", "- type: l1loss\n      start_iter: 10\n      target_iter: 90\n"),
