@@ -71,14 +71,15 @@ class Line:
 
     `arguments` has, by name, what is known of each: `default`; `kinds` (see `worker.describe`); `required`; and
     `effect`, which is "none" where other values, beside the defaults, changed neither parameters nor MACs, and "file"
-    where it names one of weights. `ignores`: an argument that it doesn't have goes unnoticed; else it is refused.
-    `trainer` is autocal's name of the trainer.
+    where it names one of weights. `ignores`: an argument that it doesn't have goes unnoticed; else it is refused,
+    but for those that were let `fall`. `trainer` is autocal's name of the trainer.
     """
 
     trainer: str
     origin: str
     arguments: Mapping[str, Mapping[str, Any]]
     ignores: bool
+    fall: frozenset[str]
     sizes: tuple[Entry, ...]
     hands_scale: bool
 
@@ -151,6 +152,7 @@ def find_line(trainer: str | None, type: str, role: Role = "generator") -> Line 
                 origin=f"{head['repository']} at {head['commit'][:7]}",
                 arguments=raw.get("arguments", {}),
                 ignores=bool(raw.get("ignores")),
+                fall=frozenset(name for size in raw.get("sizes", ()) for name in size.get("swallowed", ())),
                 sizes=tuple(_entry(size) for size in raw.get("sizes", ())),
                 hands_scale=head["hands_scale"],
             )
@@ -283,8 +285,8 @@ def check_arguments(network: NetworkOptions, line: Line) -> Iterator[Finding]:
     """Arguments that a constructor refuses, ignores, misses, or takes as another kind of value."""
     odd = [name for name in network.arguments if name not in line.arguments]
     kinds = {name: facts.get("kinds") for name, facts in line.arguments.items()}
-    rejected, swallowed = ([], odd) if line.ignores else (odd, [])
-    yield from argument_findings(network, line.origin, kinds, rejected, swallowed)
+    rejected = [name for name in odd if not line.ignores and name not in line.fall]
+    yield from argument_findings(network, line.origin, kinds, rejected, [name for name in odd if name not in rejected])
     for name, facts in line.arguments.items():
         if facts.get("required") and name not in network.arguments and name != "scale":
             message = f"the network {network.type} needs the argument {name!r}, and the trainer ends without it."

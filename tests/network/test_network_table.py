@@ -36,6 +36,12 @@ def codes(found: NetworkFingerprint) -> list[str]:
     return [finding.code for finding in found.findings]
 
 
+def test_an_argument_that_a_measured_network_let_fall_is_ignored():
+    found = measured(FORK, "paragondiffusion_nano", use_checkpoint=True).findings
+    (one,) = [one for one in found if one.code == "network-argument-unknown"]
+    assert (one.severity, "ignores it" in one.message) == ("warning", True)
+
+
 # Parameters and MACs per pixel that were measured apart from the table: by benchmarks/network_coverage.py, by hand in
 # the trainer's own environment, or published with the network.
 @pytest.mark.parametrize(
