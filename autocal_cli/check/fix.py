@@ -92,9 +92,9 @@ def _argument(checked: Checked, finding: Finding) -> Remedy | None:
 def _switch(checked: Checked, finding: Finding) -> Remedy | None:
     """`enabled: "true"` -> `enabled: true`, in the block."""
     for path, value in checked.leaves:
-        pair = lookup(checked.document, (*checked.layout.block, *path))
-        cure = meant(value, ["boolean"]) if isinstance(value, str) else None
-        if pair and cure is not None and checked.at(*path) == finding.place and checked.schema[path].type == "boolean":
+        known, pair = checked.schema.get(path), lookup(checked.document, (*checked.layout.block, *path))
+        cure = meant(value, ["boolean"]) if isinstance(value, str) and known and known.type == "boolean" else None
+        if pair and cure is not None and checked.at(*path) == finding.place:
             return Remedy(pair.value, cure, write_scalar(cure))
     return None
 

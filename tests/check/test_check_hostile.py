@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autocal_cli.calibration.block import block_schema
@@ -67,6 +67,7 @@ def findings_on(text: str, layout=None) -> tuple[Finding, ...]:
 
 
 @given(configs, st.sampled_from(LAYOUTS))
+@example({"train": {"dynamic_loss_scheduling": {"adaptation_rate": {"": "TRUE"}}}}, LAYOUTS[0])
 def test_no_config_makes_check_fall_over(config, layout) -> None:
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     try:
