@@ -44,7 +44,9 @@ def calibrate(
     """
     overrides = read_overrides(config.block, settings or {}, presets)
     total_iter, length_findings = _run_length(config, overrides)
-    placement, first_steps, place_findings = place(network, presets)
+    placement, first_steps, about_place = place(network, presets)
+    where = config.network.place if config.network else config.place
+    place_findings = [replace(finding, place=where) for finding in about_place]
     first_steps["fidelity_budget"] = budget_step(config.scale or network.scale, presets)
     own: dict[KeyPath, Number] = {path: one for path, one in overrides.values.items() if isinstance(one, int | float)}
     own_scores = {path[-1]: float(score) for path, score in own.items() if path[:-1] == DATASET_INFO}

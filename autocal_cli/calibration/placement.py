@@ -71,7 +71,7 @@ def _placed(network: NetworkFingerprint, axis: Axis, presets: Presets) -> Placed
         preset = next(preset for preset in presets.presets if preset.variant == presets.fallback)
         start = f"so the values start from the preset of ParagonSR2 {preset.variant}"
         message = f"The network's capacity is unknown, {start}."
-        fix = "Check them against a network of the size you know yours to have, or set them by hand."
+        fix = "AUTOCAL_TRAINER=DIR has the trainer in DIR measure it; or set the values by hand."
         reason = f"The network was not measured; {preset.variant} stands in for it."
         steps = _steps(preset, presets, reason, f"{preset.variant} (network not measured)")
         finding = Finding("network-not-measured", "warning", message, fix)

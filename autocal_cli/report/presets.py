@@ -33,9 +33,12 @@ def presets_view(presets: Presets) -> RenderableType:
     parts: list[RenderableType] = []
     for family in dict.fromkeys(preset.family for preset in presets.presets):
         members = [preset for preset in presets.presets if preset.family == family]
-        header = ["preset", *(name.replace("_", "\n") for name in PRESET_PARAMETERS), "use"]
-        values = [(p.variant, *(number(p.values[name]) for name in PRESET_PARAMETERS), p.use) for p in members]
-        parts += [Text(family, style="bold"), _filled(header, values, range(1, len(header) - 1)), Text()]
+        header = ["parameter", *(p.variant for p in members)]
+        rows = [(name.replace("_", " "), *(number(p.values[name]) for p in members)) for name in PRESET_PARAMETERS]
+        values = _filled(header, rows, range(1, len(header)))
+        values.padding = (0, 1, 0, 0)  # so that 60 columns hold it
+        uses = _filled(("preset", "use"), [(p.variant, p.use) for p in members])
+        parts += [Text(family, style="bold"), values, Text(), uses, Text()]
         scales = sorted({scale for preset in members for scale in preset.parameters})
         header = ["parameters of the network", *(f"x{scale}" for scale in scales)]
         counts = [
@@ -52,17 +55,17 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
     """One preset in full: what it is for, its sizes, every value with its source and the room that rules have."""
     sizes = ", ".join(f"{count:,} at x{scale}" for scale, count in sorted(preset.parameters.items()))
     costs = ", ".join(f"{macs:,.0f} at x{scale}" for scale, macs in sorted(preset.macs_per_pixel.items()))
-    rows = []
+    values = Table(box=None, pad_edge=False, show_header=False)
     for name in PRESET_PARAMETERS:
-        rules = ", ".join(rule.code for rule in presets.rules if rule.parameter == name) or "no rule"
-        told = f"{presets.sources[name]}; {bound_told(presets.bounds[name])}; {rules}"
-        rows.append((name, number(preset.values[name]), told))
+        rules = ", ".join(rule.code for rule in presets.rules if rule.parameter == name) or "none"
+        told = f", calibrated within {bound_told(presets.bounds[name])}\nrules: {rules}"
+        values.add_row(name, f"{number(preset.values[name])} [{presets.sources[name]}]{told}")
     return Group(
         Text.assemble((preset.variant, "bold"), f", {preset.family}: {preset.use}"),
         Text(f"parameters of the network: {sizes}"),
         Text(f"MACs per pixel: {costs}"),
         Text(),
-        _filled(("parameter", "value", "source; calibrated within; rules"), rows, (1,)),
+        values,
     )
 
 

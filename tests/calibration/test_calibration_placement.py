@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autocal_cli.calibration.calibrate import calibrate
 from autocal_cli.calibration.model import PRESET_PARAMETERS, Number, Presets
 from autocal_cli.calibration.placement import place
+from autocal_cli.config.model import NetworkOptions, TrainingConfig
+from autocal_cli.errors import Place
 from autocal_cli.network.model import NetworkFingerprint
 
 VARIANTS = ("nano", "micro", "tiny", "xs", "s", "m", "l", "xl")
@@ -110,6 +113,17 @@ def test_a_network_that_nobody_measured_gets_the_fallback_and_that_is_said(prese
     assert (placement.match, placement.variant) == ("fallback", "m")
     assert steps["momentum"].after == 0.95
     assert [(finding.code, finding.severity) for finding in findings] == [("network-not-measured", "warning")]
+
+
+@pytest.mark.parametrize("parameters", [5_000, None])
+def test_what_is_said_of_the_place_stands_at_the_network(parameters: int | None, presets: Presets) -> None:
+    where = Place("train.yml", 7, 9)
+    config = TrainingConfig(
+        "train.yml", "BasicSR", network=NetworkOptions("n", {}, where, {}), place=Place("train.yml", 1, 1)
+    )
+    told = [one for one in calibrate(config, network(parameters), None, presets).findings if one.place == where]
+    assert told
+    assert all(finding.fix for finding in told if finding.severity == "warning")
 
 
 @given(parameters=st.integers(1, 10**12), scale=st.sampled_from([None, 1, 2, 3, 4, 5, 6, 8, 16]))
