@@ -138,7 +138,8 @@ def read_signals(
     told = f"{' and '.join(names) or 'No loss'} is adversarial"
     steps, batch = "The config does not say how long the run is", "The config does not say the batch size"
     steps = steps if total_iter is None else f"{total_iter:,} iterations"
-    batch = batch if config.batch_size is None else f"{config.batch_size:,} images a step"
+    if config.batch_size is not None:
+        batch = f"{config.batch_size:,} image{'' if config.batch_size == 1 else 's'} a step"
     return {
         "overall_complexity": complexity,
         "total_iter": Signal(total_iter, steps, short=steps),

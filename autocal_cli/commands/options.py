@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -185,6 +184,8 @@ def say(message: str) -> None:
 
 
 def _write(message: str) -> None:
-    from autocal_cli.report.console import one_line
+    from rich.text import Text
 
-    sys.stderr.write(f"autocal: {one_line(message)}\n")
+    from autocal_cli.report.console import one_line, show
+
+    show(Text(f"autocal: {one_line(message)}"), stderr=True)

@@ -152,3 +152,9 @@ def test_what_nano_comes_to(
     known = {key: value for key, value in change.items() if key != "score"}
     dataset = measured(change["score"]) if "score" in change else None
     assert values(calibrated("nano", dataset=dataset, **known))[name] == expected
+
+
+@pytest.mark.parametrize(("batch", "told"), [(1, "1 image a step"), (2, "2 images a step")])
+def test_a_batch_of_one_is_one_image(batch: int, told: str, calibrated: Callable[..., Calibration]) -> None:
+    reasons = {step.short for one in calibrated("m", batch_size=batch).parameters.values() for step in one.trail}
+    assert told in reasons

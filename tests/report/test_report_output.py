@@ -12,6 +12,7 @@ from rich.text import Text
 
 from autocal_cli.calibration.model import Parameter, Step
 from autocal_cli.calibration.presets import load_presets
+from autocal_cli.commands.options import complain
 from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding, Place
@@ -241,8 +242,10 @@ def test_a_terminal_gets_lines_broken_between_words(text, lines):
 @pytest.mark.parametrize(
     ("terminal", "lines"), [(True, ["train.yml:3:1:", "warning here"]), (False, ["train.yml:3:1: warning here"])]
 )
-def test_a_finding_is_broken_in_a_terminal_and_a_line_in_a_pipe(terminal, lines, monkeypatch, capsys):
+def test_what_is_said_is_broken_in_a_terminal_and_a_line_in_a_pipe(terminal, lines, monkeypatch, capsys):
     narrow = Console(force_terminal=terminal, color_system=None, width=16)
     monkeypatch.setattr("autocal_cli.report.console.console", lambda _: narrow)
     show(Text("train.yml:3:1: warning here"), stderr=True)
     assert capsys.readouterr().err.splitlines() == lines
+    complain("train.yml: no such file", 2)
+    assert capsys.readouterr().err.count("\n") == (3 if terminal else 1)
