@@ -55,7 +55,8 @@ def calibrate(
     for name in PARAMETERS:
         trail = [replace(first_steps[name], before=None, after=tidied(name, first_steps[name].after))]
         for rule in presets.rules:
-            if rule.parameter == name and (step := apply_rule(rule, trail[-1].after, signals[rule.signal])):
+            applies = rule.parameter == name and not (rule.reader == "autocal" and config.own_scheduler)
+            if applies and (step := apply_rule(rule, trail[-1].after, signals[rule.signal])):
                 trail.append(step)
         parameters[name] = _settled(name, trail, total_iter, own, presets)
     phases = []

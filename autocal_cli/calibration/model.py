@@ -53,7 +53,10 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one signal changes one parameter: see presets/rules.toml for the forms and their numbers."""
+    """How one signal changes one parameter: see presets/rules.toml for the forms and their numbers.
+
+    `reader` autocal: not where the trainer's own scheduler reads the block.
+    """
 
     code: str
     signal: str
@@ -63,6 +66,7 @@ class Rule:
     numbers: Mapping[str, float]
     reason: str
     source: str
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from autocal_cli.packaged import preset_text
 
 FAMILIES = ("paragonsr2",)
 
-_RULE_FIELDS = {"code", "signal", "parameter", "form", "direction", "reason", "source"}
+_RULE_FIELDS = {"code", "signal", "parameter", "form", "direction", "reason", "source", "reader"}
 
 
 def load_presets() -> Presets:
@@ -47,4 +47,4 @@ def _by_scale(entry: dict[str, Any]) -> dict[Any, Any]:
 
 def _rule(entry: dict[str, Any]) -> Rule:
     numbers = {key: float(value) for key, value in entry.items() if key not in _RULE_FIELDS}
-    return Rule(**{key: entry[key] for key in _RULE_FIELDS}, numbers=numbers)
+    return Rule(**{key: entry[key] for key in _RULE_FIELDS & entry.keys()}, numbers=numbers)

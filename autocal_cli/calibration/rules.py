@@ -86,7 +86,7 @@ def formula(rule: Rule) -> str:
             value = numbers["factor"] if rule.direction == "up" else 1 / numbers["factor"]
             return f"times {value:g} with an {rule.signal} loss"
         case "least":
-            return f"at least {numbers['value']:g} with an {rule.signal} loss"
+            return f"at least {numbers['value']:g} with an {rule.signal} loss, for autocal's scheduler"
 
 
 COMPLEXITY_WEIGHTS: Mapping[str, float] = {"texture_variance": 0.2, "edge_density": 0.4, "color_variation": 0.4}

@@ -108,7 +108,8 @@ class TrainingConfig:
 
     `scale` is the enlargement factor; `total_iter` counts optimiser steps; `batch_size` is the images that one
     optimiser step sees (per GPU x accumulation x GPUs, as far as the config says); `weights` is the checkpoint that
-    the network starts from; `model_type` the training model that BasicSR and its kin name.
+    the network starts from; `model_type` the training model that BasicSR and its kin name. `own_scheduler`: the block
+    is for the trainer's own scheduler, not for autocal's.
     """
 
     path: str
@@ -124,6 +125,7 @@ class TrainingConfig:
     datasets: tuple[DatasetSection, ...] = ()
     block: SchedulingBlock | None = None
     model_type: str | None = None
+    own_scheduler: bool = False
     place: Place = field(default_factory=lambda: Place(""))
 
     @property

@@ -111,7 +111,7 @@ def calibrate_file(
     target = block_to_write(opened, form, out)
     target = replace(target, in_place=target.kept_in_place if out is None else out == path)
     _refuse_settings(target, settings)
-    config = replace(target.config.training, block=target.block)
+    config = target.training
     presets = load_presets()
     if wholly_manual(config.block) and not settings:
         network = measure_network(config, sources)

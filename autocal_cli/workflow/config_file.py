@@ -11,7 +11,7 @@ from autocal_cli.calibration.block import NATIVE_KEYS, NATIVE_VALUES
 from autocal_cli.calibration.model import Calibration
 from autocal_cli.calibration.resolved import headline, read_record, reasons, record_of, resolved_values, text_digest
 from autocal_cli.config.files import ConfigFile, open_config, parse_document, plan_patch, text_without, verify_patch
-from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, Value
+from autocal_cli.config.model import BLOCK_KEY, RECORD_KEY, KeyPath, SchedulingBlock, TrainingConfig, Value
 from autocal_cli.config.trainers import FORK, NEOSR, TrainerLayout
 from autocal_cli.config.yaml.comments import plan_comments, without_comment_lines
 from autocal_cli.config.yaml.document import ConfigDocument, lookup
@@ -57,6 +57,11 @@ class BlockFile:
         """Whether a person's work in it was calibrated in place, as the record says."""
         record = self.block.record if self.block else None
         return record is not None and record["made"].get("in_place") is True
+
+    @property
+    def training(self) -> TrainingConfig:
+        """What the config says, with the block that counts and whose scheduler reads it."""
+        return replace(self.config.training, block=self.block, own_scheduler=self.form == "native")
 
     @property
     def edited(self) -> bool:

@@ -61,7 +61,7 @@ def recalled(found: BlockFile, record: Record, presets: Presets) -> tuple[Calibr
     """The calibration that a record's measurements give today, and what has changed since it was written."""
     block = found.block
     assert block is not None
-    config = replace(found.config.training, block=block)
+    config = replace(found.training, block=block)
     calibration = calibrate(config, record.network, record.dataset, presets)
     parameters = {name: _as_written(name, one, block) for name, one in calibration.parameters.items()}
     moved = [name for name, one in parameters.items() if one.trail[-1].code == "as-written"]
@@ -109,7 +109,7 @@ def compare_files(
 def read_schedule(path: Path, presets: Presets, options: DatasetOptions) -> tuple[Schedule, Findings]:
     """One config's schedule: from its record, or as the block by hand has it, or calibrated now."""
     found = find_block(open_config(path))
-    config = replace(found.config.training, block=found.block)
+    config = found.training
     record = read_record(found.block)
     if record is not None:
         told, findings = recalled(found, record, presets)

@@ -200,6 +200,17 @@ def test_a_config_of_the_fork_gets_the_keys_that_its_scheduler_takes(autocal, co
     assert ran.err.splitlines()[-1] == f"start    autocal run train.py -opt {out}"
 
 
+def test_what_was_measured_of_our_scheduler_is_not_written_for_the_forks_own(autocal, config, tmp_path):
+    rewrite(config, ("  losses:\n", "  losses:\n    - {type: ganloss, loss_weight: 0.1}\n"))
+    out, trails = tmp_path / "resolved.yml", {}
+    for form, most in (("native", 5.0), ("block", 30.0)):
+        autocal("calibrate", config, "-o", out, "--write", form)
+        assert block_of(out)["max_weight"] == most
+        told = json.loads(autocal("explain", out, "--json").out)["parameters"]["max_weight"]
+        trails[form] = [step["code"] for step in told["trail"]]
+    assert trails == {"native": ["preset.nano"], "block": ["preset.nano", "adversarial-ceiling"]}
+
+
 def test_a_hand_edit_of_a_native_block_is_kept_and_the_rest_is_resolved_anew(autocal, config, tmp_path):
     out = tmp_path / "native.yml"
     autocal("calibrate", config, "-o", out)
