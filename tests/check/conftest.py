@@ -35,8 +35,10 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     Image.new("RGB", (32, 32)).save(tmp_path / "small" / "one.png")
     monkeypatch.chdir(tmp_path)
 
-    def check(text: str, trainer: str | None = None, network: bool = True) -> tuple[Finding, ...]:
-        run = check_files([Text(Path("train.yml"), True, text)], CheckOptions(network=network, trainer=trainer))
+    def check(
+        text: str, trainer: str | None = None, network: bool = True, name: str = "train.yml"
+    ) -> tuple[Finding, ...]:
+        run = check_files([Text(Path(name), True, text)], CheckOptions(network=network, trainer=trainer))
         assert run.files[0].error is None
         return run.findings
 

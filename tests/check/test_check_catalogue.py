@@ -11,6 +11,7 @@ import pytest
 import autocal_cli
 from autocal_cli.check.checks import Rule, expand, find_rule, load_catalogue
 from autocal_cli.check.fix import REMEDIES
+from autocal_cli.check.rule import basicsr
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
 from autocal_cli.errors import AutocalError
 
@@ -88,6 +89,41 @@ def test_the_good_example_is_clean(rule: Rule, checked) -> None:
 def test_the_bad_example_has_no_mistake_but_its_own(rule: Rule, checked) -> None:
     found = checked(rule.bad, rule.trainer)
     assert {finding.code for finding in found if finding.severity != "info"} <= {rule.code}
+
+
+# Sanity rules whose example is more than a text: another language, an unknown trainer, images beside it.
+NEOSR = (
+    'scale = 2\n[network_g]\ntype = "span"\n[network_d]\ntype = "unet"\n[train.{}]\ntype = "{}"\nloss_weight = 0.1\n'
+)
+CROPS = basicsr(
+    "gan_opt: {type: GANLoss, gan_type: vanilla, loss_weight: 0.1}",
+    "optim_d: {type: Adam, lr: 0.0001}",
+    model="ESRGANModel",
+    top="datasets:\n  train: {name: Train, type: PairedImageDataset, dataroot_gt: images, gt_size: %d}\n"
+    "network_d: {type: VGGStyleDiscriminator, num_in_ch: 3, num_feat: 64}",
+)
+ELSEWHERE = "scale: 2\nnetwork_G: {type: mine}\ntrain:\n%s  dynamic_loss_scheduling: {momentum: 0.9}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "trainer", "bad", "good"),
+    [
+        (
+            "adversarial-inert",
+            "a.toml",
+            None,
+            NEOSR.format("gan_opt", "gan_loss"),
+            NEOSR.format("pixel_opt", "l1_loss"),
+        ),
+        ("discriminator-input", "a.yml", "BasicSR", CROPS % 192, CROPS % 128),
+        ("length-unknown", "a.yml", None, ELSEWHERE % "", ELSEWHERE % "  total_iter: 1000\n"),
+    ],
+)
+def test_bad_and_good_of_rules_that_say_when(checked, code, name, trainer, bad, good) -> None:
+    assert [code in {finding.code for finding in checked(text, trainer, name=name)} for text in (bad, good)] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
