@@ -391,7 +391,8 @@ def find_few_images(view: View) -> Iterator[Row]:
     since, one = next(iter(_worse(view.metrics if count < SO_FEW else _telling(view))), (None, None))
     fell = f"; {one.name} went from {one.shown(one.means[one.best])} to {one.shown(one.means[-1])}" if one else ""
     step = "Train on more images; `autocal analyze-dataset FOLDER` tells what a folder holds."
-    yield "warning" if one else "info", since, None, f"{count} training images, each seen {times:,} times{fell}", step
+    seen = "once" if times == 1 else f"{times:,} times"
+    yield "warning" if one else "info", since, None, f"{count} training images, each seen {seen}{fell}", step
 
 
 @fault(
