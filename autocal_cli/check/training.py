@@ -317,7 +317,7 @@ def block_not_calibrated(checked: Checked) -> Iterator[Finding]:
     yield checked.finding("block-not-calibrated", message, "Write `auto_calibrate: true` in it.", block.place)
 
 
-UNPAIRED = (
+LQ_ALONE = (
     "val: {{val_enabled: true, val_freq: 1000, save_img: false, {}, metrics: {{psnr: {{type: calculate_psnr, "
     "crop_border: 4}}}}}}\n"
     "datasets:\n"
@@ -332,8 +332,8 @@ UNPAIRED = (
     why="Metrics compare with a GT image; without a paired validation set the trainer ends before the first step.",
     source="traiNNer-redux, train.py: `at least one validation dataset must have type PairedImageDataset or "
     "PairedVideoDataset`",
-    bad=redux(top=UNPAIRED.format("metrics_enabled: ^true")),
-    good=redux(top=UNPAIRED.format("metrics_enabled: false")),
+    bad=redux(top=LQ_ALONE.format("metrics_enabled: ^true")),
+    good=redux(top=LQ_ALONE.format("metrics_enabled: false")),
 )
 def metrics_without_pairs(checked: Checked) -> Iterator[Finding]:
     """traiNNer-redux: metrics enabled, and no validation set of pairs."""

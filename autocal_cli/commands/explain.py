@@ -104,8 +104,11 @@ def _explain_code(code: str, as_json: bool) -> None:
     of_runs, catalogue, every = training_rules(), load_catalogue(), code == ALL_CODES
     others = list(of_runs)
     if not (every or code in of_runs or code in catalogue):
+        from autocal_cli.calibration.presets import load_presets
         from autocal_cli.report.dataset import reason_view, told_reasons  # takes numpy and Pillow
 
+        if code in {rule.code for rule in load_presets().rules}:
+            raise AutocalError(f"{code} is a rule of calibration.", fix="See autocal explain --presets rules.")
         if code in (reasons := told_reasons()):
             if as_json:
                 write(dump({"reason": code, "told": plain(reasons[code])}).encode())

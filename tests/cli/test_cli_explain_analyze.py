@@ -151,6 +151,7 @@ def test_a_code_is_explained(autocal, code):
     ("arguments", "said"),
     [
         ([], "Name a config, the code of a finding, or --presets."),
+        (["adversarial-ceiling"], "adversarial-ceiling is a rule of calibration. See autocal explain --presets rules."),
         (["jpeg-block"], "There is no finding jpeg-block. Did you mean jpeg-blocks?"),
         (["discriminator-blnd"], "There is no finding discriminator-blnd. Did you mean discriminator-blind?"),
         (["value-unsuported"], "There is no finding value-unsuported. Did you mean value-unsupported?"),
