@@ -13,7 +13,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 PACKAGE = "autocal_cli"
@@ -58,6 +58,7 @@ def report(root: Path, named: bool = False) -> str:
             f"modules with exactly one reader: {len(lone)} ({len(lone) / len(modules):.0%})" + "".join(names),
             f"circles of imports: {len(circles)}" + "".join(f"\n  {', '.join(sorted(group))}" for group in circles),
             f"longest: {', '.join(longest(files))}",
+            f"lines a folder: {', '.join(folders(files, root))}",
         ]
     )
 
@@ -111,6 +112,14 @@ def strongly_connected(graph: dict[str, set[str]]) -> list[set[str]]:
 def longest(files: dict[str, Path], most: int = 5) -> list[str]:
     sizes = {name: length(path) for name, path in files.items()}
     return [f"{name} {sizes[name]}" for name in sorted(sizes, key=lambda name: -sizes[name])[:most]]
+
+
+def folders(files: dict[str, Path], root: Path) -> list[str]:
+    sizes: Counter[str] = Counter()
+    for path in files.values():
+        inside = path.relative_to(root / PACKAGE).parts
+        sizes[inside[0] if len(inside) > 1 else "."] += length(path)
+    return [f"{name} {size:,}" for name, size in sorted(sizes.items())]
 
 
 if __name__ == "__main__":
