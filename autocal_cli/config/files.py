@@ -6,6 +6,7 @@ Files are replaced whole or not at all. An edit is proven before anybody gets it
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -184,6 +185,8 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary: str | None = None
     try:
         target = path.resolve()
+        if target.is_symlink():  # a loop of links, which resolve() raises on before Python 3.13 only
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if target.exists() and not target.is_file():  # renaming over a pipe or /dev/null would destroy it
             raise AutocalError("This is not a regular file.", place=Place(str(path)))
         handle, temporary = tempfile.mkstemp(prefix=".autocal.", suffix=".tmp", dir=target.parent)
@@ -199,7 +202,7 @@ def replace_file(path: Path, data: bytes) -> None:
             Path(temporary).chmod(0o666 & ~umask)
         os.replace(temporary, target)  # noqa: PTH105 (the one call that is atomic on every system)
         temporary = None
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+    except (OSError, RuntimeError) as error:  # RuntimeError: that loop
         reason = getattr(error, "strerror", None) or str(error)
         raise AutocalError(f"The file cannot be written: {reason}.", place=Place(str(path))) from None
     finally:

@@ -10,6 +10,8 @@ image at a time stays in the processor's cache, and numpy releases the interpret
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,8 @@ def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float
     if min(working.shape[:2]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {working.shape[:2]}")
     shares = [(float(texture(y, white)), _edge_share(y, white)) for y, white in octaves(_luma(working))]
-    textured, edges = (sum(values) / len(values) for values in zip(*shares, strict=True))
+    # Not by sum(), which rounds floats otherwise from Python 3.12 on.
+    textured, edges = (reduce(add, values) / len(values) for values in zip(*shares, strict=True))
     return textured, edges, float(_occupied_colours(thumbnail))
 
 
