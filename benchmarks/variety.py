@@ -83,7 +83,7 @@ def tile(photo: Image.Image, rng: random.Random) -> Image.Image:
 def row_of(image: Image.Image, name: str) -> ImageRow:
     """What a scan knows of an image, as far as kinds go."""
     working, thumbnail = reduced(image)
-    raw = raw_metrics_of_one(working, thumbnail)
+    raw = raw_metrics_of_one(thumbnail)
     *scores, overall = with_overall(scored(np.array([raw]), load_reference()))[0].tolist()
     facts = ImageFacts(name, "", False, False, 0.2, 7.0, 0, 0.1, Traces(), mean_colour(working))
     return ImageRow(facts, *image.size, raw, tuple(scores), overall)

@@ -26,8 +26,8 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels
 from autocal_cli.dataset.model import FileIssue, ImageFacts, PairTraces
 from autocal_cli.dataset.scorer import Scorer
 
-WORKING_SIZE = 256  # long side at which texture and edges are measured; a fixed size, since halving shifts them
-THUMBNAIL_SIZE = 128  # long side at which colours are counted
+WORKING_SIZE = 256  # long side at which facts are gathered
+THUMBNAIL_SIZE = 128  # long side at which metrics are measured; a fixed size, since halving shifts them
 DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
 MAX_PIXELS = 300_000_000
 MOST_BYTES = 32_000_000  # of a file that is read at once, which many small reads take longer than
@@ -45,7 +45,7 @@ Image.init()  # registers every format, here once rather than in the workers all
 
 @dataclass(frozen=True, slots=True)
 class WorkingImage:
-    """What the metrics need of one image: uint8 RGB (H, W, 3) at long side 256 and 128, and its upright native size.
+    """What facts and metrics need of an image: uint8 RGB (H, W, 3) at long side 256 and 128, its upright native size.
 
     `raw`: the metrics in order of METRIC_NAMES, once measured. `facts` are there where they were asked for, `traits`
     are what the trainer takes otherwise (`traits_of`), `path` is the printable name.
@@ -229,9 +229,13 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
 
 
 def reduced(rgb: Image.Image, native: tuple[int, int] | None = None) -> tuple[Pixels, Pixels]:
-    """Working image and thumbnail of the upright RGB image, which may have been decoded at a fraction of `native`."""
+    """Working image and thumbnail of the upright RGB image, which may have been decoded at a fraction of `native`.
+
+    The thumbnail of a strip that is too thin to be measured at 128 is as large as its working image.
+    """
     working = _resize(rgb, _reduced(native or rgb.size, WORKING_SIZE))
-    return np.asarray(working), np.asarray(_resize(working, _reduced(working.size, THUMBNAIL_SIZE)))
+    smaller = _reduced(working.size, THUMBNAIL_SIZE)
+    return np.asarray(working), np.asarray(_resize(working, smaller) if min(smaller) >= WINDOW else working)
 
 
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

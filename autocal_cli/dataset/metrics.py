@@ -1,6 +1,7 @@
 """Texture, edges and colour of one image: the three raw metrics behind a dataset's complexity, and what defines them.
 
-Picked out of about 130 candidates by correlation with human complexity ratings of 1,616 images (design, section 5).
+Picked by their correlation with people's ratings of complexity (`benchmarks/complexity_ratings.py`). All look at the
+image at long side 128: from 256 and over four octaves they agreed with people a little less, at four times the cost.
 
 Luma is kept in whole numbers, and values or sums that fit 32 bits are integers, so that no result depends on the order
 of a sum: `metrics_device.py` gives the same bits on CUDA. Edges are thinned only at the pixels that are strong. One
@@ -10,21 +11,23 @@ image at a time stays in the processor's cache, and numpy releases the interpret
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
-from operator import add
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-METRIC_VERSION = 1
+METRIC_VERSION = 2
 
-OCTAVES = 4
+OCTAVES = 2  # of edges; texture is that of the first
 WINDOW = 7  # pixels a side of the texture window, and the least side of an octave that counts
 HALF_TEXTURE = 0.05  # standard deviation of luma that counts as half textured
 EDGE_THRESHOLD = 0.10  # of a full black-to-white step
-COLOUR_BITS = 4  # bits kept of each channel: 16 x 16 x 16 bins
+COLOUR_BITS = 5  # bits kept of each channel
+LAB_STEP = 10.0  # side of a bin of colours in CIELAB, where black to white is 100
 
+XYZ_OF_RGB = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))  # IEC 61966-2-1
+LAB_BINS = 1184  # that sRGB reaches, numbered from 0
 LUMA_WEIGHTS = (299.0, 587.0, 114.0)  # ITU-R BT.601, in thousandths
 WHITE = 255_000.0  # whole-number luma of a white pixel: 255 * 1000
 TAN_22_5 = 2.0**0.5 - 1.0  # tan 22.5 degrees: where one of the four edge directions ends
@@ -37,18 +40,16 @@ Whole = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
 
 
-def raw_metrics_of_one(working: Pixels, thumbnail: Pixels) -> tuple[float, float, float]:
-    """Texture 0..1, edge share 0..1 and occupied colour bins 1..4096 of one image, in order of METRIC_NAMES.
+def raw_metrics_of_one(thumbnail: Pixels) -> tuple[float, float, float]:
+    """Texture 0..1, edge share 0..1 and occupied colour bins (1 or more) of one image, in order of METRIC_NAMES.
 
-    `working`: uint8 (H, W, 3) at long side 256, `thumbnail`: uint8 (h, w, 3) at 128. Raises ValueError where a side of
-    `working` is under 7 pixels.
+    `thumbnail`: uint8 (H, W, 3) at long side 128. Raises ValueError where a side is under 7 pixels.
     """
-    if min(working.shape[:2]) < WINDOW:
-        raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {working.shape[:2]}")
-    shares = [(float(texture(y, white)), _edge_share(y, white)) for y, white in octaves(_luma(working))]
-    # Not by sum(), which rounds floats otherwise from Python 3.12 on.
-    textured, edges = (reduce(add, values) / len(values) for values in zip(*shares, strict=True))
-    return textured, edges, float(_occupied_colours(thumbnail))
+    if min(thumbnail.shape[:2]) < WINDOW:
+        raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {thumbnail.shape[:2]}")
+    levels = list(octaves(_luma(thumbnail)))
+    edges = [_edge_share(y, white) for y, white in levels]
+    return float(texture(*levels[0])), sum(edges) / len(edges), float(_occupied_colours(thumbnail))
 
 
 def native_edge_share_of_one(crop: Pixels) -> float:
@@ -58,22 +59,38 @@ def native_edge_share_of_one(crop: Pixels) -> float:
 
 def _occupied_colours(thumbnail: Pixels) -> int:
     high = (thumbnail >> (8 - COLOUR_BITS)).astype(np.uint16)
-    bins = (high[..., 0] << 2 * COLOUR_BITS) | (high[..., 1] << COLOUR_BITS) | high[..., 2]
-    occupied = np.zeros(2 ** (3 * COLOUR_BITS), dtype=bool)
-    occupied[bins] = True
+    colours = (high[..., 0] << 2 * COLOUR_BITS) | (high[..., 1] << COLOUR_BITS) | high[..., 2]
+    occupied = np.zeros(LAB_BINS, dtype=bool)
+    occupied[lab_bins().take(colours)] = True
     return int(np.count_nonzero(occupied))
 
 
-def _luma(working: Pixels) -> Whole:
+@cache
+def lab_bins() -> npt.NDArray[np.int64]:
+    """The number of the bin of CIELAB in which each sRGB colour of 5 bits a channel lies: (32768,).
+
+    CIE 1976 L*a*b* of the middle of the colour's cell, rounded to whole steps: so greys lie in the middle of a bin, and
+    the last bits of a cube root decide nothing.
+    """
+    level = (np.arange(2**COLOUR_BITS) + 0.5) / 2**COLOUR_BITS
+    light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
+    rgb = np.stack(np.meshgrid(light, light, light, indexing="ij")).reshape(3, -1)
+    of_white = [np.tensordot(np.array(row) / sum(row), rgb, 1) for row in XYZ_OF_RGB]
+    x, y, z = (np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116) for t in of_white)
+    steps = np.rint(np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)]) / LAB_STEP)
+    return np.unique(steps, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _luma(pixels: Pixels) -> Whole:
     """Whole-number luma less that of middle grey: (H, W, 3) -> (H, W). No matrix product: BLAS would start threads."""
-    luma = np.full(working.shape[:2], -int(WHITE) // 2, dtype=np.int32)
+    luma = np.full(pixels.shape[:2], -int(WHITE) // 2, dtype=np.int32)
     for channel, weight in enumerate(LUMA_WEIGHTS):
-        luma += np.multiply(working[..., channel], int(weight), dtype=np.int32)
+        luma += np.multiply(pixels[..., channel], int(weight), dtype=np.int32)
     return luma
 
 
 def octaves(y: Any) -> Iterator[tuple[Any, float]]:
-    """Up to 4 octaves of luma (..., H, W), of numpy or torch, with the value of white in each; one whose short side is
+    """Up to 2 octaves of luma (..., H, W), of numpy or torch, with the value of white in each; one whose short side is
     under 7 pixels does not count.
 
     Each is the 2 x 2 area average of the one before, an odd last row or column dropped. Sums stand for averages, and

@@ -166,7 +166,7 @@ def read_measured(
     image = read_image(source, wanted, cut)
     if isinstance(image, FileIssue):
         return image
-    return replace(image, raw=raw_metrics_of_one(image.working, image.thumbnail))
+    return replace(image, raw=raw_metrics_of_one(image.thumbnail))
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,8 @@ def test_content_counts_whatever_the_name_says(tmp_path):
         ((90, 60), (90, 60), (90, 60)),
         ((512, 300), (256, 150), (128, 75)),
         ((300, 1000), (77, 256), (39, 128)),
-        ((257, 7), (256, 7), (128, 4)),
+        ((257, 7), (256, 7), (256, 7)),  # too thin to be measured at 128
+        ((14, 256), (14, 256), (7, 128)),
     ],
 )
 def test_long_side_is_reduced_never_enlarged(tmp_path, native, working, thumbnail):

@@ -45,7 +45,7 @@ def test_each_has_its_own_numbers_in_its_place(monkeypatch, count, batch_size):
     assert [(file, now) for file, _, now in found] == [(file, now) for file, _, now in given]
     for (_, before, _), (_, after, _) in zip(given, found, strict=True):
         if isinstance(before, WorkingImage) and before.raw is None:
-            assert after.raw == raw_metrics_of_one(before.working, before.thumbnail)
+            assert after.raw == raw_metrics_of_one(before.thumbnail)
             assert after.working is before.working
         else:
             assert after is before

@@ -39,7 +39,7 @@ def _opencv():
 
 
 def scores(image: WorkingImage) -> np.ndarray:
-    return scored(np.array([raw_metrics_of_one(image.working, image.thumbnail)]), load_reference())[0]
+    return scored(np.array([raw_metrics_of_one(image.thumbnail)]), load_reference())[0]
 
 
 def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WorkingImage | FileIssue, ...]:

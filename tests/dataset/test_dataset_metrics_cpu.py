@@ -22,7 +22,7 @@ DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 
 def assert_same_bits(pixels: np.ndarray) -> None:
     batch = torch.from_numpy(pixels[None].copy())
-    assert list(raw_metrics_of_one(pixels, pixels)) == raw_metrics(batch, batch)[0].tolist()
+    assert list(raw_metrics_of_one(pixels)) == raw_metrics(batch)[0].tolist()
 
 
 def checks(height: int, width: int, side: int) -> np.ndarray:
@@ -63,7 +63,7 @@ def test_any_image(pixels):
 
 def test_image_under_seven_pixels_is_refused():
     with pytest.raises(ValueError, match=r"Found \(6, 9\)"):
-        raw_metrics_of_one(np.zeros((6, 9, 3), np.uint8), np.zeros((6, 9, 3), np.uint8))
+        raw_metrics_of_one(np.zeros((6, 9, 3), np.uint8))
 
 
 def test_a_fault_in_the_metrics_is_no_fault_of_the_file(monkeypatch):
