@@ -10,24 +10,19 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
-from skimage import filters, io, transform
+from skimage import color, filters, io, transform
 
 WORKING_SIZE, THUMBNAIL_SIZE = 256, 128
 
 
 def scikit_metrics(path: Path) -> tuple[float, float, int]:
     """Texture, edges and occupied colours of an opaque RGB file."""
-    working = scaled(io.imread(path)[..., :3] / 255.0, WORKING_SIZE)
-    thumbnail = np.rint(scaled(working, THUMBNAIL_SIZE) * 255).astype(np.uint8)
-    y = working @ np.array([0.299, 0.587, 0.114])
-    textures, edges = [], []
-    for _ in range(4):
-        textures.append(texture(y))
-        edges.append(edge_share(y))
-        y = transform.downscale_local_mean(y[: y.shape[0] // 2 * 2, : y.shape[1] // 2 * 2], (2, 2))
-        if min(y.shape) < 7:
-            break
-    return float(np.mean(textures)), float(np.mean(edges)), len(np.unique(thumbnail.reshape(-1, 3) // 16, axis=0))
+    thumbnail = scaled(scaled(io.imread(path)[..., :3] / 255.0, WORKING_SIZE), THUMBNAIL_SIZE)
+    y = thumbnail @ np.array([0.299, 0.587, 0.114])
+    halved = transform.downscale_local_mean(y[: y.shape[0] // 2 * 2, : y.shape[1] // 2 * 2], (2, 2))
+    lab = color.rgb2lab((np.rint(thumbnail * 255) // 8 + 0.5) / 32)
+    colours = len(np.unique(np.rint(lab / 10).reshape(-1, 3), axis=0))
+    return texture(y), float(np.mean([edge_share(y), edge_share(halved)])), colours
 
 
 def scaled(image: np.ndarray, long_side: int) -> np.ndarray:
