@@ -5,6 +5,7 @@ An `AutocalError` stops the command (a user's mistake, never a traceback); a `Fi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,3 +55,10 @@ class AutocalError(Exception):
         where = f"{self.place}: " if self.place and self.place.path else ""
         cure = f" {self.fix}" if self.fix else ""
         return f"{where}{self.message}{cure}"
+
+
+def listed(names: Iterable[object], most: int = 12, between: str = ", ") -> str:
+    """The first names, and how many more there are: `a, b and 5 more`, or `a; b; and 5 more`."""
+    shown = [str(name) for name in names]
+    more = f"{between.strip(', ')} and {len(shown) - most:,} more" if len(shown) > most else ""
+    return between.join(shown[:most]) + more

@@ -167,11 +167,6 @@ def nearest(name: str, known: Mapping[str, object] | Sequence[str], cutoff: floa
     return lower[near[0]] if near and (len(near) == 1 or ratios[0] > ratios[1]) else None
 
 
-def listed(names: Mapping[str, object] | Sequence[object], most: int = 12) -> str:
-    shown = [str(one) for one in names]
-    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
-
-
 def _key(pair: Pair) -> str:
     return str(getattr(pair.key, "value", ""))
 

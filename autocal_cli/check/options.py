@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autocal_cli.check.keys import NEAR, NUMBER, SURE, listed, nearest
+from autocal_cli.check.keys import NEAR, NUMBER, SURE, nearest
 from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import basicsr, redux, rule
 from autocal_cli.check.trainer_options import (
@@ -34,7 +34,7 @@ from autocal_cli.config.yaml.document import (
     read_scalar,
 )
 from autocal_cli.config.yaml.scalars import write_scalar
-from autocal_cli.errors import AutocalError, Finding, Place, Severity
+from autocal_cli.errors import AutocalError, Finding, Place, Severity, listed
 from autocal_cli.network.table import BUILT_IN, Role, find_line
 from autocal_cli.network.table import NAME as TABLE
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from autocal_cli.diagnose.log_formats import OWN_PREFIXES, OptionReader, RunTable, TextReader, wanted
 from autocal_cli.diagnose.model import Checkpoint, LogEvent, RunLog, Session, Source
-from autocal_cli.errors import AutocalError, Place
+from autocal_cli.errors import AutocalError, Place, listed
 
 CHUNK = 1 << 20  # bytes that are read at once
 TAIL = 256  # bytes by which a log that grew is told from another of its name
@@ -135,10 +135,9 @@ class JoinedLog:
 def _several_runs(path: Path, files: Sequence[LogFile]) -> AutocalError:
     runs = {file.run: file.path for file in reversed(files)}
     within = Counter(folder for file in runs.values() for folder in file.parents)
-    places = [file if within[file.parent] > 1 else file.parent for file in list(runs.values())[:5]]
-    named = ", ".join(str(place.relative_to(path)) for place in places)
-    more = f" and {len(runs) - 5:,} more" if len(runs) > 5 else ""
-    message = f"There are logs of {len(runs):,} runs here, the newest first: {named}{more}."
+    places = [file if within[file.parent] > 1 else file.parent for file in runs.values()]
+    named = listed((place.relative_to(path) for place in places), 5)
+    message = f"There are logs of {len(runs):,} runs here, the newest first: {named}."
     return AutocalError(message, place=Place(str(path)), fix="Name the folder or the file of one.")
 
 

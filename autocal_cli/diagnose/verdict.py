@@ -33,7 +33,7 @@ from autocal_cli.diagnose.view import (
     reduce_track,
     running,
 )
-from autocal_cli.errors import Severity
+from autocal_cli.errors import Severity, listed
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 _GRAVE = ("non-finite", "collapsed", "fidelity-lost", "divergence")  # after these no checkpoint is kept
@@ -182,7 +182,7 @@ def _losses(view: View) -> str:
     for label, one in view.tracks.items():
         if len(one) and label.startswith(("loss_multipliers/", "dynamic_weight_")):
             parts.append(f"{label} {one.means[0]:.3g} -> {one.means[-1]:.3g}")
-    return ", ".join(parts[:6]) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
+    return listed(parts, 6)
 
 
 def _rate(view: View) -> str:
@@ -224,8 +224,7 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     one = keep.checkpoint
     where = "the latest" if one.iteration is None else f"{one.iteration:,}"
     tied = [f"{other.iteration:,}" for other in checkpoints if other.tied and other.iteration is not None]
-    more = f" and {len(tied) - 5} more" if tied[5:] else ""
-    alike = f"; not to be told from it: {', '.join(tied[:5])}{more}" if tied else ""
+    alike = f"; not to be told from it: {listed(tied, 5)}" if tied else ""
     gone = "" if one.exists else "; no file of it was seen"
     file = f" ({'/'.join(PurePath(one.path).parts[-2:])})" if one.path else ""
     return f"keep {where}{file}, {keep.reason}{alike}{gone}"

@@ -30,6 +30,7 @@ from autocal_cli.dataset.model import (
     Severity,
     Variety,
 )
+from autocal_cli.errors import listed
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import one_line
@@ -164,7 +165,7 @@ class HealthLine:
 
     def named(self) -> str:
         """The first few names, and how many more there are."""
-        return and_more(self.names, len(self.names), _FEW)
+        return listed(self.names, _FEW)
 
 
 def health_lines(report: DatasetReport) -> list[HealthLine]:
@@ -211,13 +212,6 @@ def short_name(path: str, roots: Sequence[str]) -> str:
     root = roots[0].rstrip("/\\") if len(roots) == 1 else ""
     inside = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("/", "\\")
     return path[len(root) + 1 :] if inside else path
-
-
-def and_more(names: Sequence[str], count: int, most: int, between: str = ", ") -> str:
-    """The first names, and how many more there are: `a, b and 5 more`."""
-    shown = list(names[:most])
-    more = f" and {count - len(shown):,} more" if count > len(shown) else ""
-    return between.join(shown) + more
 
 
 def share(count: int, of: int) -> str:

@@ -14,7 +14,7 @@ from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
 from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
 from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sampled, sizes_of
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, listed
 from autocal_cli.workflow.named_files import all_missing, find_root, missing_root
 
 if TYPE_CHECKING:
@@ -143,13 +143,13 @@ def about_names(section: DatasetSection, lq: DatasetRoot, matching: Matching, co
     by_template = section.filename_tmpl != "{}"
     if matching.without_lq:
         gt = _having_no(matching.without_lq, "GT")
-        rest = f"{gt} LQ image in {lq.path} ({listed(matching.without_lq)})"
+        rest = f"{gt} LQ image in {lq.path} ({listed(matching.without_lq, SHOWN)})"
         left_out = "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
         message = f"{counts}; {rest}: {left_out if by_template else ends}."
         fix = f"Names have to be alike but for the ending, with filename_tmpl '{section.filename_tmpl}'."
         yield Finding("pairs-missing-lq", "warning", message, fix, lq.place)
     if matching.without_gt and not by_template:
-        rest = f"{_having_no(matching.without_gt, f'LQ in {lq.path}')} GT image ({listed(matching.without_gt)})"
+        rest = f"{_having_no(matching.without_gt, f'LQ in {lq.path}')} GT image ({listed(matching.without_gt, SHOWN)})"
         fix = "Delete them, or add their GT images."
         yield Finding("pairs-missing-gt", "warning", f"{counts}; {rest}: {ends}.", fix, lq.place)
 
@@ -165,7 +165,7 @@ def about_sizes(
     checked = f"{section.name}: of {len(sizes):,} pairs" + (f" checked of {pairs:,}" if pairs > len(sizes) else "")
     unread = [f"{pair.name}: {pair.reason}" for pair in sizes if pair.reason]
     if unread:
-        message = f"{checked}, {len(unread):,} cannot be opened ({listed(unread, '; ')})."
+        message = f"{checked}, {len(unread):,} cannot be opened ({listed(unread, SHOWN, '; ')})."
         yield Finding("pairs-unreadable", "warning", message, "Replace or delete them, GT and LQ.", lq.place)
     readable = [pair for pair in sizes if not pair.reason]
     misfits = [pair for pair in readable if scale and not _fits(pair, scale, section.trains)]
@@ -181,7 +181,7 @@ def about_sizes(
         yield Finding("pairs-scale", "error", message, fix, lq.place)
     elif wrong:
         deed = "training ends where one is drawn" if section.trains else "the metrics fail or compare what differs"
-        message = f"{checked}, {len(wrong):,} are not {scale} x LQ ({listed(wrong, '; ')}): {deed}."
+        message = f"{checked}, {len(wrong):,} are not {scale} x LQ ({listed(wrong, SHOWN, '; ')}): {deed}."
         fix = f"Make the LQ images anew from GT images cropped to multiples of {scale}, or correct `scale`."
         yield Finding("pairs-size", "warning", message, fix, lq.place)
 
@@ -213,19 +213,13 @@ def about_crop(section: DatasetSection, sizes: Sequence[ImageSizes], scale: int 
         deed = "training ends where one is drawn" if section.lq else "trainers fill them up, so the fill is trained on"
         message = (
             f"{section.name}: the GT crop of {crop} pixels ({stated}) is larger than {len(small):,} of {len(sizes):,} "
-            f"images looked at ({listed(small, '; ')}): {deed}."
+            f"images looked at ({listed(small, SHOWN, '; ')}): {deed}."
         )
         yield Finding("crop-larger-than-images", "warning", message, "Take a smaller crop.", section.crop_place)
 
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
-
-
-def listed(names: Sequence[str], joint: str = ", ") -> str:
-    """The first few, and how many more."""
-    more = f"{joint}and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return joint.join(names[:SHOWN]) + more
 
 
 # Whether the images that a config names are there, are images, and fit together. Looks at headers of a sample only.
@@ -294,12 +288,12 @@ def about_copies(config: TrainingConfig, files: Mapping[DatasetRoot, Sequence[Li
         for root in section.gt if not section.trains else ():
             copies = same_images(files.get(root, ()), training)
             if len(copies) > 1 or (copies and len(files[root]) == 1):
-                message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies)})."
+                message = f"{section.name}: images of {root.path} are trained on as well ({listed(copies, SHOWN)})."
                 fix = "Keep images aside that training never sees."
                 yield Finding("validation-on-training-data", "warning", message, fix, root.place)
         for gt, lq in zip(section.gt, section.lq, strict=False):
             if gt.path != lq.path and (copies := same_images(files.get(lq, ()), files.get(gt, ()))):
-                message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies)})."
+                message = f"{section.name}: LQ images are their GT images, byte for byte ({listed(copies, SHOWN)})."
                 fix = "Make the LQ images by reducing or degrading the GT images."
                 yield Finding("pairs-identical", "error", message, fix, lq.place)
 

@@ -37,10 +37,9 @@ from autocal_cli.dataset.model import (
     TrainingCrops,
     Variety,
 )
-from autocal_cli.errors import Finding
+from autocal_cli.errors import Finding, listed
 from autocal_cli.report.console import shows_blocks
 from autocal_cli.report.dataset import (
-    and_more,
     dataset_csv,
     dataset_view,
     health_lines,
@@ -214,8 +213,9 @@ def test_shares_never_round_to_none_or_all(count, of, said):
 
 
 def test_names_end_with_how_many_more():
-    assert and_more(["a", "b"], 2, 3) == "a, b"
-    assert and_more(["a", "b", "c"], 2_000, 2) == "a, b and 1,998 more"
+    assert listed(["a", "b"], 3) == "a, b"
+    assert listed(range(2_000), 2) == "0, 1 and 1,998 more"
+    assert listed("abc", 2, "; ") == "a; b; and 1 more"
 
 
 def test_one_size_is_told_once():

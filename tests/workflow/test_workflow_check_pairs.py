@@ -104,7 +104,7 @@ def test_a_rest_in_one_direction_is_no_scale(check):
 
 def test_many_are_named_up_to_five_and_then_counted(check):
     (finding,) = check(lambda at: plant(at / "gt", *(f"z{number}.png" for number in range(8))))
-    assert "8 GT have no LQ image in lq (z0.png, z1.png, z2.png, z3.png, z4.png, and 3 more)" in finding.message
+    assert "8 GT have no LQ image in lq (z0.png, z1.png, z2.png, z3.png, z4.png and 3 more)" in finding.message
 
 
 def test_template_names_the_lq_images(check):
