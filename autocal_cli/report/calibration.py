@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -16,7 +16,7 @@ from autocal_cli.calibration.model import Calibration, DatasetScores, Number, Pa
 from autocal_cli.calibration.resolved import reasons
 from autocal_cli.errors import Finding
 from autocal_cli.probing.model import ProbeFingerprint
-from autocal_cli.report.console import SEVERITY_STYLE, one_line, shows_blocks
+from autocal_cli.report.console import SEVERITY_STYLE, one_line, shows_blocks, table
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetFingerprint
@@ -38,16 +38,6 @@ def calibration_view(calibration: Calibration, probe: ProbeFingerprint | None = 
             shown.add_row(path[0], number(calibration.parameters[path[0]].value), one_line(reason))
         parts += [Text(), shown]
     return Group(*parts)
-
-
-def table(*columns: str, header: str = "dim", right: Collection[int] = (), whole: bool = True) -> Table:
-    """A table without lines. The last column wraps; the others keep their words together, if `whole`."""
-    made = Table(box=None, pad_edge=False, header_style=header)
-    for index, name in enumerate(columns):
-        last = index == len(columns) - 1
-        side: Literal["left", "right"] = "right" if index in right else "left"
-        made.add_column(name, justify=side, no_wrap=whole and not last, overflow="fold", ratio=1 if last else None)
-    return made
 
 
 def explanation_view(calibration: Calibration, probe: ProbeFingerprint | None = None) -> RenderableType:
@@ -204,9 +194,7 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
     why, and what must be said of a number.
     """
     share = "of those measured" if probe.unmeasured else "share"
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("loss", "weight", "value", "noise", "gradient", "noise", share):
-        shown.add_column(name, justify="left" if name == "loss" else "right", no_wrap=True)
+    shown = table("loss", "weight", "value", "noise", "gradient", "noise", share, right=range(1, 7))
     for loss in probe.losses:
         noise, gradient_noise = ("" if one is None else f"{one:.2g}" for one in (loss.noise, loss.gradient_noise))
         share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")

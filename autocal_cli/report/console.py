@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from autocal_cli.errors import AutocalError
@@ -45,6 +46,25 @@ def show(*parts: RenderableType, stderr: bool = False) -> None:
         sys.stderr.write(text)
     else:
         write(text.encode())
+
+
+def table(*columns: str, header: str = "dim", right: Collection[int] = (), whole: bool = True) -> Table:
+    """A table without lines. The last column wraps; the others keep their words together, if `whole`."""
+    made = Table(box=None, pad_edge=False, header_style=header)
+    for index, name in enumerate(columns):
+        last = index == len(columns) - 1
+        side: Literal["left", "right"] = "right" if index in right else "left"
+        made.add_column(name, justify=side, no_wrap=whole and not last, overflow="fold")
+    return made
+
+
+def table_without_head(*styles: str | None) -> Table:
+    """A column a style; the last one wraps."""
+    made = table(*("" for _ in styles))
+    made.show_header = False
+    for column, style in zip(made.columns, styles, strict=True):
+        column.style = style or ""
+    return made
 
 
 def between_words(text: Text, width: int) -> list[Text]:

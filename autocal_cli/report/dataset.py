@@ -33,7 +33,7 @@ from autocal_cli.dataset.model import (
 from autocal_cli.errors import listed
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
-from autocal_cli.report.console import one_line
+from autocal_cli.report.console import one_line, table, table_without_head
 
 _SPARKS = 10  # characters of a histogram
 _WIDEST = 200  # columns, more than the table of metrics ever takes
@@ -89,27 +89,24 @@ class _Metrics:
 
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
     dataset, native = report.fingerprint, report.sharpness
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", overflow="fold")
-    for column in ("score", "95% interval", "p5", "median", "p95"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("0 to 1", no_wrap=True)
+    columns = ("metric", "score", "95% interval", "p5", "median", "p95", "0 to 1")
+    shown = table(*columns, header="bold", right=range(1, 6))
 
     def add(name: str, mean: float, ci95: tuple[float, float], bars: Sequence[int], *spread: float) -> None:
         quantiles = [f"{value:.2f}" for value in spread] or [""] * 3
         drawn = sparkline(bars, _SPARKS, blocks)
         style = None if spread else "bold"
-        table.add_row(LABELS[name], f"{mean:.3f}", interval(ci95), *quantiles, drawn, style=style)
+        shown.add_row(LABELS[name], f"{mean:.3f}", interval(ci95), *quantiles, drawn, style=style)
 
     for name, summary in dataset.metrics.items():
         add(name, summary.score, summary.ci95, report.histograms[name], summary.p5, summary.median, summary.p95)
     add(OVERALL, dataset.overall_complexity, dataset.overall_ci95, report.histograms[OVERALL])
     add(NATIVE, native.mean, native.ci95, native.histogram, native.p5, native.median, native.p95)
-    return table
+    return shown
 
 
 def _health(report: DatasetReport) -> Table:
-    table = _without_head("bold", None)
+    table = table_without_head("bold", None)
     for line in health_lines(report):
         names = line.named()
         table.add_row(line.label, Text(one_line(f"{line.text}: {names}" if names else line.text)))
@@ -118,21 +115,12 @@ def _health(report: DatasetReport) -> Table:
 
 
 def _extremes(report: DatasetReport) -> Table:
-    table = _without_head("bold", "dim", None)
+    table = table_without_head("bold", "dim", None)
     for name, found in report.extremes.items():
         ends = (("lowest", found.lowest), ("highest", found.highest))
         for label, several in ends[: report.health.images]:  # of a single image the lowest is the highest
             named = (f"{short_name(one.path, report.fingerprint.roots)} {one.score:.2f}" for one in several)
             table.add_row(LABELS[name] if label == "lowest" else "", label, Text(one_line(", ".join(named))))
-    return table
-
-
-def _without_head(*styles: str | None) -> Table:
-    """A table whose last column folds."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for style in styles[:-1]:
-        table.add_column(no_wrap=True, style=style)
-    table.add_column(overflow="fold")
     return table
 
 
@@ -311,23 +299,20 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     """A line a reason: what it drops, what for this reason alone, and what its measure would drop at other bounds; and
     what is left of the variety in a choice of fewer images.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("reason", no_wrap=True)
-    for column in ("look at", "drop", "for this alone"):
-        table.add_column(column, justify="right")
-    table.add_column("dropped at other bounds (the one in force in brackets)", overflow="fold")
+    bounds = "dropped at other bounds (the one in force in brackets)"
+    shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3))
     for cost in costs:
         counts = [(f"{bound:.3g}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
         marked = (f"({told})" if in_force else told for told, in_force in counts)
         curve = f"{cost.measure} {', '.join(marked)}".strip()
-        table.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
+        shown.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
     told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
     lines = [
         f"--choose {offer.count}: {_kinds(offer.kinds)} (the {offer.count:,} most complex: {offer.complex:,})"
         for offer in offers
     ]
     variety = Text(f"variety: {about_variety(report.variety)}")
-    return [table, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
+    return [shown, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
 
 
 # A histogram in one line of text.

@@ -19,7 +19,7 @@ from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.model import Diagnosis, RunLog
 from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
-from autocal_cli.report.console import SEVERITY_STYLE, one_line
+from autocal_cli.report.console import SEVERITY_STYLE, one_line, table, table_without_head
 from autocal_cli.report.json import plain
 
 GENERATOR = "autocal diagnose"
@@ -47,10 +47,7 @@ _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
 def diagnosis_view(found: Diagnosis) -> Table:
     """The verdict: one row a topic, the gravest of it as its mark."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(width=1)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1, overflow="fold")
+    table = table_without_head(None, None, None)
     for line in found.lines:
         style = SEVERITY_STYLE[line.severity] if line.severity != "info" else ""
         mark = Text(_MARKS[line.severity], style=style)
@@ -86,10 +83,9 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
     paths = [PurePath(name).parts for name in names]
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(*(parts[:-1] for parts in paths), strict=False))
     shared = len(list(alike))
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
-    table.add_column("")
-    for parts in paths:
-        table.add_column(one_line(str(PurePath(*parts[shared:]))), ratio=1, overflow="fold")
+    heads = [one_line(str(PurePath(*parts[shared:]))) for parts in paths]
+    beside = table("", *heads, header="bold", whole=False)
+    beside.padding = (0, 2, 1, 0)
     sides = [{line.topic: line for line in found.lines} for found in (a, b)]
     for topic in dict.fromkeys([*sides[0], *sides[1]]):
         cells = []
@@ -97,8 +93,8 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
             line = side.get(topic)
             style = SEVERITY_STYLE[line.severity] if line and line.severity != "info" else ""
             cells.append(Text(one_line(line.text) if line else "", style=style))
-        table.add_row(Text(topic, style="dim"), *cells)
-    return table
+        beside.add_row(Text(topic, style="dim"), *cells)
+    return beside
 
 
 def training_rules() -> dict[str, Rule]:

@@ -12,8 +12,8 @@ from autocal_cli.calibration.model import PRESET_PARAMETERS, Bound, Preset, Pres
 from autocal_cli.calibration.placement import scale_key
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.network.model import NetworkFingerprint
-from autocal_cli.report.calibration import number, table
-from autocal_cli.report.console import one_line
+from autocal_cli.report.calibration import number
+from autocal_cli.report.console import one_line, table, table_without_head
 
 Rows = Iterable[Sequence[str]]
 
@@ -55,7 +55,7 @@ def preset_view(preset: Preset, presets: Presets) -> RenderableType:
     """One preset in full: what it is for, its sizes, every value with its source and the room that rules have."""
     sizes = ", ".join(f"{count:,} at x{scale}" for scale, count in sorted(preset.parameters.items()))
     costs = ", ".join(f"{macs:,.0f} at x{scale}" for scale, macs in sorted(preset.macs_per_pixel.items()))
-    values = Table(box=None, pad_edge=False, show_header=False)
+    values = table_without_head(None, None)
     for name in PRESET_PARAMETERS:
         rules = ", ".join(rule.code for rule in presets.rules if rule.parameter == name) or "none"
         told = f", calibrated within {bound_told(presets.bounds[name])}\nrules: {rules}"
@@ -73,7 +73,7 @@ def part_view(part: str, presets: Presets) -> RenderableType:
     """The rules in the order in which they apply, or the bounds, phases, budgets or stability settings."""
     title, sources = part, presets.sources
     if part == "rules":
-        title, shown = "rules, in this order", Table(box=None, pad_edge=False, show_header=False)
+        title, shown = "rules, in this order", table_without_head(None, None)
         for rule in presets.rules:
             changed = f"{target(rule)} {formula(rule)}"
             shown.add_row(rule.code, Text.assemble(changed, "\n", rule.reason, (f" [{rule.source}]", "dim")))
