@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -79,6 +79,15 @@ def between_words(text: Text, width: int) -> list[Text]:
             column += cell_len(word.group())
         lines += line.divide(starts)
     return lines
+
+
+def filled(template: str, **values: Any) -> str:
+    """A page: a file of `templates` with these values, whose text is escaped."""
+    from jinja2 import Environment, PackageLoader  # takes as long to load as a verdict takes
+
+    loader = PackageLoader("autocal_cli", "report/templates")
+    pages = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return pages.get_template(template).render(values)
 
 
 def write(data: bytes) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
 
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from autocal_cli.dataset.curation import Cost
@@ -29,7 +28,7 @@ from autocal_cli.dataset.sampling import OVERALL_WEIGHTS
 from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval
-from autocal_cli.report.console import one_line
+from autocal_cli.report.console import filled, one_line
 from autocal_cli.report.dataset import LABELS, counts, health_lines, short_name, where
 from autocal_cli.version import __version__
 
@@ -56,8 +55,8 @@ def dataset_page(
     dataset, curation = report.fingerprint, report.curation
     drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
     images, images_told = _images(report)
-    environment = Environment(loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True)
-    page = environment.get_template("dataset.html").render(
+    page = filled(
+        "dataset.html",
         generator=PAGE_GENERATOR,
         roots=_text(", ".join(root if Path(root).name else str(Path(root).absolute()) for root in dataset.roots)),
         counts=shorten(one_line(counts(dataset)), 1_000, placeholder=" ..."),

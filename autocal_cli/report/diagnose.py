@@ -19,7 +19,7 @@ from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.model import Diagnosis, RunLog
 from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
-from autocal_cli.report.console import SEVERITY_STYLE, one_line, table, table_without_head
+from autocal_cli.report.console import SEVERITY_STYLE, filled, one_line, table, table_without_head
 from autocal_cli.report.json import plain
 
 GENERATOR = "autocal diagnose"
@@ -142,20 +142,16 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
 
 def diagnosis_page(found: Diagnosis, other: Diagnosis | None = None) -> str:
     """The page of a run; of two where there is another, whose curves are drawn dashed in the same charts."""
-    from jinja2 import Environment, PackageLoader  # here, since it takes as long to load as the ten lines take
-
     sides = 2 if other else 1
     charts = charts_of(found.log, _marks(found), 0, sides)
     if other:
         charts = merged(charts, charts_of(other.log, (), 1, sides))
     span = span_of(charts)
-    environment = Environment(
-        loader=PackageLoader("autocal_cli", "report/templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     data = [
         [(one.points.iterations, [_short(y) for y in one.points.means]) for one in chart.curves] for chart in charts
     ]
-    return environment.get_template("diagnose.html").render(
+    return filled(
+        "diagnose.html",
         generator=GENERATOR,
         runs=[one for one in (found, other) if one],
         charts=[_drawn(chart, span) for chart in charts],
