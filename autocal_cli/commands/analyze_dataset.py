@@ -96,6 +96,9 @@ def analyze_dataset(
     max_pixels: Annotated[
         int, _number("--max-pixels", "Leave out images of more pixels than this, by header.")
     ] = 300_000_000,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell every name of every reason, not the first few.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     force: Annotated[
@@ -182,7 +185,7 @@ def analyze_dataset(
     elif show_plan:
         show(*plan_view(report, plan(report.curation, report.rows), choices(report.curation, report.rows)))
     else:
-        show(*dataset_view(report, shows_blocks()))
+        show(*dataset_view(report, shows_blocks(), verbose))
     if not quiet:
         show(*findings_view(findings), stderr=True)
     exit_with(findings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Any
@@ -40,10 +40,10 @@ _WIDEST = 200  # columns, more than the table of metrics ever takes
 LABELS = {**METRIC_LABELS, OVERALL: "overall complexity", NATIVE: "native sharpness"}
 
 
-def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableType]:
+def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = False) -> list[RenderableType]:
     """The metrics with their histograms, what was read, the health, the extremes, and what could not be read.
 
-    `blocks`: whether the terminal can show block characters.
+    `blocks`: whether the terminal can show block characters. `verbose`: every name, one a line; else the first few.
     """
     dataset, native = report.fingerprint, report.sharpness
     about_native = f"share of edges in unscaled crops of {native.crop}; bars end at {FULL_SCALE:g}"
@@ -57,7 +57,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True) -> list[RenderableT
         _health(report),
         Text(),
         _extremes(report),
-        *_failures(report),
+        *_names(report, verbose),
     ]
 
 
@@ -124,36 +124,54 @@ def _extremes(report: DatasetReport) -> Table:
     return table
 
 
-def _failures(report: DatasetReport) -> list[RenderableType]:
+def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
+    """What could not be read; with all other names before it, or where those are, if not all of them were told."""
+    lines, failures = health_lines(report), _failures(report)
+    most = len(failures) if verbose else SHOWN_FAILURES
+    for line in lines if verbose else ():
+        if line.groups:
+            names = (f"  {' = '.join(group)}" for group in line.groups)
+            yield from (Text(), *map(Text, map(one_line, (f"{line.label}: {line.text}", *names))))
+    yield from [Text()] if failures else []
+    yield from (Text(one_line(told), style="yellow") for told in failures[:most])
+    if len(failures) > most:
+        yield Text(f"... and {len(failures) - most:,} more failed", style="yellow")
+    if len(failures) > most or not (verbose or all(line.is_short for line in lines)):
+        yield from (Text(), Text("Not every name stands here: --verbose, --csv, --json and --html have all."))
+
+
+def _failures(report: DatasetReport) -> list[str]:
     """What could not be read: images, and LQ images of those that could."""
     failures = {issue.path: issue.reason for issue in report.fingerprint.failures}
     for path, reasons in report.curation.reasons.items():
         for reason in reasons:
             if reason.code == "unreadable":
                 failures.setdefault(path, reason.detail)
-    lines = [f"failed: {path}: {reason}" for path, reason in list(failures.items())[:SHOWN_FAILURES]]
-    if len(failures) > SHOWN_FAILURES:
-        lines.append(f"... and {len(failures) - SHOWN_FAILURES:,} more failed; --json lists all.")
-    return [*([Text()] if lines else []), *(Text(one_line(line), style="yellow") for line in lines)]
+    return [f"failed: {path}: {reason}" for path, reason in failures.items()]
 
 
 # The health of a dataset and the verdicts on its images in words, for the terminal and the page.
 
 SHOWN_FAILURES = 20
-_FEW = 3  # names shown on a line; --drop, --csv and --json have them all
+_FEW = 3  # names shown on a line
 
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that was looked at, what was seen, and the images, or groups, it was seen in."""
+    """One thing that was looked at, what was seen, and the images it was seen in, those that are the same together."""
 
     label: str
     text: str
-    names: tuple[str, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def named(self) -> str:
         """The first few names, and how many more there are."""
-        return listed(self.names, _FEW)
+        return listed((_equal(group[:_FEW], len(group)) for group in self.groups), _FEW)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether `named` tells all."""
+        return max(len(self.groups), *map(len, self.groups), 0) <= _FEW
 
 
 def health_lines(report: DatasetReport) -> list[HealthLine]:
@@ -176,13 +194,13 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
         told = [f"{levels[level].count:,} to {word}" for level, word in LEVELS.items() if levels[level].count]
         names = (*levels["drop"].paths, *levels["look"].paths)
         text = f"{', '.join(told)} ({share(len(set(names)), curation.images)})"
-        lines.append(HealthLine(code, text, _short(names, roots)))
+        lines.append(HealthLine(code, text, tuple((short_name(name, roots),) for name in names)))
     alike = {"copies": report.health.exact_duplicates, "look alike": report.health.near_duplicates}
     for label, found in alike.items():
         if found.groups:
             groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-            listed = tuple(_equal(_short(one.paths[:_FEW], roots), one.count) for one in found.groups)
-            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", listed))
+            named = tuple(tuple(short_name(path, roots) for path in one.paths) for one in found.groups)
+            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", named))
     return lines
 
 
@@ -245,10 +263,6 @@ def _pairs(pairs: PairsSummary) -> str:
     across, down = (f"{round(shift, 2) + 0.0:.2f}" for shift in (pairs.across, pairs.down))
     place = f"LQ {across} pixels right and {down} below GT"
     return f"{pairs.count:,} lie on one another, x{pairs.scale:.3g}, {place}{kernel} (medians)"
-
-
-def _short(paths: Iterable[str], roots: Sequence[str]) -> tuple[str, ...]:
-    return tuple(short_name(path, roots) for path in paths)
 
 
 # What each reason is, for `autocal explain` and the docs.

@@ -72,7 +72,7 @@ def dataset_page(
         about_scores=_about_scores(dataset),
         cards=list(_cards(report)),
         facts=[
-            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _names(line.names)[0]}
+            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _grouped(line.groups)}
             for line in health_lines(report)
             if line.label not in curation.by_reason()
         ],
@@ -225,6 +225,11 @@ def _names(names: Iterable[str], most: int = _GROUPS_BYTES) -> tuple[str, int]:
     """As many as fit, one a line, and how many these are."""
     shown = _fitting(map(one_line, names), lambda name: _bytes(name) + 1, most)
     return "\n".join(shown), len(shown)
+
+
+def _grouped(groups: Iterable[Iterable[str]]) -> str:
+    """As many names as fit, one a line, and an empty line between groups."""
+    return _names(name for group in groups for name in (*group, ""))[0].rstrip()
 
 
 def _fitting(items: Iterable[Item], size_of: Callable[[Item], int], most: int) -> list[Item]:

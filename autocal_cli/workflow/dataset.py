@@ -188,7 +188,7 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
     first, others = dataset.failures[0], ", and others" if len(dataset.failures) > 1 else ""
     counted = f"{len(dataset.failures):,} of {dataset.found:,} image files"
     message = f"Could not be read: {counted} ({first.path}: {first.reason}{others})."
-    fix = "autocal analyze-dataset lists them all."
+    fix = "autocal analyze-dataset --verbose lists them all."
     return (Finding("images-unreadable", "warning", message, fix, place), *findings)
 
 

@@ -89,6 +89,7 @@ FLAT, SMALL, GREY = (
         ("grey", "look", "most are in colour"),
     )
 )
+NONE = Duplicates(())
 CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules)
 SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
@@ -132,7 +133,27 @@ def test_the_table_accounts_for_every_file():
     assert counted in text
     assert "failed: hr/0\\n.png: truncated" in text
     assert text.count("failed: hr/") == 20
-    assert "... and 5 more failed; --json lists all." in text
+    assert "... and 5 more failed" in text
+
+
+def test_verbose_tells_every_name_that_the_short_form_counts():
+    short = rendered(*dataset_view(report(failed=25))).splitlines()
+    assert short[-1] == "Not every name stands here: --verbose, --csv, --json and --html have all."
+    lines = rendered(*dataset_view(report(failed=25), verbose=True), width=60).splitlines()
+    assert short[-1] not in lines
+    at = lines.index("small: 5 to drop (1%)")
+    assert lines[at + 1 : at + 7] == [*(f"  {i}.png" for i in range(5)), ""]
+    assert "  a.png = b.png = c.png = d.png = e.png" in lines
+    assert sum(line.startswith("failed: ") for line in lines) == 25
+
+
+def test_the_page_has_every_copy_of_a_group():
+    assert ">a.png\nb.png\nc.png\nd.png\ne.png\n\nf.png\ng.png<" in dataset_page(report())
+
+
+def test_where_every_name_is_told_nothing_is_said_of_more():
+    few = replace(report(), curation=replace(CURATION, reasons={}), health=replace(HEALTH, exact_duplicates=NONE))
+    assert "--verbose" not in rendered(*dataset_view(few))
 
 
 def test_health_and_extremes_are_told_by_name():
