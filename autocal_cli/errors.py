@@ -38,6 +38,30 @@ class Finding:
     place: Place | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One code, of which `explain CODE` and the docs tell.
+
+    `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column). A finding that needs
+    more than a config, images or logs, has no such example; `when` then says when it comes. `trainer` is the
+    --trainer-kind that the examples need. `fixable`: by `autocal check --fix`. `source` says who found that out.
+    `severity` is the usual one.
+    """
+
+    code: str
+    family: str
+    title: str
+    severity: Severity
+    why: str
+    source: str
+    bad: str | None = None
+    good: str | None = None
+    at: str | None = None
+    when: str | None = None
+    trainer: str | None = None
+    fixable: bool = False
+
+
 class VerificationError(AssertionError):
     """The output is not what was meant: a fault of autocal's, never the user's. Nothing is written."""
 

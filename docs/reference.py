@@ -17,9 +17,9 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.rules import formula, target
 from autocal_cli.check.checks import load_catalogue
 from autocal_cli.cli import app, main
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.check import rules_markdown
 from autocal_cli.report.dataset import THRESHOLDS, told_reasons
-from autocal_cli.report.diagnose import training_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,7 +72,7 @@ def bounds_table() -> str:
 
 def findings() -> str:
     """Every code that autocal prints, as Markdown."""
-    return rules_markdown([*load_catalogue().values(), *training_rules().values()])
+    return rules_markdown([*load_catalogue().values(), *FAULTS.values()])
 
 
 def reasons_table() -> str:

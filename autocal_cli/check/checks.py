@@ -27,9 +27,9 @@ from autocal_cli.check import (
 )
 from autocal_cli.check.keys import trainer_facts
 from autocal_cli.check.model import Checked
-from autocal_cli.check.rule import CHECKS, FAMILIES, RULES, Rule
+from autocal_cli.check.rule import CHECKS, FAMILIES, RULES
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
-from autocal_cli.errors import AutocalError, Finding
+from autocal_cli.errors import AutocalError, Finding, Rule
 from autocal_cli.packaged import preset_text
 
 FOR_ALL = (keys, block, losses, trainer_options)

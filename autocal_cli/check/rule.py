@@ -1,13 +1,12 @@
-"""Rule: what a finding is, why it matters, and an example. It stands beside the function that finds it."""
+"""What a finding is, why it matters, and an example: a `Rule` beside the function that finds it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from autocal_cli.errors import Severity
+from autocal_cli.errors import Rule, Severity
 
 FAMILIES = (
     "block",
@@ -28,30 +27,6 @@ Check = TypeVar("Check", bound=Callable[..., object])
 RULES: dict[str, Rule] = {}
 CHECKS: dict[str, list[Any]] = {}  # by module: the functions that have a rule
 _HEAD = re.compile(r"(\w+)/([\w-]+) \[(\w+)\]: (.+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One code, of which `explain CODE` and the docs tell.
-
-    `bad` and `good` are whole configs, of which `bad` gives the finding at `at` (line:column). A finding that needs
-    more than a config, images or logs, has no such example; `when` then says when it comes. `trainer` is the
-    --trainer-kind that the examples need. `fixable`: by `autocal check --fix`. `source` says who found that out.
-    `severity` is the usual one.
-    """
-
-    code: str
-    family: str
-    title: str
-    severity: Severity
-    why: str
-    source: str
-    bad: str | None = None
-    good: str | None = None
-    at: str | None = None
-    when: str | None = None
-    trainer: str | None = None
-    fixable: bool = False
 
 
 def rule(head: str, *, bad: str | None = None, **texts: Any) -> Callable[[Check], Check]:

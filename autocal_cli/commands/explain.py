@@ -96,14 +96,14 @@ def _explain_code(code: str, as_json: bool) -> None:
     from rich.text import Text
 
     from autocal_cli.check.checks import find_rule, load_catalogue
+    from autocal_cli.diagnose.verdict import FAULTS
     from autocal_cli.report.check import rule_text, rules_list
     from autocal_cli.report.console import show, write
-    from autocal_cli.report.diagnose import training_rules
     from autocal_cli.report.json import dump, plain
 
-    of_runs, catalogue, every = training_rules(), load_catalogue(), code == ALL_CODES
-    others = list(of_runs)
-    if not (every or code in of_runs or code in catalogue):
+    catalogue, every = load_catalogue(), code == ALL_CODES
+    others = list(FAULTS)
+    if not (every or code in FAULTS or code in catalogue):
         from autocal_cli.calibration.presets import load_presets
         from autocal_cli.report.dataset import reason_view, told_reasons  # takes numpy and Pillow
 
@@ -116,7 +116,7 @@ def _explain_code(code: str, as_json: bool) -> None:
                 show(*reason_view(code, reasons[code]))
             return
         others += reasons
-    rules = [*catalogue.values(), *of_runs.values()] if every else [of_runs.get(code) or find_rule(code, others)]
+    rules = [*catalogue.values(), *FAULTS.values()] if every else [FAULTS.get(code) or find_rule(code, others)]
     text = rules_list(rules) if every else rule_text(rules[0])
     if as_json:
         write(dump({"rules": plain(rules)}).encode())

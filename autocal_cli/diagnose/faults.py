@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, pairwise
 from statistics import fmean, median, pstdev
 
-from autocal_cli.diagnose.model import TELLING, TOTAL_LABEL, Fault, MetricSeries
+from autocal_cli.diagnose.model import TELLING, TOTAL_LABEL, MetricSeries
 from autocal_cli.diagnose.view import (
     BLIND_LEVELS,
     FEWEST_POINTS,
@@ -28,19 +28,20 @@ from autocal_cli.diagnose.view import (
     running_median,
     smooth,
 )
-from autocal_cli.errors import Severity
+from autocal_cli.errors import Rule, Severity
 
 Row = tuple[Severity, int | None, str | None, str, str]  # a finding without its code, see RunFinding
 Finder = Callable[[View], Iterator[Row]]
-FAULTS: dict[str, Fault] = {}
+FAULTS: dict[str, Rule] = {}
 FINDERS: dict[str, Finder] = {}
 
 
-def fault(code: str, severity: Severity, title: str, rationale: str, source: str) -> Callable[[Finder], Finder]:
-    """Registers a finder under its code, with which its rows become findings."""
+def fault(code: str, severity: Severity, title: str, why: str, source: str) -> Callable[[Finder], Finder]:
+    """Registers a finder under its code, with which its rows become findings; `severity` is the highest of them."""
 
     def register(find: Finder) -> Finder:
-        FAULTS[code], FINDERS[code] = Fault(code, severity, title, rationale, source), find
+        FAULTS[code] = Rule(code, "training", title, severity, why, source, when="A run's log shows it.")
+        FINDERS[code] = find
         return find
 
     return register

@@ -169,17 +169,6 @@ def whole_number(text: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A code of `diagnose`, with what it means; the function that finds it stands under it in `verdict.py`."""
-
-    code: str
-    severity: Severity  # the highest that it takes
-    title: str
-    rationale: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunFinding:
     """What was found in a run: since which iteration (None: the whole run), which loss, what it rests on, what next."""
 

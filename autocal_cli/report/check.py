@@ -11,8 +11,8 @@ from rich.text import Text
 
 from autocal_cli.check.checks import load_catalogue
 from autocal_cli.check.model import CheckedFile, CheckRun
-from autocal_cli.check.rule import FAMILIES, Rule
-from autocal_cli.errors import AutocalError, Finding, Place, listed
+from autocal_cli.check.rule import FAMILIES
+from autocal_cli.errors import AutocalError, Finding, Place, Rule, listed
 from autocal_cli.report.console import SEVERITY_STYLE, console, one_line
 
 MAX_LINE = 150  # columns of the offending line that are shown

@@ -13,7 +13,6 @@ from pathlib import PurePath
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.check.rule import Rule
 from autocal_cli.config.model import Value
 from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.model import Diagnosis, RunLog
@@ -95,16 +94,6 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
             cells.append(Text(one_line(line.text) if line else "", style=style))
         beside.add_row(Text(topic, style="dim"), *cells)
     return beside
-
-
-def training_rules() -> dict[str, Rule]:
-    """The codes of `diagnose` as `autocal explain` and the docs tell them."""
-    return {
-        one.code: Rule(
-            one.code, "training", one.title, one.severity, one.rationale, one.source, when="A run's log shows it."
-        )
-        for one in FAULTS.values()
-    }
 
 
 def diagnosis_json(found: Diagnosis) -> dict[str, Value]:

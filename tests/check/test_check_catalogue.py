@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import autocal_cli
-from autocal_cli.check.checks import Rule, expand, find_rule, load_catalogue
+from autocal_cli.check.checks import expand, find_rule, load_catalogue
 from autocal_cli.check.fix import REMEDIES
 from autocal_cli.check.rule import basicsr
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
-from autocal_cli.errors import AutocalError
+from autocal_cli.errors import AutocalError, Rule
 
 RULES = load_catalogue()
 EXAMPLES = [rule for rule in RULES.values() if rule.bad is not None]

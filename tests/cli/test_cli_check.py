@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from autocal_cli.check.checks import load_catalogue
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report.check import rule_text
-from autocal_cli.report.diagnose import training_rules
 from autocal_cli.workflow import check as check_files
 
 CASES = Path(__file__).parent.parent / "cases_check"
@@ -223,7 +223,7 @@ def test_every_rule_can_be_read(code: str) -> None:
 
 
 def test_rules_are_listed(autocal) -> None:
-    codes = {*load_catalogue(), *training_rules()}
+    codes = {*load_catalogue(), *FAULTS}
     assert len(autocal("explain", "codes").out.splitlines()) == len(codes)
     assert {rule["code"] for rule in json.loads(autocal("explain", "codes", "--json").out)["rules"]} == codes
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from autocal_cli.calibration.model import PARAMETERS
 from autocal_cli.check.checks import load_catalogue
 from autocal_cli.dataset.curation import FIXED, load_policy
+from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.report import console
-from autocal_cli.report.diagnose import training_rules
 
 CASES = Path(__file__).parent.parent / "cases"
 
@@ -48,7 +48,7 @@ def test_a_reason_is_told_with_what_it_means(autocal, code):
     ran = autocal("explain", code)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.decode().startswith(f"{code}: ")
-    assert code not in {*load_catalogue(), *training_rules()}  # whose texts could not be told then
+    assert code not in {*load_catalogue(), *FAULTS}  # whose texts could not be told then
     assert json.loads(autocal("explain", code, "--json").out)["reason"] == code
 
 
