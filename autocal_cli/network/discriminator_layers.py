@@ -7,9 +7,7 @@ Spectral norm comes in two kinds: the older one knows the norm after some steps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from itertools import pairwise
-from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -197,18 +195,3 @@ class LearnedSampling(nn.Module):
         groups = x.reshape(batch * self.GROUPS, channels // self.GROUPS, height, width)
         found = F.grid_sample(groups, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return found.view(batch, channels, 2 * height, 2 * width)
-
-
-# By registered name in lower case. BasicSR's own U-Net is registered with a suffix, too.
-CLASSES: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
-    {
-        "unetdiscriminatorsn": UNetSN,
-        "unetdiscriminatorsn_basicsr": UNetSN,
-        "unet": UNetSN,
-        "vggstylediscriminator": VGGStyle,
-        "patchgandiscriminatorsn": PatchGAN,
-        "multiscalepatchgandiscriminatorsn": MultiscalePatchGAN,
-        "patchgan": NeosrPatchGAN,
-        "dunet": DUnet,
-    }
-)

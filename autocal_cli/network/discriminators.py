@@ -23,25 +23,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 _CHANNELS, _FEATURES = whole(1, 64), whole(2, 4096)  # upper limits: chosen, untested, far above any real network
-_UNET = {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "skip_connection": SWITCH}
 _PATCH = {"input_nc": _CHANNELS, "ndf": _FEATURES, "n_layers": whole(1, 32), "use_sigmoid": SWITCH}
-# The constructors' arguments, by registered name in lower case; their layers are in `discriminator_layers.CLASSES`.
-ARGUMENTS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
+_WIDTHS = {"num_in_ch": _CHANNELS, "num_feat": _FEATURES}
+_UNET = {**_WIDTHS, "skip_connection": SWITCH}
+_MULTIPLES = {"num_layers": whole(1, 32), "max_nf_mult": whole(1, 64), "use_sigmoid": SWITCH}
+# By registered name in lower case: the class in `discriminator_layers`, and what its constructor takes. BasicSR's own
+# U-Net is registered with a suffix, too.
+TYPES: Mapping[str, tuple[str, Mapping[str, Kind]]] = MappingProxyType(
     {
-        "unetdiscriminatorsn": _UNET,
-        "unetdiscriminatorsn_basicsr": _UNET,
-        "unet": _UNET,
-        "vggstylediscriminator": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "input_size": one_of(128, 256)},
-        "patchgandiscriminatorsn": _PATCH,
-        "multiscalepatchgandiscriminatorsn": {**_PATCH, "num_d": whole(1, 32)},
-        "patchgan": {
-            "num_in_ch": _CHANNELS,
-            "num_feat": _FEATURES,
-            "num_layers": whole(1, 32),
-            "max_nf_mult": whole(1, 64),
-            "use_sigmoid": SWITCH,
-        },
-        "dunet": {"num_in_ch": _CHANNELS, "num_feat": _FEATURES, "in_ch": _CHANNELS, "dim": _FEATURES},
+        "unetdiscriminatorsn": ("UNetSN", _UNET),
+        "unetdiscriminatorsn_basicsr": ("UNetSN", _UNET),
+        "unet": ("UNetSN", _UNET),
+        "vggstylediscriminator": ("VGGStyle", {**_WIDTHS, "input_size": one_of(128, 256)}),
+        "patchgandiscriminatorsn": ("PatchGAN", _PATCH),
+        "multiscalepatchgandiscriminatorsn": ("MultiscalePatchGAN", {**_PATCH, "num_d": whole(1, 32)}),
+        "patchgan": ("NeosrPatchGAN", {**_WIDTHS, **_MULTIPLES}),
+        "dunet": ("DUnet", {**_WIDTHS, "in_ch": _CHANNELS, "dim": _FEATURES}),
     }
 )
 NEOSRS_DUNET = MappingProxyType({"in_ch": "num_in_ch", "dim": "num_feat"})  # neosr's names for the same
@@ -52,13 +49,15 @@ def build_discriminator(network: NetworkOptions) -> nn.Module | None:
 
     Raises TypeError, ValueError or RuntimeError for arguments that `argument_findings` has something against.
     """
-    from autocal_cli.network.discriminator_layers import CLASSES  # torch takes a second: only here
+    from autocal_cli.network import discriminator_layers  # torch takes a second: only here
 
     type = network.type.lower()
-    if type not in CLASSES:
+    if type not in TYPES:
         return None
     spelled = NEOSRS_DUNET if type == "dunet" else {}
-    return CLASSES[type](**{spelled.get(name, name): value for name, value in network.arguments.items()})
+    arguments = {spelled.get(name, name): value for name, value in network.arguments.items()}
+    built: nn.Module = getattr(discriminator_layers, TYPES[type][0])(**arguments)
+    return built
 
 
 BUILDER = "built-in layers"
@@ -95,7 +94,7 @@ def fingerprint_discriminator(network: NetworkOptions | None, ask: Ask) -> Netwo
 
 def _counted(network: NetworkOptions) -> int | None:
     """Parameters of the same layers, built without memory; None for a type or arguments that are not known here."""
-    if network.type.lower() not in ARGUMENTS:
+    if network.type.lower() not in TYPES:
         return None
     import torch
 
@@ -111,7 +110,7 @@ def _counted(network: NetworkOptions) -> int | None:
 
 def argument_findings(network: NetworkOptions) -> tuple[Finding, ...]:
     """What the trainer would stop at, so that the size is not counted either; nothing for a type not known here."""
-    accepted = ARGUMENTS.get(network.type.lower())
+    _, accepted = TYPES.get(network.type.lower(), ("", None))
     if accepted is None:
         return ()
     findings = []

@@ -96,18 +96,11 @@ def _first(
     }
 
 
-def _second(
-    variant: str, num_feat: int, groups: int, blocks: int, gain: float, alpha: float, window: int
-) -> Mapping[str, Any]:
-    return {
-        "num_feat": num_feat,
-        "num_groups": groups,
-        "num_blocks": blocks,
-        "variant": variant,
-        "detail_gain": gain,
-        "upsampler_alpha": alpha,
-        "window_size": window,
-    }
+_OF_SECOND = ("variant", "num_feat", "num_groups", "num_blocks", "detail_gain", "upsampler_alpha", "window_size")
+
+
+def _second(*values: str | float) -> Mapping[str, Any]:
+    return dict(zip(_OF_SECOND, values, strict=True))
 
 
 # What each registered variant hands to its class, smallest first. fast_body_mode builds half the groups and blocks.
