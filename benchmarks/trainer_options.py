@@ -4,7 +4,7 @@
 
 PYTHON is one that can import the trainer. traiNNer-redux and its fork declare their options as strict structs of
 msgspec, from which the schema is taken. BasicSR, Real-ESRGAN and neosr read a dictionary: what they read is written
-down by hand in `trainer_options_read.py`, and this script compares that with every `opt[...]` and `opt.get(...)` in
+down by hand in `trainer_options_*.py`, and this script compares that with every `opt[...]` and `opt.get(...)` in
 the code, so that a new option is seen. Signatures of losses, optimisers, schedulers, data sets, metrics and networks
 come from the registries. No sentence of a trainer is taken over, only names, numbers and choices.
 
@@ -30,9 +30,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import trainer_options_read as read
+from trainer_options_basicsr import BASICSR, REAL_ESRGAN
+from trainer_options_neosr import NEOSR
+from trainer_options_redux import FORK, REDUX
+from trainer_options_schema import Schema, section
 
-Schema = dict[str, Any]
+TRAINERS: dict[str, Schema] = {
+    "BasicSR": BASICSR,
+    "Real-ESRGAN": REAL_ESRGAN,
+    "neosr": NEOSR,
+    "traiNNer-redux": REDUX,
+    "traiNNer-redux-fork": FORK,
+}
 OUTPUT = Path(__file__).resolve().parents[1] / "presets" / "options"
 PLAIN = {int: "integer", float: "number", bool: "boolean", str: "string", type(None): "null"}
 # Arguments that a trainer hands over itself.
@@ -47,10 +56,10 @@ GIVEN = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trainer", choices=[*read.TRAINERS])
+    parser.add_argument("trainer", choices=[*TRAINERS])
     parser.add_argument("checkout", type=Path)
     given = parser.parse_args()
-    facts = read.TRAINERS[given.trainer]
+    facts = TRAINERS[given.trainer]
     root = given.checkout.resolve()
     sys.path.insert(0, str(root))
     sys.argv = ["train.py", *facts.get("arguments", ())]
@@ -128,13 +137,13 @@ def _stripped(schema: Any) -> Any:
 
 
 def read_schema(trainer: str, root: Path) -> Schema:
-    sections = {name: read.section(text) for name, text in read.TRAINERS[trainer]["sections"].items()}
-    known = {key for section in sections.values() for key in section.get("properties", {})}
-    found = {key for folder in read.TRAINERS[trainer]["code"] for key in keys_read((root / folder).resolve())}
-    inside = read.TRAINERS[trainer].get("set_by_the_trainer", set())
+    sections = {name: section(text) for name, text in TRAINERS[trainer]["sections"].items()}
+    known = {key for made in sections.values() for key in made.get("properties", {})}
+    found = {key for folder in TRAINERS[trainer]["code"] for key in keys_read((root / folder).resolve())}
+    inside = TRAINERS[trainer].get("set_by_the_trainer", set())
     unseen, unread = (
         sorted(found - known - inside),
-        sorted(known - found - read.TRAINERS[trainer].get("passed_on", set())),
+        sorted(known - found - TRAINERS[trainer].get("passed_on", set())),
     )
     print(f"read by the code and not in the table: {', '.join(unseen) or 'none'}")
     print(f"in the table and not seen in the code: {', '.join(unread) or 'none'}")
@@ -365,7 +374,7 @@ def _raises(body: list[ast.stmt]) -> bool:
 
 
 def adjust(schema: Schema, changes: Schema) -> None:
-    """Merges what the code demands beyond its own schema (`trainer_options_read.py`).
+    """Merges what the code demands beyond its own schema (`trainer_options_*.py`).
 
     `asserted` are the keys that the trainer's structs leave out and its code ends without.
     """
