@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blocks import BLOCK, rewrite
 from PIL import Image
 
 from autocal_cli.cli import main
@@ -86,3 +87,10 @@ def config(config_alone: Path, images: Path) -> Path:
     """A config with its images beside it."""
     assert images.is_dir()
     return config_alone
+
+
+@pytest.fixture
+def vanilla(config):
+    """A config of traiNNer-redux itself: without a block."""
+    rewrite(config, (BLOCK, ""))
+    return config
