@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +16,7 @@ from autocal_cli.calibration.model import Calibration, DatasetScores, Number, Pa
 from autocal_cli.calibration.resolved import reasons
 from autocal_cli.errors import Finding
 from autocal_cli.probing.model import ProbeFingerprint
-from autocal_cli.report.console import SEVERITY_STYLE, one_line, shows_blocks, table
+from autocal_cli.report.console import SEVERITY_STYLE, FirstThatFits, one_line, shows_blocks, table
 
 if TYPE_CHECKING:
     from autocal_cli.dataset.model import DatasetFingerprint
@@ -93,18 +93,8 @@ def heading(calibration: Calibration) -> list[RenderableType]:
     if dataset is not None:
         seen = f"{of_how_many(dataset)}{'; some scores set by hand' if by_hand else ''}"
     below.add_row("", Text(seen, style="dim"))
-    return [grid, Padding(WholeOrNot(axis_drawing(placement, shows_blocks())), (0, 0, 0, 9)), below]
-
-
-class WholeOrNot:
-    """Lines of a drawing, or nothing where the terminal is too narrow for one of them: the words say the same."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = [Text(line, no_wrap=True) for line in lines]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if all(line.cell_len <= options.max_width for line in self.lines):
-            yield from self.lines
+    drawing = Group(*map(Text, axis_drawing(placement, shows_blocks())))
+    return [grid, Padding(FirstThatFits(drawing, Group()), (0, 0, 0, 9)), below]  # the words say the same
 
 
 def of_how_many(dataset: DatasetScores | DatasetFingerprint) -> str:

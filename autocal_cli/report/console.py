@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 PLAIN_WIDTH = 110  # columns where the output is no terminal
+WIDEST = 200  # columns, more than a view takes that has a narrower one
 
 
 def console(stderr: bool = False) -> Console:
@@ -48,13 +49,15 @@ def show(*parts: RenderableType, stderr: bool = False) -> None:
         write(text.encode())
 
 
-def table(*columns: str, header: str = "dim", right: Collection[int] = (), whole: bool = True) -> Table:
-    """A table without lines. The last column wraps; the others keep their words together, if `whole`."""
+def table(
+    *columns: str, header: str = "dim", right: Collection[int] = (), wraps: Collection[int] | None = None
+) -> Table:
+    """A table without lines. The columns `wraps` (the last, where none is named) wrap, and others are kept whole."""
     made = Table(box=None, pad_edge=False, header_style=header)
     for index, name in enumerate(columns):
-        last = index == len(columns) - 1
         side: Literal["left", "right"] = "right" if index in right else "left"
-        made.add_column(name, justify=side, no_wrap=whole and not last, overflow="fold")
+        whole = index not in (wraps or (len(columns) - 1,))
+        made.add_column(name, justify=side, no_wrap=whole, overflow="ellipsis" if whole else "fold")
     return made
 
 
@@ -65,6 +68,18 @@ def table_without_head(*styles: str | None) -> Table:
     for column, style in zip(made.columns, styles, strict=True):
         column.style = style or ""
     return made
+
+
+class FirstThatFits:
+    """Of several views the first that is not too wide, or the last."""
+
+    def __init__(self, *views: RenderableType) -> None:
+        self.views = views
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.update(width=WIDEST)
+        fitting = (view for view in self.views if console.measure(view, options=wide).maximum <= options.max_width)
+        yield next(fitting, self.views[-1])
 
 
 def between_words(text: Text, width: int) -> list[Text]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from heapq import merge
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -33,10 +33,9 @@ from autocal_cli.dataset.model import (
 from autocal_cli.errors import listed
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
-from autocal_cli.report.console import one_line, table, table_without_head
+from autocal_cli.report.console import FirstThatFits, one_line, table, table_without_head
 
 _SPARKS = 10  # characters of a histogram
-_WIDEST = 200  # columns, more than the table of metrics ever takes
 LABELS = {**METRIC_LABELS, OVERALL: "overall complexity", NATIVE: "native sharpness"}
 
 
@@ -46,9 +45,11 @@ def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = Fal
     `blocks`: whether the terminal can show block characters. `verbose`: every name, one a line; else the first few.
     """
     dataset, native = report.fingerprint, report.sharpness
+    whole, without = (_metrics(report, blocks) for _ in range(2))
+    without.columns.pop()  # the histograms, before a number is cut short
     about_native = f"share of edges in unscaled crops of {native.crop}; bars end at {FULL_SCALE:g}"
     return [
-        _Metrics(report, blocks),
+        FirstThatFits(whole, without),
         Text(),
         Text(one_line(counts(dataset))),
         Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),
@@ -73,24 +74,10 @@ def where(dataset: DatasetFingerprint) -> str:
     return f"{dataset.device} ({dataset.device_reason})" if dataset.device_reason else dataset.device
 
 
-@dataclass(frozen=True, slots=True)
-class _Metrics:
-    """The table of metrics; where it does not fit, its histograms go, before a number is cut short."""
-
-    report: DatasetReport
-    blocks: bool
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        table = _metrics(self.report, self.blocks)
-        if console.measure(table, options=options.update(width=_WIDEST)).maximum > options.max_width:
-            table.columns.pop()
-        yield table
-
-
 def _metrics(report: DatasetReport, blocks: bool) -> Table:
     dataset, native = report.fingerprint, report.sharpness
-    columns = ("metric", "score", "95% interval", "p5", "median", "p95", "0 to 1")
-    shown = table(*columns, header="bold", right=range(1, 6))
+    heads = ("metric", "score", "95% interval", "p5", "median", "p95", "0 to 1")
+    shown = table(*heads, header="bold", right=range(1, 6), wraps=(0,))
 
     def add(name: str, mean: float, ci95: tuple[float, float], bars: Sequence[int], *spread: float) -> None:
         quantiles = [f"{value:.2f}" for value in spread] or [""] * 3
@@ -314,7 +301,7 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     what is left of the variety in a choice of fewer images.
     """
     bounds = "dropped at other bounds (the one in force in brackets)"
-    shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3))
+    shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3), wraps=(3, 4))
     for cost in costs:
         counts = [(f"{bound:.3g}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
         marked = (f"({told})" if in_force else told for told, in_force in counts)

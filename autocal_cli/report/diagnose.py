@@ -83,7 +83,7 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(*(parts[:-1] for parts in paths), strict=False))
     shared = len(list(alike))
     heads = [one_line(str(PurePath(*parts[shared:]))) for parts in paths]
-    beside = table("", *heads, header="bold", whole=False)
+    beside = table("", *heads, header="bold", wraps=(0, 1, 2))
     beside.padding = (0, 2, 1, 0)
     sides = [{line.topic: line for line in found.lines} for found in (a, b)]
     for topic in dict.fromkeys([*sides[0], *sides[1]]):

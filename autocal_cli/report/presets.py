@@ -101,7 +101,7 @@ def bound_told(bound: Bound) -> str:
 
 
 def _filled(header: Sequence[str], rows: Rows, right: Sequence[int] = ()) -> Table:
-    made = table(*header, right=right, whole=False)
+    made = table(*header, right=right, wraps=range(len(header)))
     for row in rows:
         made.add_row(*row)
     return made
