@@ -62,6 +62,17 @@ def test_a_loss_that_fails_costs_itself_alone_and_says_why(autocal, train):
     assert "the trainer has no wonderloss" in reasons["wonder"]
 
 
+def test_a_loss_that_ends_its_process_costs_itself_alone(autocal, train):
+    text = CONFIG[: CONFIG.index("    - {type: insideloss")]
+    named = ("goneloss", "pairloss")
+    losses = "".join(f"    - {{type: {name}, loss_weight: 1.0}}\n" for name in named)
+    Path(train).write_text(text + losses, encoding="utf-8")
+    found = probed(autocal, train, "--trainer", TRAINER)
+    assert [loss["label"] for loss in found["losses"]] == ["l1", "pair"]
+    (gone,) = found["unmeasured"]
+    assert (gone["label"], gone["reason"]) == ("gone", "it ended its process (exit code 3)")
+
+
 JUDGED = """\
 scale: 2
 network_g: {type: paragonsr2_nano}

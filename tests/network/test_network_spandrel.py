@@ -257,7 +257,7 @@ def test_every_class_with_other_names_is_looked_at() -> None:
 @needs_spandrel
 @pytest.mark.parametrize("type", RENAMED)
 def test_every_name_of_the_table_is_one_of_spandrels(builder: Foreign, type: str) -> None:
-    (signature, *_) = builder.process.measure(type, {}, 4)
+    (signature, *_) = builder.process.measure(type=type, arguments={}, scale=4)
     accepted = set(signature["accepted"])
     names = spandrel_types()[type].names
     meant = [name for values in names.means.values() for means in values.values() for name in means]

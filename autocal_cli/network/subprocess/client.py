@@ -48,7 +48,8 @@ class Foreign(Builder):
         unusable = self.process.open()
         if unusable is not None:
             return self._failed(self.trouble() or f"cannot be used: {unusable}")
-        replies = {reply["event"]: reply for reply in self.process.measure(network.type, network.arguments, scale)}
+        job = {"type": network.type, "arguments": dict(network.arguments), "scale": scale}
+        replies = {reply["event"]: reply for reply in self.process.measure(**job)}
         if "unknown" in replies:
             trouble = self.trouble()
             if trouble is None:
@@ -141,10 +142,13 @@ class SpandrelAbsent(Builder):
 
 def trainer(checkout: Checkout, scale: int | None) -> Foreign:
     """The registry of a trainer's checkout."""
-    kind = checkout.kind
-    spec = {"source": "trainer", "folder": str(checkout.folder), "scale": scale, **asdict(kind)}
-    name, elsewhere = f"{kind.name} ({checkout.named_by})", _in_its_environment(checkout.folder)
-    return Foreign(name, ForeignProcess(spec), where_imported=elsewhere)
+    name, elsewhere = f"{checkout.kind.name} ({checkout.named_by})", _in_its_environment(checkout.folder)
+    return Foreign(name, ForeignProcess(trainer_spec(checkout, scale)), where_imported=elsewhere)
+
+
+def trainer_spec(checkout: Checkout, scale: int | None) -> dict[str, Any]:
+    """What `worker.open_trainer` is told."""
+    return {"source": "trainer", "folder": str(checkout.folder), "scale": scale, **asdict(checkout.kind)}
 
 
 def _in_its_environment(folder: Path) -> str:
@@ -185,7 +189,8 @@ IMPORT_LIMIT = 120.0  # seconds until a source is imported; chosen: 5 to 20 were
 NETWORK_LIMIT = 30.0  # seconds for one network, built and counted; chosen: 20 was seen on a busy machine
 MEMORY_LIMIT = 2 * 1024**3  # bytes over what the imports took
 WATCH_EVERY = 0.1  # seconds
-LAST = ("unknown", "lacking", "counted", "uncounted", "failed")  # events of `worker`, after which it waits
+LAST = ("unknown", "lacking", "counted", "uncounted", "measured", "failed")  # events after which a worker waits
+WORKER = "autocal_cli.network.subprocess.worker"
 
 Reply = dict[str, Any]
 
@@ -195,14 +200,22 @@ class ProcessEndedError(Exception):
 
 
 class ForeignProcess:
-    """Measures networks of one source, one at a time. A process that ended is started again for the next network.
+    """Has one source measured, one job at a time, by the module `worker`. A process that ended is started again for the
+    next job.
 
     `unimported` are the parts of the source that could not be imported, with the reason, and `missing` the packages
     that they ask for.
     """
 
-    def __init__(self, spec: Mapping[str, Any], seconds: float = NETWORK_LIMIT, memory: int = MEMORY_LIMIT) -> None:
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        seconds: float = NETWORK_LIMIT,
+        memory: int = MEMORY_LIMIT,
+        worker: str = WORKER,
+    ) -> None:
         self._spec = spec
+        self._worker = worker
         self._seconds = seconds
         self._memory = memory
         self._process: subprocess.Popen[str] | None = None
@@ -233,14 +246,14 @@ class ForeignProcess:
             self._resident = _resident_bytes(process.pid)
         return self._unusable
 
-    def measure(self, type: str, arguments: Mapping[str, Any], scale: int | None) -> Iterator[Reply]:
-        """The replies of `worker.measure` as they come; the last is one of `LAST`."""
+    def measure(self, **job: Any) -> Iterator[Reply]:
+        """The worker's replies as they come; the last is one of `LAST`."""
         unusable = self.open()
         process = self._process
         if process is None:
             yield {"event": "failed", "reason": f"cannot be used: {unusable}"}
             return
-        _send(process, {"type": type, "arguments": dict(arguments), "scale": scale})
+        _send(process, job)
         until = time.monotonic() + self._seconds
         while True:
             try:
@@ -265,7 +278,7 @@ class ForeignProcess:
         package = Path(__file__).resolve().parents[3]
         path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(package))))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autocal_cli.network.subprocess.worker"],
+            [sys.executable, "-P", "-m", self._worker],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

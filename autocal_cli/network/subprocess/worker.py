@@ -2,7 +2,7 @@
 
 The first line in says where the networks come from, every other is a network to measure; `client` is the other end.
 What a constructor prints goes nowhere; when the other end goes away, so does this process, whatever it is at. Foreign
-code is imported and run in this file alone, and this file only ever in a process of its own.
+code is imported by this file alone, and this file runs only ever in a process of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import torch
 from torch import nn
@@ -40,8 +40,13 @@ CHANNEL_ARGUMENTS = (
 )
 COUNT_SECONDS = 8.0  # after which no further size is tried; `client` limits the whole
 
+Job = Mapping[str, Any]  # a line of JSON
+Reply = Callable[..., None]  # of an event by name, with facts
+Opened = TypeVar("Opened", bound="Source")
 
-def main() -> None:
+
+def serve(start: Callable[[Job], Opened], answer: Callable[[Opened, Job, Reply], None]) -> None:
+    """Opens the source that the first line names, and answers every other line; whatever is raised is told."""
     jobs, replies = _channels()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other end decides
     waiting: queue.Queue[str] = queue.Queue()
@@ -52,7 +57,7 @@ def main() -> None:
         replies.flush()
 
     try:
-        source = open_source(json.loads(waiting.get()))
+        source = start(json.loads(waiting.get()))
     except BaseException as error:
         reply("unusable", reason=reason_of(error), missing=sorted(missing_packages(error, "autocal_cli")))
         return
@@ -60,12 +65,12 @@ def main() -> None:
     while True:
         job = json.loads(waiting.get())
         try:
-            measure(source, job, reply)
+            answer(source, job, reply)
         except BaseException as error:
             reply("failed", reason=reason_of(error))
 
 
-def measure(source: Source, job: Mapping[str, Any], reply: Callable[..., None]) -> None:
+def measure(source: Source, job: Job, reply: Reply) -> None:
     """Answers `unknown`; `lacking`; or `built`, then `counted` or `uncounted`. Raises what a constructor does."""
     target = source.find(job["type"])
     if target is None:
@@ -165,15 +170,15 @@ class Source:
 def open_source(spec: Mapping[str, Any]) -> Source:
     """Imports what the spec names. Raises whatever that raises."""
     if spec["source"] == "trainer":
-        return _trainer(spec)
+        return open_trainer(spec)
     return _spandrel() if spec["source"] == "spandrel" else _own(spec["callable"])
 
 
-def _trainer(spec: Mapping[str, Any]) -> Source:
-    """A trainer's registries."""
+def open_trainer(spec: Mapping[str, Any], part: str = "archs", ending: str = "_arch.py") -> Source:
+    """A trainer's registries, filled by its architectures or another part of it."""
     if spec["scale_at_import"]:  # neosr reads it from its command line; --input spares it the options file
         sys.argv = ["autocal", "--input", "none", "--scale", str(spec["scale"] or 4)]
-    unimported, missing = import_architectures(Path(spec["folder"]), spec["package"], home=spec["home"])
+    unimported, missing = import_architectures(Path(spec["folder"]), spec["package"], part, ending, spec["home"])
     registries = registries_of(spec["home"] or spec["package"], spec["registries"])
 
     def find(type: str) -> Target | None:
@@ -438,4 +443,4 @@ def _kinds(hint: Any) -> list[Any] | None:
 
 if __name__ == "__main__":
     sys.argv = sys.argv[:1]
-    main()
+    serve(open_source, measure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.request
 
@@ -55,3 +56,9 @@ class FetchLoss(Weighed):
 class QuitLoss(Weighed):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         sys.exit(3)
+
+
+@LOSS_REGISTRY.register()
+class GoneLoss(Weighed):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        os._exit(3)
