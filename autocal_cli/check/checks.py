@@ -6,7 +6,6 @@ data sets and commands, which cannot import `rule`, has its text in presets/find
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 import tomllib
@@ -30,6 +29,7 @@ from autocal_cli.check.model import Checked
 from autocal_cli.check.rule import CHECKS, FAMILIES, RULES
 from autocal_cli.dataset.trainer_view import TRAINER_VIEW
 from autocal_cli.errors import AutocalError, Finding, Rule
+from autocal_cli.network.arguments import nearest
 from autocal_cli.packaged import preset_text
 
 FOR_ALL = (keys, block, losses, trainer_options)
@@ -174,5 +174,5 @@ def chosen(findings: Iterable[Finding], select: frozenset[str], ignore: frozense
 
 
 def _nearest(code: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(code, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else "`autocal explain codes` lists them."
+    near = nearest(code, list(known), 0.6)
+    return f"Did you mean {near}?" if near else "`autocal explain codes` lists them."

@@ -142,7 +142,7 @@ def _explain_presets(name: str | None, as_json: bool) -> None:
 
 def _named(name: str, loaded: Presets) -> tuple[Preset, ...]:
     """The presets of that variant, one a family; `family_variant` names one. Raises AutocalError."""
-    import difflib
+    from autocal_cli.network.arguments import nearest
 
     wanted = name.lower()
     by_name: dict[str, list[Preset]] = {}
@@ -150,8 +150,8 @@ def _named(name: str, loaded: Presets) -> tuple[Preset, ...]:
         for known in (one.variant, f"{one.family}_{one.variant}"):
             by_name.setdefault(known, []).append(one)
     if wanted not in by_name:
-        near = difflib.get_close_matches(wanted, by_name, n=1)
+        near = nearest(wanted, by_name, 0.6)
         variants = ", ".join(dict.fromkeys(one.variant for one in loaded.presets))
-        fix = f"Did you mean {near[0]}?" if near else f"Presets: {variants}. Parts: {', '.join(_PARTS)}, all."
+        fix = f"Did you mean {near}?" if near else f"Presets: {variants}. Parts: {', '.join(_PARTS)}, all."
         raise AutocalError(f"There is no preset {name}.", fix=fix)
     return tuple(by_name[wanted])

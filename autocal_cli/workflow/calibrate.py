@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from autocal_cli.config.trainers import FORK, NEOSR
 from autocal_cli.config.yaml.document import ConfigDocument
 from autocal_cli.config.yaml.scalars import read_core
 from autocal_cli.errors import AutocalError, Finding, Place, VerificationError
+from autocal_cli.network.arguments import nearest
 from autocal_cli.network.model import NetworkFingerprint
 from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
@@ -203,8 +203,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[KeyPath, Value]:
             raise AutocalError(f"--set {pair}: expected key=value.", fix="For example: --set momentum=0.9")
         name = name.removeprefix("train.").removeprefix(f"{BLOCK_KEY}.")
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-            hint = f"Did you mean {near[0]}?" if near else f"Keys: {', '.join(sorted(names))}."
+            near = nearest(name, names)
+            hint = f"Did you mean {near}?" if near else f"Keys: {', '.join(sorted(names))}."
             raise AutocalError(f"--set {pair}: there is no key {name}.", fix=hint)
         path = names[name]
         try:
