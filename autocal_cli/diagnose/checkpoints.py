@@ -49,13 +49,13 @@ def judge_checkpoints(
         series: its metrics.
         sound_until: the iteration at which the first grave fault began, None for none: none from after it is kept.
     """
-    judged = [_with_metrics(one, series) for one in _dated(log)]
+    judged = [_with_metrics(one, series) for one in log.checkpoints]
     choosing = [one for one in series if not one.fidelity] if log.adversarial else list(series)
     metrics = {one.name: one for one in (choosing or series)}
     measured = [one for one in judged if one.metrics]
     front = {one.iteration for one in measured if not any(_beats(other, one, metrics) for other in measured)}
     marked = [replace(one, pareto=one.iteration in front) for one in judged]
-    sound = [one for one in marked if sound_until is None or (one.iteration or 0) < sound_until]
+    sound = [one for one in marked if sound_until is None or one.iteration < sound_until]
     best = _choose(sound, choosing, log.adversarial)
     chosen = _choose([one for one in sound if one.exists], choosing, log.adversarial) or best
     if chosen is None or best is None:
@@ -68,18 +68,10 @@ def judge_checkpoints(
     return tuple(replace(one, tied=one.iteration in tied) for one in marked), chosen
 
 
-def _dated(log: RunLog) -> list[Checkpoint]:
-    """The checkpoints by iteration; the one called latest stands for the last iteration, unless that has its own."""
-    found = log.checkpoints
-    known = {one.iteration for one in found}
-    latest = [replace(one, iteration=log.last) for one in found if one.iteration is None and log.last not in known]
-    return [one for one in found if one.iteration is not None] + latest
-
-
 def _with_metrics(one: Checkpoint, series: Sequence[MetricSeries]) -> Checkpoint:
     metrics = {}
     for found in series:
-        wanted, steps = one.iteration or 0, found.iterations
+        wanted, steps = one.iteration, found.iterations
         at = bisect_right(steps, wanted) - 1
         if at >= 0 and wanted - steps[at] <= NEAR * (steps[-1] - steps[0]) / max(len(steps) - 1, 1):
             metrics[found.name] = found.means[at]
@@ -96,7 +88,7 @@ def _beats(a: Checkpoint, b: Checkpoint, metrics: Mapping[str, MetricSeries]) ->
 def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adversarial: bool) -> Choice | None:
     measured = [one for one in sound if one.metrics]
     if choosing and measured:
-        ranked = max(measured, key=lambda one: (_standing(one, choosing), one.iteration or 0))
+        ranked = max(measured, key=lambda one: (_standing(one, choosing), one.iteration))
         names = ", ".join(one.metric for one in choosing)
         return Choice(ranked, f"best by {names}")
     if not sound:
@@ -104,7 +96,7 @@ def _choose(sound: Sequence[Checkpoint], choosing: Sequence[MetricSeries], adver
     reason = "it was not validated" if choosing else "no validation metric was logged"
     if adversarial and not choosing:
         reason = "no perceptual metric (LPIPS, DISTS, TOPIQ) was logged, and PSNR or SSIM cannot choose here"
-    return Choice(max(sound, key=lambda one: one.iteration or 0), f"the newest; {reason}")
+    return Choice(max(sound, key=lambda one: one.iteration), f"the newest; {reason}")
 
 
 def _standing(one: Checkpoint, choosing: Sequence[MetricSeries]) -> float:

@@ -69,7 +69,7 @@ class LogReader:
                 self._joined[source] = JoinedLog(source)
             log = self._joined[source].read(chosen, to_the_end) if chosen else None
             if log is not None and (log.rows or log.events):
-                return replace(log, checkpoints=_with_files(log, find_checkpoints(chosen[-1].path.parent)))
+                return replace(log, checkpoints=_with_files(log, chosen[-1].path.parent))
             over = over or bool(log and log.sessions and log.sessions[-1].ending != "unsaid")
         fix = "Was the run stopped before its first print_freq steps?"
         kind = AutocalError if over else NothingYetError
@@ -189,24 +189,25 @@ def _options_beside(folder: Path) -> dict[str, str]:
     return facts
 
 
-def find_checkpoints(folder: Path) -> tuple[Checkpoint, ...]:
-    """The generator's files in `models/` of an experiment's folder, by iteration; an EMA's where there are both."""
+def find_checkpoints(folder: Path, last: int) -> dict[int, Path]:
+    """The generator's files in `models/` of an experiment's folder, by iteration; an EMA's where there are both. The
+    file called latest is that of the `last` iteration (0: not known), unless that has its own."""
     models = folder / "models"
-    found: dict[int | None, Path] = {}
+    found: dict[str, Path] = {}
     for path in sorted(models.iterdir()) if models.is_dir() else ():
-        if name := _WEIGHTS.fullmatch(path.name):
-            iteration = None if name[1] == "latest" else int(name[1])
-            if iteration not in found or "_ema_" in path.name:
-                found[iteration] = path
-    order = sorted(found, key=lambda iteration: (iteration is None, iteration or 0))
-    return tuple(Checkpoint(iteration, str(found[iteration])) for iteration in order)
+        if (name := _WEIGHTS.fullmatch(path.name)) and (name[1] not in found or "_ema_" in path.name):
+            found[name[1]] = path
+    latest = found.pop("latest", None)
+    dated = {int(iteration): path for iteration, path in found.items()}
+    return {last or max(dated, default=0): latest} | dated if latest else dated
 
 
-def _with_files(log: RunLog, found: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+def _with_files(log: RunLog, folder: Path) -> tuple[Checkpoint, ...]:
     """The files, and what the log says was saved where none is by now; without any, all that it says was saved."""
-    near = [log.last if one.iteration is None else one.iteration for one in found]
-    said = [one for one in log.checkpoints if all(abs((one.iteration or 0) - at) > log.interval for at in near)]
-    return tuple(sorted([*found, *said], key=lambda one: (one.iteration is None, one.iteration or 0)))
+    found = find_checkpoints(folder, log.last)
+    said = [one for one in log.checkpoints if all(abs(one.iteration - at) > log.interval for at in found)]
+    files = [Checkpoint(iteration, str(path)) for iteration, path in found.items()]
+    return tuple(sorted([*files, *said], key=lambda one: one.iteration))
 
 
 def with_events(log: RunLog, lines: Iterable[Mapping[str, object]]) -> RunLog:

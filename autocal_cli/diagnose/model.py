@@ -72,13 +72,13 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A file of the generator's weights; `iteration` is None for the one called latest. What follows is judged.
+    """A file of the generator's weights, of an iteration. What follows is judged.
 
     `metrics`: of the validation at its iteration, means of neighbours. `pareto`: no other is better in one of them and
     as good in all. `tied`: cannot be told from the one to keep.
     """
 
-    iteration: int | None
+    iteration: int
     path: str | None = None
     exists: bool = True
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class RunLog:
     @property
     def last(self) -> int:
         ends = [track.iterations[-1] for track in self.tracks.values() if len(track)]
-        saved = max((one.iteration or 0 for one in self.checkpoints), default=0)  # where nothing was logged before
+        saved = max((one.iteration for one in self.checkpoints), default=0)  # where nothing was logged before
         return max([*ends, *(one.iteration for one in self.validations)], default=saved)
 
     @property

@@ -222,12 +222,11 @@ def _checkpoint(checkpoints: Sequence[Checkpoint], keep: Choice | None) -> str:
     if keep is None:
         return "no checkpoint known" if not checkpoints else "none from before the first fault"
     one = keep.checkpoint
-    where = "the latest" if one.iteration is None else f"{one.iteration:,}"
-    tied = [f"{other.iteration:,}" for other in checkpoints if other.tied and other.iteration is not None]
+    tied = [f"{other.iteration:,}" for other in checkpoints if other.tied]
     alike = f"; not to be told from it: {listed(tied, 5)}" if tied else ""
     gone = "" if one.exists else "; no file of it was seen"
     file = f" ({'/'.join(PurePath(one.path).parts[-2:])})" if one.path else ""
-    return f"keep {where}{file}, {keep.reason}{alike}{gone}"
+    return f"keep {one.iteration:,}{file}, {keep.reason}{alike}{gone}"
 
 
 def _next(view: View, health: Health, findings: Sequence[RunFinding]) -> str:

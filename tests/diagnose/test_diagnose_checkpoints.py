@@ -123,8 +123,8 @@ def test_the_newest_of_a_gan_that_is_gone_is_not_called_better():
     assert (keep.checkpoint.iteration, "better" in keep.reason) == (2_000, False)
 
 
-def test_the_file_called_latest_stands_for_the_last_iteration():
-    log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(None, "net_g_latest.pth")))
+def test_the_newest_is_kept_by_iteration_and_file_where_nothing_was_validated():
+    log = run_log({"l_pix": [0.02] * 50}, checkpoints=(Checkpoint(2_000, "a"), Checkpoint(5_000, "net_g_latest.pth")))
     found = diagnose(log)
     assert found.keep is not None
     assert (found.keep.checkpoint.iteration, found.keep.checkpoint.path) == (5_000, "net_g_latest.pth")
