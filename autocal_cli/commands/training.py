@@ -65,13 +65,12 @@ def diagnose(
     from autocal_cli.report.console import show, write
     from autocal_cli.report.diagnose import (
         comparison_of_runs,
-        diagnosis_json,
         diagnosis_page,
         diagnosis_view,
         news,
         unknown_view,
     )
-    from autocal_cli.report.json import dump
+    from autocal_cli.report.json import diagnosis_json, dump
     from autocal_cli.workflow.diagnose import diagnose_run, ended
     from autocal_cli.workflow.diagnose import follow as follow_run
     from autocal_cli.workflow.output import report_destinations, write_report

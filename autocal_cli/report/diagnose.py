@@ -6,20 +6,18 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import PurePath
 
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.config.model import Value
 from autocal_cli.diagnose.checkpoints import metric_series
 from autocal_cli.diagnose.model import Diagnosis, RunLog
 from autocal_cli.diagnose.verdict import FAULTS
 from autocal_cli.diagnose.view import FARTHEST, Reduced, reduce_track, within
 from autocal_cli.report.console import SEVERITY_STYLE, filled, one_line, table, table_without_head
-from autocal_cli.report.json import plain
 
 GENERATOR = "autocal diagnose"
 WIDTH, HEIGHT = 640.0, 150.0  # of a chart's plane, in the units of its view box
@@ -94,34 +92,6 @@ def comparison_of_runs(a: Diagnosis, b: Diagnosis, names: tuple[str, str]) -> Ta
             cells.append(Text(one_line(line.text) if line else "", style=style))
         beside.add_row(Text(topic, style="dim"), *cells)
     return beside
-
-
-def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
-    """A diagnosis as plain data: what `--json` prints."""
-    log = found.log
-    return {
-        "run": {
-            "name": log.facts.get("name"),
-            "trainer": log.facts.get("trainer"),
-            "source": log.source,
-            "files": list(log.files),
-            "truncated": list(log.truncated),
-            "first": log.first,
-            "last": log.last,
-            "total_iter": log.total_iter,
-            "interval": log.interval,
-            "superseded": log.superseded,
-            "sessions": [
-                {key: value for key, value in asdict(one).items() if key != "file"} for one in log.sessions
-            ],
-            "noise": {one.name: one.noise for one in found.metrics},
-            "cannot_tell": list(found.unknown),
-        },
-        "findings": [{**asdict(one), "source": FAULTS[one.code].source} for one in found.findings],
-        "health": found.health,
-        "checkpoints": plain(found.checkpoints),
-        "keep": {**asdict(found.keep.checkpoint), "reason": found.keep.reason} if found.keep else None,
-    }  # fmt: skip
 
 
 # The page: one self-contained file that loads nothing, `templates/diagnose.html` filled. A curve of a million points is

@@ -15,6 +15,7 @@ from autocal_cli.calibration.placement import scale_key
 from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
 from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
+from autocal_cli.diagnose.model import Diagnosis
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.probing.model import ProbeFingerprint
 
@@ -48,9 +49,9 @@ def plain(value: Any) -> Value:
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def _fields(record: Any) -> dict[str, Value]:
+def _fields(record: Any, *without: str) -> dict[str, Value]:
     """By name; pictures are left out."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    values = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in without}
     return {name: plain(value) for name, value in values.items() if not isinstance(value, bytes)}
 
 
@@ -113,8 +114,7 @@ def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
         "skipped": sum(dataset.skipped.values()),
         "failed": len(dataset.failures),
     }
-    told = {name: value for name, value in _fields(dataset).items() if name not in ("found", "read", "sightings")}
-    return {"images": plain(images), **told}
+    return {"images": plain(images), **_fields(dataset, "found", "read", "sightings")}
 
 
 def check_json(run: CheckRun) -> dict[str, Value]:
@@ -134,6 +134,34 @@ def check_json(run: CheckRun) -> dict[str, Value]:
         for file in run.files
     ]
     return {"files": files, "passed_over": run.passed_over, "exit_code": run.exit_code}
+
+
+def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
+    """A run, what was found in it, its checkpoints, and the one to keep."""
+    from autocal_cli.diagnose.verdict import FAULTS  # imports every finder
+
+    log, keep = found.log, found.keep
+    return {
+        "run": {
+            "name": log.facts.get("name"),
+            "trainer": log.facts.get("trainer"),
+            "source": log.source,
+            "files": list(log.files),
+            "truncated": list(log.truncated),
+            "first": log.first,
+            "last": log.last,
+            "total_iter": log.total_iter,
+            "interval": log.interval,
+            "superseded": log.superseded,
+            "sessions": [_fields(one, "file") for one in log.sessions],
+            "noise": {one.name: one.noise for one in found.metrics},
+            "cannot_tell": list(found.unknown),
+        },
+        "findings": [{**_fields(one), "source": FAULTS[one.code].source} for one in found.findings],
+        "health": found.health,
+        "checkpoints": plain(found.checkpoints),
+        "keep": {**_fields(keep.checkpoint), "reason": keep.reason} if keep else None,
+    }  # fmt: skip
 
 
 def comparison_json(

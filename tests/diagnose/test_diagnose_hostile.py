@@ -12,8 +12,8 @@ from run_logs import run_log
 from autocal_cli.diagnose.log_formats import RunTable, TextReader
 from autocal_cli.diagnose.model import RunLog, Validation
 from autocal_cli.diagnose.verdict import diagnose
-from autocal_cli.report.diagnose import diagnosis_json, diagnosis_page, verdict_texts
-from autocal_cli.report.json import dump
+from autocal_cli.report.diagnose import diagnosis_page, verdict_texts
+from autocal_cli.report.json import diagnosis_json, dump
 
 LABELS = (
     "l_g_pix", "l_g_gan", "l_d_real", "l_d_fake", "out_d_real", "out_d_fake", "scale_g", "lr", "time", "data_time",
