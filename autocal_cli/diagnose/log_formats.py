@@ -190,8 +190,8 @@ class TextReader:
 
     damaged = False  # whatever stands in a text, the next line may be read
 
-    def __init__(self, file: str, table: RunTable, facts: dict[str, str]) -> None:
-        self.file, self.table, self.facts = file, table, facts
+    def __init__(self, table: RunTable, facts: dict[str, str]) -> None:
+        self.table, self.facts = table, facts
         self.options = OptionReader(facts)
         self.start = 0
         self.first: int | None = None
@@ -227,7 +227,7 @@ class TextReader:
 
     def session(self) -> Session:
         began, ended = (found[0] if (found := _STAMP.match(text)) else None for text in (self._began, self._newest))
-        return Session(self.file, self.start, self.first, self.last, self.ending, began, ended)
+        return Session(self.start, self.first, self.last, self.ending, began, ended)
 
     def _at(self, stamp: str) -> None:
         self._newest = stamp

@@ -6,7 +6,7 @@ import os
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -247,7 +247,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 class EventReader:
     """The scalars of one event file into a table, as far as it is written."""
 
-    def __init__(self, file: str, table: RunTable, _facts: dict[str, str]) -> None:
+    def __init__(self, file: str, table: RunTable) -> None:
         self.file, self.table = file, table
         self.damaged = False  # nothing is read from then on
         self._begun = False
@@ -284,12 +284,12 @@ class EventReader:
         if self._first is None:
             return None
         start = min(self._before, self._first - 1) if self._before else 0
-        return Session(self.file, start, self._first, self._last, "unsaid")
+        return Session(start, self._first, self._last, "unsaid")
 
 
-READERS: dict[Source, type[TextReader] | type[EventReader]] = {
-    "text logs": TextReader,
-    "TensorBoard event files": EventReader,
+READERS: dict[Source, Callable[[str, RunTable, dict[str, str]], TextReader | EventReader]] = {
+    "text logs": lambda _, table, facts: TextReader(table, facts),
+    "TensorBoard event files": lambda file, table, _: EventReader(file, table),
 }
 
 

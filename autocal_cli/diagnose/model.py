@@ -51,7 +51,6 @@ class Session:
     `began` and `ended` are the times of its first and last line, `2026-11-27 04:08:49`, where lines bear them.
     """
 
-    file: str
     start: int
     first: int | None
     last: int | None

@@ -153,7 +153,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Value]:
             "total_iter": log.total_iter,
             "interval": log.interval,
             "superseded": log.superseded,
-            "sessions": [_fields(one, "file") for one in log.sessions],
+            "sessions": plain(log.sessions),
             "noise": {one.name: one.noise for one in found.metrics},
             "cannot_tell": list(found.unknown),
         },

@@ -30,7 +30,7 @@ def run_log(
         validations = tuple(
             Validation(at, "val", {name: values[i] for name, values in metrics.items()}) for i, at in enumerate(steps)
         )
-    sessions = (Session("train_x.log", 0, every, last, "finished"),)
+    sessions = (Session(0, every, last, "finished"),)
     given: dict[str, Any] = {"sessions": sessions, **fields}
     known = {"name": "x", "total_iter": str(last), **(facts or {})}
     return RunLog("text logs", ("train_x.log",), found, validations, facts=known, rows=count, **given)

@@ -62,7 +62,7 @@ def test_something_is_said_of_whatever_was_logged(tracks, metrics, facts):
 ]), max_size=30))  # fmt: skip
 def test_no_line_stops_the_reader(lines):
     table, facts = RunTable(), dict[str, str]()
-    reader = TextReader("x", table, facts)
+    reader = TextReader(table, facts)
     reader.read(lines)
     assert reader.session() is not None
     assert table.tracks() is not None

@@ -23,7 +23,7 @@ VALUES = {
 
 def read(text: str | list[str]) -> tuple[RunTable, dict[str, str], TextReader]:
     table, facts = RunTable(), dict[str, str]()
-    reader = TextReader("train_x.log", table, facts)
+    reader = TextReader(table, facts)
     reader.read([text] if isinstance(text, str) else text)
     return table, facts, reader
 

@@ -93,12 +93,12 @@ HEALTHY = {
         facts={"model_type": "ESRGANModel", "gan_type": "vanilla"},
     ),
     "a run that was resumed": plain(
-        sessions=(Session("a", 0, 100, 6_000, "unsaid"), Session("b", 5_000, 5_100, 12_000, "finished"))
+        sessions=(Session(0, 100, 6_000, "unsaid"), Session(5_000, 5_100, 12_000, "finished"))
     ),
     "a run that is going on": plain(
-        facts={"total_iter": "50000"}, sessions=(Session("a", 0, 100, 12_000, "unsaid"),), silent_for=20.0
+        facts={"total_iter": "50000"}, sessions=(Session(0, 100, 12_000, "unsaid"),), silent_for=20.0
     ),
-    "a run stopped by hand": plain(facts={"total_iter": "50000"}, sessions=(Session("a", 0, 100, 12_000, "stopped"),)),
+    "a run stopped by hand": plain(facts={"total_iter": "50000"}, sessions=(Session(0, 100, 12_000, "stopped"),)),
     "images whose colours stay": plain(
         images=tuple(ImageMean(at, name, (100.0 + at % 3, 90.0, 80.0)) for at in range(1, 9) for name in "abc")
     ),
@@ -112,7 +112,7 @@ def test_nothing_above_info_is_said_of_what_is_in_order(log):
 
 
 LPIPS = [0.2 - min(i, 10) / 100 + max(i - 10, 0) / 200 for i in range(30)]
-ENDS = (Session("a", 0, 100, 12_000, "unsaid"),)
+ENDS = (Session(0, 100, 12_000, "unsaid"),)
 
 WRONG: dict[str, tuple[RunLog, dict[str, tuple[int, int]]]] = {
     "a discriminator that never wakes": (gan(flat(0.0)), {"discriminator-blind": (100, 100)}),
@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[RunLog, dict[str, tuple[int, int]]]] = {
     ),
     "killed": (plain(facts={"total_iter": "50000"}, sessions=ENDS, silent_for=1e6), {"ended-early": (12_000, 12_000)}),
     "an error": (
-        plain(sessions=(Session("a", 0, 100, 12_000, "crashed"),), events=(LogEvent("error", 12_000, "*", "OOM"),)),
+        plain(sessions=(Session(0, 100, 12_000, "crashed"),), events=(LogEvent("error", 12_000, "*", "OOM"),)),
         {"ended-early": (12_000, 12_000)},
     ),
     "images that turn red": (
