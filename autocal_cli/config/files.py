@@ -18,12 +18,12 @@ from pathlib import Path, PurePath
 
 from autocal_cli.config.loading import Problem, read_block, read_training_config
 from autocal_cli.config.model import KeyPath, SchedulingBlock, TrainingConfig, Value
-from autocal_cli.config.toml import parse_toml, plan_toml_patch, toml_text_without, verify_toml
+from autocal_cli.config.toml import parse_toml, plan_toml_patch, toml_text_without
 from autocal_cli.config.trainers import TrainerLayout, recognise_trainer
 from autocal_cli.config.yaml.document import BOM, ConfigDocument
 from autocal_cli.config.yaml.edit import Edit, Patch, inverse, plan_yaml_patch, splice, yaml_text_without
 from autocal_cli.config.yaml.parsing import parse_yaml
-from autocal_cli.config.yaml.verify import verify_yaml
+from autocal_cli.config.yaml.verify import verify
 from autocal_cli.errors import AutocalError, Place, VerificationError
 
 
@@ -145,7 +145,6 @@ def verify_patch(
     calibration changes nothing is checked by whoever calibrates. Raises VerificationError.
     """
     after = parse_edited(before, after_text, patch.edits)
-    verify = verify_toml if after.language == "toml" else verify_yaml
     verify(before, after, patch.values, dropped)
     return after
 

@@ -44,7 +44,7 @@ LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
     ("before", "after"),
     [
         ("[train]\n", f"[train]\n\n[train.dynamic_loss_scheduling]\n{LINES}"),
-        ("[train]", f"[train]\n\n[train.dynamic_loss_scheduling]\n{LINES}".rstrip("\n")),
+        ("[a]\n[train]", f"[a]\n[train]\n\n[train.dynamic_loss_scheduling]\n{LINES}".rstrip("\n")),
         ("[train]\nx = 1 # c\n[val]\n", f"[train]\nx = 1 # c\n\n[train.dynamic_loss_scheduling]\n{LINES}\n[val]\n"),
         (
             "[train.a]\nx = 1\n# of x\n\n# of val\n[val]\n",
@@ -52,20 +52,12 @@ LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
         ),
         ("train.x = 1\n", f"train.x = 1\n\n[train.dynamic_loss_scheduling]\n{LINES}"),
         (
-            "train = {x = 1} # c\n",
-            "train = {x = 1, dynamic_loss_scheduling = {momentum = 0.9, phases = {early = {until = 0.1}}}} # c\n",
-        ),
-        (
-            "train = {}\n",
-            "train = {dynamic_loss_scheduling = {momentum = 0.9, phases = {early = {until = 0.1}}}}\n",
-        ),
-        (
             "[train.dynamic_loss_scheduling]\n  mine = 1 # c\n\n[val]\n",
             "[train.dynamic_loss_scheduling]\n  mine = 1 # c\nmomentum = 0.9\nphases.early = {until = 0.1}\n\n[val]\n",
         ),
         (
             "[train.dynamic_loss_scheduling]\nmomentum = 0.90 # c\nphases.early = {until=0.2,mine=1}\n",
-            "[train.dynamic_loss_scheduling]\nmomentum = 0.90 # c\nphases.early = {until = 0.1, mine = 1}\n",
+            "[train.dynamic_loss_scheduling]\nmomentum = 0.90 # c\nphases.early = {until=0.1,mine=1}\n",
         ),
         (
             "[train.dynamic_loss_scheduling]\nmomentum = '0.9'\n[train.dynamic_loss_scheduling.phases.early]\nx = 1\n",
@@ -78,14 +70,10 @@ LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
             "dynamic_loss_scheduling.phases.early = {until = 0.1}\nx = 2\n",
         ),
         (
-            "[train]\ndynamic_loss_scheduling = { mine = 1 } # c\n",
-            "[train]\ndynamic_loss_scheduling = {mine = 1, momentum = 0.9, phases = {early = {until = 0.1}}} # c\n",
-        ),
-        (
-            "[train]\nx = 1\n[train.dynamic_loss_scheduling.phases.late]\nuntil = 1.0\n[a]\n",
-            "[train]\nx = 1\n[train.dynamic_loss_scheduling.phases.late]\nuntil = 1.0\n\n"
-            "[train.dynamic_loss_scheduling.phases]\nearly = {until = 0.1}\n\n\n"
-            "[train.dynamic_loss_scheduling]\nmomentum = 0.9\n\n[a]\n",
+            "[train]\nx = 1\n[train.dynamic_loss_scheduling.phases.late] # c\nuntil = 1.0\n[a]\n",
+            "[train]\nx = 1\n[train.dynamic_loss_scheduling]\nmomentum = 0.9\n\n"
+            "[train.dynamic_loss_scheduling.phases]\nearly = {until = 0.1}\n\n"
+            "[train.dynamic_loss_scheduling.phases.late] # c\nuntil = 1.0\n[a]\n",
         ),
     ],
 )
@@ -96,9 +84,20 @@ def test_what_becomes_of_it(before, after):
         assert not plan_patch(found, BLOCK, SHORT).edits
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["train = {x = 1} # c\n", "train = {}\n", "[train]\ndynamic_loss_scheduling = { mine = 1 } # c\nx = 1\n"],
+)
+def test_an_inline_table_stays_one(before):
+    _, _, found = patched(f"a = 0x1F # d\n{before}\n[b]\n", SHORT)
+    assert tomllib.loads(found.text)["train"][BLOCK[1]].items() >= SHORT.items()
+    assert found.text.startswith("a = 0x1F # d\n")
+    assert found.text.endswith(f"{before.partition('}')[2]}\n[b]\n")
+    assert not plan_patch(found, BLOCK, SHORT).edits
+
+
 def test_no_line_of_a_neosr_config_is_touched():
-    _, patch, after = patched(NEOSR, WANTED)
-    assert all(edit.start == edit.end for edit in patch.edits)
+    _, _, after = patched(NEOSR, WANTED)
     before, lines = NEOSR.splitlines(), after.text.splitlines()
     at = lines.index("[train.dynamic_loss_scheduling]")
     added = len(lines) - len(before)
@@ -114,32 +113,38 @@ def test_a_record_is_written_and_cut_out_again(before):
     _, _, after = patched(text, {"calibration": RECORD}, units=("calibration",))
     assert tomllib.loads(after.text)["train"][BLOCK[1]]["calibration"] == RECORD
     if bare is not None:
-        assert text_without(after, (*BLOCK, "calibration")) == text.rstrip("\n")
+        assert text_without(after, (*BLOCK, "calibration")) == text_without(bare, (*BLOCK, "calibration"))
     newer = {"calibration": {**RECORD, "tool": "autocal 2.0"}}
     _, _, again = patched(after.text, newer, units=("calibration",))
     assert again.text == after.text.replace("autocal 1.0", "autocal 2.0")
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("[train.dynamic_loss_scheduling]\ncalibration.tool = 'old' # mine\n", '= "autocal 1.0" # mine\n'),
-        ("[train.dynamic_loss_scheduling]\ncalibration.old = 1 # mine\n\n[x]\n", "]\n# mine\ncalibration.tool"),
-        (
-            "[train.dynamic_loss_scheduling.calibration]\ntool = 'old'\n[x]\n[train.dynamic_loss_scheduling]\ny = 1\n",
-            "\n[x]\n[train.dynamic_loss_scheduling]\ny = 1\n",
-        ),
-        (
-            "[train]\nx = 1\n[a]\ny = 2\n[train.b]\nz = 3\n",
-            "= 1\n[a]\ny = 2\n[train.b]\nz = 3\n\n[train.dyn",
-        ),
-    ],
-)
-def test_comments_in_the_record_and_scattered_sections_stay(text, kept):
+def test_scattered_sections_stay():
+    text = "[train]\nx = 1\n[a]\ny = 2\n[train.b]\nz = 3\n"
     _, _, after = patched(text, {"calibration": RECORD}, units=("calibration",))
-    assert kept in after.text
+    assert after.text.startswith(f"{text}\n[train.dyn")
     assert tomllib.loads(after.text)["train"][BLOCK[1]]["calibration"] == RECORD
     assert not plan_patch(after, BLOCK, {"calibration": RECORD}, units=("calibration",)).edits
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[train.dynamic_loss_scheduling]\nkinds = [ # mine\n 1 ]\n", "A comment would be lost: '# mine'."),
+        ("[train.dynamic_loss_scheduling]\ncalibration.tool = 'old' # mine\n", "A comment would be lost: '# mine'."),
+        (
+            "[train.dynamic_loss_scheduling]\ncalibration.old = 1 # mine\n\n[x]\n",
+            "A comment would be lost: '# mine'.",
+        ),
+        ("[train.a]\n[[x]]\n[train.b]\n", "It does not write the file as it is."),
+    ],
+)
+def test_what_tomlkit_cannot_keep_is_refused_in_one_line(text, why):
+    with pytest.raises(AutocalError) as caught:
+        patched(text, {**WANTED, "calibration": RECORD}, units=("calibration",))
+    assert str(caught.value).startswith(
+        f"train.toml: tomlkit cannot edit this file and keep the rest of it: {why} Keep"
+    )
 
 
 def test_a_section_of_the_block_may_stand_before_the_block():
@@ -153,12 +158,6 @@ def test_a_section_of_the_block_may_stand_before_the_block():
 def test_a_long_word_costs_no_more_than_its_length():
     document = parse_document(f"# {'a' * 900_000}\n[train]\n".encode(), "train.toml")
     assert lookup(document, ("train",)) is not None
-
-
-def test_a_comment_inside_a_value_that_would_go_is_refused_in_one_line():
-    text = "[train.dynamic_loss_scheduling]\nkinds = [ # mine\n 1 ]\n"
-    with pytest.raises(AutocalError, match=r"^train\.toml: The comment '# mine' stands inside a value"):
-        patched(text, WANTED)
 
 
 def test_a_patch_that_is_not_what_was_meant_is_found():
@@ -199,12 +198,24 @@ def valid(text):
     return data
 
 
+def patched_or_refused(text, wanted, units=()):
+    """Some files are refused: none that is laid out as the trainer's own are."""
+    try:
+        return patched(text, wanted, units)
+    except AutocalError:
+        assert "[[" in text or "{" in text or "calibration" in text
+        assume(False)
+
+
 @laws
 @given(toml_configs())
 def test_laws_of_patching(text):
     data = valid(text)
-    document, _, after = patched(text, WANTED)  # verified within
+    document, _, after = patched_or_refused(text, WANTED)  # verified within
     assert after.bom == document.bom == text.startswith("\ufeff")
+    if BLOCK[1] not in text and "train = {" not in text:
+        lines = iter(after.text.splitlines())
+        assert all(line in lines for line in document.text.splitlines())
     assert not plan_patch(after, BLOCK, WANTED).edits
     found = tomllib.loads(after.text)
     block = found["train"].pop(BLOCK[1])
@@ -222,7 +233,7 @@ def test_laws_of_patching(text):
 @given(toml_configs())
 def test_a_record_comes_and_goes_without_a_trace(text):
     data = valid(text)
-    document, patch, after = patched(text, {"calibration": RECORD}, units=("calibration",))
+    document, patch, after = patched_or_refused(text, {"calibration": RECORD}, units=("calibration",))
     block = data["train"].get(BLOCK[1])
     header = "[train.dynamic_loss_scheduling]"
     made = after.text.count(header) > text.count(header)  # resolving a config writes the values first, and the header

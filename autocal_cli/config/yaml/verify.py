@@ -25,11 +25,11 @@ from autocal_cli.config.yaml.edit import all_comments, last_token_end
 from autocal_cli.errors import VerificationError
 
 
-def verify_yaml(
+def verify(
     before: ConfigDocument, after: ConfigDocument, values: Mapping[KeyPath, Value], dropped: Collection[str] = ()
 ) -> None:
     """Without the pairs that were set, both files have the same events: values, tags, anchors, styles, order; each
-    value set reads back with its exact type under YAML 1.1, by PyYAML, and under 1.2, by its core schema and by
+    value set reads back with its exact type, in YAML under 1.1, by PyYAML, and under 1.2, by its core schema and by
     ruamel.yaml, which is laxer; no comment is lost but those `dropped`. Raises VerificationError.
     """
     one, other = ([event for _, event in events(document.root, (), values)] for document in (before, after))
@@ -39,9 +39,10 @@ def verify_yaml(
         pair, owner, name = lookup(after, path), node_at(after, path[:-1]), ".".join(path)
         for version in ("1.1", "1.2"):
             if pair is None or not same_data(read_value(after, pair.value, version), value):
-                raise VerificationError(f"`{name}` does not read back as {value!r} under YAML {version}.")
+                under = f" under YAML {version}" if after.language == "yaml" else ""
+                raise VerificationError(f"`{name}` does not read back as {value!r}{under}.")
         flow = after.root.flow or (isinstance(owner, MappingNode) and owner.flow)
-        found = read_1_2(after, pair, flow) if pair else None
+        found = read_1_2(after, pair, flow) if pair and after.language == "yaml" else value
         if not same_data(found, value):
             raise VerificationError(f"`{name}` should read back as {value!r}, and ruamel.yaml reads {found!r}.")
     lost = all_comments(before) - all_comments(after) - Counter(dropped)
