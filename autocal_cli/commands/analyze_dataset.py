@@ -113,15 +113,14 @@ def analyze_dataset(
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
-    from autocal_cli.config.files import parse_document, read_bytes
-    from autocal_cli.config.loading import read_training_config
+    from autocal_cli.config.files import open_config
     from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dump
     from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
-    from autocal_cli.workflow.images import image_folders
+    from autocal_cli.workflow.named_files import named_folders
     from autocal_cli.workflow.output import (
         list_destinations,
         refuse_inside,
@@ -140,11 +139,11 @@ def analyze_dataset(
     judges_all = show_plan or any(lists) or choose is not None
     for name, given in (("--images", images is not None), ("--batches", batches is not None)):
         refuse_together(("a list, --plan or --choose", judges_all), (name, given))
-    training = read_training_config(parse_document(read_bytes(config), str(config))) if config else None
+    training = open_config(config).training if config else None
     cache = cache_folder(DatasetOptions(use_cache=not no_cache))
     page, table = report_destinations(html, csv, force)
     list_destinations(lists, force, cache)
-    images_of = [*(paths or ()), *(lq or ()), *(image_folders(training) if training else ())]
+    images_of = [*(paths or ()), *(lq or ()), *(filter(None, named_folders(training).values()) if training else ())]
     refuse_inside([page, table, *lists], images_of, force)
     with progress(quiet or not is_first_rank()) as (advance, _):
         options = DatasetOptions(

@@ -87,7 +87,11 @@ def recognise_trainer(document: ConfigDocument, kind: str | None = None) -> Trai
     Raises AutocalError where `kind` is no trainer that is known, or one that reads another language.
     """
     if kind is not None:
-        return _fitting(trainer_named(kind), document)
+        layout = trainer_named(kind)
+        if layout.language != document.language:
+            message = f"{layout.trainer} reads {layout.language.upper()}; this is {document.language.upper()}."
+            raise AutocalError(message, place=Place(document.path), fix="Name another --trainer-kind, or none.")
+        return layout
     if document.language == "toml":
         return NEOSR
     model_type = text_at(document, ("model_type",))
@@ -112,13 +116,6 @@ def trainer_named(kind: str) -> TrainerLayout:
         known = ", ".join(layout.trainer for layout in TRAINERS)
         raise AutocalError(f"There is no trainer kind {kind}.", fix=f"Known: {known}.")
     return named
-
-
-def _fitting(layout: TrainerLayout, document: ConfigDocument) -> TrainerLayout:
-    if layout.language != document.language:
-        message = f"{layout.trainer} reads {layout.language.upper()}; this is {document.language.upper()}."
-        raise AutocalError(message, place=Place(document.path), fix="Name another --trainer-kind, or none.")
-    return layout
 
 
 def text_at(document: ConfigDocument, path: KeyPath) -> str:

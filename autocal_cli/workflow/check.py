@@ -20,7 +20,7 @@ from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.network.fingerprint import NetworkCache
 from autocal_cli.network.sources import NetworkSources, find_checkout
 from autocal_cli.workflow.config_file import find_block, sidecar_of
-from autocal_cli.workflow.named_files import all_missing, check_weights, find_root, scales_of_names
+from autocal_cli.workflow.named_files import all_missing, check_weights, named_folders, scales_of_names
 
 OF_CONFIGS_ALONE = {"block-rejected", "block-misplaced"}  # a sidecar is kept from the trainer
 ROUNDS = 5  # what is mended may show what else can be
@@ -67,10 +67,9 @@ def check_files(candidates: Sequence[Candidate], options: CheckOptions) -> Check
 
 def check_named_files(checked: Checked) -> Iterator[Finding]:
     """Findings on data sets, pretrained and resume files."""
-    config, folder = checked.config, Path(checked.config.path).parent
-    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
+    config, named = checked.config, named_folders(checked.config)
     gt, lq = ({root.path for one in config.datasets for root in getattr(one, side)} for side in ("gt", "lq"))
-    if gt & lq or any(find_root(root, folder) for root in named):
+    if gt & lq or any(named.values()):
         from autocal_cli.dataset.listing import listed_once
         from autocal_cli.workflow.images import check_roots  # numpy and pillow
 
@@ -78,7 +77,7 @@ def check_named_files(checked: Checked) -> Iterator[Finding]:
             found = tuple(check_roots(config))
         yield from found
     elif named:
-        yield from all_missing(named)
+        yield from all_missing([*named])
         yield from scales_of_names(config)
     yield from check_weights(checked)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from autocal_cli.config.files import parse_document, read_bytes
+from autocal_cli.config.files import open_config
 from autocal_cli.config.yaml.document import read_value
 from autocal_cli.diagnose.logs import LogReader, NothingYetError, with_events
 from autocal_cli.diagnose.model import Diagnosis, ImageMean, RunLog
@@ -86,7 +86,7 @@ def _experiment_of(config: Path) -> Path:
     """The folder of the run that a config started: where its copy lies, or experiments/NAME above it or here."""
     if any(config.parent.glob("train_*.log")):
         return config.parent
-    document = parse_document(read_bytes(config), str(config))
+    document = open_config(config).document
     values = read_value(document, document.root)
     name = values.get("name") if isinstance(values, dict) else None
     if not isinstance(name, str) or not name:

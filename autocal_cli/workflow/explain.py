@@ -61,8 +61,7 @@ def recalled(found: BlockFile, record: Record, presets: Presets) -> tuple[Calibr
     """The calibration that a record's measurements give today, and what has changed since it was written."""
     block = found.block
     assert block is not None
-    config = replace(found.training, block=block)
-    calibration = calibrate(config, record.network, record.dataset, presets)
+    calibration = calibrate(found.training, record.network, record.dataset, presets)
     parameters = {name: _as_written(name, one, block) for name, one in calibration.parameters.items()}
     moved = [name for name, one in parameters.items() if one.trail[-1].code == "as-written"]
     findings = [*_about_age(found, record, presets, moved), *calibration.findings]

@@ -15,7 +15,7 @@ from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
 from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sampled, sizes_of
 from autocal_cli.errors import AutocalError, Finding, listed
-from autocal_cli.workflow.named_files import all_missing, find_root, missing_root
+from autocal_cli.workflow.named_files import all_missing, find_root, missing_root, named_folders
 
 if TYPE_CHECKING:
     from autocal_cli.probing.probe import Images
@@ -46,12 +46,6 @@ def existing_roots(config: TrainingConfig, by_hand: str = "--hr DIR") -> tuple[l
         else:
             findings.append(missing_root(root, f"Correct the path, or name the images with {by_hand}."))
     return present, tuple(findings)
-
-
-def image_folders(config: TrainingConfig) -> list[Path]:
-    """The folders of GT and LQ images, of training and validation, that are here."""
-    named = (root for section in config.datasets for root in (*section.gt, *section.lq))
-    return [folder for root in named if (folder := find_root(root, Path(config.path).parent))]
 
 
 def training_names(config: TrainingConfig) -> tuple[str, ...] | None:
@@ -227,13 +221,12 @@ def _size(size: tuple[int, int]) -> str:
 
 def check_roots(config: TrainingConfig) -> Iterator[Finding]:
     """Findings on every set of a config: each folder by itself, GT and LQ beside each other, the crop on both."""
-    folder = Path(config.path).parent
-    named = [root for section in config.datasets for root in (*section.gt, *section.lq)]
-    here = {root: found for root in named if (found := find_root(root, folder))}
+    named = named_folders(config)
+    here = {root: found for root, found in named.items() if found}
     same = {section: tuple(_same_folder(section, here)) for section in config.datasets}
     yield from (finding for findings in same.values() for finding in findings)
     if not here:
-        yield from all_missing(named)
+        yield from all_missing([*named])
         return
     files: dict[DatasetRoot, Sequence[ListedFile]] = {}
     for root in named:
@@ -256,17 +249,15 @@ def check_roots(config: TrainingConfig) -> Iterator[Finding]:
 
 def check_lq_is_not_gt(config: TrainingConfig) -> Iterator[Finding]:
     """Whether a root of the training set is GT and LQ at once, or its LQ images are its GT images."""
-    sections = [section for section in config.datasets if section.trains and section.lq]
-    folder = Path(config.path).parent
-    named = [root for section in sections for root in (*section.gt, *section.lq)]
-    here = {root: found for root in named if (found := find_root(root, folder))}
-    for section in sections:
+    config = replace(config, datasets=tuple(one for one in config.datasets if one.trains and one.lq))
+    here = {root: found for root, found in named_folders(config).items() if found}
+    for section in config.datasets:
         yield from _same_folder(section, here)
     files: dict[DatasetRoot, Sequence[ListedFile]] = {}
     for root, path in here.items():
         with suppress(AutocalError):  # without an image: told by the scan
             files[root] = list_images([path]).files
-    yield from about_copies(replace(config, datasets=tuple(sections)), files)
+    yield from about_copies(config, files)
 
 
 def _same_folder(section: DatasetSection, here: Mapping[DatasetRoot, Path]) -> Iterator[Finding]:

@@ -26,6 +26,12 @@ def find_root(root: DatasetRoot, config_folder: Path) -> Path | None:
         return None
 
 
+def named_folders(config: TrainingConfig) -> dict[DatasetRoot, Path | None]:
+    """Every folder of images that the sets of a config name, and where it is; None for one that is not here."""
+    beside = Path(config.path).parent
+    return {root: find_root(root, beside) for section in config.datasets for root in (*section.gt, *section.lq)}
+
+
 def missing_root(root: DatasetRoot, fix: str) -> Finding:
     return Finding(
         "dataset-missing", "warning", f"The folder {root.path} ({root.key}) does not exist.", fix, root.place
@@ -62,9 +68,7 @@ def check_weights(checked: Checked) -> Iterator[Finding]:
     files = [file for key in KEYS if (file := _file(checked, key))]
     if not files:
         return
-    folder = Path(checked.config.path).parent
-    roots = [root for section in checked.config.datasets for root in (*section.gt, *section.lq)]
-    elsewhere = not any(find_root(root, folder) for root in roots) and all(file.states is None for file in files)
+    elsewhere = not any(named_folders(checked.config).values()) and all(file.states is None for file in files)
     yield from weights_findings(checked, files, elsewhere)
 
 
