@@ -131,6 +131,7 @@ def test_scattered_sections_stay():
     ("text", "why"),
     [
         ("[train.dynamic_loss_scheduling]\nkinds = [ # mine\n 1 ]\n", "A comment would be lost: '# mine'."),
+        ("[train.dynamic_loss_scheduling]\nkinds = [1# mine\n ]\n", "A comment would be lost: '# mine'."),
         ("[train.dynamic_loss_scheduling]\ncalibration.tool = 'old' # mine\n", "A comment would be lost: '# mine'."),
         (
             "[train.dynamic_loss_scheduling]\ncalibration.old = 1 # mine\n\n[x]\n",
