@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from autocal_cli.dataset.facts import GRID_BLOCKS
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     OF,
@@ -26,14 +27,12 @@ from autocal_cli.dataset.model import (
     Reason,
     Rule,
     Severity,
-    Traces,
     Variety,
 )
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
-GRID_RHYTHM = 0.18  # `Traces.blocks` of JPEGs, whose grid is a rhythm and repeats lines too
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
 LOSSY_WORTH = 0.3  # pixels of a JPEG beside lossless ones: no PNG of half its size stands in for it; chosen
 
@@ -120,17 +119,14 @@ def _changed(policy: Policy, text: str) -> Policy:
     return replace(policy, rules=rules, fixed={**policy.fixed, **level})
 
 
-def _is_interpolated(traces: Traces) -> bool:
-    return traces.rhythm >= RHYTHM and traces.blocks < GRID_RHYTHM
-
-
 MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
     "deviation": lambda row: row.facts.deviation,
     "entropy": lambda row: row.facts.entropy,
     "blocks": lambda row: row.facts.traces.blocks,
-    "repeated": lambda row: row.facts.traces.repeated if row.facts.traces.blocks < GRID_RHYTHM else None,
-    "interpolated": lambda row: row.facts.traces.detail if _is_interpolated(row.facts.traces) else None,
-    "blurred": lambda row: None if _is_interpolated(row.facts.traces) else row.facts.traces.detail,
+    "quantised": lambda row: row.facts.traces.quantised,
+    "repeated": lambda row: row.facts.traces.repeated if row.facts.traces.blocks < GRID_BLOCKS else None,
+    "interpolated": lambda row: row.facts.traces.detail if row.facts.traces.rhythm >= RHYTHM else None,
+    "blurred": lambda row: None if row.facts.traces.rhythm >= RHYTHM else row.facts.traces.detail,
     "noise": lambda row: row.facts.traces.noise,
     "halos": lambda row: row.facts.traces.halos,
     "laplacian": lambda row: row.facts.traces.laplacian,

@@ -17,7 +17,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 6  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 7  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
@@ -140,13 +140,18 @@ GRID = 8  # pixels a side of a JPEG block (ITU-T T.81); patches begin at multipl
 TILE = 14  # pixels a side of the tiles in which detail and noise are looked for
 LEAST_SIDE = 2 * GRID  # of an image that is looked at
 
+STEPS_TRIED = np.arange(2, 65)  # of quantisation: 2 at JPEG quality 90, 5 at 80, 12 at 50, 60 at 10
+COMB = 0.5  # mean cosine, 1 where all are multiples; photographs stay below 0, JPEGs of quality 85 above 0.7
+LEAST_COUNT = 15  # coefficients at one step of a frequency, and at several
 AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
 STEP_CLIP = 4  # levels: how far one pixel counts towards a line of the grid, so that a drawn edge counts no more
 CONSTANT = 0.97  # share of equal neighbours inside the blocks: a drawing on a raster of 8 pixels, which no JPEG is
 CONTRAST = 25.0  # least mean square of wide second differences (levels squared) of a tile that can show detail
 SHARPEST, QUIETEST = 0.9, 0.05  # quantile, and share, of tiles: a photograph is sharp somewhere, and quiet somewhere
 TEXTURE_RATIO = 0.6  # e1 / e2 (see `_detail_and_noise`) that texture alone hardly passes; noise alone has 1
-SOFT = 0.34  # detail under which a period is looked for
+TEXTURE_DIAGONAL = 2.0  # e3 / e1, the same of texture; noise alone has 3
+GRID_BLOCKS = 0.18  # from which there is a grid, which is a rhythm and repeats lines too
+SOFT = 0.4  # detail under which a period is looked for
 STRONG = 30  # levels of the Laplacian at a strong edge
 LEAST_STRONG = 500  # strong pixels, that a few clipped ones do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
@@ -167,19 +172,22 @@ def find_traces(image: Image.Image) -> Traces:
     levels = patches_of(image)
     patches = levels.astype(np.int16)
     axes = [_along(patches, axis) for axis in (ACROSS, DOWN)]
-    detail, noise = _detail_and_noise(*_tile_energies(patches))
+    detail, noise = _detail_and_noise(patches)
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
+    quantised = _quantised(patches, 0, 0) or _quantised(patches, *(_likely_grid(excess) for excess, _ in axes))
+    grid = quantised > 0 or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
         repeated=repeated,
-        rhythm=_rhythm(patches) if detail is not None and detail < SOFT else 0.0,
+        rhythm=_rhythm(patches, grid) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
         halos=halos,
         laplacian=laplacian,
         drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
+        quantised=quantised,
     )
 
 
@@ -242,6 +250,42 @@ def _grid_steps(lines: Real, zeros: Real) -> float:
     return float(phases[order[-1]] - phases[order[-2]])
 
 
+def _likely_grid(lines: Real) -> int:
+    """Where an 8 x 8 grid may begin along an axis: the phase whose steps exceed their neighbours' most on average."""
+    whole = lines[:, : lines.shape[1] // GRID * GRID].reshape(-1, GRID)
+    return (int(whole.mean(axis=0).argmax()) + 2) % GRID if len(whole) else 0  # `lines` begin with the second step
+
+
+_COSINES = np.cos(np.pi * np.outer(np.arange(3), 2 * np.arange(GRID) + 1) / (2 * GRID)) / np.array([[8**0.5], [2], [2]])
+_LOWEST = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # frequencies of a block, down and across
+_BASIS = np.stack([np.outer(_COSINES[v], _COSINES[u]).ravel() for v, u in _LOWEST], axis=1).astype(np.float32)
+_MAGNITUDES = np.arange(256)[:, None]  # of coefficients; the last stands for all that are greater
+_SINGLE = (_MAGNITUDES >= 0.5 * STEPS_TRIED) & (_MAGNITUDES < 1.5 * STEPS_TRIED)
+_MULTIPLE = (_MAGNITUDES >= 1.5 * STEPS_TRIED) & (_MAGNITUDES < 255)
+_NEARNESS = np.cos(2 * np.pi * _MAGNITUDES / STEPS_TRIED)
+_COMBS = np.hstack([_SINGLE, _MULTIPLE, _SINGLE * _NEARNESS, _MULTIPLE * _NEARNESS]).astype(np.float32)
+
+
+def _quantised(y: Patches, left: int, top: int) -> float:
+    """The step of which the low frequencies of 8 x 8 blocks that begin there are multiples; 0 where of none.
+
+    As JPEG leaves them, and nothing else (Fan and de Queiroz 2003, "Identification of bitmap compression history").
+    For each frequency the greatest step for which the mean of cos(2 pi c / step) over its coefficients c is above
+    COMB, both over those of one step and over those of several: whatever repeats in a drawing has one value. Without
+    JPEG the mean is below 0, for small coefficients are the more frequent. The median of five frequencies.
+    """
+    y = y[:: -(-len(y) // 2), top:, left:]  # two patches find as much as nine
+    high, wide = y.shape[1] // GRID, y.shape[2] // GRID
+    blocks = y[:, : high * GRID, : wide * GRID].reshape(-1, high, GRID, wide, GRID).swapaxes(2, 3)
+    magnitudes = np.abs(blocks.reshape(-1, GRID * GRID).astype(np.float32) @ _BASIS)
+    places = np.minimum(magnitudes + 0.5, 255).astype(np.intp) + 256 * np.arange(len(_LOWEST))
+    counts = np.bincount(places.ravel(), minlength=256 * len(_LOWEST)).reshape(-1, 256).astype(np.float32)
+    single, multiple, near_single, near_multiple = np.split(counts @ _COMBS, 4, axis=1)
+    combed = (near_single > COMB * single) & (near_multiple > COMB * multiple)
+    combed &= np.minimum(single, multiple) >= LEAST_COUNT
+    return float(np.median((STEPS_TRIED * combed).max(axis=1)))
+
+
 def _repeated_lines(zeros: Real) -> float:
     """The share of lines that equal the one before, along an axis, in patches that are not empty."""
     shares = (zeros == 1.0).mean(axis=1)
@@ -249,27 +293,47 @@ def _repeated_lines(zeros: Real) -> float:
     return float(live.mean()) if len(live) else 0.0
 
 
-def _detail_and_noise(fine: Real, wide: Real) -> tuple[float | None, float]:
+def _detail_and_noise(y: Patches) -> tuple[float | None, float]:
     """Detail relative to coarser detail in the sharpest tiles, and the noise in the quietest.
 
     e1, e2: mean squares over a tile of y[x-d] - 2 y[x] + y[x+d], both axes together, for d = 1 and 2. For white noise
     of variance v both are 12 v; for smooth luma e1 / e2 = 1/16; for photographs about 0.45 where they are sharp.
-    Of e1 = 12 v + t and e2 = 12 v + t / TEXTURE_RATIO follows v where texture and noise are mixed.
+    e3: that of the second difference down of the one across, 36 v for white noise (Immerkaer 1996, "Fast noise variance
+    estimation"). Where texture t and noise are mixed e1 = 12 v + t, e2 = 12 v + t / TEXTURE_RATIO and e3 = 36 v + t
+    TEXTURE_DIAGONAL; v is the lesser that follows, for fine texture seldom is as fine along the diagonals too.
     """
+    fine, wide = _tile_energies(y)
     contrasted = wide > CONTRAST
     ratios = fine[contrasted] / wide[contrasted]
     detail = float(np.quantile(ratios, SHARPEST)) if len(ratios) else None
     count = max(1, int(len(wide) * QUIETEST))
     quiet = np.argpartition(wide, count - 1)[:count]
-    excess = float(np.median(fine[quiet])) - TEXTURE_RATIO * float(np.median(wide[quiet]))
-    return detail, math.sqrt(max(0.0, excess / (1 - TEXTURE_RATIO) / 12))
+    e1, e2, e3 = (float(np.median(energies)) for energies in (fine[quiet], wide[quiet], _diagonal_energies(y, quiet)))
+    by_scale = (e1 - TEXTURE_RATIO * e2) / (12 * (1 - TEXTURE_RATIO))
+    by_diagonal = (e3 - TEXTURE_DIAGONAL * e1) / (12 * (3 - TEXTURE_DIAGONAL))
+    return detail, math.sqrt(max(0.0, min(by_scale, by_diagonal)))
+
+
+def _tiling(y: Patches) -> tuple[int, int, int, int]:
+    """Height in pairs of rows and width of the tiles of a patch, and how many it has down and across."""
+    height, width = y.shape[1] // 2, y.shape[2]
+    high, wide = min(TILE // 2, height - 2), min(TILE, width - 4)
+    return high, wide, (height - 2) // high, (width - 4) // wide
+
+
+def _diagonal_energies(y: Patches, tiles: npt.NDArray[np.intp]) -> Real:
+    """e3 of some of the tiles."""
+    high, wide, rows, columns = _tiling(y)
+    windows = np.lib.stride_tricks.sliding_window_view(y, (2 * high + 2, wide + 2), axis=(1, 2))
+    patch, row, column = np.unravel_index(tiles, (len(y), rows, columns))
+    seconds = np.diff(np.diff(windows[patch, 1 + 2 * high * row, 1 + wide * column], 2, axis=1), 2, axis=2)
+    return np.asarray((seconds.astype(np.float32) ** 2).mean(axis=(1, 2)))
 
 
 def _tile_energies(y: Patches) -> tuple[Real, Real]:
     """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row, without two columns at a side."""
     (count, _, width), height = y.shape, y.shape[1] // 2
-    high, wide = min(TILE // 2, height - 2), min(TILE, width - 4)
-    rows, columns = (height - 2) // high, (width - 4) // wide
+    high, wide, rows, columns = _tiling(y)
     even, odd = (np.ascontiguousarray(y[:, first : 2 * height : 2]).ravel() for first in (0, 1))
     inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
     centre = 2 * even[inner]
@@ -308,12 +372,13 @@ def _halos_and_laplacian(y: Patches) -> tuple[float, float]:
     return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), float(real.sum()) / count - mean**2
 
 
-def _rhythm(y: Patches) -> float:
+def _rhythm(y: Patches, grid: bool) -> float:
     """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
 
     Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
     of the enlargement (Gallagher 2005, "Detection of linear and cubic interpolation in JPEG compressed images"). Not
-    where it is x2, whose pixels all lie equally far.
+    where it is x2, whose pixels all lie equally far; a period of two is that of the colour filter of cameras. Where
+    there is the `grid` of a JPEG, its periods are left out.
     """
     found = []
     for axis in (ACROSS, DOWN):
@@ -327,7 +392,11 @@ def _rhythm(y: Patches) -> float:
         if length < 48:
             return 0.0
         spectrum = np.abs(np.fft.rfft(rest[:, :length] * np.hanning(length), axis=1)).mean(axis=0)
-        high = spectrum[np.fft.rfftfreq(length) > 0.2]
+        frequencies = np.fft.rfftfreq(length)
+        sought = (frequencies > 0.2) & (frequencies < 0.45)
+        if grid:
+            sought &= np.abs(GRID * frequencies - np.rint(GRID * frequencies)) > 0.2
+        high = spectrum[sought]
         found.append(float(high.max() / max(np.median(high), 1e-6)))
     return min(found)
 

@@ -34,14 +34,25 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def enlarged(image: Image.Image, times: int, how: Image.Resampling) -> Image.Image:
-    small = image.resize((image.width // times, image.height // times), FILTERS.BOX)
-    return small.resize((small.width * times, small.height * times), how)
+def enlarged(image: Image.Image, times: float, how: Image.Resampling) -> Image.Image:
+    small = image.resize((round(image.width / times), round(image.height / times)), FILTERS.BOX)
+    return small.resize((round(small.width * times), round(small.height * times)), how)
 
 
 def noisy(image: Image.Image, deviation: float) -> Image.Image:
     values = np.asarray(image) + np.random.default_rng(5).normal(0, deviation, (*image.size[::-1], 3))
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def through_a_colour_filter(image: Image.Image) -> Image.Image:
+    """As a camera has it: one colour a pixel, the others made of those beside it."""
+    seen = np.zeros((image.height, image.width, 3), dtype=np.float32)
+    for channel, rows, columns in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
+        place = (slice(rows, None, 2), slice(columns, None, 2), channel)
+        seen[place] = np.asarray(image)[place]
+    for axis in (0, 1):
+        seen = seen + (np.roll(seen, 1, axis) + np.roll(seen, -1, axis)) / 2
+    return Image.fromarray((seen / (1, 2, 1)).clip(0, 255).astype(np.uint8))
 
 
 def contrasted(image: Image.Image) -> Image.Image:
@@ -66,16 +77,41 @@ PHOTO = picture()
         (jpeg(PHOTO, 10), {"jpeg-blocks"}),
         (jpeg(PHOTO, 10).crop((3, 5, 380, 381)), {"jpeg-blocks"}),
         (jpeg(PHOTO, 10).rotate(90), {"jpeg-blocks"}),
+        (jpeg(PHOTO, 50), {"jpeg-blocks"}),
+        (jpeg(PHOTO, 50).crop((3, 5, 380, 381)), {"jpeg-blocks"}),
+        (jpeg(PHOTO, 80), set()),
         (enlarged(PHOTO, 2, FILTERS.NEAREST), {"enlarged"}),
+        (enlarged(PHOTO, 1.5, FILTERS.BICUBIC), {"enlarged"}),
         (enlarged(PHOTO, 3, FILTERS.BICUBIC), {"enlarged"}),
         (enlarged(PHOTO, 4, FILTERS.BILINEAR), {"enlarged"}),
         (enlarged(PHOTO, 2, FILTERS.LANCZOS), {"blurred"}),
         (PHOTO.filter(ImageFilter.GaussianBlur(1.2)), {"blurred"}),
+        (noisy(PHOTO.filter(ImageFilter.GaussianBlur(2)), 12), {"noise"}),
         (noisy(PHOTO, 20), {"noise"}),
     ],
 )
 def test_what_was_done_to_a_picture_is_seen(image, reasons):
     assert dropped(image) == reasons
+
+
+@pytest.mark.parametrize(("quality", "step"), [(95, 0), (80, 5), (70, 7), (50, 12), (30, 20)])
+def test_the_step_of_a_jpeg_is_told(quality, step):
+    assert find_traces(jpeg(PHOTO, quality)).quantised == pytest.approx(step, abs=1)
+    assert find_traces(jpeg(jpeg(PHOTO, quality), 95)).quantised == pytest.approx(step, abs=1)
+
+
+@pytest.mark.parametrize("quality", [70, 80])
+def test_the_grid_of_a_jpeg_is_no_enlargement(quality):
+    soft = PHOTO.filter(ImageFilter.GaussianBlur(0.7))
+    image = jpeg(Image.blend(Image.new("RGB", PHOTO.size, (127, 127, 127)), soft, 0.7), quality)
+    assert find_traces(image).detail < 0.36  # else its rhythm is not looked for
+    assert "enlarged" not in dropped(image)
+
+
+def test_the_colour_filter_of_a_camera_is_no_enlargement():
+    image = through_a_colour_filter(PHOTO.filter(ImageFilter.GaussianBlur(0.6)))
+    assert find_traces(image).detail < 0.36  # else its rhythm is not looked for
+    assert "enlarged" not in dropped(image)
 
 
 def test_what_was_sharpened_too_much_is_seen():
