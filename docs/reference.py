@@ -82,7 +82,7 @@ def reasons_table() -> str:
         f"| `{code}` | {_cell(meaning)} | {_cell('<br>'.join(rules))} |"
         for code, (meaning, *rules) in told_reasons().items()
     ]
-    return "\n".join([*rows, "", f"{THRESHOLDS}\n"])
+    return "\n".join([*rows, "", f"{THRESHOLDS} Of several measures MEASURE=NUMBER sets one.\n"])
 
 
 def terminal(*arguments: str, lines: int | None = None, hide_seconds: bool = False, summary: bool = False) -> str:

@@ -63,7 +63,8 @@ class Policy:
 
 
 def load_policy(like: str | None = None, thresholds: Iterable[str] = (), with_model: bool = True) -> Policy:
-    """The policy of presets/curation.toml, changed by `thresholds`: REASON=NUMBER, =look, =drop or =off.
+    """The policy of presets/curation.toml, changed by `thresholds`: REASON=NUMBER, =look, =drop or =off,
+    or the same of one MEASURE of those that a reason has.
 
     The rules of `like` (bhi, lucid) stand in place of all others of their reasons. Raises AutocalError, also where all
     of them judge by the network of --model and there is none.
@@ -93,7 +94,8 @@ def _changed(policy: Policy, text: str) -> Policy:
     """The policy after one threshold. A bound of dropping that passes the bound of looking takes its place."""
     reason, _, value = text.partition("=")
     measured = {rule.reason for rule in policy.rules}
-    if reason not in {*FIXED, *measured}:
+    meant = [rule for rule in policy.rules if reason == (rule.reason if reason in measured else rule.measure)]
+    if reason not in FIXED and not meant:
         known = ", ".join(sorted({*FIXED, *measured}))
         raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=f"Reasons: {known}.")
     levels: dict[str, Severity | None] = {"look": "look", "drop": "drop", "off": None}
@@ -103,9 +105,12 @@ def _changed(policy: Policy, text: str) -> Policy:
         number = math.nan
     if reason == "small" and math.isfinite(number):
         return replace(policy, least_side=int(number))
-    if value not in levels and (reason not in measured or math.isnan(number)):
+    if value not in levels and (not meant or math.isnan(number)):
         fix = "Give REASON=NUMBER for what is measured, or REASON=look, drop or off."
         raise AutocalError(f"--threshold {text} cannot be used.", fix=fix)
+    if value not in levels and len(meant) > 1:
+        ways = (f"{rule.measure if reason in measured else rule.reason}={value}" for rule in meant)
+        raise AutocalError(f"--threshold {text} would set several bounds.", fix=f"Give {' or '.join(ways)}.")
 
     def changed(rule: Rule) -> Rule:
         if value in levels:
@@ -114,7 +119,7 @@ def _changed(policy: Policy, text: str) -> Policy:
         passed = rule.look is not None and (number <= rule.look if rule.when == "above" else number >= rule.look)
         return replace(rule, drop=number, look=None if passed else rule.look)
 
-    rules = tuple(changed(rule) if rule.reason == reason else rule for rule in policy.rules)
+    rules = tuple(changed(rule) if rule in meant else rule for rule in policy.rules)
     level = {reason: levels[value]} if reason in policy.fixed else {}
     return replace(policy, rules=rules, fixed={**policy.fixed, **level})
 

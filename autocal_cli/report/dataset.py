@@ -14,7 +14,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.dataset.curation import FIXED, Choice, Cost
+from autocal_cli.dataset.curation import FIXED, Choice, Cost, load_policy
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
@@ -260,7 +260,9 @@ def told_reasons() -> dict[str, list[str]]:
     table, told = tomllib.loads(preset_text("curation.toml")), dict[str, list[str]]()
     for code, meaning in table["meaning"].items():
         rules = [rule for rule in table["rule"] if rule["reason"] == code]
-        told[code] = [meaning, *(_told(rule, table["unit"][rule["measure"]]) for rule in rules)]
+        named = [f"{rule['measure']}: " if len(rules) > 1 else "" for rule in rules]
+        bounds = (_told(rule, table["unit"][rule["measure"]]) for rule in rules)
+        told[code] = [meaning, *map("".join, zip(named, bounds, strict=True))]
         if not rules:
             told[code].append({"drop": "Drop.", "look": "Look at."}[FIXED.get(code, "drop")])
     return told
@@ -286,7 +288,9 @@ def reason_view(code: str, told: Sequence[str]) -> list[RenderableType]:
     elif code in FIXED and code != "small":
         change = f"--threshold {code}=look, drop or off sets what it comes to."
     else:
-        change = THRESHOLDS.replace("REASON", code)
+        measures = [rule.measure for rule in load_policy().rules if rule.reason == code]
+        named = " or ".join(f"{name}=NUMBER" for name in (measures if len(measures) > 1 else [code]))
+        change = THRESHOLDS.replace("REASON=NUMBER", named).replace("REASON", code)
     return [Text(line) for line in (head, "", *told, "", change)]
 
 

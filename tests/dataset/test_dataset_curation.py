@@ -210,11 +210,22 @@ def test_thresholds_can_be_set(threshold, found):
 
 
 @pytest.mark.parametrize(
-    "threshold", ["noise", "noise=", "noise=loud", "noise=nan", "small=inf", "glare=1", "alpha=3", "=3"]
+    "threshold", ["noise", "noise=", "noise=loud", "noise=nan", "small=inf", "glare=1", "alpha=3", "=3", "enlarged=0.3"]
 )
 def test_thresholds_that_are_none_are_refused(threshold):
     with pytest.raises(AutocalError, match="--threshold"):
         load_policy(None, [threshold])
+
+
+def test_of_several_measures_of_a_reason_one_is_named():
+    strict = judged(row("a", replace(GOOD, quantised=4.0)), thresholds=["quantised=3", "interpolated=off"])
+    assert reasons(strict) == {"jpeg-blocks": "drop"}
+    with pytest.raises(AutocalError, match="several bounds") as refused:
+        load_policy(None, ["jpeg-blocks=3"])
+    assert refused.value.fix == "Give blocks=3 or quantised=3."
+    with pytest.raises(AutocalError, match="several bounds") as refused:
+        load_policy("lucid", ["laplacian=90"])
+    assert refused.value.fix == "Give blurred=90 or noise=90."
 
 
 @pytest.mark.parametrize(
