@@ -128,7 +128,7 @@ MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
     "deviation": lambda row: row.facts.deviation,
     "entropy": lambda row: row.facts.entropy,
     "blocks": lambda row: row.facts.traces.blocks,
-    "quantised": lambda row: row.facts.traces.quantised,
+    "jpeg_quality": lambda row: row.facts.traces.jpeg_quality,
     "repeated": lambda row: row.facts.traces.repeated if row.facts.traces.blocks < GRID_BLOCKS else None,
     "interpolated": lambda row: row.facts.traces.detail if row.facts.traces.rhythm >= RHYTHM else None,
     "blurred": lambda row: None if row.facts.traces.rhythm >= RHYTHM else row.facts.traces.detail,

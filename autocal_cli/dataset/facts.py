@@ -176,8 +176,8 @@ def find_traces(image: Image.Image) -> Traces:
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
-    quantised = _quantised(patches, 0, 0) or _quantised(patches, *(_likely_grid(excess) for excess, _ in axes))
-    grid = quantised > 0 or blocks >= GRID_BLOCKS
+    step = _quantised(patches, 0, 0) or _quantised(patches, *(_likely_grid(excess) for excess, _ in axes))
+    grid = step > 0 or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
@@ -187,7 +187,7 @@ def find_traces(image: Image.Image) -> Traces:
         halos=halos,
         laplacian=laplacian,
         drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
-        quantised=quantised,
+        jpeg_quality=_jpeg_quality(step) if step else None,
     )
 
 
@@ -284,6 +284,15 @@ def _quantised(y: Patches, left: int, top: int) -> float:
     combed = (near_single > COMB * single) & (near_multiple > COMB * multiple)
     combed &= np.minimum(single, multiple) >= LEAST_COUNT
     return float(np.median((STEPS_TRIED * combed).max(axis=1)))
+
+
+def _jpeg_quality(step: float) -> float:
+    """The quality of libjpeg at which the tables of ITU-T T.81, annex K, have such a step: 12 at quality 50.
+
+    >>> _jpeg_quality(12.0), _jpeg_quality(6.0), _jpeg_quality(24.0)
+    (50.0, 75.0, 25.0)
+    """
+    return 100 - 50 * step / 12 if step < 12 else 600 / step
 
 
 def _repeated_lines(zeros: Real) -> float:

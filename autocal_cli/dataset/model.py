@@ -104,8 +104,8 @@ class Traces:
     and columns equal to the one before. `rhythm`: how far one period stands out in the second differences, about 2
     without interpolation, 0 where it was not looked for. `noise`: standard deviation in levels. `halos`: share of
     strong edges that are clipped, at black and at white. `laplacian`: variance of the Laplacian of 8-bit luma. `drawn`:
-    too few levels or too many equal neighbours for a photograph. `quantised`: the step of which the low frequencies of
-    its 8 x 8 blocks are multiples, 0 where they are of none: what JPEG leaves, about 12 at quality 50.
+    too few levels or too many equal neighbours for a photograph. `jpeg_quality`: about that of the JPEG whose steps
+    the low frequencies of its 8 x 8 blocks have, 1 to 92; None where they have none.
     """
 
     blocks: float = 0.0
@@ -116,7 +116,7 @@ class Traces:
     halos: float = 0.0
     laplacian: float = 0.0
     drawn: bool = False
-    quantised: float = 0.0
+    jpeg_quality: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ def reasons(curation: Curation, path: str = "a") -> dict[str, str]:
         ({"detail": 0.25}, {"blurred": "look"}),
         ({"detail": 0.25, "rhythm": RHYTHM}, {"enlarged": "drop"}),
         ({"detail": 0.39, "rhythm": RHYTHM}, {"enlarged": "look"}),
-        ({"quantised": 4.0}, {}),
-        ({"quantised": 5.0}, {"jpeg-blocks": "look"}),
-        ({"quantised": 12.0, "detail": 0.25}, {"jpeg-blocks": "drop", "blurred": "look"}),
+        ({"jpeg_quality": 83.0}, {}),
+        ({"jpeg_quality": 79.0}, {"jpeg-blocks": "look"}),
+        ({"jpeg_quality": 50.0, "detail": 0.25}, {"jpeg-blocks": "drop", "blurred": "look"}),
         ({"repeated": 0.5, "blocks": 0.5}, {"jpeg-blocks": "drop"}),
         ({"detail": None}, {}),
         ({"repeated": 0.5}, {"enlarged": "drop"}),
@@ -218,11 +218,11 @@ def test_thresholds_that_are_none_are_refused(threshold):
 
 
 def test_of_several_measures_of_a_reason_one_is_named():
-    strict = judged(row("a", replace(GOOD, quantised=4.0)), thresholds=["quantised=3", "interpolated=off"])
+    strict = judged(row("a", replace(GOOD, jpeg_quality=83.0)), thresholds=["jpeg_quality=90", "interpolated=off"])
     assert reasons(strict) == {"jpeg-blocks": "drop"}
     with pytest.raises(AutocalError, match="several bounds") as refused:
         load_policy(None, ["jpeg-blocks=3"])
-    assert refused.value.fix == "Give blocks=3 or quantised=3."
+    assert refused.value.fix == "Give blocks=3 or jpeg_quality=3."
     with pytest.raises(AutocalError, match="several bounds") as refused:
         load_policy("lucid", ["laplacian=90"])
     assert refused.value.fix == "Give blurred=90 or noise=90."

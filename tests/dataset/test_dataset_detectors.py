@@ -94,10 +94,14 @@ def test_what_was_done_to_a_picture_is_seen(image, reasons):
     assert dropped(image) == reasons
 
 
-@pytest.mark.parametrize(("quality", "step"), [(95, 0), (80, 5), (70, 7), (50, 12), (30, 20)])
-def test_the_step_of_a_jpeg_is_told(quality, step):
-    assert find_traces(jpeg(PHOTO, quality)).quantised == pytest.approx(step, abs=1)
-    assert find_traces(jpeg(jpeg(PHOTO, quality), 95)).quantised == pytest.approx(step, abs=1)
+@pytest.mark.parametrize("quality", [20, 30, 50, 60, 70, 80])
+def test_the_quality_of_a_jpeg_is_told(quality):
+    assert find_traces(jpeg(PHOTO, quality)).jpeg_quality == pytest.approx(quality, abs=3)
+    assert find_traces(jpeg(jpeg(PHOTO, quality), 98)).jpeg_quality == pytest.approx(quality, abs=3)
+
+
+def test_what_was_no_jpeg_has_no_quality():
+    assert find_traces(PHOTO).jpeg_quality is None
 
 
 @pytest.mark.parametrize("quality", [70, 80])

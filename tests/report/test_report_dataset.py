@@ -312,7 +312,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "texture_variance": "0.5", "edge_density": "0.4", "color_variation": "0.3", "overall_complexity": "0.38",
         "native_sharpness": "0.0625", "grey": "true", "alpha": "false", "deviation": "0.125",
         "entropy": "7.5", "blocks": "0.5", "detail": "", "repeated": "0.25", "rhythm": "2.0", "noise": "1.5",
-        "halos": "0.0", "laplacian": "99.0", "drawn": "true", "quantised": "0.0",
+        "halos": "0.0", "laplacian": "99.0", "drawn": "true", "jpeg_quality": "",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
         "model": "", "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-8:], ""),
