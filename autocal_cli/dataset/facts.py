@@ -176,8 +176,8 @@ def find_traces(image: Image.Image) -> Traces:
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
-    step = _quantised(patches, 0, 0) or _quantised(patches, *(_likely_grid(excess) for excess, _ in axes))
-    grid = step > 0 or blocks >= GRID_BLOCKS
+    quality = _jpeg_quality(patches)
+    grid = quality is not None or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
@@ -187,7 +187,7 @@ def find_traces(image: Image.Image) -> Traces:
         halos=halos,
         laplacian=laplacian,
         drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
-        jpeg_quality=_jpeg_quality(step) if step else None,
+        jpeg_quality=quality,
     )
 
 
@@ -250,10 +250,21 @@ def _grid_steps(lines: Real, zeros: Real) -> float:
     return float(phases[order[-1]] - phases[order[-2]])
 
 
-def _likely_grid(lines: Real) -> int:
-    """Where an 8 x 8 grid may begin along an axis: the phase whose steps exceed their neighbours' most on average."""
-    whole = lines[:, : lines.shape[1] // GRID * GRID].reshape(-1, GRID)
-    return (int(whole.mean(axis=0).argmax()) + 2) % GRID if len(whole) else 0  # `lines` begin with the second step
+def _jpeg_quality(y: Patches) -> float | None:
+    """The quality of libjpeg whose tables (ITU-T T.81, annex K) have the steps that are found: 12 at quality 50."""
+    y = y[:: -(-len(y) // 2)]  # two patches find as much as nine
+    step = _quantised(y, 0, 0) or _quantised(y, _likely_grid(y.swapaxes(1, 2)), _likely_grid(y))
+    if not step:
+        return None
+    return 100 - 50 * step / 12 if step < 12 else 600 / step
+
+
+def _likely_grid(y: Patches) -> int:
+    """The row in which an 8 x 8 grid may begin: where steps are the greatest beside those before and behind them."""
+    steps = np.abs(np.diff(y, axis=1))
+    relative = np.divide(steps[:, 1:-1] + 1, steps[:, :-2] + steps[:, 2:] + 2, dtype=np.float32).mean(axis=2)
+    phases = relative[:, : relative.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
+    return (int(phases.argmax()) + 2) % GRID  # the first step in the middle is that into the third row
 
 
 _COSINES = np.cos(np.pi * np.outer(np.arange(3), 2 * np.arange(GRID) + 1) / (2 * GRID)) / np.array([[8**0.5], [2], [2]])
@@ -274,7 +285,7 @@ def _quantised(y: Patches, left: int, top: int) -> float:
     COMB, both over those of one step and over those of several: whatever repeats in a drawing has one value. Without
     JPEG the mean is below 0, for small coefficients are the more frequent. The median of five frequencies.
     """
-    y = y[:: -(-len(y) // 2), top:, left:]  # two patches find as much as nine
+    y = y[:, top:, left:]
     high, wide = y.shape[1] // GRID, y.shape[2] // GRID
     blocks = y[:, : high * GRID, : wide * GRID].reshape(-1, high, GRID, wide, GRID).swapaxes(2, 3)
     magnitudes = np.abs(blocks.reshape(-1, GRID * GRID).astype(np.float32) @ _BASIS)
@@ -284,15 +295,6 @@ def _quantised(y: Patches, left: int, top: int) -> float:
     combed = (near_single > COMB * single) & (near_multiple > COMB * multiple)
     combed &= np.minimum(single, multiple) >= LEAST_COUNT
     return float(np.median((STEPS_TRIED * combed).max(axis=1)))
-
-
-def _jpeg_quality(step: float) -> float:
-    """The quality of libjpeg at which the tables of ITU-T T.81, annex K, have such a step: 12 at quality 50.
-
-    >>> _jpeg_quality(12.0), _jpeg_quality(6.0), _jpeg_quality(24.0)
-    (50.0, 75.0, 25.0)
-    """
-    return 100 - 50 * step / 12 if step < 12 else 600 / step
 
 
 def _repeated_lines(zeros: Real) -> float:
