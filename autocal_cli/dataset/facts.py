@@ -140,7 +140,8 @@ GRID = 8  # pixels a side of a JPEG block (ITU-T T.81); patches begin at multipl
 TILE = 14  # pixels a side of the tiles in which detail and noise are looked for
 LEAST_SIDE = 2 * GRID  # of an image that is looked at
 
-STEPS_TRIED = np.arange(2, 65)  # of quantisation: 2 at JPEG quality 90, 5 at 80, 12 at 50, 60 at 10
+STEPS_TRIED = np.array([*range(2, 32), *range(32, 66, 2)])  # 2 at JPEG quality 90, 5 at 80, 12 at 50, 60 at 10; so few
+# that BLAS starts no thread for them
 COMB = 0.5  # mean cosine, 1 where all are multiples; photographs stay below 0, JPEGs of quality 85 above 0.7
 LEAST_COUNT = 15  # coefficients at one step of a frequency, and at several
 AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
@@ -176,13 +177,14 @@ def find_traces(image: Image.Image) -> Traces:
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
-    quality = _jpeg_quality(patches)
+    few = patches[:: -(-len(patches) // 2)]  # two tell a period as well as nine
+    quality = _jpeg_quality(few)
     grid = quality is not None or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
         repeated=repeated,
-        rhythm=_rhythm(patches, grid) if detail is not None and detail < SOFT else 0.0,
+        rhythm=_rhythm(few, grid) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
         halos=halos,
         laplacian=laplacian,
@@ -250,15 +252,6 @@ def _grid_steps(lines: Real, zeros: Real) -> float:
     return float(phases[order[-1]] - phases[order[-2]])
 
 
-def _jpeg_quality(y: Patches) -> float | None:
-    """The quality of libjpeg whose tables (ITU-T T.81, annex K) have the steps that are found: 12 at quality 50."""
-    y = y[:: -(-len(y) // 2)]  # two patches find as much as nine
-    step = _quantised(y, 0, 0) or _quantised(y, _likely_grid(y.swapaxes(1, 2)), _likely_grid(y))
-    if not step:
-        return None
-    return 100 - 50 * step / 12 if step < 12 else 600 / step
-
-
 def _likely_grid(y: Patches) -> int:
     """The row in which an 8 x 8 grid may begin: where steps are the greatest beside those before and behind them."""
     steps = np.abs(np.diff(y, axis=1))
@@ -277,24 +270,32 @@ _NEARNESS = np.cos(2 * np.pi * _MAGNITUDES / STEPS_TRIED)
 _COMBS = np.hstack([_SINGLE, _MULTIPLE, _SINGLE * _NEARNESS, _MULTIPLE * _NEARNESS]).astype(np.float32)
 
 
-def _quantised(y: Patches, left: int, top: int) -> float:
+def _jpeg_quality(y: Patches) -> float | None:
+    """The quality of libjpeg whose tables (ITU-T T.81, annex K) have the steps that are found: 12 at quality 50."""
+    step = _quantised(y, 0, 0) or _quantised(y, _likely_grid(y), _likely_grid(y.swapaxes(1, 2)))
+    if not step:
+        return None
+    return 100 - 50 * step / 12 if step < 12 else 600 / step
+
+
+def _quantised(y: Patches, top: int, left: int) -> float:
     """The step of which the low frequencies of 8 x 8 blocks that begin there are multiples; 0 where of none.
 
-    As JPEG leaves them, and nothing else (Fan and de Queiroz 2003, "Identification of bitmap compression history").
-    For each frequency the greatest step for which the mean of cos(2 pi c / step) over its coefficients c is above
-    COMB, both over those of one step and over those of several: whatever repeats in a drawing has one value. Without
-    JPEG the mean is below 0, for small coefficients are the more frequent. The median of five frequencies.
+    As JPEG leaves them, and nothing else (Fan and de Queiroz 2003, "Identification of bitmap compression history: JPEG
+    detection and quantizer estimation"). For each frequency the greatest step for which the mean of cos(2 pi c / step)
+    over its coefficients c is above COMB, both over those of one step and over those of several: whatever repeats in a
+    drawing has one value. Without JPEG the mean is below 0, for small coefficients are the more frequent. The median of
+    five frequencies.
     """
-    y = y[:, top:, left:]
-    high, wide = y.shape[1] // GRID, y.shape[2] // GRID
-    blocks = y[:, : high * GRID, : wide * GRID].reshape(-1, high, GRID, wide, GRID).swapaxes(2, 3)
+    high, wide = (y.shape[1] - top) // GRID, (y.shape[2] - left) // GRID
+    blocks = y[:, top : top + high * GRID, left : left + wide * GRID].reshape(-1, high, GRID, wide, GRID).swapaxes(2, 3)
     magnitudes = np.abs(blocks.reshape(-1, GRID * GRID).astype(np.float32) @ _BASIS)
     places = np.minimum(magnitudes + 0.5, 255).astype(np.intp) + 256 * np.arange(len(_LOWEST))
     counts = np.bincount(places.ravel(), minlength=256 * len(_LOWEST)).reshape(-1, 256).astype(np.float32)
     single, multiple, near_single, near_multiple = np.split(counts @ _COMBS, 4, axis=1)
     combed = (near_single > COMB * single) & (near_multiple > COMB * multiple)
     combed &= np.minimum(single, multiple) >= LEAST_COUNT
-    return float(np.median((STEPS_TRIED * combed).max(axis=1)))
+    return float(sorted((STEPS_TRIED * combed).max(axis=1))[len(_LOWEST) // 2])
 
 
 def _repeated_lines(zeros: Real) -> float:
