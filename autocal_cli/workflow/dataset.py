@@ -321,9 +321,16 @@ def lists_of(
             message = "--meta-info names images below one folder of files, and this scan is not of one."
             raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
         names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
-        lists[meta_info] = [name for name in names if _is_readable(name)]
         odd, holding = [name for name in names if not _is_readable(name)], "blanks or what is not printable"
         findings += _left_out(odd, "the meta_info file", holding, "trainers read a line up to its first blank")
+        names = [name for name in names if _is_readable(name)]
+        if any(row.facts.pair for row in report.rows):
+            deep = [name for name in names if "/" in name]
+            findings += _left_out(deep, "the meta_info file", "a folder", "trainers look for its LQ image outside it")
+            message = "With --lq, BasicSR reads the meta_info file; traiNNer-redux ends with KeyError: 'gt_path'."
+            findings += (Finding("pairs-meta-info", "info", message, "There move the images of --drop away instead."),)
+            names = [name for name in names if "/" not in name]
+        lists[meta_info] = names
     return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings
 
 
@@ -333,7 +340,7 @@ def _left_out(names: Sequence[str], of: str, holding: str, since: str) -> tuple[
     example = f"{names[0]!r}{', and others' if len(names) > 1 else ''}"
     images = "1 image whose name holds" if len(names) == 1 else f"{len(names):,} images whose names hold"
     message = f"Left out of {of}: {images} {holding} ({example}); {since}."
-    return (Finding("curation-names", "warning", message, "Rename them."),)
+    return (Finding("curation-names", "warning", message, "Rename or move them."),)
 
 
 def _is_one_line(path: str) -> bool:

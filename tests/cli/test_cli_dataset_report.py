@@ -221,6 +221,20 @@ def test_a_meta_info_list_is_read_as_the_config_names_it(autocal, images, config
     assert told["images"]["found"] == len(names.read_text("utf-8").splitlines()) > 0
 
 
+def test_a_meta_info_list_of_pairs_names_what_lies_in_the_folder_itself(autocal, tmp_path):
+    for name in ("a.png", "b.png", "below/c.png"):
+        gt = Image.effect_noise((128, 128), 40)
+        for root, image in (("hr", gt), ("lq", gt.reduce(2))):
+            path = tmp_path / root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(path)
+    options = ("--lq", tmp_path / "lq", "--meta-info", tmp_path / "meta.txt", "--threshold", "noise=off")
+    ran = autocal("analyze-dataset", tmp_path / "hr", *options)
+    assert (tmp_path / "meta.txt").read_text("utf-8") == "a.png\nb.png\n"
+    assert "1 image whose name holds a folder ('below/c.png')" in ran.err
+    assert "info pairs-meta-info" in ran.err
+
+
 def test_a_choice_is_listed_as_what_is_kept(autocal, images, tmp_path):
     colours = (255, 0, 0), (0, 160, 0), (0, 0, 255), (250, 0, 4)
     for name, colour in zip("abcd", colours, strict=True):
