@@ -334,7 +334,7 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
             beyond = (values > bound * times if when == "above" else values < bound * times for times in CURVE)
             counts = [anyhow[code] + int(np.count_nonzero(ones)) for ones in beyond]
             curve = tuple(zip((bound * times for times in CURVE), counts, strict=True))
-            cost = replace(cost, measure=_TOLD.get(measure, measure), bound=bound, curve=curve)
+            cost = replace(cost, measure=measure, bound=bound, curve=curve)
         costs.append(cost)
     return costs
 

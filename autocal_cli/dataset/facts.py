@@ -177,14 +177,13 @@ def find_traces(image: Image.Image) -> Traces:
     halos, laplacian = _halos_and_laplacian(patches)
     blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
     repeated = min(_repeated_lines(zeros) for _, zeros in axes)
-    few = patches[:: -(-len(patches) // 2)]  # two tell a period as well as nine
-    quality = _jpeg_quality(few)
+    quality = _jpeg_quality(patches[:: -(-len(patches) // 2)])  # two tell as much as nine
     grid = quality is not None or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
         repeated=repeated,
-        rhythm=_rhythm(few, grid) if detail is not None and detail < SOFT else 0.0,
+        rhythm=_rhythm(patches, grid) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
         halos=halos,
         laplacian=laplacian,

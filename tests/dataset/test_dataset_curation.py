@@ -282,6 +282,7 @@ def test_a_plan_counts_what_each_reason_costs():
 def test_a_plan_counts_a_reason_with_two_measures_as_a_whole():
     rows = [row("a", replace(GOOD, repeated=0.5)), row("b", replace(GOOD, detail=0.25, rhythm=RHYTHM)), row("c")]
     (enlarged,) = plan(judged(*rows), rows)
+    assert enlarged.measure == "interpolated"  # as --threshold takes it
     curve = dict(enlarged.curve)
     assert (enlarged.drop, curve[enlarged.bound], min(curve.values())) == (2, 2, 1)
 
