@@ -70,11 +70,12 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = (), with_mo
     of them judge by the network of --model and there is none.
     """
     table = tomllib.loads(preset_text("curation.toml"))
-    rules, unmeasured = [Rule(**entry) for entry in table["rule"]], ()
+    told = table["told"]
+    rules, unmeasured = [Rule(told=told[entry["measure"]], **entry) for entry in table["rule"]], ()
     if like is not None:
         if like not in table["like"]:
             raise AutocalError(f"--like {like} is not known.", fix=f"Known: {', '.join(table['like'])}.")
-        theirs = [Rule(**entry) for entry in table["like"][like]["rule"]]
+        theirs = [Rule(told=told[entry["measure"]], **entry) for entry in table["like"][like]["rule"]]
         if not with_model and all(rule.measure == "model" for rule in theirs):
             bounds = "; ".join(table["like"][like]["unmeasured"])
             fix = "Give its network with --model FILE, or leave out --like."
@@ -196,9 +197,6 @@ def judge(
     return Curation(len(rows) + len(failures), reasons, rules, pairs)
 
 
-_TOLD = {"blurred": "detail", "interpolated": "detail"}  # measures by the column of the table that holds them
-
-
 def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary | None = None) -> list[Reason]:
     """The reasons among the rules that hold of an image, the most severe of each code."""
     found: dict[str, Reason] = {}
@@ -210,8 +208,7 @@ def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary |
         for severity, bound in bounds.items():
             if bound is not None and (value > bound if rule.when == "above" else value < bound):
                 if rule.reason not in found or severity == "drop":
-                    told = _TOLD.get(rule.measure, rule.measure)
-                    found[rule.reason] = Reason(rule.reason, severity, f"{told} {value:.3g}")
+                    found[rule.reason] = Reason(rule.reason, severity, rule.told.format(value))
                 break
     return list(found.values())
 

@@ -309,11 +309,12 @@ class Rule:
     """When a measure is a reason: `below` or `above` the bounds for look and for drop; None where it never is.
 
     `photographs`: only where the picture was not drawn. `deviations`: only where it is that many robust standard
-    deviations from the median of the set too. `source` says where the bounds come from.
+    deviations from the median of the set too. `source` says where the bounds come from, `told` how a value is told.
     """
 
     reason: str
     measure: str
+    told: str
     when: Literal["below", "above"]
     source: str
     look: float | None = None

@@ -121,8 +121,8 @@ def _curve(cost: Cost) -> dict[str, str]:
     return {
         "here": across.pop(),
         "points": " ".join(f"{x},{y}" for x, y in zip(across, down, strict=True)),
-        "first": f"{bounds[0]:.2g}",
-        "last": f"{bounds[-1]:.2g}",
+        "first": f"{bounds[0]:.3g}",
+        "last": f"{bounds[-1]:.3g}",
         "measure": cost.measure,
         "most": f"{most:,}",
     }

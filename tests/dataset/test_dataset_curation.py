@@ -217,6 +217,15 @@ def test_thresholds_that_are_none_are_refused(threshold):
         load_policy(None, [threshold])
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"jpeg_quality": 50.0}, "JPEG quality about 50"), ({"halos": 0.037}, "3.7% of strong edges clipped")],
+)
+def test_the_number_behind_a_reason_is_told_with_its_unit(changed, told):
+    (reason,) = judged(row("a", replace(GOOD, **changed))).reasons["a"]
+    assert reason.detail == told
+
+
 def test_of_several_measures_of_a_reason_one_is_named():
     strict = judged(row("a", replace(GOOD, jpeg_quality=83.0)), thresholds=["jpeg_quality=90", "interpolated=off"])
     assert reasons(strict) == {"jpeg-blocks": "drop"}
