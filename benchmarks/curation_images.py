@@ -155,6 +155,7 @@ def spoilings() -> dict[str, tuple[frozenset[str], Spoiling]]:
     for quality in (5, 10, 20, 30, 50, 70, 80, 90, 95):
         ways[f"JPEG {quality}"] = frozenset({"jpeg-blocks"}), lambda image, q=quality: jpeg(image, q)
         ways[f"JPEG {quality}, shifted"] = frozenset({"jpeg-blocks"}), lambda image, q=quality: shifted_jpeg(image, q)
+    ways["JPEG 50, then 80"] = frozenset({"jpeg-blocks"}), lambda image: jpeg(jpeg(image, 50), 80)
     for how in RESAMPLING:
         for times in (1.5, 2.0, 3.0, 4.0):
             soft = frozenset({"enlarged", "blurred"})

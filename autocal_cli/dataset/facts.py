@@ -143,7 +143,7 @@ LEAST_SIDE = 2 * GRID  # of an image that is looked at
 STEPS_TRIED = np.array([*range(2, 32), *range(32, 66, 2)])  # 2 at JPEG quality 90, 5 at 80, 12 at 50, 60 at 10; so few
 # that BLAS starts no thread for them
 COMB = 0.5  # mean cosine, 1 where all are multiples; photographs stay below 0, JPEGs of quality 85 above 0.7
-LEAST_COUNT = 15  # coefficients at one step of a frequency, and at several
+LEAST_COUNT = 15  # odd, and even, multiples of a step among the coefficients of a frequency
 AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
 STEP_CLIP = 4  # levels: how far one pixel counts towards a line of the grid, so that a drawn edge counts no more
 CONSTANT = 0.97  # share of equal neighbours inside the blocks: a drawing on a raster of 8 pixels, which no JPEG is
@@ -263,10 +263,10 @@ _COSINES = np.cos(np.pi * np.outer(np.arange(3), 2 * np.arange(GRID) + 1) / (2 *
 _LOWEST = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # frequencies of a block, down and across
 _BASIS = np.stack([np.outer(_COSINES[v], _COSINES[u]).ravel() for v, u in _LOWEST], axis=1).astype(np.float32)
 _MAGNITUDES = np.arange(256)[:, None]  # of coefficients; the last stands for all that are greater
-_SINGLE = (_MAGNITUDES >= 0.5 * STEPS_TRIED) & (_MAGNITUDES < 1.5 * STEPS_TRIED)
-_MULTIPLE = (_MAGNITUDES >= 1.5 * STEPS_TRIED) & (_MAGNITUDES < 255)
+_TIMES = np.rint(_MAGNITUDES / STEPS_TRIED) * (_MAGNITUDES < 255)
+_ODD, _EVEN = _TIMES % 2 == 1, (_TIMES % 2 == 0) & (_TIMES > 0)
 _NEARNESS = np.cos(2 * np.pi * _MAGNITUDES / STEPS_TRIED)
-_COMBS = np.hstack([_SINGLE, _MULTIPLE, _SINGLE * _NEARNESS, _MULTIPLE * _NEARNESS]).astype(np.float32)
+_COMBS = np.hstack([_ODD, _EVEN, _ODD * _NEARNESS, _EVEN * _NEARNESS]).astype(np.float32)
 
 
 def _jpeg_quality(y: Patches) -> float | None:
@@ -282,18 +282,16 @@ def _quantised(y: Patches, top: int, left: int) -> float:
 
     As JPEG leaves them, and nothing else (Fan and de Queiroz 2003, "Identification of bitmap compression history: JPEG
     detection and quantizer estimation"). For each frequency the greatest step for which the mean of cos(2 pi c / step)
-    over its coefficients c is above COMB, both over those of one step and over those of several: whatever repeats in a
-    drawing has one value. Without JPEG the mean is below 0, for small coefficients are the more frequent. The median of
-    five frequencies.
+    over its coefficients c is above COMB, both over odd multiples and over even ones: what repeats in a drawing has one
+    value. Without JPEG the mean is below 0, for small coefficients are the more frequent. The median of five of them.
     """
     high, wide = (y.shape[1] - top) // GRID, (y.shape[2] - left) // GRID
     blocks = y[:, top : top + high * GRID, left : left + wide * GRID].reshape(-1, high, GRID, wide, GRID).swapaxes(2, 3)
     magnitudes = np.abs(blocks.reshape(-1, GRID * GRID).astype(np.float32) @ _BASIS)
     places = np.minimum(magnitudes + 0.5, 255).astype(np.intp) + 256 * np.arange(len(_LOWEST))
     counts = np.bincount(places.ravel(), minlength=256 * len(_LOWEST)).reshape(-1, 256).astype(np.float32)
-    single, multiple, near_single, near_multiple = np.split(counts @ _COMBS, 4, axis=1)
-    combed = (near_single > COMB * single) & (near_multiple > COMB * multiple)
-    combed &= np.minimum(single, multiple) >= LEAST_COUNT
+    odd, even, near_odd, near_even = np.split(counts @ _COMBS, 4, axis=1)
+    combed = (near_odd > COMB * odd) & (near_even > COMB * even) & (np.minimum(odd, even) >= LEAST_COUNT)
     return float(sorted((STEPS_TRIED * combed).max(axis=1))[len(_LOWEST) // 2])
 
 

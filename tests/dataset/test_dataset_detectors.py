@@ -100,6 +100,11 @@ def test_the_quality_of_a_jpeg_is_told(quality):
     assert find_traces(jpeg(jpeg(PHOTO, quality), 98)).jpeg_quality == pytest.approx(quality, abs=3)
 
 
+def test_of_two_jpegs_the_coarser_quality_is_told():
+    assert find_traces(jpeg(jpeg(PHOTO, 50), 80)).jpeg_quality == pytest.approx(50, abs=10)
+    assert find_traces(jpeg(jpeg(PHOTO, 30), 50)).jpeg_quality == pytest.approx(50, abs=3)  # what it leaves of 30
+
+
 def test_what_was_no_jpeg_has_no_quality():
     assert find_traces(PHOTO).jpeg_quality is None
 
