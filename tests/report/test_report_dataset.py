@@ -350,6 +350,11 @@ def page_of(told: DatasetReport) -> str:
     return dataset_page(told, costs, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
 
 
+def test_the_ends_of_a_curve_are_told_without_powers_of_ten():
+    costs = [Cost("flat", 0, 1, 1, "deviation", 60.0, ((15.0, 0), (120.0, 1)))]
+    assert '">120</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
+
+
 def test_the_page_is_whole_and_loads_nothing():
     text = page_of(report(failed=2))
     page = Page(text)
