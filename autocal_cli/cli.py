@@ -18,8 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from autocal_cli.commands.analyze_dataset import analyze_dataset
 from autocal_cli.commands.calibrate import calibrate
 from autocal_cli.commands.check import check
-from autocal_cli.commands.diff import diff
-from autocal_cli.commands.explain import explain
+from autocal_cli.commands.explain import diff, explain
 from autocal_cli.commands.info import networks, schema
 from autocal_cli.commands.options import complain
 from autocal_cli.commands.training import diagnose, run
