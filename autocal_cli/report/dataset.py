@@ -124,7 +124,7 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
     if len(failures) > most:
         yield Text(f"... and {len(failures) - most:,} more failed", style="yellow")
     if len(failures) > most or not (verbose or all(line.is_short for line in lines)):
-        yield from (Text(), Text("Not every name stands here: --verbose, --csv, --json and --html have all."))
+        yield from (Text(), Text("Not every name stands here: --verbose, --csv and --json have all."))
 
 
 def _failures(report: DatasetReport) -> list[str]:

@@ -138,7 +138,7 @@ def test_the_table_accounts_for_every_file():
 
 def test_verbose_tells_every_name_that_the_short_form_counts():
     short = rendered(*dataset_view(report(failed=25))).splitlines()
-    assert short[-1] == "Not every name stands here: --verbose, --csv, --json and --html have all."
+    assert short[-1] == "Not every name stands here: --verbose, --csv and --json have all."
     lines = rendered(*dataset_view(report(failed=25), verbose=True), width=60).splitlines()
     assert short[-1] not in lines
     at = lines.index("small: 5 to drop (1%)")
