@@ -401,7 +401,7 @@ def _rhythm(y: Patches, grid: bool) -> float:
         flat, stride = y.ravel(), y.shape[2] if axis == DOWN else 1
         steps = flat[stride:] - flat[:-stride]
         seconds = np.abs(steps[stride:] - steps[:-stride])
-        lines = _line_means(np.minimum(seconds, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
+        lines = _line_means(np.clip(seconds, 0, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
         level = _quantile(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), 0.5)
         rest = lines[:, 2:-2] - level
         length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
