@@ -356,30 +356,42 @@ def traits_of(image: Image.Image) -> tuple[str, ...]:
     return tuple(trait for trait, is_so in present.items() if is_so)
 
 
-# WebP is decoded by OpenCV where that is installed (`autocal-cli[fast]`): 1.5 times as fast as Pillow, to the same
-# pixels, for 8-bit RGB, opaque, one frame, without metadata that could turn it. PNG and JPEG stay with Pillow: with
-# libvips a scan of PNGs was 1.13 to 1.24 times as fast, which is no reason for another library, and with OpenCV it was
-# not faster (benchmarks/decoders.py).
+# PNG is decoded by libvips where that is installed (`autocal-cli[fast]`, and traiNNer-redux brings it): to the same
+# pixels in two thirds of the time. With OpenCV a scan of PNGs or WebPs was hardly faster (benchmarks/RESULTS.md).
+
+# Chunks of a PNG that leave its pixels as they are: no transparency, turn or second frame.
+PLAIN_CHUNKS = frozenset({b"IHDR", b"IDAT", b"IEND", b"pHYs", b"sRGB", b"gAMA", b"cHRM", b"iCCP", b"tIME"})
 
 
 @cache
-def opencv() -> ModuleType | None:
-    """The module cv2, where it is installed and loads."""
+def libvips() -> ModuleType | None:
+    """The module pyvips, where it is installed and finds its library."""
     try:
-        return importlib.import_module("cv2")
-    except ImportError:
+        vips = importlib.import_module("pyvips")
+    except (ImportError, OSError):
         return None
+    vips.cache_set_max(0)  # it would keep the contents of files
+    if hasattr(vips, "concurrency_set"):  # not in old releases
+        vips.concurrency_set(1)  # workers are threads already
+    return vips
 
 
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
-    plain = image.mode == "RGB" and not image.has_transparency_data and not getattr(image, "is_animated", False)
-    if image.format != "WEBP" or not plain or {"exif", "xmp"} & image.info.keys() or (cv2 := opencv()) is None:
+    plain = image.format == "PNG" and image.mode == "RGB" and data[24] == 8 and data[28] == 0  # not interlaced
+    if not plain or not _chunks(data) <= PLAIN_CHUNKS or (vips := libvips()) is None:
         return None
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
+    try:  # whatever is wrong with the file is for Pillow to say
+        pixels = vips.Image.pngload_buffer(data, access="sequential", fail_on="warning").write_to_memory()
+        return Image.frombuffer("RGB", image.size, pixels, "raw", "RGB", 0, 1)
+    except (vips.Error, ValueError):
         return None
-    if pixels is None or pixels.shape != (image.height, image.width, 3):
-        return None
-    return Image.frombuffer("RGB", image.size, pixels, "raw", "BGR", 0, 1)
+
+
+def _chunks(data: bytes) -> set[bytes]:
+    """The kinds of chunks of a PNG."""
+    found, at = set(), 8
+    while at < len(data):
+        found.add(data[at + 4 : at + 8])
+        at += 12 + int.from_bytes(data[at : at + 4])
+    return found
