@@ -218,7 +218,7 @@ def _along(y: Patches, axis: int) -> tuple[Real, Real]:
 
 def _line_means(values: npt.NDArray[Any], shape: tuple[int, ...], axis: int, short: int) -> Real:
     """Means along the lines across an axis of flat values, which are `short` by so many strides: (n, lines)."""
-    whole = np.zeros(shape, dtype=values.dtype)
+    whole = np.empty(shape, dtype=values.dtype)  # what is left unset lies in the lines left out
     whole.ravel()[: len(values)] = values
     sums = whole.sum(axis=1 + axis, dtype=np.int16)
     return np.asarray(sums[:, : sums.shape[1] - short] / np.float32(shape[1 + axis]), dtype=np.float32)
@@ -356,12 +356,11 @@ def _tile_energies(y: Patches) -> tuple[Real, Real]:
     tiles = []
     for near, above, below in ((1, odd[: -2 * width], odd[inner]), (2, even[: -2 * width], even[2 * width :])):
         across = even[width - near : inner.stop - near] + even[width + near : inner.stop + near]
-        energy = np.zeros((count, height, width), dtype=np.float32)
-        squares = energy.ravel()[inner]
-        for second in (across - centre, above + below - centre):
-            real = second.astype(np.float32)
-            real *= real
-            squares += real
+        energy = np.empty((count, height, width), dtype=np.float32)
+        level, plumb = (second.astype(np.float32) for second in (across - centre, above + below - centre))
+        level *= level
+        plumb *= plumb
+        np.add(level, plumb, out=energy.ravel()[inner])
         down = energy[:, 1 : 1 + rows * high].reshape(count, rows, high, width).sum(axis=2)
         inside = down[:, :, 2 : 2 + columns * wide].reshape(-1, wide)
         tiles.append(inside.sum(axis=1) / (high * wide))
@@ -373,7 +372,7 @@ def _halos_and_laplacian(y: Patches) -> tuple[float, float]:
 
     Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
     """
-    flat, row, laplacian = y.ravel(), y.shape[2], np.zeros_like(y)
+    flat, row, laplacian = y.ravel(), y.shape[2], np.empty_like(y)
     inner = laplacian.ravel()[row:-row]
     np.multiply(flat[row:-row], -4, out=inner)
     for near in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
