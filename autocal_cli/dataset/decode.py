@@ -31,6 +31,7 @@ THUMBNAIL_SIZE = 128  # long side at which metrics are measured; a fixed size, s
 DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
 MAX_PIXELS = 300_000_000
 MOST_BYTES = 32_000_000  # of a file that is read at once, which many small reads take longer than
+TWICE_PIXELS = 4_000_000  # of an image that may be held twice for a moment, as libvips gives it and as Pillow
 LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memory stays flat
 
 # What training folders hold, by content and whatever the file is called. Left out are the formats that start other
@@ -379,7 +380,8 @@ def libvips() -> ModuleType | None:
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
     plain = image.format == "PNG" and image.mode == "RGB" and data[24] == 8 and data[28] == 0  # not interlaced
-    if not plain or not _chunks(data) <= PLAIN_CHUNKS or (vips := libvips()) is None:
+    plain = plain and image.width * image.height <= TWICE_PIXELS and _chunks(data) <= PLAIN_CHUNKS
+    if not plain or (vips := libvips()) is None:
         return None
     try:  # whatever is wrong with the file is for Pillow to say
         pixels = vips.Image.pngload_buffer(data, access="sequential", fail_on="warning").write_to_memory()

@@ -145,6 +145,14 @@ def test_pillow_does_not_decode_it_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_libvips")
+def test_large_images_are_not_held_twice(tmp_path, monkeypatch):
+    PHOTO.save(tmp_path / "a.png")
+    monkeypatch.setattr(decode, "TWICE_PIXELS", PHOTO.width * PHOTO.height - 1)
+    with Image.open(tmp_path / "a.png") as image:
+        assert decode.fast_rgb(image, (tmp_path / "a.png").read_bytes()) is None
+
+
+@pytest.mark.usefixtures("_libvips")
 def test_of_a_damaged_file_it_shows_no_more_than_pillow(tmp_path, monkeypatch, capfd):
     PHOTO.resize((90, 60)).save(tmp_path / "whole", "PNG")
     whole, chance = (tmp_path / "whole").read_bytes(), random.Random(1)
