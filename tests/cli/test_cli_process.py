@@ -81,6 +81,7 @@ def read_and_interrupt(path, *options):
         os.kill(os.getpid(), signal.SIGINT)
     return read(path, *options)
 measure.read_image = read_and_interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has it ignored
 sys.argv = ["autocal", *sys.argv[1:]]
 main()
 """
