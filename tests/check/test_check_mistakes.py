@@ -165,6 +165,7 @@ def test_mistakes_are_found(folder: Path) -> None:
         ("redux_otf.yml", "resize_prob: [0.3, 0.4, 0.3]", "resize_prob: [0, 0.7, 0.3]\nresize_range2: [0.5, 1.2]"),
         ("fork.yml", "- type: l1loss\n", "- type: l1loss\n      start_iter: 10\n      target_iter: 90\n"),
         ("redux.yml", "scale: 4", "scale: 4\nresize_range: [0.9, 0.2]\nresize_range2: [0.2, 0.9]"),  # never drawn
+        ("redux_otf.yml", "    lq_size: ", "    meta_info: data/big.txt\n    lq_size: "),  # of GT alone
     ],
 )
 def test_what_looks_like_a_mistake_and_is_none(name: str, was: str, now: str, folder: Path) -> None:
