@@ -12,8 +12,7 @@ import numpy as np
 
 from autocal_cli.dataset.decode import WorkingImage
 from autocal_cli.dataset.listing import list_images
-from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import METRIC_NAMES
+from autocal_cli.dataset.model import METRIC_NAMES, METRIC_VERSION
 from autocal_cli.dataset.sampling import QUANTILES, Values, parse_reference
 from autocal_cli.dataset.scan import read_measured
 from autocal_cli.dataset.workers import default_workers, look_ahead

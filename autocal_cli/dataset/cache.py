@@ -20,8 +20,7 @@ import numpy as np
 from autocal_cli.dataset.decode import Wanted, WorkingImage
 from autocal_cli.dataset.facts import FACTS_VERSION
 from autocal_cli.dataset.files import ListedFile, printable
-from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import FileIssue, facts_of, values_of
+from autocal_cli.dataset.model import METRIC_VERSION, FileIssue, facts_of, values_of
 from autocal_cli.errors import AutocalError
 
 FILE_NAME = "images.sqlite"

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-METRIC_VERSION = 2
-
 OCTAVES = 2  # of edges; texture is that of the first
 WINDOW = 7  # pixels a side of the texture window, and the least side of an octave that counts
 HALF_TEXTURE = 0.05  # standard deviation of luma that counts as half textured

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+METRIC_VERSION = 2  # of what the metrics mean: another one makes scores others
 METRIC_NAMES = ("texture_variance", "edge_density", "color_variation")
 NEUTRAL_SCORE = 0.5  # an ordinary photograph, by construction of the reference quantiles
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import METRIC_NAMES, MetricSummary
+from autocal_cli.dataset.model import METRIC_NAMES, METRIC_VERSION, MetricSummary
 from autocal_cli.errors import AutocalError, Place
 from autocal_cli.packaged import preset_text
 

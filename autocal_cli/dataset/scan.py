@@ -20,8 +20,15 @@ from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, Wor
 from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, Sightings, list_images
-from autocal_cli.dataset.metrics import METRIC_VERSION, WINDOW, raw_metrics_of_one
-from autocal_cli.dataset.model import METRIC_NAMES, DatasetFingerprint, FileIssue, MetricSummary, TrainingCrops
+from autocal_cli.dataset.metrics import WINDOW, raw_metrics_of_one
+from autocal_cli.dataset.model import (
+    METRIC_NAMES,
+    METRIC_VERSION,
+    DatasetFingerprint,
+    FileIssue,
+    MetricSummary,
+    TrainingCrops,
+)
 from autocal_cli.dataset.pairs import Paired, with_partners
 from autocal_cli.dataset.sampling import (
     CHECK_EVERY,

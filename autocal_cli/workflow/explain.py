@@ -13,7 +13,7 @@ from autocal_cli.calibration.presets import load_presets
 from autocal_cli.calibration.resolved import Record, read_record
 from autocal_cli.config.files import open_config
 from autocal_cli.config.model import RECORD_KEY, SchedulingBlock, TrainingConfig
-from autocal_cli.dataset.model import METRIC_NAMES
+from autocal_cli.dataset.model import METRIC_NAMES, METRIC_VERSION
 from autocal_cli.errors import Finding
 from autocal_cli.network.sources import NetworkSources
 from autocal_cli.probing.model import ProbeFingerprint
@@ -87,7 +87,10 @@ def _about_age(found: BlockFile, record: Record, presets: Presets, moved: list[s
         why = "the presets" if record.presets != presets.version else "the config"
         message = f"Since it was written {why} changed: {', '.join(moved)} would be another today."
         findings.append(Finding("chosen-before", "info", message, again, place))
-    elif found.touched:
+    if record.dataset and record.dataset.metric_version != METRIC_VERSION:
+        message = "The metrics changed since its images were measured: their scores would be others today."
+        findings.append(Finding("chosen-before", "info", message, again, place))
+    if not moved and found.touched:
         message = f"{found.file.path.name} was edited after it was calibrated."
         findings.append(Finding("edited-since", "info", message, again, place))
     return tuple(findings)

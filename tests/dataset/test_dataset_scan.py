@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autocal_cli.dataset.metrics import METRIC_VERSION
-from autocal_cli.dataset.model import DatasetFingerprint
+from autocal_cli.dataset.model import METRIC_VERSION, DatasetFingerprint
 from autocal_cli.dataset.scan import ScanProgress, scan
 from autocal_cli.errors import AutocalError
 

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from autocal_cli.calibration.block import MARK, key_mark
 from autocal_cli.config.model import Value
 from autocal_cli.config.yaml.scalars import write_scalar
+from autocal_cli.dataset.model import METRIC_VERSION
 from autocal_cli.workflow.calibrate import calibrate_file
 from autocal_cli.workflow.config_file import Form
 from autocal_cli.workflow.dataset import DatasetOptions
@@ -288,3 +290,14 @@ def test_a_resolved_block_is_told_from_manual_mode_by_its_record(resolved: Resol
     again = resolved(switched.replace("40000", "400000"))
     assert again.calibration.parameters["adaptation_rate"].value < 0.015
     assert "    auto_calibrate: false\n" in again.text
+
+
+@pytest.mark.parametrize(("version", "told"), [(METRIC_VERSION, []), (METRIC_VERSION - 1, ["chosen-before"])])
+def test_scores_that_were_measured_in_another_way_are_told(version: int, told: list[str], tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 40).convert("RGB").save(tmp_path / "image.png")
+    path = tmp_path / "train.yml"
+    path.write_text(EMPTY, "utf-8")
+    after = calibrate_file(path, {}, DatasetOptions((tmp_path,), use_cache=False)).after.decode()
+    assert f"metric: {METRIC_VERSION}" in after
+    path.write_text(after.replace(f"metric: {METRIC_VERSION}", f"metric: {version}"), "utf-8")
+    assert [finding.code for finding in explain_file(path, DatasetOptions()).findings] == told
