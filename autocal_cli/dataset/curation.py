@@ -98,7 +98,9 @@ def _changed(policy: Policy, text: str) -> Policy:
     meant = [rule for rule in policy.rules if reason == (rule.reason if reason in measured else rule.measure)]
     if reason not in FIXED and not meant:
         known = ", ".join(sorted({*FIXED, *measured}))
-        raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=f"Reasons: {known}.")
+        several = ", ".join(rule.measure for rule in policy.rules if rule.measure != rule.reason)
+        fix = f"Reasons: {known}; measures: {several}."
+        raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=fix)
     levels: dict[str, Severity | None] = {"look": "look", "drop": "drop", "off": None}
     try:
         number = math.nan if value in levels else float(value)
@@ -326,12 +328,12 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
     for code, named in by_reason.items():
         cost = Cost(code, named["look"].count, named["drop"].count, alone[code])
         if code in rules:
-            values, measure, when = np.asarray(measured[code]), rules[code].measure, rules[code].when
-            bound = rules[code].drop or 0.0
-            beyond = (values > bound * times if when == "above" else values < bound * times for times in CURVE)
-            counts = [anyhow[code] + int(np.count_nonzero(ones)) for ones in beyond]
-            curve = tuple(zip((bound * times for times in CURVE), counts, strict=True))
-            cost = replace(cost, measure=measure, bound=bound, curve=curve)
+            values, rule = np.asarray(measured[code]), rules[code]
+            bound = rule.drop or 0.0
+            bounds = [bound * times for times in CURVE if times <= 1 or bound * times <= rule.most]
+            beyond = (values > one if rule.when == "above" else values < one for one in bounds)
+            counts = (anyhow[code] + int(np.count_nonzero(ones)) for ones in beyond)
+            cost = replace(cost, measure=rule.measure, bound=bound, curve=tuple(zip(bounds, counts, strict=True)))
         costs.append(cost)
     return costs
 

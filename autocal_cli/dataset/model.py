@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
@@ -311,6 +312,7 @@ class Rule:
 
     `photographs`: only where the picture was not drawn. `deviations`: only where it is that many robust standard
     deviations from the median of the set too. `source` says where the bounds come from, `told` how a value is told.
+    `most`: what the measure cannot pass.
     """
 
     reason: str
@@ -322,6 +324,7 @@ class Rule:
     drop: float | None = None
     photographs: bool = False
     deviations: float | None = None
+    most: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,7 +328,8 @@ def lists_of(
             deep = [name for name in names if "/" in name]
             findings += _left_out(deep, "the meta_info file", "a folder", "trainers look for its LQ image outside it")
             message = "With --lq, BasicSR reads the meta_info file; traiNNer-redux ends with KeyError: 'gt_path'."
-            findings += (Finding("pairs-meta-info", "info", message, "There move the images of --drop away instead."),)
+            fix = "For traiNNer-redux, move what --drop lists out of both folders instead."
+            findings += (Finding("pairs-meta-info", "info", message, fix),)
             names = [name for name in names if "/" not in name]
         lists[meta_info] = names
     return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -217,6 +218,12 @@ def test_thresholds_that_are_none_are_refused(threshold):
         load_policy(None, [threshold])
 
 
+def test_a_threshold_of_nothing_is_told_what_there_is():
+    with pytest.raises(AutocalError) as raised:
+        load_policy(None, ["jpeg=70"])
+    assert {"jpeg-blocks", "blocks", "jpeg_quality"} <= set(re.findall(r"[\w-]+", raised.value.fix or ""))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [({"jpeg_quality": 50.0}, "JPEG quality about 50"), ({"halos": 0.037}, "3.7% of strong edges clipped")],
@@ -294,6 +301,13 @@ def test_a_plan_counts_a_reason_with_two_measures_as_a_whole():
     assert enlarged.measure == "interpolated"  # as --threshold takes it
     curve = dict(enlarged.curve)
     assert (enlarged.drop, curve[enlarged.bound], min(curve.values())) == (2, 2, 1)
+
+
+def test_a_plan_ends_where_a_measure_does():
+    rows = [row("a", replace(GOOD, jpeg_quality=50.0)), row("b", replace(GOOD, jpeg_quality=70.0))]
+    for thresholds, ends in (((), (90, 2)), (["jpeg_quality=100"], (100, 2))):
+        (blocks,) = plan(judged(*rows, thresholds=thresholds), rows)
+        assert blocks.curve[-1] == ends
 
 
 def test_reasons_are_in_order_of_what_they_drop():
