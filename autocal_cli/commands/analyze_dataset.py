@@ -74,7 +74,8 @@ def analyze_dataset(
         list[str] | None,
         _option(
             "--threshold",
-            "Another bound for a reason, as blurred=0.15, or its severity: grey=drop, alpha=off. Repeatable.",
+            "Another bound for a reason, as blurred=0.15, or one of its measures, as jpeg_quality=70; or its severity: "
+            "grey=drop, alpha=off. Repeatable.",
             "REASON=NUMBER",
         ),
     ] = None,

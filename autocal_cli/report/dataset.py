@@ -215,6 +215,11 @@ def share(count: int, of: int) -> str:
     return "100%" if count else "0%"
 
 
+def bound_of(number: float) -> str:
+    """A bound as --threshold takes it, without powers of ten."""
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
 def _equal(names: Sequence[str], count: int) -> str:
     """
     >>> _equal(["a", "b"], 2), _equal(["a", "b"], 5)
@@ -307,7 +312,7 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     bounds = "dropped at other bounds (the one in force in brackets)"
     shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3), wraps=(3, 4))
     for cost in costs:
-        counts = [(f"{bound:.3g}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
+        counts = [(f"{bound_of(bound)}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
         marked = (f"({told})" if in_force else told for told, in_force in counts)
         curve = f"{cost.measure} {', '.join(marked)}".strip()
         shown.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)

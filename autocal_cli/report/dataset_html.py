@@ -29,7 +29,7 @@ from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval
 from autocal_cli.report.console import filled, one_line
-from autocal_cli.report.dataset import LABELS, counts, health_lines, short_name, where
+from autocal_cli.report.dataset import LABELS, bound_of, counts, health_lines, short_name, where
 from autocal_cli.version import __version__
 
 _LONGEST_NAME = 160  # characters of a path; its end tells most
@@ -121,8 +121,8 @@ def _curve(cost: Cost) -> dict[str, str]:
     return {
         "here": across.pop(),
         "points": " ".join(f"{x},{y}" for x, y in zip(across, down, strict=True)),
-        "first": f"{bounds[0]:.3g}",
-        "last": f"{bounds[-1]:.3g}",
+        "first": bound_of(bounds[0]),
+        "last": bound_of(bounds[-1]),
         "measure": cost.measure,
         "most": f"{most:,}",
     }

@@ -350,9 +350,11 @@ def page_of(told: DatasetReport) -> str:
     return dataset_page(told, costs, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
 
 
-def test_the_ends_of_a_curve_are_told_without_powers_of_ten():
-    costs = [Cost("flat", 0, 1, 1, "deviation", 60.0, ((15.0, 0), (120.0, 1)))]
-    assert '">120</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
+@pytest.mark.parametrize(("bound", "told"), [(0.0475, "0.0475"), (120.0, "120"), (12500.0, "12500")])
+def test_bounds_are_told_without_powers_of_ten(bound, told):
+    costs = [Cost("flat", 0, 1, 1, "deviation", 0.03, ((0.03, 0), (bound, 1)))]
+    assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
+    assert f", {told}: 1" in rendered(*plan_view(report(), costs))
 
 
 def test_the_page_is_whole_and_loads_nothing():
