@@ -83,6 +83,7 @@ def _spans(text: str) -> dict[KeyPath, tuple[int, int, int, int]]:
             while data:  # on the way down through tables of one key
                 ((name, data),) = data.items()
                 path, data = (*path, name), data[0] if isinstance(data, list) else data
+                spans.setdefault(path, (start,) * 4)  # a table without a header is where its first statement is
             section = path if header else section
             spans[path] = (*key.span(1), start if header else key.end(), end)
             start = -1
@@ -156,7 +157,9 @@ def _with_section(document: ConfigDocument, path: KeyPath) -> str:
     """The text with an empty section for the table at `path`, below the table around it and the comments there."""
     text, spans = document.text, _spans(document.text)
     after = max(end for at, (*_, end) in spans.items() if at[0] == path[0])
-    while text.startswith("#", line := next_line(text, after)):
+    header = min((start for key, _, start, _ in spans.values() if after < start < key), default=len(text))
+    after = max(end for *_, end in spans.values() if end <= header)  # top-level pairs may follow
+    while text[(line := next_line(text, after)) :].lstrip(" \t").startswith("#"):
         after = document.line_end(line)
     blank = [""] if text[line:] and text[line] not in "\r\n" else []
     return splice(text, [lines_below(document, after, ["", f"[{_dotted(*path)}]", *blank])])

@@ -345,6 +345,18 @@ def test_toml_again_changes_no_byte_and_hand_edits_stay(autocal, toml_config, tm
     assert key_mark(("max_weight",)) not in wrote(found)
 
 
+@pytest.mark.parametrize("dotted", [("[train]\n", KEY), ("", f"train.{KEY}")])
+def test_the_line_above_dotted_keys_of_a_toml_block_is_written_once(autocal, toml_config, dotted):
+    header, block = dotted
+    table = f"{header}{block}.momentum = 0.7\n{block}.mine = 1\n"
+    text = TOML.replace("[train]\nema = 0.999\n", header and table)
+    toml_config.write_text(text if header else table + text, "utf-8")
+    assert autocal("calibrate", toml_config, "--in-place").code == 0
+    lines = toml_config.read_text("utf-8").splitlines()
+    at = lines.index(f"{block}.momentum = 0.7")
+    assert [n for n, line in enumerate(lines) if line.startswith("#: ")] == [at - 1]
+
+
 def test_toml_with_a_sidecar_and_without_a_native_scheduler(autocal, toml_config, tmp_path):
     before = toml_config.read_bytes()
     assert autocal("calibrate", toml_config, "-o", tmp_path / "copy.toml").code == 0

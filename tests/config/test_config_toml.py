@@ -135,6 +135,13 @@ def test_values_know_their_place(path, line, column, text):
     assert document.text[node.start : node.end] == text
 
 
+def test_a_table_without_a_header_is_at_its_first_statement():
+    document = parsed("a = 1\nb.c.d = 2\n[e]\nf.g = 3\n[h.i.j]\n[h]\n")
+    places = {path: document.place(lookup(document, path).key.start).line for path in (("b",), ("b", "c"), ("e", "f"))}
+    assert places == {("b",): 2, ("b", "c"): 2, ("e", "f"): 4}
+    assert [document.place(lookup(document, ("h", "i")[:depth]).key.start).line for depth in (1, 2)] == [6, 5]
+
+
 @pytest.mark.parametrize(
     ("path", "text", "language"),
     [

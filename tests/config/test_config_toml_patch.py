@@ -50,6 +50,8 @@ LINES = "momentum = 0.9\nphases.early = {until = 0.1}\n"
             "[train.a]\nx = 1\n# of x\n\n# of val\n[val]\n",
             f"[train.a]\nx = 1\n# of x\n\n[train.dynamic_loss_scheduling]\n{LINES}\n# of val\n[val]\n",
         ),
+        ("[train]\nx = 1\n  # of x\n[val]\n", f"[train]\nx = 1\n  # of x\n\n[{'.'.join(BLOCK)}]\n{LINES}\n[val]\n"),
+        ("train.x = 1\ny = [2]\n[a]\n", f"train.x = 1\ny = [2]\n\n[train.dynamic_loss_scheduling]\n{LINES}\n[a]\n"),
         ("train.x = 1\n", f"train.x = 1\n\n[train.dynamic_loss_scheduling]\n{LINES}"),
         (
             "[train.dynamic_loss_scheduling]\n  mine = 1 # c\n\n[val]\n",
