@@ -29,7 +29,7 @@ from autocal_cli.config.yaml.document import (
     node_at,
     same_data,
 )
-from autocal_cli.config.yaml.edit import Edit, Patch, all_comments, lines_below, next_line, splice
+from autocal_cli.config.yaml.edit import Edit, Patch, lines_below, next_line, splice
 from autocal_cli.config.yaml.scalars import render_flow
 from autocal_cli.config.yaml.verify import verify
 from autocal_cli.errors import AutocalError, Place, VerificationError
@@ -138,10 +138,18 @@ def plan_toml_patch(
 
 
 def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
-    """As `text_without`, of a TOML document: what is left of it as tomlkit writes it, and then its comments."""
-    data = tomllib.loads(document.text)
+    """As `text_without`, of a TOML document. An inline table around the pair is written anew in any case; empty lines
+    are left out, for tomlkit puts one between pairs and a section below."""
+    text, data, edits = document.text, tomllib.loads(document.text), []
     (_at(data, path[:-1]) or {}).pop(path[-1], None)
-    return "\n".join([tomlkit.dumps(data), *all_comments(document).elements()]).rstrip("\r\n")
+    for at, (key, _, start, end) in _spans(text).items():
+        rest = len(text) - len(text[end:].lstrip(" \t"))
+        if at == path[: len(at)] and at != path and key < start:
+            edits.append(Edit(start, end, render_inline(_at(data, at))))
+        elif at[: len(path)] == path and key < end:  # a comment is left, and with it the line
+            stop = rest if text.startswith("#", rest) else next_line(text, end)
+            edits.append(Edit(document.line_start(min(key, start)), stop, ""))
+    return re.sub(r"(?m)^[ \t]*\r?\n", "", splice(text, edits)).rstrip("\r\n")
 
 
 def _changes(old: Any, new: Any, path: KeyPath, units: Collection[str] = ()) -> Iterator[tuple[KeyPath, Value]]:

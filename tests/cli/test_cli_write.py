@@ -345,6 +345,24 @@ def test_toml_again_changes_no_byte_and_hand_edits_stay(autocal, toml_config, tm
     assert key_mark(("max_weight",)) not in wrote(found)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("0.999", "0.9990"),
+        ("40_000", "40000"),
+        ("[logger]\ntotal_iter = 40_000\n# the end", "# the end\n[logger]\ntotal_iter = 40_000"),
+    ],
+)
+def test_a_toml_file_that_was_only_laid_out_anew_is_not_replaced(autocal, toml_config, tmp_path, edit):
+    out = tmp_path / "resolved.toml"
+    assert autocal("calibrate", toml_config, "-o", out, "--write", "block").code == 0
+    rewrite(out, edit)
+    before = out.read_bytes()
+    ran = autocal("calibrate", toml_config, "-o", out, "--write", "block")
+    assert (ran.code, out.read_bytes()) == (2, before)
+    assert "edited by hand since autocal wrote it" in ran.err
+
+
 @pytest.mark.parametrize("dotted", [("[train]\n", KEY), ("", f"train.{KEY}")])
 def test_the_line_above_dotted_keys_of_a_toml_block_is_written_once(autocal, toml_config, dotted):
     header, block = dotted
