@@ -116,6 +116,7 @@ def _measured(
         raise UnknownLossError(f"the trainer has no {options['type']}{failed}")
     arguments = {name: value for name, value in options.items() if name != "type"}
     arguments |= {name: 1.0 for name in WEIGHTS if name in arguments}
+    torch.manual_seed(source.spec["seed"])  # some draw at random, and neosr seeds by the clock
     loss = known.call(**arguments)
     averaged = AVERAGED in inspect.signature(getattr(loss, "forward", loss)).parameters
     values, gradients = [], []

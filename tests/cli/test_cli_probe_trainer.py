@@ -73,6 +73,13 @@ def test_a_loss_that_ends_its_process_costs_itself_alone(autocal, train):
     assert (gone["label"], gone["reason"]) == ("gone", "it ended its process (exit code 3)")
 
 
+def test_what_a_loss_draws_at_random_is_the_same_beside_any_others(autocal, train):
+    text = CONFIG[: CONFIG.index("    - {type: insideloss")] + 2 * "    - {type: drawnloss, loss_weight: 1.0}\n"
+    Path(train).write_text(text, encoding="utf-8")
+    _, drawn, again = probed(autocal, train, "--trainer", TRAINER)["losses"]
+    assert drawn["value"] == again["value"]
+
+
 JUDGED = """\
 scale: 2
 network_g: {type: paragonsr2_nano}

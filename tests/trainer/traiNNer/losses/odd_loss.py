@@ -6,6 +6,7 @@ import os
 import sys
 import urllib.request
 
+import torch
 from torch import Tensor, nn
 
 from traiNNer.utils.registry import LOSS_REGISTRY
@@ -37,6 +38,18 @@ class PairLoss(Weighed):
 class PartsLoss(Weighed):
     def forward(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         return {"near": 0.5 * (x - y).abs().mean(), "far": 0.5 * (x - y).abs().mean((1, 2, 3))}
+
+
+@LOSS_REGISTRY.register()
+class DrawnLoss(Weighed):
+    """Along directions drawn at random."""
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__(loss_weight)
+        self.directions = torch.randn(3, 1, 1)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return (self.directions * (x - y)).abs().mean()
 
 
 @LOSS_REGISTRY.register()
