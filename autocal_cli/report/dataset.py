@@ -45,11 +45,11 @@ def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = Fal
     `blocks`: whether the terminal can show block characters. `verbose`: every name, one a line; else the first few.
     """
     dataset, native = report.fingerprint, report.sharpness
-    whole, without = (_metrics(report, blocks) for _ in range(2))
-    without.columns.pop()  # the histograms, before a number is cut short
+    whole, without, shortest = (_metrics(report, blocks) for _ in range(3))
+    del without.columns[6:], shortest.columns[3:]  # the histograms, then the spread, before a number is cut short
     about_native = f"share of edges in unscaled crops of {native.crop}; bars end at {FULL_SCALE:g}"
     return [
-        FirstThatFits(whole, without),
+        FirstThatFits(whole, without, shortest),
         Text(),
         Text(one_line(counts(dataset))),
         Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),

@@ -175,7 +175,13 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(width):
     assert not any("…" in line for line in lines)
 
 
-@pytest.mark.parametrize(("width", "drawn"), [(60, False), (72, False), (80, True), (100, True)])
+def test_at_40_columns_every_score_stands_whole_beside_its_name():
+    lines = rendered(*dataset_view(report()), width=40).splitlines()
+    assert lines[1] == "texture variance   0.500  0.450 to 0.550"
+    assert "…" not in "".join(lines[: lines.index("")])
+
+
+@pytest.mark.parametrize(("width", "drawn"), [(62, False), (72, False), (80, True), (100, True)])
 def test_the_histograms_go_before_a_number_is_cut_short(width, drawn):
     head, *rows = rendered(*dataset_view(report()), width=width).splitlines()
     assert ("0 to 1" in head) is drawn
