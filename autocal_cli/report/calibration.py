@@ -184,16 +184,19 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
     why, and what must be said of a number.
     """
     share = "of those measured" if probe.unmeasured else "share"
-    shown = table("loss", "weight", "value", "noise", "gradient", "noise", share, right=range(1, 7))
+    whole = table("loss", "weight", "value", "noise", "gradient", "noise", share, right=range(1, 7))
+    short = table("loss", share, right=(1,), wraps=(0, 1))  # for a narrow terminal
     for loss in probe.losses:
         noise, gradient_noise = ("" if one is None else f"{one:.2g}" for one in (loss.noise, loss.gradient_noise))
         share = f"{loss.share:.1%}" + ("*" if loss.kind == "adversarial" else "")
         numbers = (f"{loss.weight:g}", f"{loss.value:.4g}", noise, f"{loss.gradient:.3g}", gradient_noise, share)
-        shown.add_row(one_line(loss.label), *numbers)
+        whole.add_row(one_line(loss.label), *numbers)
+        short.add_row(one_line(loss.label), share)
     notes: list[RenderableType] = []
     for missing in probe.unmeasured:
         weight = "" if missing.weight is None else f"{missing.weight:g}"
-        shown.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
+        whole.add_row(one_line(missing.label), weight, *("",) * 4, "not measured")
+        short.add_row(one_line(missing.label), "not measured")
         reason = f"not measured: {one_line(missing.reason)}."
         notes.append(Text.assemble((f"{one_line(missing.label)} ", "yellow"), reason))
     if probe.unmeasured:
@@ -201,7 +204,11 @@ def probe_view(probe: ProbeFingerprint) -> RenderableType:
     notes += [
         Text(f"{one_line(loss.label)}: {one_line(loss.note)}.", style="dim") for loss in probe.losses if loss.note
     ]
-    parts: list[RenderableType] = [Text(_how_measured(probe), style="dim"), shown, *notes]
+    parts: list[RenderableType] = [
+        Text(_how_measured(probe), style="dim"),
+        FirstThatFits(whole, short, wrapped=True),
+        *notes,
+    ]
     head = Text.assemble(("losses   ", "bold"), "what the weights amount to, before anything is trained")
     return Group(head, *(Padding(part, (0, 0, 0, 9)) for part in parts))
 

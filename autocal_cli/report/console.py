@@ -71,14 +71,14 @@ def table_without_head(*styles: str | None) -> Table:
 
 
 class FirstThatFits:
-    """Of several views the first that is not too wide, or the last."""
+    """Of several views the first that is not too wide, or the last; `wrapped`: where what may wrap does."""
 
-    def __init__(self, *views: RenderableType) -> None:
-        self.views = views
+    def __init__(self, *views: RenderableType, wrapped: bool = False) -> None:
+        self.views, self.bound = views, 0 if wrapped else 1  # of a measurement's minimum and maximum
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.update(width=WIDEST)
-        fitting = (view for view in self.views if console.measure(view, options=wide).maximum <= options.max_width)
+        fitting = (view for view in self.views if console.measure(view, options=wide)[self.bound] <= options.max_width)
         yield next(fitting, self.views[-1])
 
 

@@ -17,12 +17,14 @@ from autocal_cli.config.files import ConfigFile, parse_document
 from autocal_cli.config.trainers import recognise_trainer
 from autocal_cli.errors import Finding, Place
 from autocal_cli.network.model import NetworkFingerprint, Passed
+from autocal_cli.probing.model import LossProbe, ProbeFingerprint, Unmeasured
 from autocal_cli.report.calibration import (
     calibration_view,
     explanation_view,
     findings_view,
     number,
     outcome_view,
+    probe_view,
     trail,
     trail_view,
     unknown_view,
@@ -249,3 +251,16 @@ def test_what_is_said_is_broken_in_a_terminal_and_a_line_in_a_pipe(terminal, lin
     assert capsys.readouterr().err.splitlines() == lines
     complain("train.yml: no such file", 2)
     assert capsys.readouterr().err.count("\n") == (3 if terminal else 1)
+
+
+@pytest.mark.parametrize(("width", "row"), [(40, ["charbonnier", "51.2%"]), (80, ["charbonnier", "1", "0.03508"])])
+def test_the_losses_of_a_probe_keep_their_names_in_a_narrow_terminal(width, row):
+    loss = LossProbe("charbonnier", "charbonnierloss", "pixel", 1.0, 0.0350789, 0.72, 0.00225518, 0.000023, 0.5118)
+    missing = (Unmeasured("perceptual", "perceptualloss", "no weights", 0.1),)
+    probe = ProbeFingerprint(2, 2, None, 128, "bicubic reduction", "span", None, 0, (loss,), missing)
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(probe_view(probe))
+    table = capture.get()
+    assert next(line for line in table.splitlines() if "charbonnier" in line).split()[: len(row)] == row
+    assert "…" not in table
