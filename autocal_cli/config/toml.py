@@ -143,10 +143,10 @@ def toml_text_without(document: ConfigDocument, path: KeyPath) -> str:
     text, data, edits = document.text, tomllib.loads(document.text), []
     (_at(data, path[:-1]) or {}).pop(path[-1], None)
     for at, (key, _, start, end) in _spans(text).items():
-        rest = len(text) - len(text[end:].lstrip(" \t"))
         if at == path[: len(at)] and at != path and key < start:
             edits.append(Edit(start, end, render_inline(_at(data, at))))
         elif at[: len(path)] == path and key < end:  # a comment is left, and with it the line
+            rest = len(text) - len(text[end:].lstrip(" \t"))
             stop = rest if text.startswith("#", rest) else next_line(text, end)
             edits.append(Edit(document.line_start(min(key, start)), stop, ""))
     return re.sub(r"(?m)^[ \t]*\r?\n", "", splice(text, edits)).rstrip("\r\n")
