@@ -172,28 +172,29 @@ def find_traces(image: Image.Image) -> Traces:
         return Traces()
     levels = patches_of(image)
     patches = levels.astype(np.int16)
-    axes = [_along(patches, axis) for axis in (ACROSS, DOWN)]
-    detail, noise = _detail_and_noise(patches)
-    halos, laplacian = _halos_and_laplacian(patches)
-    blocks = min(_grid_steps(excess, zeros) for excess, zeros in axes)
-    repeated = min(_repeated_lines(zeros) for _, zeros in axes)
+    excess, zeros, seconds = zip(*(_along(patches, axis) for axis in (ACROSS, DOWN)), strict=True)
+    detail, noise = _detail_and_noise(patches, seconds)
+    halos, laplacian = _halos_and_laplacian(levels, seconds)
+    blocks = min(map(_grid_steps, excess, zeros))
+    repeated = min(map(_repeated_lines, zeros))
     quality = _jpeg_quality(patches[:: -(-len(patches) // 2)])  # two tell as much as nine
     grid = quality is not None or blocks >= GRID_BLOCKS
     return Traces(
         blocks=blocks,
         detail=detail,
         repeated=repeated,
-        rhythm=_rhythm(patches, grid) if detail is not None and detail < SOFT else 0.0,
+        rhythm=_rhythm(seconds, grid) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
         halos=halos,
         laplacian=laplacian,
-        drawn=_is_drawn(levels, axes[ACROSS][1], repeated, blocks),
+        drawn=_is_drawn(levels, zeros[ACROSS], repeated, blocks),
         jpeg_quality=quality,
     )
 
 
 # Steps from pixel to pixel along one axis of patches are taken flat, a stride from one to the next: row runs on into
-# row, and patch into patch, which is faster than row by row; what lies over an end is left out at last.
+# row, and patch into patch, which is faster than row by row; what lies over an end, or is left unset, is left out at
+# last.
 
 
 def _quantile(values: Real, share: float) -> Real:
@@ -202,26 +203,27 @@ def _quantile(values: Real, share: float) -> Real:
     return np.asarray(np.partition(values, rank, axis=0)[rank])
 
 
-def _along(y: Patches, axis: int) -> tuple[Real, Real]:
+def _along(y: Patches, axis: int) -> tuple[Real, Real, Patches]:
     """Of each line across an axis, (n, lines) both: by how much the steps there exceed those before and behind it, on
-    average and clipped to STEP_CLIP; and the share of its pixels that make no step.
+    average and clipped to STEP_CLIP; and the share of its pixels that make no step. And each pixel's second difference.
     """
     flat, stride = y.ravel(), y.shape[2] if axis == DOWN else 1
+    excess, seconds, equal = np.empty_like(y), np.empty_like(y), np.empty(y.shape, dtype=bool)
     steps = flat[stride:] - flat[:-stride]
-    zeros = _line_means(steps == 0, y.shape, axis, 1)
+    np.subtract(steps[stride:], steps[:-stride], out=seconds.ravel()[stride:-stride])
+    np.equal(steps, 0, out=equal.ravel()[:-stride])
     np.abs(steps, out=steps)
-    excess = 2 * steps[stride:-stride]
-    excess -= steps[: -2 * stride]
-    excess -= steps[2 * stride :]
-    return _line_means(np.clip(excess, -STEP_CLIP, STEP_CLIP, out=excess), y.shape, axis, 3), zeros
+    inner = np.multiply(steps[stride:-stride], 2, out=excess.ravel()[: -3 * stride])
+    inner -= steps[: -2 * stride]
+    inner -= steps[2 * stride :]
+    np.clip(inner, -STEP_CLIP, STEP_CLIP, out=inner)
+    return _line_means(excess, axis)[:, :-3], _line_means(equal.view(np.uint8), axis)[:, :-1], seconds
 
 
-def _line_means(values: npt.NDArray[Any], shape: tuple[int, ...], axis: int, short: int) -> Real:
-    """Means along the lines across an axis of flat values, which are `short` by so many strides: (n, lines)."""
-    whole = np.empty(shape, dtype=values.dtype)  # what is left unset lies in the lines left out
-    whole.ravel()[: len(values)] = values
-    sums = whole.sum(axis=1 + axis, dtype=np.int16)
-    return np.asarray(sums[:, : sums.shape[1] - short] / np.float32(shape[1 + axis]), dtype=np.float32)
+def _line_means(values: npt.NDArray[Any], axis: int) -> Real:
+    """Means along the lines across an axis: (n, lines). Their sums have to fit the type of the values."""
+    sums = np.einsum("ijk->ij" if axis == DOWN else "ijk->ik", values)  # half as long as NumPy's sum
+    return np.asarray(sums / np.float32(values.shape[1 + axis]), dtype=np.float32)
 
 
 def patches_of(image: Image.Image) -> Luma:
@@ -252,15 +254,16 @@ def _grid_steps(lines: Real, zeros: Real) -> float:
     order = np.argsort(phases)
     grid = (int(order[-1]) + 1) % GRID  # of the differences, one before those in the middle of three
     equal = zeros[:, : zeros.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
-    if np.delete(equal, grid).min() >= CONSTANT:
+    equal[grid] = 1.0
+    if equal.min() >= CONSTANT:
         return 0.0
     return float(phases[order[-1]] - phases[order[-2]])
 
 
 def _likely_grid(y: Patches) -> int:
     """The row in which an 8 x 8 grid may begin: where steps are the greatest beside those before and behind them."""
-    steps = np.abs(np.diff(y, axis=1))
-    relative = np.divide(steps[:, 1:-1] + 1, steps[:, :-2] + steps[:, 2:] + 2, dtype=np.float32).mean(axis=2)
+    steps = np.abs(np.diff(y, axis=1)) + np.float32(1)
+    relative = np.einsum("ijk->ij", steps[:, 1:-1] / (steps[:, :-2] + steps[:, 2:]))
     phases = relative[:, : relative.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
     return (int(phases.argmax()) + 2) % GRID  # the first step in the middle is that into the third row
 
@@ -296,7 +299,7 @@ def _quantised(y: Patches, top: int, left: int) -> float:
     magnitudes = np.abs(blocks.reshape(-1, GRID * GRID).astype(np.float32) @ _BASIS)
     places = np.minimum(magnitudes + 0.5, 255).astype(np.intp) + 256 * np.arange(len(_LOWEST))
     counts = np.bincount(places.ravel(), minlength=256 * len(_LOWEST)).reshape(-1, 256).astype(np.float32)
-    odd, even, near_odd, near_even = np.split(counts @ _COMBS, 4, axis=1)
+    odd, even, near_odd, near_even = (counts @ _COMBS).reshape(len(_LOWEST), 4, -1).swapaxes(0, 1)
     combed = (near_odd > COMB * odd) & (near_even > COMB * even) & (np.minimum(odd, even) >= LEAST_COUNT)
     return float(sorted((STEPS_TRIED * combed).max(axis=1))[len(_LOWEST) // 2])
 
@@ -308,7 +311,7 @@ def _repeated_lines(zeros: Real) -> float:
     return float(live.mean()) if len(live) else 0.0
 
 
-def _detail_and_noise(y: Patches) -> tuple[float | None, float]:
+def _detail_and_noise(y: Patches, seconds: Sequence[Patches]) -> tuple[float | None, float]:
     """Detail relative to coarser detail in the sharpest tiles, and the noise in the quietest.
 
     e1, e2: mean squares over a tile of y[x-d] - 2 y[x] + y[x+d], both axes together, for d = 1 and 2. For white noise
@@ -317,13 +320,14 @@ def _detail_and_noise(y: Patches) -> tuple[float | None, float]:
     estimation"). Where texture t and noise are mixed e1 = 12 v + t, e2 = 12 v + t / TEXTURE_RATIO and e3 = 36 v + t
     TEXTURE_DIAGONAL; v is the lesser that follows, for fine texture seldom is as fine along the diagonals too.
     """
-    fine, wide = _tile_energies(y)
+    fine, wide = _tile_energies(y, seconds)
     contrasted = wide > CONTRAST
     ratios = fine[contrasted] / wide[contrasted]
     detail = float(_quantile(ratios, SHARPEST)) if len(ratios) else None
     count = max(1, int(len(wide) * QUIETEST))
     quiet = np.argpartition(wide, count - 1)[:count]
-    e1, e2, e3 = (float(np.median(one)) for one in (fine[quiet], wide[quiet], _diagonal_energies(y, quiet)))
+    energies = np.sort([fine[quiet], wide[quiet], _diagonal_energies(seconds[ACROSS], quiet)])
+    e1, e2, e3 = energies[:, [(count - 1) // 2, count // 2]].mean(axis=1).tolist()  # medians
     by_scale = (e1 - TEXTURE_RATIO * e2) / (12 * (1 - TEXTURE_RATIO))
     by_diagonal = (e3 - TEXTURE_DIAGONAL * e1) / (12 * (3 - TEXTURE_DIAGONAL))
     return detail, math.sqrt(max(0.0, min(by_scale, by_diagonal)))
@@ -336,58 +340,60 @@ def _tiling(y: Patches) -> tuple[int, int, int, int]:
     return high, wide, (height - 2) // high, (width - 4) // wide
 
 
-def _diagonal_energies(y: Patches, tiles: npt.NDArray[np.intp]) -> Real:
-    """e3 of some of the tiles."""
-    high, wide, rows, columns = _tiling(y)
-    patch, row, column = np.unravel_index(tiles, (len(y), rows, columns))
-    firsts = (patch * y.shape[1] + 1 + 2 * high * row) * y.shape[2] + 1 + wide * column  # of its pixels and one around
-    window = y.shape[2] * np.arange(2 * high + 2)[:, None] + np.arange(wide + 2)
-    seconds = np.diff(np.diff(y.ravel()[np.add.outer(firsts, window)], 2, axis=1), 2, axis=2)
-    return np.asarray((seconds.astype(np.float32) ** 2).mean(axis=(1, 2)))
+def _diagonal_energies(across: Patches, tiles: npt.NDArray[np.intp]) -> Real:
+    """e3 of some of the tiles, from the second differences across."""
+    high, wide, rows, columns = _tiling(across)
+    windows = np.lib.stride_tricks.sliding_window_view(across, (2 * high + 2, wide), axis=(1, 2))  # and a row around
+    places = np.unravel_index(tiles, (len(across), rows, columns))
+    inside = windows[:, 1 :: 2 * high, 2::wide][places].astype(np.float32)
+    second = inside[:, :-2] - 2 * inside[:, 1:-1] + inside[:, 2:]
+    return np.asarray(np.einsum("ijk,ijk->i", second, second) / (2 * high * wide))
 
 
-def _tile_energies(y: Patches) -> tuple[Real, Real]:
+def _tile_energies(y: Patches, seconds: Sequence[Patches]) -> tuple[Real, Real]:
     """The mean squares for d = 1 and 2 of each tile, (tiles,), of every other row, without two columns at a side."""
     (count, _, width), height = y.shape, y.shape[1] // 2
     high, wide, rows, columns = _tiling(y)
-    even, odd = (np.ascontiguousarray(y[:, first : 2 * height : 2]).ravel() for first in (0, 1))
+    even = np.ascontiguousarray(y[:, : 2 * height : 2]).ravel()
+    coarse = np.empty((2, len(even)), dtype=np.int16)
     inner = slice(width, len(even) - width)  # every row but the first and the last, which have none above or below
-    centre = 2 * even[inner]
+    np.add(even[width - 2 : inner.stop - 2], even[width + 2 : inner.stop + 2], out=coarse[ACROSS, inner])
+    np.add(even[: -2 * width], even[2 * width :], out=coarse[DOWN, inner])
+    coarse[:, inner] -= 2 * even[inner]
     tiles = []
-    for near, above, below in ((1, odd[: -2 * width], odd[inner]), (2, even[: -2 * width], even[2 * width :])):
-        across = even[width - near : inner.stop - near] + even[width + near : inner.stop + near]
-        energy = np.empty((count, height, width), dtype=np.float32)
-        level, plumb = (second.astype(np.float32) for second in (across - centre, above + below - centre))
+    for across, down in ([one[:, : 2 * height : 2] for one in seconds], coarse.reshape(2, count, height, width)):
+        level, plumb = across.astype(np.float32), down.astype(np.float32)
         level *= level
         plumb *= plumb
-        np.add(level, plumb, out=energy.ravel()[inner])
-        down = energy[:, 1 : 1 + rows * high].reshape(count, rows, high, width).sum(axis=2)
-        inside = down[:, :, 2 : 2 + columns * wide].reshape(-1, wide)
-        tiles.append(inside.sum(axis=1) / (high * wide))
+        level += plumb
+        summed = np.ones(high, dtype=np.float32) @ level[:, 1 : 1 + rows * high].reshape(count, rows, high, width)
+        inside = summed[:, :, 2 : 2 + columns * wide].reshape(-1, wide)
+        tiles.append(np.einsum("ij->i", inside) / (high * wide))
     return tiles[0], tiles[1]
 
 
-def _halos_and_laplacian(y: Patches) -> tuple[float, float]:
+def _halos_and_laplacian(levels: Luma, seconds: Sequence[Patches]) -> tuple[float, float]:
     """The share of strong edges clipped at black and at white, the lesser of both, and the Laplacian's variance.
 
     Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
     """
-    flat, row, laplacian = y.ravel(), y.shape[2], np.empty_like(y)
-    inner = laplacian.ravel()[row:-row]
-    np.multiply(flat[row:-row], -4, out=inner)
-    for near in (flat[row - 1 : -row - 1], flat[row + 1 : len(flat) - row + 1], flat[: -2 * row], flat[2 * row :]):
-        inner += near
+    laplacian = seconds[ACROSS] + seconds[DOWN]
     laplacian[:, [0, -1]] = laplacian[:, :, [0, -1]] = 0
     dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
-    black, white = np.count_nonzero(dark & (y <= 1)), np.count_nonzero(light & (y >= 254))
     strong = np.count_nonzero(dark) + np.count_nonzero(light)
-    real, count = laplacian.astype(np.float32), len(y) * (y.shape[1] - 2) * (y.shape[2] - 2)
-    mean = float(real.sum()) / count
-    real *= real
-    return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), float(real.sum()) / count - mean**2
+    black, white = np.count_nonzero(dark & (levels <= 1)), np.count_nonzero(light & (levels >= 254))
+    real, count = laplacian.astype(np.float32), len(levels) * (levels.shape[1] - 2) * (levels.shape[2] - 2)
+    mean, square = (float(np.einsum("ijk->", one)) / count for one in (real, np.square(real)))
+    return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), square - mean**2
 
 
-def _rhythm(y: Patches, grid: bool) -> float:
+def _median_of_five(a: Real, b: Real, c: Real, d: Real, e: Real) -> Real:
+    """Of each five values; a sixth of the time of `_quantile`. The least and the greatest of a to d are left out."""
+    low, high = np.maximum(np.minimum(a, b), np.minimum(c, d)), np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
+
+
+def _rhythm(seconds: Sequence[Patches], grid: bool) -> float:
     """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
 
     Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
@@ -397,12 +403,9 @@ def _rhythm(y: Patches, grid: bool) -> float:
     """
     found = []
     for axis in (ACROSS, DOWN):
-        flat, stride = y.ravel(), y.shape[2] if axis == DOWN else 1
-        steps = flat[stride:] - flat[:-stride]
-        seconds = np.abs(steps[stride:] - steps[:-stride])
-        lines = _line_means(np.clip(seconds, 0, 2 * STEP_CLIP, out=seconds), y.shape, axis, 2)
-        level = _quantile(np.stack([lines[:, i : lines.shape[1] - 4 + i] for i in range(5)]), 0.5)
-        rest = lines[:, 2:-2] - level
+        sizes = np.abs(seconds[axis])
+        lines = _line_means(np.clip(sizes, 0, 2 * STEP_CLIP, out=sizes), axis)[:, 1:-1]
+        rest = lines[:, 2:-2] - _median_of_five(*(lines[:, i : lines.shape[1] - 4 + i] for i in range(5)))
         length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
         if length < 48:
             return 0.0
@@ -418,8 +421,8 @@ def _rhythm(y: Patches, grid: bool) -> float:
 
 def _is_drawn(levels: Luma, zeros: Real, repeated: float, blocks: float) -> bool:
     """Whether the picture was drawn, not photographed: few levels, or equal neighbours beside the repeated lines."""
-    histogram = Image.fromarray(levels.reshape(-1, levels.shape[2])).histogram()
-    if 256 - histogram.count(0) < DRAWN_LEVELS:
+    glances = (levels[len(levels) // 2], levels.reshape(-1, levels.shape[2]))  # most show enough at the first
+    if all(256 - Image.fromarray(part).histogram().count(0) < DRAWN_LEVELS for part in glances):
         return True
     equal = float(zeros.mean())
     return blocks < BLOCKS_IN_PHOTOGRAPHS and bool((equal - repeated) / max(1 - repeated, 1e-6) > DRAWN_EQUAL)
