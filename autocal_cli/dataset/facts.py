@@ -146,6 +146,8 @@ COMB = 0.5  # mean cosine, 1 where all are multiples; photographs stay below 0, 
 LEAST_COUNT = 15  # odd, and even, multiples of a step among the coefficients of a frequency
 AGREEING = 0.3  # quantile over the lines of a phase: the others may know nothing of a grid
 STEP_CLIP = 4  # levels: how far one pixel counts towards a line of the grid, so that a drawn edge counts no more
+STANDS_OUT = 0.005  # of such relative steps, 0.5 where all are equal: 6 in 10 photographs without a grid reach it along
+# both axes, as do 95 of 100 that were JPEGs of quality 90, 99 of quality 70
 CONSTANT = 0.97  # share of equal neighbours inside the blocks: a drawing on a raster of 8 pixels, which no JPEG is
 CONTRAST = 25.0  # least mean square of wide second differences (levels squared) of a tile that can show detail
 SHARPEST, QUIETEST = 0.9, 0.05  # quantile, and share, of tiles: a photograph is sharp somewhere, and quiet somewhere
@@ -230,7 +232,8 @@ def patches_of(image: Image.Image) -> Luma:
     """Luma (N, h, w) of one to nine patches in rows and columns over the image; the whole where it is no larger."""
     width, height = (min(PATCH, side) for side in image.size)
     corners = [(left, top) for top in _starts(image.height, height) for left in _starts(image.width, width)]
-    return np.stack([np.asarray(image.crop((x, y, x + width, y + height)).convert("L")) for x, y in corners])
+    tiles = b"".join([image.crop((x, y, x + width, y + height)).convert("L").tobytes() for x, y in corners])
+    return np.frombuffer(tiles, dtype=np.uint8).reshape(-1, height, width)
 
 
 def _starts(side: int, patch: int) -> list[int]:
@@ -260,11 +263,15 @@ def _grid_steps(lines: Real, zeros: Real) -> float:
     return float(phases[order[-1]] - phases[order[-2]])
 
 
-def _likely_grid(y: Patches) -> int:
-    """The row in which an 8 x 8 grid may begin: where steps are the greatest beside those before and behind them."""
-    steps = np.abs(np.diff(y, axis=1)) + np.float32(1)
-    relative = np.einsum("ijk->ij", steps[:, 1:-1] / (steps[:, :-2] + steps[:, 2:]))
+def _likely_grid(y: Patches) -> int | None:
+    """The row in which an 8 x 8 grid may begin: where steps, clipped to STEP_CLIP, exceed those before and behind them
+    most, in relation. None where no row stands out.
+    """
+    steps = _line_means(np.clip(np.abs(np.diff(y, axis=1)), 0, STEP_CLIP), DOWN) + np.float32(0.02)  # so never 0
+    relative = steps[:, 1:-1] / (steps[:, :-2] + steps[:, 2:])
     phases = relative[:, : relative.shape[1] // GRID * GRID].reshape(-1, GRID).mean(axis=0)
+    if phases.max() - phases.mean() < STANDS_OUT:
+        return None
     return (int(phases.argmax()) + 2) % GRID  # the first step in the middle is that into the third row
 
 
@@ -280,7 +287,9 @@ _COMBS = np.hstack([_ODD, _EVEN, _ODD * _NEARNESS, _EVEN * _NEARNESS]).astype(np
 
 def _jpeg_quality(y: Patches) -> float | None:
     """The quality of libjpeg whose tables (ITU-T T.81, annex K) have the steps that are found: 12 at quality 50."""
-    step = _quantised(y, 0, 0) or _quantised(y, _likely_grid(y), _likely_grid(y.swapaxes(1, 2)))
+    step = _quantised(y, 0, 0)
+    if not step and (top := _likely_grid(y)) is not None and (left := _likely_grid(y.swapaxes(1, 2))) is not None:
+        step = _quantised(y, top, left)
     if not step:
         return None
     return 100 - 50 * step / 12 if step < 12 else 600 / step
