@@ -17,7 +17,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 8  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 9  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
@@ -156,7 +156,7 @@ TEXTURE_DIAGONAL = 2.0  # e3 / e1, the same of texture; noise alone has 3
 GRID_BLOCKS = 0.18  # from which there is a grid, which is a rhythm and repeats lines too
 SOFT = 0.4  # detail under which a period is looked for
 STRONG = 30  # levels of the Laplacian at a strong edge
-LEAST_STRONG = 500  # strong pixels, that a few clipped ones do not count as many
+LEAST_STRONG = 250  # strong pixels of every other row, that a few clipped ones do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
 DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
 BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
@@ -386,12 +386,13 @@ def _halos_and_laplacian(levels: Luma, seconds: Sequence[Patches]) -> tuple[floa
 
     Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
     """
-    laplacian = seconds[ACROSS] + seconds[DOWN]
-    laplacian[:, [0, -1]] = laplacian[:, :, [0, -1]] = 0
+    every_other, columns = np.s_[:, 1:-1:2], [0, -1]  # row; the columns have no pixel on one side
+    levels, laplacian = levels[every_other], seconds[ACROSS][every_other] + seconds[DOWN][every_other]
+    laplacian[:, :, columns] = 0
     dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
-    strong = np.count_nonzero(dark) + np.count_nonzero(light)
     black, white = np.count_nonzero(dark & (levels <= 1)), np.count_nonzero(light & (levels >= 254))
-    real, count = laplacian.astype(np.float32), len(levels) * (levels.shape[1] - 2) * (levels.shape[2] - 2)
+    strong = np.count_nonzero(dark) + np.count_nonzero(light)
+    real, count = laplacian.astype(np.float32), laplacian[:, :, 1:-1].size
     mean, square = (float(np.einsum("ijk->", one)) / count for one in (real, np.square(real)))
     return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), square - mean**2
 
