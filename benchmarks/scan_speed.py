@@ -1,6 +1,6 @@
 """How long a scan of every image takes, beside decoding alone and beside other ways to look at the same folder.
 
-    python benchmarks/scan_speed.py FOLDER [--runs 5] [--workers N] [--scikit 16]
+    python benchmarks/scan_speed.py FOLDER [--runs 5] [--workers N] [--scikit 16] [--only WAY]
 
 Decoding alone: each kind of file whole, to an RGB array, by the fastest decoder installed here (those of decoders.py;
 the first 32 files decide by CPU time), and by Pillow, in as many threads as the scan has. "Everything on" judges every
@@ -8,7 +8,8 @@ image too, as analyze-dataset does. The scikit-image script computes the same qu
 files; cleanvision looks for its default issues on all cores. All in turns in one run; prints medians of wall time and
 of CPU time (child processes included), which other jobs on the machine touch less, and ratios of both. Targets: a scan
 at most 1.25 times decoding alone, 4 times as fast as cleanvision and 12 times as the scikit-image script. Peak memory:
-benchmarks/scan_memory.py.
+benchmarks/scan_memory.py. With `--only` one way, as "decoding by Pillow" or "autocal, everything on", in a process of
+its own: what ran before in a process changes what memory costs, by a tenth.
 """
 
 from __future__ import annotations
@@ -42,11 +43,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--workers", type=int, default=default_workers())
     parser.add_argument("--scikit", type=int, default=16, help="files for the scikit-image script; 0 leaves it out")
+    parser.add_argument("--only", metavar="WAY", help="time this way alone")
     arguments = parser.parse_args()
     paths = [file.path for file in list_images([arguments.folder]).files]
     best = fastest_decoders(paths)
     print(f"{len(paths)} files, {arguments.workers} workers; decoding alone by", *sorted(set(best.values())), sep=" ")
-    seconds = in_turns(ways(arguments, paths, best), arguments.runs)
+    timed = ways(arguments, paths, best)
+    if arguments.only:
+        wall, cpu = zip(*in_turns({"": timed[arguments.only]}, arguments.runs)[""], strict=True)
+        each = [1000 * statistics.median(values) / len(paths) for values in (wall, cpu)]
+        print(f"{arguments.only}: {each[0]:.2f} ms an image, wall; {each[1]:.2f} ms, CPU")
+        return
+    seconds = in_turns(timed, arguments.runs)
     report(seconds, len(paths), arguments.scikit)
 
 
