@@ -24,8 +24,8 @@ from PIL import Image
 
 from autocal_cli.dataset.alignment import measure_pair
 from autocal_cli.dataset.curation import judge, load_policy, measured_reasons
+from autocal_cli.dataset.duplicates import NEAR_BITS, near_groups, turned
 from autocal_cli.dataset.facts import find_traces, perceptual_hash, spread_of
-from autocal_cli.dataset.health import NEAR_BITS, near_groups, turned
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
 
 IN_FOLDER = 20  # of each kind

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import tomllib
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,6 @@ from autocal_cli.dataset.model import (
     METRIC_NAMES,
     OF,
     Curation,
-    Duplicates,
     FileIssue,
     ImageRow,
     PairsSummary,
@@ -145,18 +144,24 @@ MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
 def judge(
     rows: Sequence[ImageRow],
     failures: Sequence[FileIssue],
-    same: Mapping[str, Duplicates],
+    same: Mapping[str, Iterable[Sequence[int]]],
     crop: int | None,
     policy: Policy,
 ) -> Curation:
-    """The verdict on each image: by its own measures first, then among those that are the `same`, for the reason by
-    which these stand there, the best stays. `crop` is the side of the training's crop, under which an image is small.
+    """The verdict on each image: by its own measures first, then among those that are the `same` (places in groups),
+    for the reason by which these stand there, the best stays. `crop` is the side of the training's crop, under which
+    an image is small.
     """
-    found: defaultdict[str, list[Reason]] = defaultdict(list)
+    found: dict[str, tuple[Reason, ...]] = {}
+    known: dict[tuple[Reason, ...], tuple[Reason, ...]] = {}  # so that a million small images take one reason's memory
+
+    def add(path: str, reasons: Iterable[Reason]) -> None:
+        if several := (*found.get(path, ()), *reasons):
+            found[path] = known.setdefault(several, several)
 
     def note(path: str, code: str, detail: str, passing: bool = False) -> None:
         if level := policy.fixed.get(code):
-            found[path].append(Reason(code, "look" if passing else level, detail))
+            add(path, [Reason(code, "look" if passing else level, detail)])
 
     for issue in failures:
         note(issue.path, "unreadable", issue.reason, issue.passing)
@@ -175,8 +180,7 @@ def judge(
         if facts.pair and pairs:
             for code, detail in _faults(facts.pair, pairs):
                 note(facts.path, code, detail, facts.pair.passing)
-        if measured := measured_reasons(row, rules, pairs):
-            found[facts.path] += measured
+        add(facts.path, measured_reasons(row, rules, pairs))
 
     def rank(row: ImageRow) -> tuple[int, float, bool, int, float, float, str]:
         """The best first: fewest reasons to drop, most pixels (of lossy compression the LOSSY_WORTH of them), lossless,
@@ -188,15 +192,12 @@ def judge(
         pixels = row.width * row.height * (LOSSY_WORTH if lossy else 1)
         return drops, -pixels, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
 
-    alike = {path for several in same.values() for group in several.groups for path in group.paths}
-    by_path = {row.facts.path: row for row in rows if row.facts.path in alike} if alike else {}
-    for code, several in same.items():
-        for group in several.groups:
-            best, *others = sorted((by_path[path] for path in group.paths), key=rank)
-            for row in others:
-                note(row.facts.path, code, f"{OF}{best.facts.path}")
-    reasons = {path: tuple(noted) for path, noted in found.items()}
-    return Curation(len(rows) + len(failures), reasons, rules, pairs)
+    for code, groups in same.items():
+        for group in groups:
+            best, *others = sorted(rank(rows[place]) for place in group)
+            for *_, path in others:
+                note(path, code, f"{OF}{best[-1]}")
+    return Curation(len(rows) + len(failures), found, rules, pairs)
 
 
 def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary | None = None) -> list[Reason]:

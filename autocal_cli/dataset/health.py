@@ -1,24 +1,20 @@
-"""What a scan notes of every image while it goes on, which of them are the same, and the DatasetReport in the end."""
+"""What a scan notes of every image while it goes on, and the DatasetReport in the end."""
 
 from __future__ import annotations
 
 import io
-import marshal
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
-from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from autocal_cli.dataset.curation import Policy, choose, judge, kinds_of, load_policy, variety_of
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
-from autocal_cli.dataset.facts import HASH_SIDE, NATIVE_CROP, summarise_sharpness
+from autocal_cli.dataset.duplicates import Groups, same_images
+from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
     NATIVE,
@@ -37,53 +33,9 @@ from autocal_cli.dataset.model import (
     ModelScores,
     Named,
     SizedImage,
-    facts_of,
-    values_of,
 )
+from autocal_cli.dataset.rows import RowTable
 from autocal_cli.dataset.sampling import Values, with_overall
-
-
-class RowTable(Sequence[ImageRow]):
-    """Rows in the order in which they were added, or that of their paths once sorted. `rows[i]` makes the record.
-
-    Packed, they take about 350 bytes an image, so that a million of them fit in memory.
-    """
-
-    def __init__(self) -> None:
-        self._packed = bytearray()
-        self._ends = array("Q")
-        self._order: Sequence[int] = ()
-
-    def add(self, row: ImageRow) -> None:
-        self._packed += marshal.dumps(values_of(row))
-        self._ends.append(len(self._packed))
-        self._order = range(len(self._ends))
-
-    def sort(self) -> None:
-        """Puts the rows in alphabetical order of their paths; crops of one image stay in the order of their draws."""
-        self._order = array("Q", sorted(range(len(self._ends)), key=lambda i: self._row(i).facts.path))
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    @overload
-    def __getitem__(self, index: int) -> ImageRow: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ImageRow]: ...
-    def __getitem__(self, index: int | slice) -> ImageRow | Sequence[ImageRow]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._row(self._order[index])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RowTable) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _row(self, i: int) -> ImageRow:
-        facts, *row = marshal.loads(self._packed[self._ends[i - 1] if i else 0 : self._ends[i]])
-        return ImageRow(facts_of(facts), *row)
-
 
 BINS = 20  # of a histogram of scores, 0..1
 EXTREMES = 5  # lowest and highest images of each metric
@@ -146,8 +98,7 @@ class Ledger:
             images = RowTable()
             for row in {row.facts.path: row for row in rows}.values():
                 images.add(row)
-        health = assess(images, crop)
-        same = {"duplicate": health.exact_duplicates, "near-duplicate": health.near_duplicates}
+        same = same_images(images)
         curation = judge(images, fingerprint.failures, same, crop, policy or load_policy())
         if most is not None:
             curation = choose(curation, images, most)
@@ -162,7 +113,7 @@ class Ledger:
         population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
-            health=health,
+            health=assess(images, same, crop),
             curation=curation,
             variety=variety_of(kinds_of(images)),
             sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
@@ -174,130 +125,20 @@ class Ledger:
         )
 
 
-# Which images are the same: copies to the byte by content hash, and what looks alike by perceptual hash.
-#
-# Near copies are searched by an index (Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with multi-index
-# hashing"): no image is compared with all others.
+def assess(rows: Sequence[ImageRow], same: Mapping[str, Groups], crop: int | None = None) -> Health:
+    """The health of one image or more, in alphabetical order, and of those that are the same."""
+    sizes = np.array([(row.width * row.height, row.width, row.height) for row in rows], dtype=np.int64)
+    order = np.lexsort(sizes.T[::-1])
+    ends = (order[i] for i in (0, (len(rows) - 1) // 2, -1))
+    smallest, median, largest = (SizedImage(rows[i].facts.path, *sizes[i, 1:].tolist()) for i in ends)
+    exact, near = (duplicates(rows, same[code]) for code in ("duplicate", "near-duplicate"))
+    return Health(len(rows), smallest, median, largest, crop, exact, near)
 
 
-FLAT_DEVIATION = 0.02  # of luma: under it an image shows next to nothing, and its perceptual hash says nothing either
-# Bits of 64 in which the hashes of one picture may differ. Of 258 photographs (BSDS500 and Kodak) those halved, or as
-# JPEG of quality 10 to 90, stay within 4 bits of themselves, 99% of those cropped to 98% and 78% of those cropped to
-# 95% within 6; different ones are at least 15 apart.
-NEAR_BITS = 6
-PARTS = 8  # bytes of a hash, of which PARTS - NEAR_BITS are equal at least where NEAR_BITS bits differ at most
-KEY_BITS = 16  # of two bytes
-FEW = 1_000  # hashes that are all compared, which takes no longer than an index
-MOST_ALIKE = 1_000  # candidates of a hash with the same parts: what a folder of frames of one video may hold
-POSITIONS = (0, 1, 2, 3, 4, 5, 7)  # as `turned` numbers them; 6 turns the other way than 5, which finds the same pairs
-
-Hashes = npt.NDArray[np.uint64]
-Places = npt.NDArray[np.int64]
-
-
-def assess(rows: Sequence[ImageRow], crop: int | None = None) -> Health:
-    """The health of one image or more, in alphabetical order.
-
-    Of copies to the byte the first alone is among those that look alike, and none that is flat.
-    """
-    sizes, hashes, shown = [], array("Q"), []
-    first: dict[bytes, int] = {}
-    copies: dict[int, list[int]] = {}
-    for place, row in enumerate(rows):
-        facts = row.facts
-        sizes.append((row.width * row.height, row.width, row.height, facts.path))
-        if (known := first.setdefault(bytes.fromhex(facts.sha256), place)) != place:
-            copies.setdefault(known, [known]).append(place)
-        elif facts.deviation >= FLAT_DEVIATION:
-            hashes.append(facts.perceptual_hash)
-            shown.append(place)
-    near = [[shown[i] for i in group] for group in near_groups(np.asarray(hashes, dtype=np.uint64))]
-    exact, alike = (
-        duplicates([sizes[place][3] for place in group] for group in found) for found in (copies.values(), near)
-    )
-    sizes.sort()
-    middle = (len(sizes) - 1) // 2
-    smallest, median, largest = (SizedImage(sizes[i][3], *sizes[i][1:3]) for i in (0, middle, -1))
-    return Health(len(rows), smallest, median, largest, crop, exact, alike)
-
-
-def duplicates(groups: Iterable[Sequence[str]]) -> Duplicates:
+def duplicates(rows: Sequence[ImageRow], groups: Groups) -> Duplicates:
     """Groups by name, the largest first, then in alphabetical order."""
-    named = sorted((sorted(group) for group in groups), key=lambda group: (-len(group), group))
-    return Duplicates(tuple(Named(tuple(group)) for group in named))
-
-
-def near_groups(hashes: Hashes) -> list[list[int]]:
-    """The places of images that look alike, flipped and turned ones too: linked where hashes, in one of the eight
-    positions of the picture, differ in at most NEAR_BITS bits; in groups of what hangs together.
-    """
-    distinct, where = np.unique(hashes, return_inverse=True)
-    leaders = list(range(len(distinct)))
-
-    def leader(place: int) -> int:
-        while leaders[place] != place:
-            leaders[place] = leaders[leaders[place]]
-            place = leaders[place]
-        return place
-
-    for first, second in close_pairs(distinct):
-        for one, other in zip(first.tolist(), second.tolist(), strict=True):
-            leaders[leader(other)] = leader(one)
-    roots = np.array([leader(place) for place in range(len(distinct))], dtype=np.intp)[where]
-    order = np.argsort(roots, kind="stable")
-    bounds = np.flatnonzero(np.diff(roots[order])) + 1
-    return [group.tolist() for group in np.split(order, bounds) if len(group) > 1]
-
-
-def close_pairs(distinct: Hashes) -> Iterator[tuple[Places, ...]]:
-    """Places of pairs of hashes (n,), all different, that are close in one of the eight positions; some pairs again."""
-    for position in POSITIONS:
-        others = turned(distinct, position)
-        if len(distinct) <= FEW:
-            yield np.nonzero(np.bitwise_count(others[:, None] ^ distinct) <= NEAR_BITS)
-            continue
-        for key, other_key in zip(_keys(distinct), _keys(others), strict=True):
-            order = np.argsort(key.astype(np.uint16), kind="stable")  # by radix
-            bounds = np.concatenate([[0], np.bincount(key, minlength=2**KEY_BITS).cumsum()])
-            # Upright, a hash is compared with those behind it in the order alone, which gives each pair once.
-            rows = order if position == 0 else np.arange(len(distinct))
-            at = np.arange(1, len(distinct) + 1) if position == 0 else bounds[other_key]
-            ends = bounds[other_key[rows] + 1]
-            for _ in range(MOST_ALIKE):
-                more = at < ends
-                rows, at, ends = rows[more], at[more], ends[more]
-                if not len(rows):
-                    break
-                candidates = order[at]
-                near = np.bitwise_count(others[rows] ^ distinct[candidates]) <= NEAR_BITS
-                yield rows[near], candidates[near]
-                at = at + 1
-
-
-def _keys(hashes: Hashes) -> Iterator[npt.NDArray[np.int64]]:
-    """Every choice of two of the eight bytes, as one number: close hashes agree in at least one."""
-    parts = [(hashes >> np.uint64(8 * part) & np.uint64(255)).astype(np.int64) for part in range(PARTS)]
-    for one, other in combinations(parts, PARTS - NEAR_BITS):
-        yield one << 8 | other
-
-
-def turned(hashes: Hashes, position: int) -> Hashes:
-    """The hashes of the pictures in one of eight positions: bit 1 flips left to right, 2 top to bottom, 4 transposes.
-
-    Flipping negates the coefficients of odd frequencies along that axis; transposing exchanges the axes.
-    """
-    places = np.arange(HASH_SIDE * HASH_SIDE, dtype=np.uint64).reshape(HASH_SIDE, HASH_SIDE)
-    one = np.uint64(1)
-    if position & 1:
-        hashes = hashes ^ (one << places[:, 1::2]).sum()
-    if position & 2:
-        hashes = hashes ^ (one << places[1::2]).sum()
-    if not position & 4:
-        return hashes
-    result = np.zeros_like(hashes)
-    for bit, place in zip(places.ravel(), places.T.ravel(), strict=True):
-        result |= (hashes >> bit & one) << place
-    return result
+    named = (Named(tuple(rows[place].facts.path for place in places)) for places in groups)
+    return Duplicates(tuple(sorted(named, key=lambda group: (-group.count, group.paths))))
 
 
 # Pictures of extremes and of what each reason means: at native size where it is in the pixels, else small.

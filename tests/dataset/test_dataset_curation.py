@@ -10,11 +10,9 @@ import pytest
 from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, judge, load_policy, plan
 from autocal_cli.dataset.model import (
     Curation,
-    Duplicates,
     FileIssue,
     ImageFacts,
     ImageRow,
-    Named,
     PairsSummary,
     PairTraces,
     Traces,
@@ -187,7 +185,7 @@ def test_the_pairs_are_summed_up():
 )
 @pytest.mark.parametrize("code", ["duplicate", "near-duplicate"])
 def test_of_several_that_are_the_same_the_best_is_kept(rows, kept, code):
-    curation = judged(*rows, same={code: Duplicates((Named(("a", "b")),))})
+    curation = judged(*rows, same={code: [[0, 1]]})
     (other,) = {"a", "b"} - {kept}
     assert curation.verdict(kept) == "keep"
     assert reasons(curation, other)[code] == "drop"

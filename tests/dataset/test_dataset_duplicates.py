@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autocal_cli.dataset import health as index
-from autocal_cli.dataset.health import NEAR_BITS, duplicates, near_groups, turned
-from autocal_cli.dataset.model import Named
+from autocal_cli.dataset import duplicates as index
+from autocal_cli.dataset.duplicates import NEAR_BITS, near_groups, turned
 
 FAR = 0x5A3C_96E1_0FB4_78D2  # a hash unlike its own flipped and turned ones
 
@@ -69,9 +68,3 @@ def test_turning_four_times_is_turning_never():
         for _ in range(4):
             again = turned(again, position)
         assert (again == hashes).all()
-
-
-def test_the_largest_groups_come_first():
-    found = duplicates([["b", "a"], ["e", "c", "d"], ["g", "f"]])
-    assert found.groups == (Named(("c", "d", "e")), Named(("a", "b")), Named(("f", "g")))
-    assert found.surplus == 4

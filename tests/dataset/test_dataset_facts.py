@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from autocal_cli.dataset.decode import Wanted, read_image
+from autocal_cli.dataset.duplicates import turned
 from autocal_cli.dataset.facts import is_grey, perceptual_hash, spread_of
-from autocal_cli.dataset.health import turned
 from autocal_cli.dataset.model import Traces
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.health import FLAT_DEVIATION, RowTable, assess
-from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
+from autocal_cli.dataset import rows
+from autocal_cli.dataset.duplicates import FLAT_DEVIATION, same_images
+from autocal_cli.dataset.health import assess, duplicates
+from autocal_cli.dataset.model import Health, ImageFacts, ImageRow, Named, Traces
+from autocal_cli.dataset.rows import IN_MEMORY, RowTable
 
 UNLIKE = 0x9E37_79B9_7F4A_7C15  # multiplied by, small numbers become hashes far apart
 
@@ -19,12 +22,16 @@ def row(path: str, size=(100, 80), sha: str = "", phash: int | None = None, devi
     return ImageRow(facts, *size, (0.0, 0.0, 0.0), (0.5, 0.5, 0.5), 0.5)
 
 
-def table(*rows: ImageRow) -> RowTable:
+def table(*several: ImageRow) -> RowTable:
     found = RowTable()
-    for one in rows:
+    for one in several:
         found.add(one)
     found.sort()
     return found
+
+
+def assessed(found: RowTable, crop: int | None = None) -> Health:
+    return assess(found, same_images(found), crop)
 
 
 def named(found) -> list[str]:
@@ -32,14 +39,14 @@ def named(found) -> list[str]:
 
 
 def test_sizes_by_number_of_pixels():
-    rows = table(row("a"), row("b", (64, 64)), row("c", (1000, 80)), row("d", (64, 500)), row("e", (90, 90)))
-    health = assess(rows, 64)
+    found = table(row("a"), row("b", (64, 64)), row("c", (1000, 80)), row("d", (64, 500)), row("e", (90, 90)))
+    health = assessed(found, 64)
     assert [image.path for image in (health.smallest, health.median, health.largest)] == ["b", "e", "c"]
     assert (health.images, health.crop) == (5, 64)
 
 
 @pytest.mark.parametrize(
-    ("rows", "exact", "near"),
+    ("several", "exact", "near"),
     [
         ([row("a")], [], []),
         ([row("a"), row("b")], [], []),
@@ -50,10 +57,16 @@ def test_sizes_by_number_of_pixels():
         ([row("a", phash=5, deviation=0.0), row("b", phash=5, deviation=FLAT_DEVIATION / 2)], [], []),
     ],
 )
-def test_duplicates(rows, exact, near):
-    for given_rows in (rows, rows[::-1]):
-        health = assess(table(*given_rows))
+def test_duplicates(several, exact, near):
+    for in_turn in (several, several[::-1]):
+        health = assessed(table(*in_turn))
         assert (named(health.exact_duplicates), named(health.near_duplicates)) == (exact, near)
+
+
+def test_the_largest_groups_come_first():
+    found = duplicates(table(*map(row, "abcdefg")), [[5, 6], [0, 1], [2, 3, 4]])
+    assert found.groups == (Named(("c", "d", "e")), Named(("a", "b")), Named(("f", "g")))
+    assert found.surplus == 4
 
 
 numbers = st.floats(0, 1e6)
@@ -74,8 +87,13 @@ three = st.tuples(numbers, numbers, numbers)
 any_row = st.builds(ImageRow, facts, st.integers(1, 99_999), st.integers(1, 99_999), three, three, numbers)
 
 
-@given(st.lists(any_row, max_size=5))
-def test_rows_come_out_as_they_went_in_in_order_of_their_paths(rows):
-    found = table(*rows)
-    assert list(found) == sorted(rows, key=lambda one: one.facts.path.encode())
+@pytest.mark.parametrize("in_memory", [IN_MEMORY, 300])
+@given(several=st.lists(any_row, max_size=5), late=any_row)
+def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, several, late):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "IN_MEMORY", in_memory)  # beyond it they go to the disk
+        found = table(*several)
+    assert list(found) == sorted(several, key=lambda one: one.facts.path.encode())
     assert found[:2] == list(found)[:2]
+    found.add(late)  # after some were read
+    assert list(found) == [*several, late]
