@@ -169,17 +169,17 @@ def analyze_dataset(
     if not is_first_rank():
         return
 
-    texts, about_lists = lists_of(report, *lists)
+    names, about_lists = lists_of(report, *lists)
     findings = (*findings, *about_lists)
     if page:
         from autocal_cli.report.dataset_html import dataset_page
 
         today = datetime.now().strftime("%Y-%m-%d %H:%M")
-        write_report(page, dataset_page(report, plan(report.curation, report.rows), findings, today), force)
+        write_report(page, [dataset_page(report, plan(report.curation, report.rows), findings, today)], force)
     if table:
         write_report(table, dataset_csv(report), force)
-    for out, text in texts.items():
-        write_list(out, text, cache)
+    for out, several in names.items():
+        write_list(out, several, cache)
     if as_json:
         write(dump(dataset_json(report, findings)).encode())
     elif show_plan:

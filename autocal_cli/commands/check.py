@@ -123,7 +123,7 @@ def _mend(run: CheckRun, options: CheckOptions, quiet: bool) -> CheckRun:
         if read_bytes(file.path) != mended.before:
             message = "The config changed while it was checked, so it was not mended."
             raise AutocalError(message, place=Place(file.name), fix="Check it again.")
-        replace_file(file.path, mended.after)
+        replace_file(file.path, [mended.after])
         if not quiet:
             say(f"{file.name}: {mended.mended} mended.")
     return replace(run, files=tuple(files))

@@ -47,7 +47,7 @@ def schema(
     schema = json_schema(load_presets(), config, strict)
     text = json_text(schema if trainer is None else _of_trainer(trainer, schema))
     if out and str(out) != "-":
-        write_report(out.expanduser(), text, force, owner_of_schema)
+        write_report(out.expanduser(), [text], force, owner_of_schema)
     else:
         write(text.encode())
 

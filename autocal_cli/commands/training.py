@@ -95,7 +95,7 @@ def diagnose(
     elif not follow:
         show(diagnosis_view(found))
     if page:
-        write_report(page, diagnosis_page(found, other), force)
+        write_report(page, [diagnosis_page(found, other)], force)
     if not quiet:
         show(*unknown_view(found), stderr=True)
     if any(one.severity == "error" for one in found.findings):

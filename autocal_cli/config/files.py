@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -176,8 +176,8 @@ def read_bytes(path: Path) -> bytes:
     raise AutocalError(message, place=Place(str(path)), fix=fix)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes `data` so that readers see the old file or the new one, never a part.
+def replace_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Writes the `parts` so that readers see the old file or the new one, whole.
 
     A symbolic link stays a link and its target is replaced; an existing file's mode is kept. Raises AutocalError.
     """
@@ -190,7 +190,7 @@ def replace_file(path: Path, data: bytes) -> None:
             raise AutocalError("This is not a regular file.", place=Place(str(path)))
         handle, temporary = tempfile.mkstemp(prefix=".autocal.", suffix=".tmp", dir=target.parent)
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         if target.exists():

@@ -342,18 +342,20 @@ def sparkline(counts: Sequence[int], width: int, blocks: bool = True) -> str:
 # A table, one row an image, read or not.
 
 
-def dataset_csv(report: DatasetReport) -> str:
-    """The table, rows in order of path, line feeds at the ends. What is not known of an image is empty."""
+def dataset_csv(report: DatasetReport) -> Iterator[str]:
+    """The lines of the table, in order of path, each with its line feed. What is not known of an image is empty."""
     failures = report.fingerprint.failures
     failed = ({"path": one.path, "status": "failed", "reason": one.reason} for one in failures)
     text = io.StringIO()
     writer = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for line in merge(map(_csv_row, report.rows), failed, key=lambda line: str(line["path"])):
+        yield text.getvalue()
+        text.truncate(text.seek(0))
         path = str(line["path"])
         reasons = " ".join(reason.code for reason in report.curation.reasons.get(path, ()))
         writer.writerow({**line, "verdict": report.curation.verdict(path), "reasons": reasons})
-    return text.getvalue()
+    yield text.getvalue()
 
 
 def _csv_row(row: ImageRow) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -298,24 +299,20 @@ def about_all_pairs(pairs: PairsSummary | None) -> Iterator[Finding]:
 
 def lists_of(
     report: DatasetReport, drop: Path | None, keep: Path | None, meta_info: Path | None
-) -> tuple[dict[Path, str], tuple[Finding, ...]]:
-    """The content of each list, one image a line, and findings on names that cannot be read from one.
+) -> tuple[dict[Path, Iterator[str]], tuple[Finding, ...]]:
+    """The names in each list, and findings on those that cannot be read from one.
 
     Paths to drop, paths to keep (those to look at too), and these as trainers read them. Raises AutocalError for a
     meta_info of several folders: its names count from one.
     """
-    dropped, roots = report.curation.named("drop"), report.fingerprint.roots
-    left_out = set(dropped)
-    kept = [path for path in dict.fromkeys(row.facts.path for row in report.rows) if path not in left_out]
-    lists: dict[Path, Sequence[str]] = {}
-    if drop:
-        lists[drop] = dropped
-    if keep:
-        lists[keep] = kept
-    named = dict.fromkeys((*(dropped if drop else ()), *(kept if keep else ())))
-    odd = [name for name in named if not _is_one_line(name)]
-    lists = {path: [name for name in names if _is_one_line(name)] for path, names in lists.items()}
+    curation, roots = report.curation, report.fingerprint.roots
+    dropped = curation.named("drop") if drop else ()
+    paths = (path for path, _ in groupby(row.facts.path for row in report.rows))  # of an image may be several crops
+    kept = [path for path in paths if curation.verdict(path) != "drop"] if keep or meta_info else ()
+    odd = [name for name in (*dropped, *(kept if keep else ())) if not _is_one_line(name)]
     findings = _left_out(odd, "--drop and --keep", "line breaks or what is no UTF-8", "a list holds one a line")
+    lists: dict[Path, Iterator[str]]
+    lists = {out: filter(_is_one_line, names) for out, names in ((drop, dropped), (keep, kept)) if out}
     if meta_info:
         if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
             message = "--meta-info names images below one folder of files, and this scan is not of one."
@@ -323,16 +320,15 @@ def lists_of(
         names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
         odd, holding = [name for name in names if not _is_readable(name)], "blanks or what is not printable"
         findings += _left_out(odd, "the meta_info file", holding, "trainers read a line up to its first blank")
-        names = [name for name in names if _is_readable(name)]
-        if any(row.facts.pair for row in report.rows):
-            deep = [name for name in names if "/" in name]
+        lists[meta_info] = filter(_is_readable, names)
+        if curation.pairs:
+            deep = [name for name in names if "/" in name and _is_readable(name)]
             findings += _left_out(deep, "the meta_info file", "a folder", "trainers look for its LQ image outside it")
             message = "With --lq, BasicSR reads the meta_info file; traiNNer-redux ends with KeyError: 'gt_path'."
             fix = "For traiNNer-redux, move what --drop lists out of both folders instead."
             findings += (Finding("pairs-meta-info", "info", message, fix),)
-            names = [name for name in names if "/" not in name]
-        lists[meta_info] = names
-    return {path: "".join(f"{name}\n" for name in names) for path, names in lists.items()}, findings
+            lists[meta_info] = (name for name in names if _is_readable(name) and "/" not in name)
+    return lists, findings
 
 
 def _left_out(names: Sequence[str], of: str, holding: str, since: str) -> tuple[Finding, ...]:

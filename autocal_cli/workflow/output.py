@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -78,7 +78,7 @@ def write_config_outputs(outputs: Sequence[Output], force: bool) -> bool:
         _refuse_second_block(output.path, [other.path for other in outputs])
     others = [one for one in outputs if not (one.path.exists() and read_bytes(one.path) == one.data)]
     for output in others:
-        replace_file(output.path, output.data)
+        replace_file(output.path, [output.data])
     return bool(others)
 
 
@@ -132,13 +132,10 @@ LISTS = "lists.txt"  # one digest a line
 
 
 def _is_noted(out: Path, cache: Path | None) -> bool:
-    with contextlib.suppress(OSError):  # nothing is noted, or it cannot be read
-        return cache is not None and _digest(read_bytes(out)).encode() in (cache / LISTS).read_bytes().split()
+    with contextlib.suppress(OSError), out.open("rb") as stream:  # nothing is noted, or it cannot be read
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cache is not None and digest.encode() in (cache / LISTS).read_bytes().split()
     return False
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def list_destinations(outs: Sequence[Path | None], force: bool, cache: Path | None) -> None:
@@ -153,15 +150,22 @@ def list_destinations(outs: Sequence[Path | None], force: bool, cache: Path | No
         raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
 
 
-def write_list(out: Path, text: str, cache: Path | None) -> None:
-    """Writes a list, whole or not at all, and notes it. Raises AutocalError."""
-    data = text.encode("utf-8")
-    replace_file(out, data)
+def write_list(out: Path, names: Iterable[str], cache: Path | None) -> None:
+    """Writes a list, one name a line, whole or not at all, and notes it. Raises AutocalError."""
+    digest = hashlib.sha256()
+
+    def lines() -> Iterator[bytes]:
+        for name in names:
+            line = f"{name}\n".encode()
+            digest.update(line)
+            yield line
+
+    replace_file(out, lines())
     if cache and not _is_noted(out, cache):
         with contextlib.suppress(OSError):  # then it is not known the next time
             cache.mkdir(parents=True, exist_ok=True)
             with (cache / LISTS).open("a", encoding="utf-8") as noted:
-                noted.write(f"{_digest(data)}\n")
+                noted.write(f"{digest.hexdigest()}\n")
 
 
 def refuse_inside(outs: Sequence[Path | None], folders: Sequence[Path], force: bool) -> None:
@@ -188,7 +192,9 @@ def report_destinations(page: Path | None, table: Path | None, force: bool) -> t
     return outs[0], outs[1]
 
 
-def write_report(out: Path, text: str, force: bool, owner: Callable[[Path], Owner] = owner_of_report) -> None:
+def write_report(
+    out: Path, parts: Iterable[str], force: bool, owner: Callable[[Path], Owner] = owner_of_report
+) -> None:
     """Writes a page or a table, guarded again: something may have come there meanwhile. Raises AutocalError."""
     check_output(out, owner, force)
-    replace_file(out, text.encode("utf-8"))
+    replace_file(out, (part.encode("utf-8") for part in parts))

@@ -63,20 +63,20 @@ def test_read_of_links(config, tmp_path):
 
 
 def test_replace(config):
-    replace_file(config, b"new\r\n\xef\xbb\xbf")
+    replace_file(config, [b"new\r\n\xef\xbb\xbf"])
     assert config.read_bytes() == b"new\r\n\xef\xbb\xbf"
     assert names(config.parent) == ["train.yml"]
 
 
 def test_replace_what_is_absent_makes_it(tmp_path):
-    replace_file(tmp_path / "new.yml", b"new")
+    replace_file(tmp_path / "new.yml", [b"new"])
     assert (tmp_path / "new.yml").read_bytes() == b"new"
     assert names(tmp_path) == ["new.yml"]
 
 
 def test_name_as_long_as_a_name_may_be(tmp_path):
     path = tmp_path / ("x" * 251 + ".yml")
-    replace_file(path, b"new")
+    replace_file(path, [b"new"])
     assert path.read_bytes() == b"new"
 
 
@@ -84,7 +84,7 @@ def test_name_as_long_as_a_name_may_be(tmp_path):
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o755])
 def test_mode_is_kept(config, mode):
     config.chmod(mode)
-    replace_file(config, b"new")
+    replace_file(config, [b"new"])
     assert stat.S_IMODE(config.stat().st_mode) == mode
 
 
@@ -93,7 +93,7 @@ def test_mode_is_kept(config, mode):
 def test_mode_of_a_new_file_follows_the_umask(tmp_path, umask, mode):
     before = os.umask(umask)
     try:
-        replace_file(tmp_path / "new.yml", b"new")
+        replace_file(tmp_path / "new.yml", [b"new"])
         assert os.umask(umask) == umask
     finally:
         os.umask(before)
@@ -105,7 +105,7 @@ def test_link_stays_a_link_and_its_target_is_replaced(config, tmp_path):
     (tmp_path / "links").mkdir()
     link = tmp_path / "links" / "link.yml"
     link.symlink_to("../train.yml")
-    replace_file(link, b"new")
+    replace_file(link, [b"new"])
     assert link.is_symlink()
     assert link.readlink() == Path("../train.yml")
     assert config.read_bytes() == b"new"
@@ -115,7 +115,7 @@ def test_link_stays_a_link_and_its_target_is_replaced(config, tmp_path):
 @posix_only
 def test_other_names_of_the_file_keep_the_old_text(config, tmp_path):
     (tmp_path / "hard.yml").hardlink_to(config)
-    replace_file(config, b"new")
+    replace_file(config, [b"new"])
     assert (tmp_path / "hard.yml").read_bytes() == b"old"
 
 
@@ -174,7 +174,7 @@ def test_failure_leaves_the_old_file_and_nothing_else(config, monkeypatch, modul
 
     monkeypatch.setattr(module, step, fail)
     with pytest.raises(raised) as caught:
-        replace_file(config, b"new")
+        replace_file(config, [b"new"])
     monkeypatch.undo()
     if raised is AutocalError:
         assert str(caught.value) == f"{config}: The file cannot be written: No space left on device."
@@ -187,7 +187,7 @@ def test_content_reaches_the_disk_before_the_name(config, monkeypatch):
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: (order.append("fsync"), fsync(handle)))
     monkeypatch.setattr(os, "replace", lambda *paths: (order.append("replace"), replace(*paths)))
-    replace_file(config, b"new")
+    replace_file(config, [b"new"])
     assert order == ["fsync", "replace"]
 
 
@@ -199,7 +199,7 @@ from autocal_cli.errors import AutocalError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    replace_file(Path(sys.argv[1]), b"x" * 5000)
+    replace_file(Path(sys.argv[1]), [b"x" * 5000])
 except AutocalError as error:
     print(error)
 """
@@ -222,7 +222,7 @@ def test_mode_is_kept_through_a_link_and_the_folder_of_the_target_takes_the_temp
     link.symlink_to(config)
     link.parent.chmod(0o500)  # nothing is written beside the link
     try:
-        replace_file(link, b"new")
+        replace_file(link, [b"new"])
     finally:
         link.parent.chmod(0o700)
     assert stat.S_IMODE(config.stat().st_mode) == 0o640

@@ -300,7 +300,7 @@ def test_json_keeps_its_keys():
 
 
 def test_the_csv_has_a_row_for_each_image_read_or_not():
-    text = dataset_csv(report(failed=1))
+    text = "".join(dataset_csv(report(failed=1)))
     assert text.startswith(",".join(CSV_COLUMNS) + "\n")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["path"] for row in rows] == ["hr/0\n.png", NASTY]
