@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.curation import chosen, kinds_of, variety_of
+from autocal_cli.dataset.curation import chosen, kind_of, variety_of
 from autocal_cli.dataset.decode import reduced
 from autocal_cli.dataset.facts import mean_colour
 from autocal_cli.dataset.metrics import raw_metrics_of_one
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def show(share: float, rows: Sequence[ImageRow], count: int) -> None:
-    kinds, complexity = kinds_of(rows), np.array([row.overall for row in rows])
+    kinds, complexity = np.array([kind_of(row) for row in rows]), np.array([row.overall for row in rows])
     variety, by_complexity = variety_of(kinds), np.argsort(-complexity)
     told = f"{share:.0%} | {variety.kinds} | {variety.effective:.0f} | {variety.fullest:.0%}"
     ways = {"by kind": chosen(kinds, by_complexity, count), "by complexity": by_complexity[:count]}

@@ -166,8 +166,7 @@ def judge(
     for issue in failures:
         note(issue.path, "unreadable", issue.reason, issue.passing)
     least = policy.least_side or crop
-    grey_stands_out = sum(not row.facts.grey for row in rows) > MOSTLY * len(rows)
-    pairs = _summarised([row.facts.pair for row in rows if row.facts.pair])
+    grey_stands_out, pairs = _most(rows)
     rules = _for_this_set(policy.rules, pairs, rows)
     for row in rows:
         facts = row.facts
@@ -244,18 +243,31 @@ def _is_sure(pair: PairTraces) -> bool:
     return pair.agreement is not None and pair.agreement >= SURE
 
 
-def _summarised(pairs: Sequence[PairTraces]) -> PairsSummary | None:
-    """What most are like; where none lies on its GT image nothing but their number is told."""
-    if not pairs:
-        return None
-    placed = [pair for pair in pairs if _is_sure(pair)]
-    numbers = [(pair.scale, pair.across, pair.down, pair.colour) for pair in placed]
-    scale, across, down, colour = np.median(numbers, axis=0).tolist() if placed else (0.0, 0.0, 0.0, 0.0)
-    kernels = Counter(pair.kernel for pair in placed if pair.kernel)
+def _most(rows: Iterable[ImageRow]) -> tuple[bool, PairsSummary | None]:
+    """Whether most images are in colour, and what most pairs are like, where there are any; where no LQ image lies on
+    its GT image nothing but their number is told.
+    """
+    images = coloured = paired = 0
+    numbers, kernels = array("d"), Counter[str]()
+    for row in rows:
+        images += 1
+        coloured += not row.facts.grey
+        if pair := row.facts.pair:
+            paired += 1
+            if _is_sure(pair):
+                numbers.extend((pair.scale, pair.across, pair.down, pair.colour))
+                kernels[pair.kernel] += 1
+    of_colour = coloured > MOSTLY * images
+    if not paired:
+        return of_colour, None
+    placed = kernels.total()
+    medians = np.median(np.reshape(numbers, (-1, 4)), axis=0).tolist() if placed else [0.0] * 4
+    scale, across, down, colour = medians
+    del kernels[""]  # nothing plain
     kernel, count = kernels.most_common(1)[0] if kernels else ("", 0)
     if count < MOST_KERNELS * kernels.total():
         kernel, count = "", 0
-    return PairsSummary(len(placed), scale, across, down, colour, kernel, count / max(1, len(placed)))
+    return of_colour, PairsSummary(placed, scale, across, down, colour, kernel, count / max(1, placed))
 
 
 def _faults(pair: PairTraces, most: PairsSummary) -> Iterator[tuple[str, str]]:
@@ -277,7 +289,7 @@ def _for_this_set(rules: Iterable[Rule], pairs: PairsSummary | None, rows: Seque
     fitted = []
     for rule in rules:
         if rule.deviations is not None and pairs and pairs.count:
-            values = np.array([value for row in rows if (value := _value(rule, row, pairs)) is not None])
+            values = np.array(array("d", (value for row in rows if (value := _value(rule, row, pairs)) is not None)))
             middle = float(np.median(values))
             width = rule.deviations * 1.4826 * float(np.median(np.abs(values - middle)))
             edge = max if rule.when == "above" else min
@@ -357,12 +369,8 @@ Kinds = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 
 
-def kinds_of(rows: Sequence[ImageRow]) -> Kinds:
-    """The number of each image's kind."""
-    return np.fromiter(map(_kind, rows), dtype=np.int64, count=len(rows))
-
-
-def _kind(row: ImageRow) -> int:
+def kind_of(row: ImageRow) -> int:
+    """The number of an image's kind."""
     red, green, blue = row.facts.mean
     kind = 0
     for score in (row.scores[EDGES], row.scores[COLOURS]):
@@ -415,7 +423,7 @@ VERDICTS = ("keep", "look", "drop")
 
 def choices(curation: Curation, rows: Sequence[ImageRow]) -> list[Choice]:
     """What would be left of the variety of the images that are not dropped, in choices of fewer of them."""
-    kinds, (verdicts, complexity) = kinds_of(rows), _judged(curation, rows)
+    kinds, verdicts, complexity = _judged(curation, rows)
     order = _not_dropped(np.argsort(-complexity, kind="stable"), verdicts)
     return [
         Choice(count, len(np.unique(kinds[chosen(kinds, order, count)])), len(np.unique(kinds[order[:count]])))
@@ -429,7 +437,7 @@ def choose(curation: Curation, rows: Sequence[ImageRow], count: int) -> Curation
 
     Of a kind those to keep come before those to look at, then the more complex ones.
     """
-    kinds, (verdicts, complexity) = kinds_of(rows), _judged(curation, rows)
+    kinds, verdicts, complexity = _judged(curation, rows)
     order = _not_dropped(np.lexsort((-complexity, verdicts)), verdicts)
     taken = chosen(kinds, order, count)
     kept, reasons = Counter(kinds[taken].tolist()), dict(curation.reasons)
@@ -439,11 +447,13 @@ def choose(curation: Curation, rows: Sequence[ImageRow], count: int) -> Curation
     return replace(curation, reasons=reasons)
 
 
-def _judged(curation: Curation, rows: Sequence[ImageRow]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
-    """The place of each image's verdict in VERDICTS, and its overall complexity."""
-    judged = ((VERDICTS.index(curation.verdict(row.facts.path)), row.overall) for row in rows)
-    found = np.fromiter(judged, dtype=[("verdict", np.int8), ("overall", np.float64)], count=len(rows))
-    return found["verdict"], found["overall"]
+def _judged(
+    curation: Curation, rows: Sequence[ImageRow]
+) -> tuple[Kinds, npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """Each image's kind, the place of its verdict in VERDICTS, and its overall complexity."""
+    judged = ((kind_of(row), VERDICTS.index(curation.verdict(row.facts.path)), row.overall) for row in rows)
+    found = np.fromiter(judged, dtype="i8, i1, f8", count=len(rows))
+    return found["f0"], found["f1"], found["f2"]
 
 
 def _not_dropped(order: Places, verdicts: npt.NDArray[np.int8]) -> Places:

@@ -120,7 +120,7 @@ def native_boxes(size: tuple[int, int], side: int) -> list[Box]:
     return [(left, top, left + wide, top + high) for left, top in corners]
 
 
-def summarise_sharpness(values: Sequence[float], population: int, side: int) -> NativeSharpness:
+def summarise_sharpness(values: npt.ArrayLike, population: int, side: int) -> NativeSharpness:
     """What the images that were read, one or more, say of all `population` of them."""
     shares = np.asarray(values)
     tally = Tally(len(shares), shares.sum(keepdims=True), (shares**2).sum(keepdims=True))

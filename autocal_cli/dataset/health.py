@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.curation import Policy, choose, judge, kinds_of, load_policy, variety_of
+from autocal_cli.dataset.curation import Policy, choose, judge, kind_of, load_policy, variety_of
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
 from autocal_cli.dataset.duplicates import Groups, same_images
 from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
@@ -58,26 +57,29 @@ class Ledger:
 
     def __init__(self) -> None:
         self._rows = RowTable()
+        self._bars = np.zeros((len(COLUMNS), BINS), dtype=np.int64)
         self._lowest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
         self._highest: dict[str, list[_Candidate]] = {name: [] for name in RANKED}
 
     def take(self, images: Sequence[WorkingImage], raw: Values, scores: Values) -> None:
         """Notes images with their raw metrics and scores, both (n, 3)."""
-        found: defaultdict[str, list[_Candidate]] = defaultdict(list)
-        for image, own, columns in zip(images, raw.tolist(), with_overall(scores).tolist(), strict=True):
-            facts = image.facts
-            assert facts is not None  # a scan with `on_measured` gathers them
-            *metrics, overall = columns
+        known = [image.facts for image in images if image.facts]  # of all: a scan with `on_measured` gathers them
+        columns = with_overall(scores)
+        for facts, image, own, (*metrics, overall) in zip(known, images, raw.tolist(), columns.tolist(), strict=True):
             self._rows.add(ImageRow(facts, image.width, image.height, tuple(own), tuple(metrics), overall))
-            # The overall complexity has no unit of its own, and the native sharpness is no percentile.
-            values, ranks = (*own, overall, facts.native_sharpness), (*columns, facts.native_sharpness)
-            for name, value, score in zip(RANKED, values, ranks, strict=True):
-                found[name].append(_Candidate(facts.path, value, score, image))
-        for name, several in found.items():  # one that is there with the same value, by another crop, stays once
-            lowest = {(one.raw, one.path): one for one in (*several, *self._lowest[name])}
-            highest = {(-one.raw, one.path): one for one in (*several, *self._highest[name])}
-            self._lowest[name] = [lowest[key] for key in sorted(lowest)[:EXTREMES]]
-            self._highest[name] = [highest[key] for key in sorted(highest)[:EXTREMES]]
+        for bars, column in zip(self._bars, columns.T, strict=True):
+            bars += np.bincount(np.minimum((column * BINS).astype(int), BINS - 1), minlength=BINS)
+        # The overall complexity has no unit of its own, and the native sharpness is no percentile.
+        sharpness = np.array([facts.native_sharpness for facts in known])
+        values, ranks = (np.column_stack([*both, sharpness]) for both in ((raw, columns[:, -1]), (columns,)))
+        for name, value, rank in zip(RANKED, values.T, ranks.T, strict=True):
+            for ends, sign in ((self._lowest, 1.0), (self._highest, -1.0)):
+                signed = sign * value
+                near = np.flatnonzero(signed <= np.sort(signed)[:EXTREMES][-1]).tolist()
+                several = [_Candidate(known[i].path, float(value[i]), float(rank[i]), images[i]) for i in near]
+                # One that is there with the same value, by another crop, stays once.
+                by_place = {(sign * one.raw, one.path): one for one in (*several, *ends[name])}
+                ends[name] = [by_place[key] for key in sorted(by_place)[:EXTREMES]]
 
     def report(
         self,
@@ -102,22 +104,20 @@ class Ledger:
         curation = judge(images, fingerprint.failures, same, crop, policy or load_policy())
         if most is not None:
             curation = choose(curation, images, most)
-        histograms = {name: [0] * BINS for name in COLUMNS}
-        for row in rows:
-            for counts, score in zip(histograms.values(), (*row.scores, row.overall), strict=True):
-                counts[min(int(score * BINS), BINS - 1)] += 1
+        sharpness = ((row.facts.native_sharpness, row.facts.model, kind_of(row)) for row in images)
+        numbers = np.fromiter(sharpness, dtype="f8, f8, i8", count=len(images))
         model_scores = None
         if fingerprint.model:
-            values = np.array([row.facts.model for row in images], dtype=np.float64)
+            values = numbers["f1"]
             model_scores = ModelScores(float(values.mean()), *np.quantile(values, (0.05, 0.5, 0.95)).tolist())
         population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
             health=assess(images, same, crop),
             curation=curation,
-            variety=variety_of(kinds_of(images)),
-            sharpness=summarise_sharpness([row.facts.native_sharpness for row in images], population, native_crop),
-            histograms={name: tuple(counts) for name, counts in histograms.items()},
+            variety=variety_of(numbers["f2"]),
+            sharpness=summarise_sharpness(numbers["f0"], population, native_crop),
+            histograms=dict(zip(COLUMNS, map(tuple, self._bars.tolist()), strict=True)),
             extremes={name: Extremes(_pictured(self._lowest[name]), _pictured(self._highest[name])) for name in RANKED},
             rows=rows,
             examples=examples(curation, images) if pictures else {},
@@ -127,10 +127,10 @@ class Ledger:
 
 def assess(rows: Sequence[ImageRow], same: Mapping[str, Groups], crop: int | None = None) -> Health:
     """The health of one image or more, in alphabetical order, and of those that are the same."""
-    sizes = np.array([(row.width * row.height, row.width, row.height) for row in rows], dtype=np.int64)
-    order = np.lexsort(sizes.T[::-1])
+    sizes = np.fromiter(((row.width, row.height) for row in rows), dtype=(np.int64, 2), count=len(rows))
+    order = np.lexsort((*sizes.T[::-1], sizes.prod(axis=1)))
     ends = (order[i] for i in (0, (len(rows) - 1) // 2, -1))
-    smallest, median, largest = (SizedImage(rows[i].facts.path, *sizes[i, 1:].tolist()) for i in ends)
+    smallest, median, largest = (SizedImage(rows[i].facts.path, *sizes[i].tolist()) for i in ends)
     exact, near = (duplicates(rows, same[code]) for code in ("duplicate", "near-duplicate"))
     return Health(len(rows), smallest, median, largest, crop, exact, near)
 

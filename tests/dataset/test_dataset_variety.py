@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.curation import choices, choose, chosen, kinds_of, variety_of
+from autocal_cli.dataset.curation import choices, choose, chosen, kind_of, variety_of
 from autocal_cli.dataset.model import Curation, ImageFacts, ImageRow, Reason, Traces
 
 GREY = (100.0, 100.0, 80.0)
@@ -31,12 +31,12 @@ def row(path: str, edges: float = 0.5, colours: float = 0.5, mean=GREY, overall:
     ],
 )
 def test_what_makes_another_kind(changed, differs):
-    one, other = kinds_of([row("a"), row("b", **changed)])
+    one, other = map(kind_of, [row("a"), row("b", **changed)])
     assert (one != other) == differs
 
 
 def test_scores_of_one_are_of_the_last_kind():
-    one, other = kinds_of([row("a", edges=1.0, colours=1.0), row("b", edges=0.95, colours=0.95)])
+    one, other = map(kind_of, [row("a", edges=1.0, colours=1.0), row("b", edges=0.95, colours=0.95)])
     assert one == other
 
 
