@@ -5,10 +5,11 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections.abc import Sequence
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import overload
 
 from autocal_cli.dataset.model import ImageRow, facts_of, values_of
+from autocal_cli.errors import AutocalError
 
 IN_MEMORY = 32 * 2**20  # bytes of rows, some 90,000 of them
 
@@ -26,8 +27,12 @@ class RowTable(Sequence[ImageRow]):
 
     def add(self, row: ImageRow) -> None:
         packed = marshal.dumps(values_of(row))
-        self._packed.seek(self._ends[-1])
-        self._packed.write(packed)
+        try:
+            self._packed.seek(self._ends[-1])  # flushes what was written before
+            self._packed.write(packed)
+        except OSError as error:
+            message = f"No room for the rows of the scan in the temporary folder {gettempdir()}: {error.strerror}."
+            raise AutocalError(message, fix="Free some there, or name another by TMPDIR.") from error
         self._ends.append(self._ends[-1] + len(packed))
         self._order = range(len(self._ends) - 1)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import tomllib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +65,9 @@ class Tally:
         return self.count >= LEAST_SAMPLE and bool((self.half_widths(population) <= tolerance).all())
 
 
-def sample_order(count: int, seed: int) -> list[int]:
+def sample_order(count: int, seed: int) -> Sequence[int]:
     """The numbers 0..count-1 in the random order that belongs to the seed."""
-    order = list(range(count))
+    order = array("I", range(count))
     random.Random(seed).shuffle(order)
     return order
 
@@ -84,7 +85,7 @@ def drawn(count: int, draws: int, seed: int) -> Iterator[int]:
 
     A trainer draws alike; its own random numbers depend on its version, its workers and its machine.
     """
-    shuffler, order = random.Random(seed), list(range(count))
+    shuffler, order = random.Random(seed), array("I", range(count))
     for draw in range(draws):
         if draw % count == 0:
             shuffler.shuffle(order)

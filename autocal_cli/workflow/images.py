@@ -116,13 +116,14 @@ def _check_root(
 
     gt_files = files_of(gt, listed.names if listed else None)
     if lq is None:
-        sizes = sizes_of((gt_files[i],) for i in sampled(range(len(gt_files)), seed))
+        sizes = sizes_of((gt_files[i],) for i in sampled(len(gt_files), seed))
     else:
         lq_files = files_of(lq, listed.lq_names(section.filename_tmpl) if listed else None)
         matching = match(gt_files, lq_files, section.filename_tmpl, listed)
         counts = f"{section.name}: {len(gt_files):,} GT and {len(lq_files):,} LQ images"
         yield from about_names(section, lq, matching, counts)
-        sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in sampled(matching.pairs, seed))
+        chosen = matching.pairs[sampled(len(matching.pairs), seed)].tolist()
+        sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in chosen)
         yield from about_sizes(section, lq, sizes, len(matching.pairs), scale)
     yield from about_crop(section, sizes, scale)
 
@@ -338,6 +339,6 @@ def probe_images(config: TrainingConfig, folders: tuple[Path, ...]) -> tuple[Ima
             found += (Images(file.source) for file in high)
             continue
         low = list_images([partners], names=listed.lq_names(section.filename_tmpl) if listed else None).files
-        pairs = match(high, low, section.filename_tmpl, listed).pairs
+        pairs = match(high, low, section.filename_tmpl, listed).pairs.tolist()
         found += (Images(high[i].source, low[j].source) for i, j in pairs)
     return tuple(found)

@@ -44,7 +44,7 @@ def test_each_epoch_draws_every_image_once(count, draws, seed):
     assert len(numbers) == draws
     epochs = [numbers[start : start + count] for start in range(0, draws, count)]
     assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
-    assert numbers[:count] == sample_order(count, seed)[:draws]
+    assert numbers[:count] == list(sample_order(count, seed)[:draws])
 
 
 def test_epochs_differ():

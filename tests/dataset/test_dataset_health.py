@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from autocal_cli.dataset.duplicates import FLAT_DEVIATION, same_images
 from autocal_cli.dataset.health import assess, duplicates
 from autocal_cli.dataset.model import Health, ImageFacts, ImageRow, Named, Traces
 from autocal_cli.dataset.rows import IN_MEMORY, RowTable
+from autocal_cli.errors import AutocalError
 
 UNLIKE = 0x9E37_79B9_7F4A_7C15  # multiplied by, small numbers become hashes far apart
 
@@ -97,3 +100,18 @@ def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, severa
     assert found[:2] == list(found)[:2]
     found.add(late)  # after some were read
     assert list(found) == [*several, late]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size can be set there")
+def test_a_full_disk_is_told_with_a_cure(monkeypatch):
+    import resource
+
+    monkeypatch.setattr(rows, "IN_MEMORY", 1_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(AutocalError, match="temporary") as caught:
+            table(*map(row, map(str, range(1_000))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "TMPDIR" in str(caught.value.fix)

@@ -34,23 +34,30 @@ def test_name_of_the_partner(name, template, listed, expected):
 
 def test_endings_do_not_count_and_the_rest_is_named():
     found = match(files("a.png", "b.tif", "s/c.png"), files("a.jpg", "c.png", "b.png"))
-    assert found.pairs == ((0, 0), (1, 2))
+    assert found.pairs.tolist() == [[0, 0], [1, 2]]
     assert found.without_lq == ("s/c.png",)
     assert found.without_gt == ("c.png",)
 
 
 def test_keys_of_lmdb_have_no_ending():
-    assert match(files("a.0", "a.1", database="x.lmdb"), files("a.0", "a.1", database="y.lmdb")).pairs == (
-        (0, 0),
-        (1, 1),
-    )
+    found = match(files("a.0", "a.1", database="x.lmdb"), files("a.0", "a.1", database="y.lmdb"))
+    assert found.pairs.tolist() == [[0, 0], [1, 1]]
+
+
+def test_of_files_that_differ_in_their_ending_the_last_is_the_partner():
+    found = match(files("a.png", "b.png"), files("a.jpg", "a.png", "c.png"))
+    assert (found.pairs.tolist(), found.without_lq, found.without_gt) == ([[0, 1]], ("b.png",), ("c.png",))
+
+
+def test_an_empty_folder_is_no_partner():
+    found = match(files("a.png"), [])
+    assert (found.pairs.tolist(), found.without_lq, found.without_gt) == ([], ("a.png",), ())
 
 
 def test_sample_belongs_to_the_seed():
-    places = range(50)
-    assert sampled(places, 3, 50) == places
-    assert sampled(places, 3, 5) == sampled(places, 3, 5) != sampled(places, 4, 5)
-    assert len(sampled(places, 3, 5)) == 5
+    assert sampled(50, 3, 50) == range(50)
+    assert sampled(50, 3, 5) == sampled(50, 3, 5) != sampled(50, 4, 5)
+    assert len(sampled(50, 3, 5)) == 5
 
 
 def test_size_that_cannot_be_read_has_a_reason():
