@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset import rows
+from autocal_cli.dataset import health as ledger
 from autocal_cli.dataset.duplicates import FLAT_DEVIATION, same_images
-from autocal_cli.dataset.health import assess, duplicates
+from autocal_cli.dataset.health import IN_MEMORY, RowTable, assess, duplicates
 from autocal_cli.dataset.model import Health, ImageFacts, ImageRow, Named, Traces
-from autocal_cli.dataset.rows import IN_MEMORY, RowTable
 from autocal_cli.errors import AutocalError
 
 UNLIKE = 0x9E37_79B9_7F4A_7C15  # multiplied by, small numbers become hashes far apart
@@ -94,7 +93,7 @@ any_row = st.builds(ImageRow, facts, st.integers(1, 99_999), st.integers(1, 99_9
 @given(several=st.lists(any_row, max_size=5), late=any_row)
 def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, several, late):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "IN_MEMORY", in_memory)  # beyond it they go to the disk
+        patch.setattr(ledger, "IN_MEMORY", in_memory)  # beyond it they go to the disk
         found = table(*several)
     assert list(found) == sorted(several, key=lambda one: one.facts.path.encode())
     assert found[:2] == list(found)[:2]
@@ -106,7 +105,7 @@ def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, severa
 def test_a_full_disk_is_told_with_a_cure(monkeypatch):
     import resource
 
-    monkeypatch.setattr(rows, "IN_MEMORY", 1_000)
+    monkeypatch.setattr(ledger, "IN_MEMORY", 1_000)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
