@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from autocal_cli.dataset.duplicates import Groups, likenesses
 from autocal_cli.dataset.facts import GRID_BLOCKS
 from autocal_cli.dataset.model import (
     METRIC_NAMES,
@@ -34,6 +35,9 @@ from autocal_cli.packaged import preset_text
 RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
 LOSSY_WORTH = 0.3  # pixels of a JPEG beside lossless ones: no PNG of half its size stands in for it; chosen
+SHARP = 0.5  # `Traces.detail` of sharp photographs, beyond which there may be noise in it (benchmarks/curation.py)
+FAULTY_WORTH = 0.5  # pixels of an image to be looked at for its noise, halos or blocks; chosen
+EQUAL_WORTH = 2**0.5  # times: what differs by less is worth the same; chosen
 
 # Reasons that need no measure, by their severity.
 FIXED: Mapping[str, Severity] = {
@@ -144,13 +148,13 @@ MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
 def judge(
     rows: Sequence[ImageRow],
     failures: Sequence[FileIssue],
-    same: Mapping[str, Iterable[Sequence[int]]],
+    same: Mapping[str, Groups],
     crop: int | None,
     policy: Policy,
 ) -> Curation:
-    """The verdict on each image: by its own measures first, then among those that are the `same` (places in groups),
-    for the reason by which these stand there, the best stays. `crop` is the side of the training's crop, under which
-    an image is small.
+    """The verdict on each image: by its own measures first, then among those that are the `same`, for the reason by
+    which these stand there: the best stays, and of those that look alike what looks like none that stays. `crop` is the
+    side of the training's crop, under which an image is small.
     """
     found: dict[str, tuple[Reason, ...]] = {}
     known: dict[tuple[Reason, ...], tuple[Reason, ...]] = {}  # so that a million small images take one reason's memory
@@ -181,22 +185,37 @@ def judge(
                 note(facts.path, code, detail, facts.pair.passing)
         add(facts.path, measured_reasons(row, rules, pairs))
 
-    def rank(row: ImageRow) -> tuple[int, float, bool, int, float, float, str]:
-        """The best first: fewest reasons to drop, most pixels (of lossy compression the LOSSY_WORTH of them), lossless,
-        fewest reasons, least compressed, by name.
-        """
-        reasons = found.get(row.facts.path, ())
-        drops = sum(reason.severity == "drop" for reason in reasons)
-        facts, lossy = row.facts, row.facts.loss > 0
-        pixels = row.width * row.height * (LOSSY_WORTH if lossy else 1)
-        return drops, -pixels, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
-
+    alike: dict[str, Groups] = {}
     for code, groups in same.items():
+        alike[code] = []
         for group in groups:
-            best, *others = sorted(rank(rows[place]) for place in group)
-            for *_, path in others:
-                note(path, code, f"{OF}{best[-1]}")
-    return Curation(len(rows) + len(failures), found, rules, pairs)
+            ranked = sorted((_rank(row := rows[place], found.get(row.facts.path, ())), place) for place in group)
+            hashes = np.array([rows[place].facts.perceptual_hash for _, place in ranked], dtype=np.uint64)
+            kept = likenesses(hashes) if code == "near-duplicate" else [0] * len(ranked)
+            stars: dict[int, list[int]] = {}
+            for (rank, place), best in zip(ranked, kept, strict=True):
+                if stars.setdefault(best, []):
+                    note(rank[-1], code, f"{OF}{ranked[best][0][-1]}")
+                stars[best].append(place)
+            alike[code] += (several for several in stars.values() if len(several) > 1)
+    return Curation(len(rows) + len(failures), found, rules, pairs, alike)
+
+
+def _rank(row: ImageRow, reasons: Sequence[Reason]) -> tuple[int, bool, int, bool, int, float, float, str]:
+    """By what an image is better than others that are the same, the best first: fewest reasons to drop, colour, what
+    its pixels are worth, no lossy compression, fewest reasons, least compressed, by name.
+
+    The finest detail of enlarged photographs falls by more than the side grows, that of reduced ones rises by less than
+    it shrinks: so pixels count times its square, and the original stays beside both. They count times the entropy of
+    their levels too, so that a copy of few colours does not stay.
+    """
+    facts, lossy = row.facts, row.facts.loss > 0
+    drops = sum(reason.severity == "drop" for reason in reasons)
+    faults = sum(reason.code in ("noise", "halos", "jpeg-blocks") for reason in reasons)
+    detail = SHARP if facts.traces.detail is None else min(facts.traces.detail, SHARP)
+    worth = row.width * row.height * detail**2 * facts.entropy * FAULTY_WORTH**faults * (LOSSY_WORTH if lossy else 1)
+    steps = round(math.log(max(worth, 1e-9), EQUAL_WORTH))
+    return drops, facts.grey, -steps, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
 
 
 def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary | None = None) -> list[Reason]:

@@ -87,6 +87,23 @@ def near_groups(hashes: Hashes) -> Groups:
     return _groups_of(roots[where])
 
 
+def likenesses(hashes: Hashes) -> list[int]:
+    """For each image of a group, best first, the place of the better one that it looks like; its own where it stays.
+
+    A group may be a chain, as the frames of a slow pan, whose ends look nothing alike: so the best stays with nothing
+    that looks like it, then the best of what is left, and so on.
+    """
+    positions = np.stack([turned(hashes, position) for position in range(8)])
+    kept = np.arange(len(hashes))
+    rest = kept.copy()
+    while len(rest):
+        best = rest[0]
+        near = (np.bitwise_count(positions[:, best, None] ^ hashes[rest]) <= NEAR_BITS).any(axis=0)
+        kept[rest[near]] = best
+        rest = rest[~near]
+    return kept.tolist()
+
+
 def close_pairs(distinct: Hashes) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     """Places of pairs of hashes (n,), all different, that are close in one of the eight positions; some pairs again."""
     for position in POSITIONS:

@@ -160,8 +160,7 @@ class Ledger:
             images = RowTable()
             for row in {row.facts.path: row for row in rows}.values():
                 images.add(row)
-        same = same_images(images)
-        curation = judge(images, fingerprint.failures, same, crop, policy or load_policy())
+        curation = judge(images, fingerprint.failures, same_images(images), crop, policy or load_policy())
         if most is not None:
             curation = choose(curation, images, most)
         sharpness = ((row.facts.native_sharpness, row.facts.model, kind_of(row)) for row in images)
@@ -173,7 +172,7 @@ class Ledger:
         population = fingerprint.found - len(fingerprint.failures)
         return DatasetReport(
             fingerprint=fingerprint,
-            health=assess(images, same, crop),
+            health=assess(images, curation.same, crop),
             curation=curation,
             variety=variety_of(numbers["f2"]),
             sharpness=summarise_sharpness(numbers["f0"], population, native_crop),

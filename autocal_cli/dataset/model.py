@@ -367,13 +367,15 @@ class Variety:
 class Curation:
     """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept.
 
-    `pairs` is there where LQ images are.
+    `pairs` is there where LQ images are. `same`: by reason the places, among the images that were read, of those that
+    are the same, the one that stays first.
     """
 
     images: int
     reasons: Mapping[str, tuple[Reason, ...]]
     rules: tuple[Rule, ...]
     pairs: PairsSummary | None = None
+    same: Mapping[str, list[list[int]]] = field(default_factory=dict)
 
     def verdict(self, path: str) -> Literal["keep", "look", "drop"]:
         found = self.reasons.get(path, ())

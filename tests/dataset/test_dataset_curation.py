@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, judge, load_policy, plan
+from autocal_cli.dataset.duplicates import near_groups
 from autocal_cli.dataset.model import (
     Curation,
     FileIssue,
@@ -23,9 +25,9 @@ GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)
 
 
 def row(path: str, traces: Traces = GOOD, size=(400, 300), **facts) -> ImageRow:
-    known = {"grey": False, "alpha": False, "deviation": 0.2, "entropy": 7.0, **facts}
+    known = {"grey": False, "alpha": False, "deviation": 0.2, "entropy": 7.0, "perceptual_hash": 0, **facts}
     return ImageRow(
-        ImageFacts(path, "ab", **known, perceptual_hash=0, native_sharpness=0.1, traces=traces),
+        ImageFacts(path, "ab", **known, native_sharpness=0.1, traces=traces),
         *size,
         (0.0,) * 3,
         (0.5,) * 3,
@@ -181,15 +183,29 @@ def test_the_pairs_are_summed_up():
         ([row("a", loss=2.0), row("b", replace(GOOD, noise=9.0))], "a"),  # unless it is to be dropped
         ([row("a", loss=2.0, size=(200, 150)), row("b", loss=4.0)], "b"),  # of lossy ones the larger one
         ([row("a", loss=4.0), row("b", replace(GOOD, blocks=0.1), loss=2.0)], "b"),  # then the least compressed
+        ([row("a", replace(GOOD, detail=0.3), size=(500, 375)), row("b")], "b"),  # of which the other is an enlargement
+        ([row("a", replace(GOOD, detail=0.4)), row("b", replace(GOOD, detail=0.5), size=(200, 150))], "a"),
+        ([row("a", replace(GOOD, noise=5.0)), row("b", size=(200, 150))], "a"),  # its noise is halved away there
+        ([row("a", grey=True), row("b", loss=4.0)], "b"),  # colours cannot be had from it
+        ([row("a", entropy=1.0), row("b")], "b"),  # black and white dots
     ],
 )
 @pytest.mark.parametrize("code", ["duplicate", "near-duplicate"])
 def test_of_several_that_are_the_same_the_best_is_kept(rows, kept, code):
     curation = judged(*rows, same={code: [[0, 1]]})
     (other,) = {"a", "b"} - {kept}
-    assert curation.verdict(kept) == "keep"
+    assert curation.verdict(kept) != "drop"
     assert reasons(curation, other)[code] == "drop"
     assert any(reason.detail == f"of {kept}" for reason in curation.reasons[other])
+
+
+def test_what_looks_like_none_that_stays_stays_too():
+    """A slow pan: each frame looks like the next, the first not like the last."""
+    hashes = [sum(1 << 2 * bit for bit in range(4 * frame)) for frame in range(5)]
+    frames = [row(f"{i}", perceptual_hash=value, size=(400 + i, 300)) for i, value in enumerate(hashes)]
+    curation = judged(*frames, same={"near-duplicate": near_groups(np.array(hashes, dtype=np.uint64))})
+    assert curation.same == {"near-duplicate": [[0, 1], [2, 3]]}
+    assert {path: reason.detail for path, (reason,) in curation.reasons.items()} == {"1": "of 0", "3": "of 2"}
 
 
 @pytest.mark.parametrize(
