@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import curation_images as kinds
@@ -119,6 +122,51 @@ def near_table(photos: Sequence[Image.Image]) -> None:
         print(f"| {name} | {(bits <= NEAR_BITS).mean():.2f} |", flush=True)
 
 
+def kept_table(photos: Sequence[Image.Image]) -> None:
+    """How often the original stays beside one copy of it, as `judge` chooses; JPEGs as the files that they are."""
+    lossy = {"JPEG 95": 95, "JPEG 75": 75, "JPEG 50": 50}
+    copies: dict[str, Callable[[Image.Image], Image.Image]] = {
+        f"of {times:g} times the size, {how}": partial(scaled, times=times, how=kinds.RESAMPLING[how])
+        for times in (2.0, 1.5, 1.25, 1.1, 0.9, 0.75, 0.5)
+        for how in ("bilinear", "bicubic", "lanczos")
+    }
+    copies |= {name: partial(kinds.jpeg, quality=quality) for name, quality in lossy.items()}
+    copies |= {
+        "JPEG 75, saved losslessly": copies["JPEG 75"],
+        "blurred by 1": lambda image: kinds.blurred(image, 1.0),
+        "noise of 3 levels": lambda image: kinds.noisy(image, 3.0),
+        "noise of 6 levels": lambda image: kinds.noisy(image, 6.0),
+        "sharpened by 100%": lambda image: kinds.sharpened(image, 100),
+        "grey": lambda image: image.convert("L").convert("RGB"),
+        "of 16 colours": lambda image: image.quantize(16).convert("RGB"),
+        "black and white dots": lambda image: image.convert("1").convert("RGB"),
+    }
+    rows = map(row_of, photos)
+    originals = [replace(row, facts=replace(row.facts, path="b")) for row in rows]  # "a" would stay if all were equal
+    print("| copy | the original stays |\n|---|---|")
+    for name, change in copies.items():
+        stays = 0
+        for photo, original in zip(photos, originals, strict=True):
+            copy = row_of(image := change(photo))
+            loss = image.width * image.height / size_as_jpeg(photo, lossy[name]) if name in lossy else 0.0
+            grey = name in ("grey", "black and white dots")
+            named = replace(copy, facts=replace(copy.facts, path="a", loss=loss, grey=grey))
+            judged = judge([named, original], (), {"duplicate": [[0, 1]]}, None, POLICY)
+            stays += judged.same["duplicate"][0][0] == 1
+        print(f"| {name} | {stays / len(photos):.2f} |", flush=True)
+
+
+def scaled(image: Image.Image, times: float, how: kinds.Filters) -> Image.Image:
+    return image.resize((round(image.width * times), round(image.height * times)), how)
+
+
+def size_as_jpeg(image: Image.Image, quality: int) -> int:
+    """In bytes."""
+    file = BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.tell()
+
+
 def hash_of(image: Image.Image) -> int:
     longest = max(image.size)
     size = tuple(max(1, round(side * min(1.0, 256 / longest))) for side in image.size)
@@ -198,7 +246,7 @@ def kernel_table(photos: Sequence[Image.Image]) -> None:
         print(f"| {done} | {named['right'] / named.total():.3f} | {named['wrong'] / named.total():.4f} |", flush=True)
 
 
-TABLES = {"kinds": judge_kinds, "near": near_table, "pairs": pair_table, "kernels": kernel_table}
+TABLES = {"kinds": judge_kinds, "near": near_table, "kept": kept_table, "pairs": pair_table, "kernels": kernel_table}
 
 
 CHOSEN = (  # of the spoilings, for the folder

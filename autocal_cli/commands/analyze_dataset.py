@@ -119,7 +119,7 @@ def analyze_dataset(
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
-    from autocal_cli.report.json import dataset_json, dump
+    from autocal_cli.report.json import dataset_json, dumped
     from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
     from autocal_cli.workflow.named_files import named_folders
     from autocal_cli.workflow.output import (
@@ -181,7 +181,7 @@ def analyze_dataset(
     for out, several in names.items():
         write_list(out, several, cache)
     if as_json:
-        write(dump(dataset_json(report, findings)).encode())
+        write(part.encode() for part in dumped(dataset_json(report, findings)))
     elif show_plan:
         show(*plan_view(report, plan(report.curation, report.rows), choices(report.curation, report.rows)))
     else:

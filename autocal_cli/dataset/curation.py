@@ -36,7 +36,8 @@ RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too,
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
 LOSSY_WORTH = 0.3  # pixels of a JPEG beside lossless ones: no PNG of half its size stands in for it; chosen
 SHARP = 0.5  # `Traces.detail` of sharp photographs, beyond which there may be noise in it (benchmarks/curation.py)
-FAULTY_WORTH = 0.5  # pixels of an image to be looked at for its noise, halos or blocks; chosen
+FAULTY_WORTH = 0.5  # pixels of an image to be looked at for halos or blocks; chosen
+NOISY_WORTH = 2.5  # levels of noise at which pixels are worth half; chosen, with the table of what stays in RESULTS
 EQUAL_WORTH = 2**0.5  # times: what differs by less is worth the same; chosen
 
 # Reasons that need no measure, by their severity.
@@ -207,13 +208,14 @@ def _rank(row: ImageRow, reasons: Sequence[Reason]) -> tuple[int, bool, int, boo
 
     The finest detail of enlarged photographs falls by more than the side grows, that of reduced ones rises by less than
     it shrinks: so pixels count times its square, and the original stays beside both. They count times the entropy of
-    their levels too, so that a copy of few colours does not stay.
+    their levels, so that a copy of few colours does not stay, and less where there is noise, which is detail too.
     """
     facts, lossy = row.facts, row.facts.loss > 0
     drops = sum(reason.severity == "drop" for reason in reasons)
-    faults = sum(reason.code in ("noise", "halos", "jpeg-blocks") for reason in reasons)
+    faults = sum(reason.code in ("halos", "jpeg-blocks") for reason in reasons)
     detail = SHARP if facts.traces.detail is None else min(facts.traces.detail, SHARP)
-    worth = row.width * row.height * detail**2 * facts.entropy * FAULTY_WORTH**faults * (LOSSY_WORTH if lossy else 1)
+    worth = row.width * row.height * detail**2 * facts.entropy / (1 + (facts.traces.noise / NOISY_WORTH) ** 2)
+    worth *= FAULTY_WORTH**faults * (LOSSY_WORTH if lossy else 1)
     steps = round(math.log(max(worth, 1e-9), EQUAL_WORTH))
     return drops, facts.grey, -steps, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,11 +105,11 @@ def filled(template: str, **values: Any) -> str:
     return pages.get_template(template).render(values)
 
 
-def write(data: bytes) -> None:
-    """Writes bytes to standard output as they are. A reader that has gone away has had enough."""
+def write(data: bytes | Iterable[bytes]) -> None:
+    """Writes bytes, or parts of them, to standard output as they are. A reader that has gone away has had enough."""
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines([data] if isinstance(data, bytes) else data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains as it ends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,35 @@ def _key(key: object) -> str:
 
 def dump(data: Mapping[str, Value]) -> str:
     """A result as JSON text, with the version of its form."""
-    return json_text({"format_version": FORMAT_VERSION, **data})
+    return "".join(dumped(data))
+
+
+def dumped(data: Mapping[str, Value]) -> Iterator[str]:
+    """The same in parts, for what is large."""
+    return _text({"format_version": FORMAT_VERSION, **data})
 
 
 def json_text(data: Mapping[str, Value]) -> str:
     """JSON text that any reader takes: no NaN, UTF-8 as it is, a final line break."""
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return "".join(_text(data))
+
+
+def _text(data: Mapping[str, Value]) -> Iterator[str]:
+    yield from json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False).iterencode(data)
+    yield "\n"
+
+
+class _Made(list[Value]):
+    """A list of which each item is made when it is written, and then forgotten."""
+
+    def __init__(self, count: int, items: Callable[[], Iterator[Value]]) -> None:
+        self._count, self._items = count, items
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Value]:
+        return self._items()
 
 
 def calibration_json(
@@ -97,13 +120,14 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
 def _curation(curation: Curation) -> dict[str, Value]:
     """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
     drop, look = (len(list(curation.named(verdict))) for verdict in ("drop", "look"))
-    verdicts = [
-        {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
-        for path in sorted(curation.reasons)
-    ]
+
+    def verdicts() -> Iterator[Value]:
+        for path in sorted(curation.reasons):
+            yield {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
+
     counts: dict[str, Value] = {"images": curation.images, "keep": curation.images - drop - look}
-    counts["pairs"] = plain(curation.pairs)
-    return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": plain(verdicts)}
+    counts["pairs"], made = plain(curation.pairs), _Made(len(curation.reasons), verdicts)
+    return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": made}
 
 
 def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:

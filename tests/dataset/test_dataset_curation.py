@@ -185,7 +185,7 @@ def test_the_pairs_are_summed_up():
         ([row("a", loss=4.0), row("b", replace(GOOD, blocks=0.1), loss=2.0)], "b"),  # then the least compressed
         ([row("a", replace(GOOD, detail=0.3), size=(500, 375)), row("b")], "b"),  # of which the other is an enlargement
         ([row("a", replace(GOOD, detail=0.4)), row("b", replace(GOOD, detail=0.5), size=(200, 150))], "a"),
-        ([row("a", replace(GOOD, noise=5.0)), row("b", size=(200, 150))], "a"),  # its noise is halved away there
+        ([row("a", replace(GOOD, noise=5.0)), row("b", replace(GOOD, noise=2.5), size=(200, 150))], "a"),
         ([row("a", grey=True), row("b", loss=4.0)], "b"),  # colours cannot be had from it
         ([row("a", entropy=1.0), row("b")], "b"),  # black and white dots
     ],
