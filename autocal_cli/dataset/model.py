@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 METRIC_VERSION = 2  # of what the metrics mean: another one makes scores others
@@ -186,10 +186,13 @@ class ImageFacts:
     loss: float = 0.0
 
 
+_KEPT = ImageFacts, Traces, PairTraces  # which a record may hold
+
+
 def values_of(record: Any) -> tuple[Any, ...]:
     """The values of a record, records in it alike: how many images are held in memory, and kept."""
-    values = (getattr(record, field.name) for field in fields(record))
-    return tuple(values_of(value) if is_dataclass(value) else value for value in values)
+    values = (getattr(record, name) for name in record.__slots__)
+    return tuple(values_of(value) if isinstance(value, _KEPT) else value for value in values)
 
 
 def facts_of(values: Sequence[Any]) -> ImageFacts:
