@@ -55,7 +55,7 @@ def analyze_dataset(
         int | None, _number("--crop", "The training's crop in pixels of these images, as lq_size x scale.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Decoding threads. [default: by the machine]")
+        int | None, typer.Option("--workers", min=1, help="Decoding threads, or processes. [default: by the machine]")
     ] = None,
     html: Annotated[Path | None, _option("--html", "Write a page with histograms, thumbnails and health.")] = None,
     csv: Annotated[Path | None, _option("--csv", "Write a table with one row an image.")] = None,

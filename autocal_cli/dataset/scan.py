@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
-from autocal_cli.dataset.cache import Fresh, ImageCache, kept, version_of
-from autocal_cli.dataset.decode import MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
+from autocal_cli.dataset.cache import Fresh, ImageCache, Result, kept, version_of
+from autocal_cli.dataset.decode import LARGE_PIXELS, MAX_PIXELS, PIXELS_ONLY, Cut, Wanted, WorkingImage, read_image
 from autocal_cli.dataset.facts import NATIVE_CROP
 from autocal_cli.dataset.files import ImageSource, ListedFile, printable
 from autocal_cli.dataset.listing import Listing, Sightings, list_images
@@ -42,7 +44,17 @@ from autocal_cli.dataset.sampling import (
     summarise,
 )
 from autocal_cli.dataset.scorer import Scorer
-from autocal_cli.dataset.workers import Device, all_ranks, check_device, choose_device, default_workers, look_ahead
+from autocal_cli.dataset.workers import (
+    BLOCK,
+    MANY_IMAGES,
+    Device,
+    all_ranks,
+    check_device,
+    choose_device,
+    default_workers,
+    in_processes,
+    look_ahead,
+)
 from autocal_cli.errors import AutocalError
 
 TOLERANCE = 0.02
@@ -105,7 +117,9 @@ def scan(
         warnings.filterwarnings("ignore", module="PIL")
         share = ranks.share(sample.order(seed, in_order=gentle), CHECK_EVERY)
         items = ((file_at(i), cut) for i, cut in share)
-        with _measured(items, wanted, computing, threads, batch_size, None if sample.crops else cache_folder) as reads:
+        processes = threads > 1 and sample.expected >= MANY_IMAGES and not (gentle or scorer)
+        cache = None if sample.crops else cache_folder
+        with _measured(items, wanted, computing, threads, batch_size, cache, processes) as reads:
             for result in ranks.together(reads, sample.items, CHECK_EVERY):
                 sample.take(result)
                 if on_progress:
@@ -144,26 +158,71 @@ def _measured(
     workers: int,
     batch_size: int,
     cache_folder: Path | None,
-) -> Iterator[Iterator[WorkingImage | FileIssue]]:
+    processes: bool,
+) -> Iterator[Iterator[Result]]:
     """The images, or crops, with their metrics, in order: on the CPU measured by the worker that decodes them, else in
     batches on the device. What the cache knows of a file is not read again.
     """
     cache = ImageCache(cache_folder, version_of(wanted)) if cache_folder else None
+    block = BLOCK if processes else 1
+    reading = partial(_read, device.is_cpu)
 
-    def read(item: tuple[ListedFile, Cut | None]) -> Fresh:
-        file, cut = item
-        if cache and (known := cache.image(file)) and known.width * known.height <= wanted.max_pixels:
-            return file, known, False
-        mine = replace(wanted, partner=file.partner.source if file.partner else None, without_lq=file.without_lq)
-        return file, (read_measured if device.is_cpu else read_image)(file.source, mine, cut), True
+    def read(files: Sequence[tuple[ListedFile, Cut | None]]) -> list[Fresh]:
+        known = [cache.image(file) if cache else None for file, _ in files]
+        known = [image if image and image.width * image.height <= wanted.max_pixels else None for image in known]
+        jobs = [_job(file, wanted, cut) for (file, cut), image in zip(files, known, strict=True) if image is None]
+        fresh = iter(there(jobs) if jobs else ())
+        return [(file, image or next(fresh), image is None) for (file, _), image in zip(files, known, strict=True)]
 
-    with closing(cache) if cache else nullcontext(), look_ahead(read, items, workers) as results:
+    with (
+        closing(cache) if cache else nullcontext(),
+        _in_processes(reading) if processes else nullcontext(reading) as there,
+        look_ahead(read, iter(lambda: list(islice(items, block)), []), workers) as blocks,
+    ):
+        results: Iterator[Fresh] = chain.from_iterable(blocks)
         if not device.is_cpu:
             from autocal_cli.dataset.metrics_device import measured
 
             results = measured(results, device.name, batch_size)
         with closing(kept(results, cache)) as reads:
             yield reads
+
+
+Job = tuple[ImageSource, Wanted, Cut | None]
+Reading = Callable[[Sequence[Job]], list[Result]]
+
+
+def _job(file: ListedFile, wanted: Wanted, cut: Cut | None) -> Job:
+    partner = file.partner.source if file.partner else None
+    return file.source, replace(wanted, partner=partner, without_lq=file.without_lq), cut
+
+
+def _read(with_metrics: bool, jobs: Sequence[Job]) -> list[Result]:
+    return [(read_measured if with_metrics else read_image)(*job) for job in jobs]
+
+
+def _read_apart(reading: Reading, jobs: Sequence[Job]) -> list[Result]:
+    """In a process of its own: without working images, whose facts are gathered, since each byte has to travel."""
+    nothing = np.empty((0, 0, 3), dtype=np.uint8)
+    return [image if isinstance(image, FileIssue) else replace(image, working=nothing) for image in reading(jobs)]
+
+
+@contextmanager
+def _in_processes(reading: Reading) -> Iterator[Reading]:
+    """The same in processes. What fails there is read again here: so large images are, which go one at a time."""
+
+    def both(jobs: Sequence[Job]) -> list[Result]:
+        there = [
+            (file, replace(wanted, max_pixels=min(wanted.max_pixels, LARGE_PIXELS)), cut) for file, wanted, cut in jobs
+        ]
+        return [image if _is_sound(image) else reading([job])[0] for job, image in zip(jobs, apart(there), strict=True)]
+
+    with in_processes(partial(_read_apart, reading)) as apart:
+        yield both
+
+
+def _is_sound(image: Result) -> bool:
+    return isinstance(image, WorkingImage) and not (image.facts and image.facts.pair and image.facts.pair.problem)
 
 
 def read_measured(

@@ -1,10 +1,16 @@
-"""Where the work is done: threads, which decode ahead, the processes that torchrun starts, and the metrics' device."""
+"""Where the work is done: threads, which decode ahead, processes of their own and those that torchrun starts, and the
+metrics' device.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 import platform
+import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -55,6 +61,72 @@ def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> 
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown(wait=True, cancel_futures=True)
+
+
+# Small images are hundreds of short steps of NumPy, each of which gives the interpreter lock away: two threads took
+# twice as long as one (benchmarks/RESULTS.md). So where there are many images, each thread has a process to read them.
+
+MANY_IMAGES = 1000  # from which starting processes pays: 0.4 s each on Linux, as many tiles by two threads 3 s
+BLOCK = 8  # images that a process is given at once
+
+_SERVE = "from autocal_cli.dataset.workers import serve; serve()"
+
+
+@contextmanager
+def in_processes(function: Callable[[T], R]) -> Iterator[Callable[[T], R]]:
+    """`with in_processes(f) as g`: g(x) is f(x), computed in a process of the thread that calls it.
+
+    f, x and f(x) are pickled. The processes end with the block, or with this process, whatever ends that; Ctrl-C is for
+    this one alone. Calling g raises AutocalError where its process has died.
+    """
+    of_thread, started = threading.local(), list[subprocess.Popen[bytes]]()
+
+    def call(item: T) -> R:
+        if not hasattr(of_thread, "process"):
+            of_thread.process = _start()
+            started.append(of_thread.process)
+            pickle.dump(function, of_thread.process.stdin)
+        process = of_thread.process
+        try:
+            pickle.dump(item, process.stdin)
+            process.stdin.flush()
+            result: R = pickle.load(process.stdout)
+        except (EOFError, OSError):
+            message = f"A process that reads images ended (exit code {process.wait()}); memory may have run out."
+            raise AutocalError(message, fix="Try --workers 1, which starts none.") from None
+        return result
+
+    try:
+        yield call
+    finally:
+        for process in started:
+            process.kill()
+            with contextlib.suppress(OSError), process:  # which closes its pipes and waits for it
+                pass
+
+
+def _start() -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).resolve().parents[2]))))
+    return subprocess.Popen(
+        [sys.executable, "-P", "-W", "ignore", "-c", _SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+        process_group=0,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows's way to say the same
+    )
+
+
+def serve() -> None:
+    """In a process that `in_processes` started: computes what it is asked for until nobody asks any more."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    with contextlib.suppress(EOFError, OSError):
+        function = pickle.load(sys.stdin.buffer)
+        while True:
+            pickle.dump(function(pickle.load(sys.stdin.buffer)), answers)
+            answers.flush()
+    os._exit(0)  # nobody is there whom the rest of an answer could reach
 
 
 # Several processes that scan one dataset together, as `torchrun` starts them. Each block of the sample is shared out,
