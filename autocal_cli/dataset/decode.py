@@ -31,6 +31,7 @@ THUMBNAIL_SIZE = 128  # long side at which metrics are measured; a fixed size, s
 DRAFT_SIZE = 2 * WORKING_SIZE  # least long side of a JPEG decoded at 1/2, 1/4 or 1/8 of its size
 MAX_PIXELS = 300_000_000
 MOST_BYTES = 32_000_000  # of a file that is read at once, which many small reads take longer than
+FAST_PIXELS = 70_000  # from which libvips pays: before it began, Pillow has decoded 96 x 96 pixels
 TWICE_PIXELS = 4_000_000  # of an image that may be held twice for a moment, as libvips gives it and as Pillow
 LARGE_PIXELS = 50_000_000  # such images are decoded one at a time, so that memory stays flat
 
@@ -380,7 +381,7 @@ def libvips() -> ModuleType | None:
 def fast_rgb(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The pixels of an opened image, of which `data` is the file, as RGB; None where Pillow should decode."""
     plain = image.format == "PNG" and image.mode == "RGB" and data[24] == 8 and data[28] == 0  # not interlaced
-    plain = plain and image.width * image.height <= TWICE_PIXELS and _chunks(data) <= PLAIN_CHUNKS
+    plain = plain and FAST_PIXELS <= image.width * image.height <= TWICE_PIXELS and _chunks(data) <= PLAIN_CHUNKS
     if not plain or (vips := libvips()) is None:
         return None
     try:  # whatever is wrong with the file is for Pillow to say

@@ -28,7 +28,8 @@ PHOTO = Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 200))
 
 
 @pytest.fixture(autouse=True)
-def _fresh_choice():
+def _fresh_choice(monkeypatch):
+    monkeypatch.setattr(decode, "FAST_PIXELS", 0)
     decode.libvips.cache_clear()
     yield
     decode.libvips.cache_clear()
@@ -144,10 +145,11 @@ def test_pillow_does_not_decode_it_again(tmp_path, monkeypatch):
     assert isinstance(read_image(tmp_path / "a.png"), WorkingImage)
 
 
+@pytest.mark.parametrize(("bound", "beyond"), [("TWICE_PIXELS", -1), ("FAST_PIXELS", 1)])
 @pytest.mark.usefixtures("_libvips")
-def test_large_images_are_not_held_twice(tmp_path, monkeypatch):
+def test_large_images_are_not_held_twice_and_small_ones_left_to_pillow(tmp_path, monkeypatch, bound, beyond):
     PHOTO.save(tmp_path / "a.png")
-    monkeypatch.setattr(decode, "TWICE_PIXELS", PHOTO.width * PHOTO.height - 1)
+    monkeypatch.setattr(decode, bound, PHOTO.width * PHOTO.height + beyond)
     with Image.open(tmp_path / "a.png") as image:
         assert decode.fast_rgb(image, (tmp_path / "a.png").read_bytes()) is None
 
