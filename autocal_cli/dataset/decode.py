@@ -236,8 +236,10 @@ def reduced(rgb: Image.Image, native: tuple[int, int] | None = None) -> tuple[Pi
     The thumbnail of a strip that is too thin to be measured at 128 is as large as its working image.
     """
     working = _resize(rgb, _reduced(native or rgb.size, WORKING_SIZE))
-    smaller = _reduced(working.size, THUMBNAIL_SIZE)
-    return np.asarray(working), np.asarray(_resize(working, smaller) if min(smaller) >= WINDOW else working)
+    smaller, pixels = _reduced(working.size, THUMBNAIL_SIZE), np.asarray(working)
+    if smaller == working.size or min(smaller) < WINDOW:
+        return pixels, pixels
+    return pixels, np.asarray(_resize(working, smaller))
 
 
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

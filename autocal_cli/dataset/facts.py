@@ -29,7 +29,8 @@ def gather_facts(
     name: str, file: IO[bytes], native: Image.Image, working: Pixels, crop: int, alpha: bool = False
 ) -> ImageFacts:
     """The facts of an image: its open file, its pixels at native size, its working image; `crop` is the training's."""
-    luma = Image.fromarray(working).convert("L")
+    is_small = native.size == working.shape[1::-1]
+    luma = (native if is_small else Image.fromarray(working)).convert("L")
     spread, entropy = spread_of(luma)
     file.seek(0)
     return ImageFacts(
@@ -41,14 +42,15 @@ def gather_facts(
         entropy=entropy,
         perceptual_hash=perceptual_hash(luma),
         native_sharpness=native_sharpness(native, crop),
-        traces=find_traces(native),
+        traces=find_traces(luma if is_small else native),
         mean=mean_colour(working),
     )
 
 
 def mean_colour(pixels: Pixels) -> tuple[float, float, float]:
     """The mean of red, green and blue in levels of 255, of every fourth pixel in every fourth row (H, W, 3)."""
-    red, green, blue = pixels[::4, ::4].mean(axis=(0, 1)).tolist()
+    channels = (pixels[::4, ::4, channel] for channel in range(3))
+    red, green, blue = (int(channel.sum()) / channel.size for channel in channels)
     return red, green, blue
 
 
@@ -65,15 +67,14 @@ def is_grey(pixels: Pixels) -> bool:
 def spread_of(luma: Image.Image) -> tuple[float, float]:
     """Standard deviation of 8-bit luma, 0..0.5, in whole numbers up to the last step, and entropy in bits, 0..8."""
     counts = np.array(luma.histogram())
-    count, total, squares = (int(counts @ levels) for levels in (_LEVELS**0, _LEVELS, _LEVELS**2))
+    count, total, squares = (_POWERS @ counts).tolist()
     present = counts[counts > 0]
     entropy = math.log2(count) - float(present @ np.log2(present)) / count
     return math.sqrt(count * squares - total * total) / (count * 255.0), max(0.0, entropy)
 
 
-_LEVELS = np.arange(256)
+_POWERS = np.arange(256) ** np.arange(3)[:, None]
 _FREQUENCIES = np.cos(np.pi * np.outer(np.arange(HASH_SIDE), 2 * np.arange(HASHED_SIDE) + 1) / (2 * HASHED_SIDE))
-_BITS = 1 << np.arange(HASH_SIDE * HASH_SIDE, dtype=np.uint64)
 
 
 def perceptual_hash(luma: Image.Image) -> int:
@@ -85,7 +86,7 @@ def perceptual_hash(luma: Image.Image) -> int:
     small = np.asarray(luma.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.BOX), dtype=np.float64)
     positive = (_FREQUENCIES @ small @ _FREQUENCIES.T > 0).ravel()
     positive[0] = False
-    return int(_BITS[positive].sum())
+    return int.from_bytes(np.packbits(positive, bitorder="little").tobytes(), "little")
 
 
 # Native sharpness: the edge share of `metrics`, but of one octave alone, that of single pixels, on crops of the image

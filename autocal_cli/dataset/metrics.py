@@ -38,15 +38,17 @@ Whole = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
 
 
-def raw_metrics_of_one(thumbnail: Pixels) -> tuple[float, float, float]:
+def raw_metrics_of_one(thumbnail: Pixels, edge_share: float | None = None) -> tuple[float, float, float]:
     """Texture 0..1, edge share 0..1 and occupied colour bins (1 or more) of one image, in order of METRIC_NAMES.
 
-    `thumbnail`: uint8 (H, W, 3) at long side 128. Raises ValueError where a side is under 7 pixels.
+    `thumbnail`: uint8 (H, W, 3) at long side 128, `edge_share`: its `native_edge_share_of_one`, where that is known.
+    Raises ValueError where a side is under 7 pixels.
     """
     if min(thumbnail.shape[:2]) < WINDOW:
         raise ValueError(f"an image needs sides of {WINDOW} pixels or more. Found {thumbnail.shape[:2]}")
     levels = list(octaves(_luma(thumbnail)))
-    edges = [_edge_share(y, white) for y, white in levels]
+    finest = _edge_share(*levels[0]) if edge_share is None else edge_share
+    edges = [finest, *(_edge_share(*level) for level in levels[1:])]
     return float(texture(*levels[0])), sum(edges) / len(edges), float(_occupied_colours(thumbnail))
 
 

@@ -225,14 +225,15 @@ def _is_sound(image: Result) -> bool:
     return isinstance(image, WorkingImage) and not (image.facts and image.facts.pair and image.facts.pair.problem)
 
 
-def read_measured(
-    source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | None = None
-) -> WorkingImage | FileIssue:
+def read_measured(source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | None = None) -> Result:
     """The working image of a file, or of a crop, with its raw metrics."""
     image = read_image(source, wanted, cut)
     if isinstance(image, FileIssue):
         return image
-    return replace(image, raw=raw_metrics_of_one(image.thumbnail))
+    size = image.height, image.width
+    is_crop = image.thumbnail.shape[:2] == size and max(size) <= wanted.native_crop  # the only one, as it is
+    known = image.facts.native_sharpness if image.facts and is_crop else None
+    return replace(image, raw=raw_metrics_of_one(image.thumbnail, known))
 
 
 @dataclass(frozen=True, slots=True)

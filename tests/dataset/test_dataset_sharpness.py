@@ -14,6 +14,7 @@ from scipy import ndimage
 from autocal_cli.dataset.decode import Wanted, read_image
 from autocal_cli.dataset.facts import STEPS, native_boxes, native_sharpness, summarise_sharpness
 from autocal_cli.dataset.metrics import native_edge_share_of_one
+from autocal_cli.dataset.scan import read_measured
 
 DEMO = Path(__file__).parents[2] / "sample_configs" / "demo_images" / "hr"
 PHOTOGRAPHIC = ("bricks", "dead_leaves", "flowers", "foliage", "market", "stones")  # of those drawn, with fine detail
@@ -144,3 +145,13 @@ def test_what_a_sample_says_of_the_whole():
 def test_the_histogram_counts_every_image():
     counts = summarise_sharpness([0.0, 0.024, 0.026, 0.49, 0.5, 0.7], 6, 64).histogram
     assert (len(counts), counts[0], counts[1], counts[-1], sum(counts)) == (STEPS, 2, 1, 3, 6)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (128, 128), (129, 100), (256, 20), (200, 9), (9, 90)])
+@pytest.mark.parametrize("crop", [48, 128, 256])
+def test_the_sharpness_that_is_known_changes_no_metric(tmp_path, size, crop):
+    Image.open(DEMO / "foliage.png").convert("RGB").resize((300, 260)).crop((0, 0, *size)).save(tmp_path / "a.png")
+    alone, beside = (
+        read_measured(tmp_path / "a.png", Wanted(facts=facts, native_crop=crop)) for facts in (False, True)
+    )
+    assert beside.raw == alone.raw
