@@ -2,7 +2,8 @@
 
     python benchmarks/scan_memory.py FOLDER [--workers N]
 
-Run it from a shell: a parent process that is large would count as this one's peak. Target: below 700 MB.
+Run it from a shell: a parent process that is large would count as this one's peak. Target: below 700 MB. Processes that
+read many images are not counted; with `--workers 1` there are none.
 """
 
 from __future__ import annotations
