@@ -69,7 +69,7 @@ def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> 
 MANY_IMAGES = 1000  # from which starting processes pays: 0.4 s each on Linux, as many tiles by two threads 3 s
 BLOCK = 8  # images that a process is given at once
 
-_SERVE = "from autocal_cli.dataset.workers import serve; serve()"
+_SERVE = "import sys; sys.path[:] = sys.argv[1:]; from autocal_cli.dataset.workers import serve; serve()"
 
 
 @contextmanager
@@ -106,12 +106,10 @@ def in_processes(function: Callable[[T], R]) -> Iterator[Callable[[T], R]]:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).resolve().parents[2]))))
     return subprocess.Popen(
-        [sys.executable, "-P", "-W", "ignore", "-c", _SERVE],
+        [sys.executable, "-P", "-W", "ignore", "-c", _SERVE, *sys.path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
         process_group=0,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows's way to say the same
     )
