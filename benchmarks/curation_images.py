@@ -166,6 +166,11 @@ def spoilings() -> dict[str, tuple[frozenset[str], Spoiling]]:
         ways[f"noise {deviation}"] = frozenset({"noise"}), lambda image, d=deviation: noisy(image, d)
     for percent in (50, 100, 150, 200, 300):
         ways[f"sharpened {percent}%"] = frozenset({"halos"}), lambda image, p=percent: sharpened(image, p)
+        for radius in (1, 3) if percent % 100 == 0 else ():
+            ways[f"sharpened {percent}%, radius {radius}"] = (
+                frozenset({"halos"}),
+                lambda image, p=percent, r=radius: sharpened(image, p, r),
+            )
     return ways
 
 
@@ -185,6 +190,7 @@ def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
     yield Kind("photograph halved by area", frozenset(), [photo.reduce(2) for photo in photos])
     halves = [photo.resize((photo.width // 2, photo.height // 2), Filters.LANCZOS) for photo in photos]
     yield Kind("photograph halved by Lanczos", frozenset(), halves)
+    yield Kind("1.5 times the contrast", frozenset(), [steeper(photo, 1.5) for photo in photos])
     yield Kind("cut out on white", frozenset(), [cut_out(photo) for photo in photos])
     yield Kind("framed photograph", frozenset(), [framed_photograph(photo) for photo in photos])
 

@@ -17,7 +17,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 9  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 10  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
@@ -156,13 +156,17 @@ TEXTURE_RATIO = 0.6  # e1 / e2 (see `_detail_and_noise`) that texture alone hard
 TEXTURE_DIAGONAL = 2.0  # e3 / e1, the same of texture; noise alone has 3
 GRID_BLOCKS = 0.18  # from which there is a grid, which is a rhythm and repeats lines too
 SOFT = 0.4  # detail under which a period is looked for
-STRONG = 30  # levels of the Laplacian at a strong edge
-LEAST_STRONG = 250  # strong pixels of every other row, that a few clipped ones do not count as many
+RIM, PLATEAU = 3, 7  # pixels from an edge to the end of its rim, and to that of what is compared with it
+STEEP, HEIGHT = 50, 80  # levels over two pixels, and from plateau to plateau, at a steep edge
+UNCLIPPED = 10  # levels from black and white: a plateau nearer to them leaves no room to overshoot
+OVERSHOOT = 0.25  # of the height, on both sides; these bounds were chosen by benchmarks/curation.py
+LEAST_STEEP = 50  # edges, that one or two of a few do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
 DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
 BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
 
 ACROSS, DOWN = 0, 1
+_BESIDE = np.arange(-PLATEAU, PLATEAU + 1)[:, None]
 
 Luma = npt.NDArray[np.uint8]
 Patches = npt.NDArray[np.int16]  # luma (n, h, w)
@@ -177,7 +181,6 @@ def find_traces(image: Image.Image) -> Traces:
     patches = levels.astype(np.int16)
     excess, zeros, seconds = zip(*(_along(patches, axis) for axis in (ACROSS, DOWN)), strict=True)
     detail, noise = _detail_and_noise(patches, seconds)
-    halos, laplacian = _halos_and_laplacian(levels, seconds)
     blocks = min(map(_grid_steps, excess, zeros))
     repeated = min(map(_repeated_lines, zeros))
     quality = _jpeg_quality(patches[:: -(-len(patches) // 2)])  # two tell as much as nine
@@ -188,8 +191,8 @@ def find_traces(image: Image.Image) -> Traces:
         repeated=repeated,
         rhythm=_rhythm(seconds, grid) if detail is not None and detail < SOFT else 0.0,
         noise=noise,
-        halos=halos,
-        laplacian=laplacian,
+        halos=_halos(levels),
+        laplacian=_laplacian_variance(seconds),
         drawn=_is_drawn(levels, zeros[ACROSS], repeated, blocks),
         jpeg_quality=quality,
     )
@@ -379,20 +382,39 @@ def _tile_energies(y: Patches, seconds: Sequence[Patches]) -> tuple[Real, Real]:
     return tiles[0], tiles[1]
 
 
-def _halos_and_laplacian(levels: Luma, seconds: Sequence[Patches]) -> tuple[float, float]:
-    """The share of strong edges clipped at black and at white, the lesser of both, and the Laplacian's variance.
+def _halos(levels: Luma) -> float:
+    """The share of steep edges that overshoot on both sides, of some rows and columns.
 
-    Sharpening drives both sides of an edge to the ends of the range; a blown sky is clipped at one end alone.
+    From an edge, RIM pixels to a side are its rim, and those beyond, up to PLATEAU, the plateau it should have reached.
+    Sharpening makes the dark rim darker and the light rim lighter than their plateaus by a share of the edge's height;
+    texture and thin lines seldom do both at once. Steep places that rise within what falls count as edges too.
     """
-    rows = np.s_[:, 1:-1:2]  # every other
-    levels, laplacian = levels[rows], seconds[ACROSS][rows] + seconds[DOWN][rows]
-    laplacian[:, :, [0, -1]] = 0
-    dark, light = laplacian >= STRONG, laplacian <= -STRONG  # the pixel is darker, or lighter, than its neighbours
-    black, white = np.count_nonzero(dark & (levels <= 1)), np.count_nonzero(light & (levels >= 254))
-    strong = np.count_nonzero(dark) + np.count_nonzero(light)
-    real, count = laplacian.astype(np.float32), laplacian[:, :, 1:-1].size
-    mean, square = (float(np.einsum("ijk->", one)) / count for one in (real, np.square(real)))
-    return min(int(black), int(white)) / max(int(strong), LEAST_STRONG), square - mean**2
+    steep = overshooting = 0
+    every = 4 if len(levels) < 5 else 8
+    for lines in (levels[:, ::every], levels[:, :, ::every].swapaxes(1, 2)):
+        width, pixels = lines.shape[2], np.ascontiguousarray(lines, dtype=np.int16).ravel()
+        steps = pixels[2:] - pixels[:-2]  # about the pixel one farther
+        sizes = np.abs(steps)
+        at = np.flatnonzero(sizes >= STEEP)
+        column = at % width
+        at = at[(column >= PLATEAU) & (column < width - PLATEAU - 2)]
+        at = at[(sizes[at] >= sizes[at - 1]) & (sizes[at] > sizes[at + 1])]
+        rising = pixels[at + 1 + np.sign(steps[at]) * _BESIDE]  # from dark to light
+        dark, light = rising[: PLATEAU - RIM].mean(axis=0), rising[RIM - PLATEAU :].mean(axis=0)
+        low, high = rising[PLATEAU - RIM : PLATEAU].min(axis=0), rising[PLATEAU + 1 : RIM - PLATEAU].max(axis=0)
+        height, least, most = light - dark, np.minimum(dark, light), np.maximum(dark, light)
+        counts = (most - least >= HEIGHT) & (least >= UNCLIPPED) & (most <= 255 - UNCLIPPED)
+        steep += int(np.count_nonzero(counts))
+        over = np.minimum(high - light, dark - low) >= OVERSHOOT * height
+        overshooting += int(np.count_nonzero(counts & over & (height > 0)))
+    return overshooting / max(steep, LEAST_STEEP)
+
+
+def _laplacian_variance(seconds: Sequence[Patches]) -> float:
+    """Of every other row."""
+    laplacian = (seconds[ACROSS][:, 1:-1:2] + seconds[DOWN][:, 1:-1:2])[:, :, 1:-1].astype(np.float32)
+    mean, square = (float(np.einsum("ijk->", one)) / laplacian.size for one in (laplacian, np.square(laplacian)))
+    return square - mean**2
 
 
 def _median_of_five(a: Real, b: Real, c: Real, d: Real, e: Real) -> Real:

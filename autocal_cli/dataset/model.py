@@ -105,8 +105,8 @@ class Traces:
     is smooth, about 0.5 for sharp photographs, 1 for noise; None where nothing has contrast. `repeated`: share of rows
     and columns equal to the one before. `rhythm`: how far one period stands out in the second differences, about 2
     without interpolation, 0 where it was not looked for. `noise`: standard deviation in levels. `halos`: share of
-    strong edges that are clipped, at black and at white. `laplacian`: variance of the Laplacian of 8-bit luma. `drawn`:
-    too few levels or too many equal neighbours for a photograph. `jpeg_quality`: about that of the JPEG whose steps
+    steep edges with a dark and a light rim. `laplacian`: variance of the Laplacian of 8-bit luma. `drawn`: too few
+    levels or too many equal neighbours for a photograph. `jpeg_quality`: about that of the JPEG whose steps
     the low frequencies of its 8 x 8 blocks have, 1 to 92; None where they have none.
     """
 

@@ -62,9 +62,9 @@ def reasons(curation: Curation, path: str = "a") -> dict[str, str]:
         ({"repeated": 0.5, "detail": 0.1, "rhythm": 9.0}, {"enlarged": "drop"}),
         ({"noise": 5.0}, {"noise": "look"}),
         ({"noise": 9.0}, {"noise": "drop"}),
-        ({"halos": 0.01}, {"halos": "look"}),
-        ({"halos": 0.03}, {"halos": "drop"}),
-        ({"halos": 0.03, "noise": 9.0, "blocks": 1.0, "repeated": 0.9, "detail": 0.1, "drawn": True}, {}),
+        ({"halos": 0.06}, {"halos": "look"}),
+        ({"halos": 0.1}, {"halos": "drop"}),
+        ({"halos": 0.1, "noise": 9.0, "blocks": 1.0, "repeated": 0.9, "detail": 0.1, "drawn": True}, {}),
     ],
 )
 def test_reasons_in_the_pixels(changed, found):
@@ -240,7 +240,7 @@ def test_a_threshold_of_nothing_is_told_what_there_is():
 
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({"jpeg_quality": 50.0}, "JPEG quality about 50"), ({"halos": 0.037}, "3.7% of strong edges clipped")],
+    [({"jpeg_quality": 50.0}, "JPEG quality about 50"), ({"halos": 0.107}, "rims along 11% of steep edges")],
 )
 def test_the_number_behind_a_reason_is_told_with_its_unit(changed, told):
     (reason,) = judged(row("a", replace(GOOD, **changed))).reasons["a"]

@@ -123,9 +123,24 @@ def test_the_colour_filter_of_a_camera_is_no_enlargement():
     assert "enlarged" not in dropped(image)
 
 
-def test_what_was_sharpened_too_much_is_seen():
-    assert "halos" not in dropped(contrasted(PHOTO))
-    assert "halos" in dropped(contrasted(PHOTO).filter(ImageFilter.UnsharpMask(2, 400, 0)))
+def soft_shapes() -> Image.Image:
+    """Ellipses of two levels, far from black and white, with edges as lenses make them."""
+    rng = np.random.default_rng(0)
+    image = Image.new("L", (384, 384), 128)
+    for _ in range(60):
+        left, top, *sides = (*rng.integers(0, 340, 2).tolist(), *rng.integers(30, 120, 2).tolist())
+        ImageDraw.Draw(image).ellipse((left, top, left + sides[0], top + sides[1]), fill=int(rng.choice([60, 190])))
+    return noisy(image.convert("RGB").filter(ImageFilter.GaussianBlur(0.8)), 2)
+
+
+@pytest.mark.parametrize(("image", "percent"), [(contrasted(PHOTO), 400), (soft_shapes(), 200)])
+def test_what_was_sharpened_too_much_is_seen(image, percent):
+    assert "halos" not in dropped(image)
+    assert "halos" in dropped(image.filter(ImageFilter.UnsharpMask(2, percent, 0)))
+
+
+def test_contrast_that_clips_is_no_sharpening():
+    assert "halos" not in dropped(PHOTO.point(lambda level: round(3 * (level - 128)) + 128))
 
 
 def frame(width: int) -> Image.Image:
