@@ -158,9 +158,9 @@ GRID_BLOCKS = 0.18  # from which there is a grid, which is a rhythm and repeats 
 SOFT = 0.4  # detail under which a period is looked for
 RIM, PLATEAU = 3, 7  # pixels from an edge to the end of its rim, and to that of what is compared with it
 STEEP, HEIGHT = 50, 80  # levels over two pixels, and from plateau to plateau, at a steep edge
-UNCLIPPED = 10  # levels from black and white: a plateau nearer to them leaves no room to overshoot
+BLACK, PAPER = 10, 245  # a plateau darker than that leaves no room to overshoot; a pixel lighter may be that of a text
 OVERSHOOT = 0.25  # of the height, on both sides; these bounds were chosen by benchmarks/curation.py
-LEAST_STEEP = 50  # edges, that one or two of a few do not count as many
+LEAST_STEEP = 75  # edges, that one or two of a few do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
 DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
 BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
@@ -390,7 +390,7 @@ def _halos(levels: Luma) -> float:
     texture and thin lines seldom do both at once. Steep places that rise within what falls count as edges too.
     """
     steep = overshooting = 0
-    every = 4 if len(levels) < 5 else 8
+    every = max(2, len(levels) - 1)  # so that many patches take no longer than few
     for lines in (levels[:, ::every], levels[:, :, ::every].swapaxes(1, 2)):
         width, pixels = lines.shape[2], np.ascontiguousarray(lines, dtype=np.int16).ravel()
         steps = pixels[2:] - pixels[:-2]  # about the pixel one farther
@@ -400,10 +400,11 @@ def _halos(levels: Luma) -> float:
         at = at[(column >= PLATEAU) & (column < width - PLATEAU - 2)]
         at = at[(sizes[at] >= sizes[at - 1]) & (sizes[at] > sizes[at + 1])]
         rising = pixels[at + 1 + np.sign(steps[at]) * _BESIDE]  # from dark to light
-        dark, light = rising[: PLATEAU - RIM].mean(axis=0), rising[RIM - PLATEAU :].mean(axis=0)
+        first, last = rising[: PLATEAU - RIM], rising[RIM - PLATEAU :]
         low, high = rising[PLATEAU - RIM : PLATEAU].min(axis=0), rising[PLATEAU + 1 : RIM - PLATEAU].max(axis=0)
-        height, least, most = light - dark, np.minimum(dark, light), np.maximum(dark, light)
-        counts = (most - least >= HEIGHT) & (least >= UNCLIPPED) & (most <= 255 - UNCLIPPED)
+        dark, light = first.mean(axis=0), last.mean(axis=0)
+        height, lightest = light - dark, np.maximum(first.max(axis=0), last.max(axis=0))
+        counts = (np.abs(height) >= HEIGHT) & (np.minimum(dark, light) >= BLACK) & (lightest <= PAPER)
         steep += int(np.count_nonzero(counts))
         over = np.minimum(high - light, dark - low) >= OVERSHOOT * height
         overshooting += int(np.count_nonzero(counts & over & (height > 0)))

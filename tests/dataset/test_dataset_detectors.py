@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from autocal_cli.dataset.curation import load_policy, measured_reasons
 from autocal_cli.dataset.facts import MOST_PATCHES, PATCH, find_traces, patches_of
@@ -137,6 +137,16 @@ def soft_shapes() -> Image.Image:
 def test_what_was_sharpened_too_much_is_seen(image, percent):
     assert "halos" not in dropped(image)
     assert "halos" in dropped(image.filter(ImageFilter.UnsharpMask(2, percent, 0)))
+
+
+@pytest.mark.parametrize("size", [10, 12, 14, 18])
+def test_text_is_not_sharpened(size):
+    page = Image.new("RGB", PHOTO.size, "white")
+    text = "\n".join(f"The quick brown fox jumps over {line} lazy dogs. " * 2 for line in range(30))
+    ImageDraw.Draw(page).text((4, 3), text, "black", ImageFont.load_default(size))
+    page.paste(PHOTO.crop((0, 0, 384, 120)), (0, 264))
+    assert not find_traces(jpeg(page, 90)).drawn  # else it is told by that
+    assert "halos" not in dropped(jpeg(page, 90))
 
 
 def test_contrast_that_clips_is_no_sharpening():
