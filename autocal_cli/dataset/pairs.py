@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +22,25 @@ if TYPE_CHECKING:
     Places = npt.NDArray[np.int64]
 
 PAIRS_CHECKED = 1000  # a fault in 1% of the pairs escapes 1,000 random ones in 4 of 100,000 cases
+FITTING = 0.9  # share of the GT images that a guessed template has to name an LQ image for; chosen
+TRIED = 8  # GT names, and templates that they suggest
 
 Files = tuple[ListedFile, ...]  # a GT image, and its LQ image where there is one
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """GT and LQ images of one root each: places of the pairs (n, 2), and the names of what has no partner."""
+    """GT and LQ images of one root each: places of the pairs (n, 2), and the names of what has no partner.
+
+    `doubled` are LQ images whose name differs from that of another in its ending alone, by which the latter counts, and
+    GT images beside which another has the same LQ image. `template` is that by which names were made in the end.
+    """
 
     pairs: Places
     without_lq: tuple[str, ...]
     without_gt: tuple[str, ...]
+    doubled: tuple[str, ...]
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +62,68 @@ def match(
     """Pairs by the path below the root without ending; the LQ image's name is the template filled with the GT's.
 
     A meta_info file may state the LQ image, and has it in the root otherwise. Where two files differ in their ending
-    alone, the last counts.
+    alone, the last counts. Where no name fits the template, another counts that nearly all fit.
     """
     import numpy as np
 
-    partners, candidates = _partners(gt, lq, template, listed)
+    partners, candidates, template = _partners(gt, range(len(gt)), lq, template, listed)
     paired = np.flatnonzero(partners >= 0)
-    without_lq = tuple(printable(gt[i].name) for i in np.flatnonzero(partners < 0).tolist())
-    without_gt = tuple(printable(lq[i].name) for i in np.setdiff1d(candidates, partners).tolist())
-    return Matching(np.column_stack([paired, partners[paired]]), without_lq, without_gt)
+    by_partner = paired[np.argsort(partners[paired], kind="stable")]
+    again = by_partner[:-1][np.diff(partners[by_partner]) == 0]
+
+    def named(files: Sequence[ListedFile], places: Places) -> tuple[str, ...]:
+        return tuple(printable(files[i].name) for i in places.tolist())
+
+    return Matching(
+        np.column_stack([paired, partners[paired]]),
+        without_lq=named(gt, np.flatnonzero(partners < 0)),
+        without_gt=named(lq, np.setdiff1d(candidates, partners)),
+        doubled=(*named(lq, np.setdiff1d(np.arange(len(lq)), candidates)), *named(gt, again)),
+        template=template,
+    )
 
 
 def _partners(
-    gt: Iterable[ListedFile], lq: Sequence[ListedFile], template: str, listed: MetaInfo | None
-) -> tuple[Places, Places]:
-    """The place of each GT image's LQ image, -1 where there is none, and of all LQ images that could be one.
+    gt: Sequence[ListedFile], part: range, lq: Sequence[ListedFile], template: str, listed: MetaInfo | None
+) -> tuple[Places, Places, str]:
+    """The place of the LQ image of each GT image of a `part`, -1 where there is none, those of all LQ images that could
+    be one, and the template by which they were found.
 
     Stems are compared by 64 bits of their hashes, so that a million need no more than a few arrays: that two of a
     million GT and a million LQ images are taken for a pair by chance happens in one of 18 million such sets.
     """
     import numpy as np
 
-    wanted = np.fromiter((hash(partner_stem(file, template, listed)) for file in gt), dtype=np.int64)
-    if not lq:
-        return np.full(len(wanted), -1), np.empty(0, dtype=np.int64)
     stems = np.fromiter(map(hash, map(stem, lq)), dtype=np.int64, count=len(lq))
     order = np.argsort(stems, kind="stable")
-    order = order[np.append(np.diff(stems[order]) != 0, True)]  # of equal ones the last
-    at = np.searchsorted(stems[order], wanted).clip(max=len(order) - 1)
-    return np.where(stems[order[at]] == wanted, order[at], -1), order
+    order = order[np.append(np.diff(stems[order]) != 0, True)] if lq else order  # of equal ones the last
+
+    def named(template: str) -> Places:
+        wanted = (hash(partner_stem(gt[i], template, listed)) for i in part)
+        hashes = np.fromiter(wanted, dtype=np.int64, count=len(part))
+        if not lq:
+            return np.full(len(part), -1)
+        at = np.searchsorted(stems[order], hashes).clip(max=len(order) - 1)
+        return np.where(stems[order[at]] == hashes, order[at], -1)
+
+    partners = named(template)
+    for guess in _templates(gt, part, lq) if listed is None and not (partners >= 0).any() else ():
+        found = named(guess)
+        if (found >= 0).sum() >= FITTING * len(part):
+            return found, order, guess
+    return partners, order, template
+
+
+def _templates(gt: Sequence[ListedFile], part: range, lq: Iterable[ListedFile]) -> Iterator[str]:
+    """What LQ names hold beside a GT name, the most frequent first, by a few of the GT names."""
+    bases = [os.path.basename(stem(gt[i])) for i in part[:: max(1, len(part) // TRIED)][:TRIED]]  # noqa: PTH119
+    names = (os.path.basename(stem(file)) for file in lq)  # noqa: PTH119
+    found = Counter(name.replace(base, "{}", 1) for name in names for base in bases if base in name)
+    return (template for template, _ in found.most_common(TRIED) if is_template(template))
+
+
+def is_template(template: str) -> bool:
+    return template.count("{}") == 1 and template.count("{") == template.count("}") == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +142,19 @@ class Paired:
 def with_partners(gt: FileTable, paired: Paired) -> Callable[[int], ListedFile]:
     """The GT file at a place of a listing, with its partner, where it has one and its LQ folder can be read.
 
-    It is said to be without where all of that folder could be seen, and others have one there: else the names are made
-    otherwise.
+    It is said to be without where all of that folder could be seen.
     """
     names = paired.listed.lq_names(paired.template) if paired.listed else None
     sides: list[tuple[range, Sequence[ListedFile], Places, bool]] = []
     for part, folder in zip(gt.parts, paired.lq, strict=True):
         files: Sequence[ListedFile] = ()
-        is_whole = True
+        is_whole = False
         with suppress(AutocalError):  # told where names and sizes are checked
             if folder:
                 listing = list_images([folder], names=names)
                 files, is_whole = listing.files, not any(issue.passing for issue in listing.failures)
-        partners, _ = _partners((gt[i] for i in part), files, paired.template, paired.listed)
-        sides.append((part, files, partners, is_whole and bool((partners >= 0).any())))
+        partners, *_ = _partners(gt, part, files, paired.template, paired.listed)
+        sides.append((part, files, partners, is_whole))
 
     def file_at(place: int) -> ListedFile:
         part, files, partners, is_told = next(side for side in sides if place in side[0])

@@ -16,7 +16,7 @@ from autocal_cli.calibration.resolved import read_record
 from autocal_cli.config.model import DatasetRoot, DatasetSection, KeyPath, TrainingConfig, Value
 from autocal_cli.dataset.listing import listed_once
 from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFingerprint, PairsSummary, TrainingCrops
-from autocal_cli.dataset.pairs import Paired
+from autocal_cli.dataset.pairs import Paired, is_template
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.dataset.workers import check_device
 from autocal_cli.errors import AutocalError, Finding, Place
@@ -24,7 +24,6 @@ from autocal_cli.workflow.images import (
     check_lq_is_not_gt,
     check_pairs,
     existing_roots,
-    is_template,
     meta_info_of,
     training_names,
 )
@@ -262,7 +261,7 @@ def _with_lq(config: TrainingConfig | None, options: DatasetOptions) -> Training
         tuple(DatasetRoot(name, str(one.absolute()), Place(str(one))) for one in several) for name, several in sides
     )
     section = DatasetSection("train", gt, lq)
-    return replace(config or TrainingConfig("", REDUX), datasets=(section,), dataset_roots=gt)
+    return replace(config or TrainingConfig("", trainer=""), datasets=(section,), dataset_roots=gt)
 
 
 def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autocal_cli.config.model import DatasetRoot, DatasetSection, TrainingConfig
+from autocal_cli.config.trainers import FORK, REDUX
 from autocal_cli.dataset.files import ListedFile
 from autocal_cli.dataset.listing import MetaInfo, list_images, read_meta_info
-from autocal_cli.dataset.pairs import ImageSizes, Matching, match, sampled, sizes_of
+from autocal_cli.dataset.pairs import Files, ImageSizes, Matching, is_template, match, sampled, sizes_of
 from autocal_cli.errors import AutocalError, Finding, listed
 from autocal_cli.workflow.named_files import all_missing, find_root, missing_root, named_folders
 
@@ -56,12 +57,14 @@ def training_names(config: TrainingConfig) -> tuple[str, ...] | None:
 
 
 # Whether the GT and LQ images of a config's training and validation sets belong together, and its crop fits them. Each
-# mismatch is told by name up to a limit, then counted. What trainers do was found in traiNNer-redux' and BasicSR's
-# sources.
+# mismatch is told by name up to a limit, then counted. What trainers do was found in their sources, and tried with
+# their loaders (data_util.py): traiNNer-redux compares names without endings, and with a template takes what fits; the
+# others look for whole names, and count both folders first. neosr has no template.
 
 SHOWN = 5
 MOST_OF = 0.9  # of the pairs that were looked at, to speak of all; chosen
 COMPARED = 16  # images that are compared byte for byte; chosen
+WHOLE_NAMES = ("BasicSR", "Real-ESRGAN", "neosr", FORK.trainer)
 
 
 def check_pairs(config: TrainingConfig, seed: int = 0) -> tuple[Finding, ...]:
@@ -92,7 +95,7 @@ def _check(section: DatasetSection, config: TrainingConfig, seed: int) -> Iterat
         listed = meta_info_of(section, folder)
         for gt, lq in zip_longest(section.gt, section.lq[: len(section.gt)]):
             if here[gt] and (lq is None or here[lq]):
-                yield from _check_root(section, gt, lq, here, listed, config.scale, seed)
+                yield from _check_root(section, gt, lq, here, listed, config, seed)
     except AutocalError as error:
         yield Finding("dataset-unreadable", "warning", error.message, error.fix, error.place)
 
@@ -103,7 +106,7 @@ def _check_root(
     lq: DatasetRoot | None,
     here: Mapping[DatasetRoot, Path | None],
     listed: MetaInfo | None,
-    scale: int | None,
+    config: TrainingConfig,
     seed: int,
 ) -> Iterator[Finding]:
     """One GT root, with the LQ root that belongs to it where there is one."""
@@ -121,32 +124,64 @@ def _check_root(
         lq_files = files_of(lq, listed.lq_names(section.filename_tmpl) if listed else None)
         matching = match(gt_files, lq_files, section.filename_tmpl, listed)
         counts = f"{section.name}: {len(gt_files):,} GT and {len(lq_files):,} LQ images"
-        yield from about_names(section, lq, matching, counts)
-        chosen = matching.pairs[sampled(len(matching.pairs), seed)].tolist()
-        sizes = sizes_of((gt_files[i], lq_files[j]) for i, j in chosen)
-        yield from about_sizes(section, lq, sizes, len(matching.pairs), scale)
-    yield from about_crop(section, sizes, scale)
+        yield from about_names(section, lq, matching, counts, config.trainer)
+        places = matching.pairs[sampled(len(matching.pairs), seed)].tolist()
+        chosen = [(gt_files[i], lq_files[j]) for i, j in places]
+        yield from about_endings(section, lq, chosen, config.trainer)
+        sizes = sizes_of(chosen)
+        yield from about_sizes(section, lq, sizes, len(matching.pairs), config.scale)
+    yield from about_crop(section, sizes, config.scale)
 
 
-def is_template(template: str) -> bool:
-    return template.count("{}") == 1 and template.count("{") == template.count("}") == 1
-
-
-def about_names(section: DatasetSection, lq: DatasetRoot, matching: Matching, counts: str) -> Iterator[Finding]:
+def about_names(
+    section: DatasetSection, lq: DatasetRoot, matching: Matching, counts: str, trainer: str
+) -> Iterator[Finding]:
     """GT images without LQ, and the other way round; LQ images to spare do no harm where a template makes names."""
-    ends = "trainers end before the first step"
-    by_template = section.filename_tmpl != "{}"
+    template, stated = matching.template, section.filename_tmpl
+    if template != stated:
+        rest = f"no LQ image in {lq.path} is named as filename_tmpl '{stated}' makes it, nearly all by '{template}'"
+        fix = f"Write `filename_tmpl: '{template}'` under datasets.{section.name}."
+        fix = "Rename the LQ images: neosr has no filename_tmpl." if trainer == "neosr" else fix
+        message, by_hand = f"{counts}; {rest}: paired so here.", lq.key == "--lq"
+        yield Finding("pairs-template-guessed", "info" if by_hand else "error", message, fix, lq.place)
+    takes_what_fits = template != "{}" and trainer not in WHOLE_NAMES
+    deed = f"{trainer or 'every trainer'} ends before the first step"
+    if takes_what_fits:
+        deed = f"traiNNer-redux leaves them out without a word{'' if trainer else ', others end before the first step'}"
+    if section.meta_info:
+        deed = "training ends where one is drawn"
     if matching.without_lq:
         gt = _having_no(matching.without_lq, "GT")
         rest = f"{gt} LQ image in {lq.path} ({listed(matching.without_lq, SHOWN)})"
-        left_out = "traiNNer-redux leaves them out without a word, BasicSR ends before the first step"
-        message = f"{counts}; {rest}: {left_out if by_template else ends}."
-        fix = f"Names have to be alike but for the ending, with filename_tmpl '{section.filename_tmpl}'."
-        yield Finding("pairs-missing-lq", "warning", message, fix, lq.place)
-    if matching.without_gt and not by_template:
+        fix = f"LQ images have to be named as their GT images; others by filename_tmpl under datasets.{section.name}."
+        yield Finding("pairs-missing-lq", "warning", f"{counts}; {rest}: {deed}.", fix, lq.place)
+    if matching.without_gt and not takes_what_fits:
         rest = f"{_having_no(matching.without_gt, f'LQ in {lq.path}')} GT image ({listed(matching.without_gt, SHOWN)})"
         fix = "Delete them, or add their GT images."
-        yield Finding("pairs-missing-gt", "warning", f"{counts}; {rest}: {ends}.", fix, lq.place)
+        yield Finding("pairs-missing-gt", "warning", f"{counts}; {rest}: {deed}.", fix, lq.place)
+    if matching.doubled:
+        deed = "traiNNer-redux trains on one of them, which is left to the disk's order"
+        deed = f"{trainer} counts both folders, and ends where they differ" if trainer in WHOLE_NAMES else deed
+        several = f"{len(matching.doubled):,} differ from another in the ending alone"
+        message = f"{counts}; {several} ({listed(matching.doubled, SHOWN)}): {deed}."
+        yield Finding("pairs-doubled", "warning", message, "Keep one GT and one LQ image of each name.", lq.place)
+
+
+def about_endings(section: DatasetSection, lq: DatasetRoot, pairs: Sequence[Files], trainer: str) -> Iterator[Finding]:
+    """GT and LQ images of other endings, which most trainers do not take for a pair."""
+    other = [pair for pair in pairs if len(set(map(_ending, pair))) > 1]
+    if not other or section.meta_info or trainer == REDUX.trainer:
+        return
+    example = ", ".join(Path(file.name).name for file in other[0])
+    strict = "BasicSR, Real-ESRGAN, neosr and forks of traiNNer-redux look for whole names, and end"
+    strict = f"{trainer} looks for the whole name, and ends" if trainer else strict
+    counted = f"{section.name}: in {len(other):,} of {len(pairs):,} pairs looked at LQ has another ending than GT"
+    message = f"{counted} ({example}): {strict} before the first step."
+    yield Finding("pairs-endings", "error" if trainer else "info", message, "Save GT and LQ in one format.", lq.place)
+
+
+def _ending(file: ListedFile) -> str:
+    return "" if file.database else Path(file.name).suffix
 
 
 def _having_no(names: Sequence[str], which: str) -> str:
@@ -163,13 +198,16 @@ def about_sizes(
         message = f"{checked}, {len(unread):,} cannot be opened ({listed(unread, SHOWN, '; ')})."
         yield Finding("pairs-unreadable", "warning", message, "Replace or delete them, GT and LQ.", lq.place)
     readable = [pair for pair in sizes if not pair.reason]
-    misfits = [pair for pair in readable if scale and not _fits(pair, scale, section.trains)]
+    misfits = [pair for pair in readable if not _fits(pair, scale, section.trains)]
     wrong = [f"{pair.name} GT {_size(pair.gt)}, LQ {_size(pair.lq)}" for pair in misfits]
     ratios = set(map(_ratio, misfits)) if len(misfits) >= MOST_OF * len(readable) else set()
     larger, smaller = (ratios.pop() if len(ratios) == 1 else None) or (0, 0)
     if smaller > 1:
         message = f"{checked}, in {len(wrong):,} the LQ image is {smaller} times the GT image: the two are swapped."
-        yield Finding("pairs-swapped", "error", message, "Swap dataroot_gt and dataroot_lq.", lq.place)
+        swap = "PATH and --lq" if lq.key == "--lq" else "dataroot_gt and dataroot_lq"
+        yield Finding("pairs-swapped", "error", message, f"Swap {swap}.", lq.place)
+    elif scale is None:
+        return
     elif larger:
         message = f"{checked}, {len(wrong):,} are x{larger}, and the config says x{scale} ({listed(wrong[:1])})."
         fix = f"Write `scale: {larger}`, or make the LQ images anew for x{scale}."
@@ -181,9 +219,13 @@ def about_sizes(
         yield Finding("pairs-size", "warning", message, fix, lq.place)
 
 
-def _fits(pair: ImageSizes, scale: int, trains: bool) -> bool:
-    """Exactly scale x LQ; validation crops what a GT image has over, up to one LQ pixel of it being usual."""
-    over = [high - scale * low for high, low in zip(pair.gt, pair.lq, strict=True)]
+def _fits(pair: ImageSizes, scale: int | None, trains: bool) -> bool:
+    """Exactly scale x LQ; validation crops what a GT image has over, up to one LQ pixel of it being usual. Without a
+    scale, that LQ is not the larger one.
+    """
+    over = [high - (scale or 1) * low for high, low in zip(pair.gt, pair.lq, strict=True)]
+    if scale is None:
+        return max(over) >= 0
     return all(more == 0 if trains else 0 <= more < scale for more in over)
 
 

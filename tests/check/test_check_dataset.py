@@ -66,7 +66,7 @@ PAIR = "dataroot_gt: gt\ndataroot_lq: lq\n"
         ("dataroot_gt: gt\ndataroot_lq: gt", ["dataset-same-folder"]),
         ("dataroot_gt: gt\ndataroot_lq: ./lq/../gt", ["dataset-same-folder"]),
         ("dataroot_gt: gone\ndataroot_lq: gone", ["dataset-same-folder", "dataset-missing"]),
-        ("dataroot_gt: gt\ndataroot_lq: lq\nfilename_tmpl: '{}x2'", ["pairs-missing-lq"]),
+        ("dataroot_gt: gt\ndataroot_lq: lq\nfilename_tmpl: '{}x2'", ["pairs-template-guessed"]),
     ],
 )  # fmt: skip
 def test_folders(train: str, codes: list[str], found) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,14 @@ def check(tmp_path: Path) -> Check:
         plant(tmp_path / f"{phase}gt", "a.png", "b.png", "sub/c.png")
         plant(tmp_path / f"{phase}lq", "a.png", "b.jpg", "sub/c.png", size=(16, 8))
 
-    def run(spoil: Callable[[Path], object] = lambda _: None, more: str = "", **roots: str) -> tuple[Finding, ...]:
+    def run(
+        spoil: Callable[[Path], object] = lambda _: None, more: str = "", trainer: str | None = None, **roots: str
+    ) -> tuple[Finding, ...]:
         spoil(tmp_path)
         named = {"gt": "gt", "lq": "lq", "val_gt": "val_gt", "val_lq": "val_lq"} | roots
         text = TEXT.format(**named, more=more)
-        return check_pairs(read_training_config(parse_document(text.encode(), str(tmp_path / "train.yml"))))
+        config = read_training_config(parse_document(text.encode(), str(tmp_path / "train.yml")))
+        return check_pairs(replace(config, trainer=trainer or config.trainer))
 
     return run
 
@@ -116,6 +120,40 @@ def test_template_names_the_lq_images(check):
     assert check(rename, "    filename_tmpl: '{}x2'") == ()
     (finding,) = check(lambda at: (at / "lq/ax2.png").unlink(), "    filename_tmpl: '{}x2'")
     assert "without a word" in finding.message
+
+
+OTHERS = ["BasicSR", "Real-ESRGAN", "neosr", "traiNNer-redux-fork"]
+
+
+@pytest.mark.parametrize("trainer", OTHERS)
+def test_trainers_that_look_for_whole_names_miss_another_ending(check, trainer):
+    findings = check(trainer=trainer)
+    assert told(findings) == [("pairs-endings", 5), ("pairs-endings", 10)]
+    assert f"in 1 of 3 pairs looked at LQ has another ending than GT (b.png, b.jpg): {trainer} " in findings[0].message
+
+
+@pytest.mark.parametrize("trainer", ["traiNNer-redux", *OTHERS])
+def test_two_lq_images_of_one_gt_image(check, trainer):
+    def plant_more(at: Path) -> None:
+        for phase in ("", "val_"):
+            (at / f"{phase}lq/b.jpg").unlink()
+            plant(at / f"{phase}lq", "b.png", "a.webp", size=LQ)
+            plant(at / f"{phase}gt", "b.bmp")
+
+    finding, _ = (one for one in check(plant_more, trainer=trainer) if one.code == "pairs-doubled")
+    assert "2 differ from another in the ending alone (a.png, b.bmp)" in finding.message
+    assert ("counts both folders" in finding.message) == (trainer != "traiNNer-redux")
+
+
+@pytest.mark.parametrize("trainer", ["traiNNer-redux", *OTHERS])
+def test_with_a_template_all_but_one_count_the_images(check, trainer):
+    def rename(at: Path) -> None:
+        for file in list((at / "lq").rglob("*.*")):
+            file.rename(file.with_stem(f"{file.stem}x2").with_suffix(".png"))
+        plant(at / "lq", "sparex2.png", size=LQ)
+
+    codes = [code for code, line in told(check(rename, "    filename_tmpl: '{}x2'", trainer)) if line == 5]
+    assert codes == ([] if trainer == "traiNNer-redux" else ["pairs-missing-gt"])
 
 
 @pytest.mark.parametrize("template", ["{}{", "{name}", "fixed", "{0[x]}", "{:>999999999999}"])

@@ -182,12 +182,39 @@ def test_no_image_is_dropped_for_an_lq_image_that_cannot_be_looked_for(
     assert "pair-missing" not in report.curation.by_reason()
 
 
-def test_names_that_pair_nowhere_drop_no_image(pairs: Path) -> None:
+def rename_lq(pairs: Path, template: str) -> None:
     for path in list((pairs / "lq").iterdir()):
-        path.rename(path.with_stem(f"{path.stem}x2"))
+        path.rename(path.with_stem(template.replace("{}", path.stem)))
+
+
+@pytest.mark.parametrize("template", ["{}x2", "LR_{}"])
+def test_names_of_one_pattern_are_paired_by_it(pairs: Path, template: str) -> None:
+    known = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))[0].curation.pairs
+    rename_lq(pairs, template)
+    report, (finding,) = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
+    assert (finding.code, finding.severity) == ("pairs-template-guessed", "info")
+    assert report.curation.pairs == known
+    report, findings = survey(training(pairs), DatasetOptions())
+    assert report.curation.pairs == known
+    (finding,) = (one for one in findings if one.code.startswith("pairs"))
+    assert (finding.severity, finding.fix) == ("error", f"Write `filename_tmpl: '{template}'` under datasets.train.")
+    (pairs / "lq" / f"{template.replace('{}', 'c')}.png").unlink()
+    assert "pairs-template-guessed" not in codes(
+        survey(training(pairs), DatasetOptions())[1]
+    )  # one in five is too many
+
+
+def test_names_that_pair_nowhere_drop_every_image(pairs: Path) -> None:
+    for number, path in enumerate(sorted((pairs / "lq").iterdir())):
+        path.rename(path.with_stem(f"other{number}"))
     report, findings = survey(None, DatasetOptions((pairs / "gt",), lq=(pairs / "lq",)))
-    assert "pairs-missing-lq" in codes(findings)
-    assert "pair-missing" not in report.curation.by_reason()
+    assert codes(findings) == ["pairs-missing-lq", "pairs-missing-gt"]
+    assert report.curation.by_reason()["pair-missing"]["drop"].count == 5
+
+
+def test_gt_and_lq_that_are_swapped_are_told_without_a_scale(pairs: Path) -> None:
+    (finding,) = survey(None, DatasetOptions((pairs / "lq",), lq=(pairs / "gt",)))[1]
+    assert (finding.code, finding.fix) == ("pairs-swapped", "Swap PATH and --lq.")
 
 
 def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
