@@ -41,7 +41,7 @@ def measure_pair(gt: Image.Image, lq: Image.Image, path: str, scale: int | None 
     fits = gt.size == (lq.width * scale, lq.height * scale)
     reachable = all(high > scale * (low - 1) for high, low in zip(gt.size, lq.size, strict=True))
     if not reachable or min(lq.size) < LEAST_SIDE:
-        return PairTraces(path, by_size, fits)
+        return PairTraces(path, by_size, fits, width=lq.width, height=lq.height)
     patches = list(_patches(gt, lq, scale))
     placed = [(box, shift) for high, low, box in patches if (shift := _shift(high, low)) is not None]
     shifts = np.array([shift for _, shift in placed])
@@ -57,6 +57,8 @@ def measure_pair(gt: Image.Image, lq: Image.Image, path: str, scale: int | None 
         agreement=agreement,
         colour=_colour(gt, lq),
         kernel=_kernel(gt, scale, patches) if scale > 1 and patches else "",
+        width=lq.width,
+        height=lq.height,
     )
 
 

@@ -152,6 +152,7 @@ def judge(
     same: Mapping[str, Groups],
     crop: int | None,
     policy: Policy,
+    roots: Sequence[str] = ("",),
 ) -> Curation:
     """The verdict on each image: by its own measures first, then among those that are the `same`, for the reason by
     which these stand there: the best stays, and of those that look alike what looks like none that stays. `crop` is the
@@ -171,7 +172,7 @@ def judge(
     for issue in failures:
         note(issue.path, "unreadable", issue.reason, issue.passing)
     least = policy.least_side or crop
-    grey_stands_out, pairs = _most(rows)
+    grey_stands_out, pairs = _most(rows, roots)
     rules = _for_this_set(policy.rules, pairs, rows)
     for row in rows:
         facts = row.facts
@@ -181,10 +182,10 @@ def judge(
             note(facts.path, "grey", "most others are in colour")
         if facts.alpha:
             note(facts.path, "alpha", "it has transparent pixels")
-        if facts.pair and pairs:
-            for code, detail in _faults(facts.pair, pairs):
-                note(facts.path, code, detail, facts.pair.passing)
-        add(facts.path, measured_reasons(row, rules, pairs))
+        most = most_of(pairs, row)
+        for code, detail in _faults(row, most):
+            note(facts.path, code, detail, bool(facts.pair and facts.pair.passing))
+        add(facts.path, measured_reasons(row, rules, most))
 
     alike: dict[str, Groups] = {}
     for code, groups in same.items():
@@ -220,11 +221,11 @@ def _rank(row: ImageRow, reasons: Sequence[Reason]) -> tuple[int, bool, int, boo
     return drops, facts.grey, -steps, lossy, len(reasons), facts.loss, facts.traces.blocks, facts.path
 
 
-def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary | None = None) -> list[Reason]:
+def measured_reasons(row: ImageRow, rules: Iterable[Rule], most: PairsSummary | None = None) -> list[Reason]:
     """The reasons among the rules that hold of an image, the most severe of each code."""
     found: dict[str, Reason] = {}
     for rule in rules:
-        value = _value(rule, row, pairs)
+        value = _value(rule, row, most)
         if value is None:
             continue
         bounds: dict[Severity, float | None] = {"drop": rule.drop, "look": rule.look}
@@ -236,17 +237,17 @@ def measured_reasons(row: ImageRow, rules: Iterable[Rule], pairs: PairsSummary |
     return list(found.values())
 
 
-def _value(rule: Rule, row: ImageRow, pairs: PairsSummary | None) -> float | None:
+def _value(rule: Rule, row: ImageRow, most: PairsSummary | None) -> float | None:
     """A rule's measure of an image, None where it cannot judge it."""
     if rule.measure in PAIR_MEASURES:
         pair = row.facts.pair
-        if pair is None or pairs is None or pair.agreement is None:
+        if pair is None or most is None or pair.agreement is None:
             return None
-        return PAIR_MEASURES[rule.measure](pair, pairs) if _is_sure(pair) or rule.measure == "agreement" else None
+        return PAIR_MEASURES[rule.measure](pair, most) if _is_sure(pair) or rule.measure == "agreement" else None
     return None if rule.photographs and row.facts.traces.drawn else MEASURES[rule.measure](row)
 
 
-# GT and LQ images: each pair beside the other pairs of the set, which may all be shifted or coloured alike.
+# GT and LQ images: each pair beside the other pairs of its root, which may all be shifted or coloured alike.
 
 SURE = 0.5  # agreement of pairs whose shift and colour mean something: other images' mostly agree less
 ONE_SCALE = 0.2  # share by which a pair's scale may differ from the set's; chosen, untested
@@ -264,53 +265,76 @@ def _is_sure(pair: PairTraces) -> bool:
     return pair.agreement is not None and pair.agreement >= SURE
 
 
-def _most(rows: Iterable[ImageRow]) -> tuple[bool, PairsSummary | None]:
-    """Whether most images are in colour, and what most pairs are like, where there are any; where no LQ image lies on
-    its GT image nothing but their number is told.
+def _most(rows: Iterable[ImageRow], roots: Sequence[str]) -> tuple[bool, tuple[PairsSummary, ...]]:
+    """Whether most images are in colour, and what most pairs of each root are like that has any; where no LQ image lies
+    on its GT image nothing but their number is told.
     """
-    images = coloured = paired = 0
-    numbers, kernels = array("d"), Counter[str]()
+    images = coloured = 0
+    numbers: dict[str, array[float]] = {}
+    kernels: dict[str, int] = {}
     for row in rows:
         images += 1
         coloured += not row.facts.grey
         if pair := row.facts.pair:
-            paired += 1
+            known = numbers.setdefault(_root_of(row.facts.path, roots), array("d"))
             if _is_sure(pair):
-                numbers.extend((pair.scale, pair.across, pair.down, pair.colour))
-                kernels[pair.kernel] += 1
-    of_colour = coloured > MOSTLY * images
-    if not paired:
-        return of_colour, None
-    placed = kernels.total()
-    medians = np.median(np.reshape(numbers, (-1, 4)), axis=0).tolist() if placed else [0.0] * 4
-    scale, across, down, colour = medians
-    del kernels[""]  # nothing plain
-    kernel, count = kernels.most_common(1)[0] if kernels else ("", 0)
-    if count < MOST_KERNELS * kernels.total():
+                kernel = kernels.setdefault(pair.kernel, len(kernels))
+                known.extend((pair.scale, pair.across, pair.down, pair.colour, kernel))
+    of_root = (_summary(root, np.reshape(numbers[root], (-1, 5)), list(kernels)) for root in sorted(numbers))
+    return coloured > MOSTLY * images, tuple(of_root)
+
+
+def _summary(root: str, pairs: npt.NDArray[np.float64], kernels: Sequence[str]) -> PairsSummary:
+    """What most pairs of a root are like: those of the median's scale, by the numbers of each."""
+    if not len(pairs):
+        return PairsSummary(root, 0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
+    pairs = pairs[np.abs(pairs[:, 0] / np.median(pairs[:, 0]) - 1) <= ONE_SCALE]
+    scale, across, down, colour, _ = np.median(pairs, axis=0).tolist()
+    counts = Counter(kernels[int(number)] for number in pairs[:, 4])
+    del counts[""]  # nothing plain
+    kernel, count = counts.most_common(1)[0] if counts else ("", 0)
+    if count < MOST_KERNELS * counts.total():
         kernel, count = "", 0
-    return of_colour, PairsSummary(placed, scale, across, down, colour, kernel, count / max(1, placed))
+    return PairsSummary(root, len(pairs), scale, across, down, colour, kernel, count / max(1, len(pairs)))
 
 
-def _faults(pair: PairTraces, most: PairsSummary) -> Iterator[tuple[str, str]]:
+def _root_of(path: str, roots: Sequence[str]) -> str:
+    """The root that a path lies below, the innermost of several; the only one whatever it is called."""
+    below = (root for root in roots if path.startswith(root) and path[len(root) :][:1] in ("", "/", "\\"))
+    return max(below, key=len, default=roots[0])
+
+
+def most_of(pairs: Sequence[PairsSummary], row: ImageRow) -> PairsSummary | None:
+    """What most pairs are like beside which a row's pair stands, None where it has none."""
+    root = _root_of(row.facts.path, [most.root for most in pairs]) if row.facts.pair and pairs else None
+    return next((most for most in pairs if most.root == root), None)
+
+
+def _faults(row: ImageRow, most: PairsSummary | None) -> Iterator[tuple[str, str]]:
     """What is wrong with a pair that needs no measure."""
+    pair = row.facts.pair
+    if pair is None or most is None:
+        return
     if not pair.lq:
         yield "pair-missing", "no LQ image has its name"
     elif pair.problem:
         yield "unreadable", f"LQ {pair.lq}: {pair.problem}"
     elif not pair.fits or (most.scale and abs(pair.scale / most.scale - 1) > ONE_SCALE):
-        yield "pair-size", f"GT is {pair.scale:.3g} times LQ"
+        others = f", most x{most.scale:.3g}" if most.scale else ""
+        yield "pair-size", f"GT {row.width} x {row.height}, LQ {pair.width} x {pair.height}{others}"
     if most.kernel and pair.kernel not in ("", most.kernel):
         yield "pair-kernel", f"{pair.kernel}, most {most.kernel}"
 
 
-def _for_this_set(rules: Iterable[Rule], pairs: PairsSummary | None, rows: Sequence[ImageRow]) -> tuple[Rule, ...]:
+def _for_this_set(rules: Iterable[Rule], pairs: Sequence[PairsSummary], rows: Sequence[ImageRow]) -> tuple[Rule, ...]:
     """The rules, those with `deviations` no tighter than so many robust standard deviations (1.4826 times the median
     of the differences from the median) around the median of this set.
     """
     fitted = []
     for rule in rules:
-        if rule.deviations is not None and pairs and pairs.count:
-            values = np.array(array("d", (value for row in rows if (value := _value(rule, row, pairs)) is not None)))
+        if rule.deviations is not None and any(most.count for most in pairs):
+            found = (_value(rule, row, most_of(pairs, row)) for row in rows)
+            values = np.array(array("d", (value for value in found if value is not None)))
             middle = float(np.median(values))
             width = rule.deviations * 1.4826 * float(np.median(np.abs(values - middle)))
             edge = max if rule.when == "above" else min
@@ -353,9 +377,10 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
     others = {code: [rule for rule in curation.rules if rule.reason == code and rule != rules[code]] for code in rules}
     measured, anyhow = {code: array("d") for code in rules}, Counter[str]()
     for row in rows:
+        most = most_of(curation.pairs, row)
         for code, rule in rules.items():
-            value = _value(rule, row, curation.pairs)
-            if any(one.severity == "drop" for one in measured_reasons(row, others[code], curation.pairs)):
+            value = _value(rule, row, most)
+            if any(one.severity == "drop" for one in measured_reasons(row, others[code], most)):
                 anyhow[code] += 1
             elif value is not None:
                 measured[code].append(value)

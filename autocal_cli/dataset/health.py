@@ -160,7 +160,8 @@ class Ledger:
             images = RowTable()
             for row in {row.facts.path: row for row in rows}.values():
                 images.add(row)
-        curation = judge(images, fingerprint.failures, same_images(images), crop, policy or load_policy())
+        same = same_images(images)
+        curation = judge(images, fingerprint.failures, same, crop, policy or load_policy(), fingerprint.roots)
         if most is not None:
             curation = choose(curation, images, most)
         sharpness = ((row.facts.native_sharpness, row.facts.model, kind_of(row)) for row in images)

@@ -125,11 +125,12 @@ class Traces:
 class PairTraces:
     """How the LQ image at the path `lq` lies on its GT image, which has none where that is empty; lengths in LQ pixels.
 
-    `scale`: how much larger GT really shows things, by sizes and drift; `fits`: whether its size is a whole scale times
-    that of LQ. `across`, `down`: by how much LQ lies to the right and below; `drift`: how much that changes from one
-    end of the image to the other. `agreement`: correlation of luma once laid on one another, -1..1; None where nothing
-    could be laid on anything. `colour`: greatest difference of a channel in levels of 255. `kernel`: what LQ was
-    plainly reduced by, else empty. `problem`: why the LQ image cannot be read, `passing` as of a `FileIssue`.
+    `width`, `height`: of the LQ image, where it could be read. `scale`: how much larger GT really shows things, by
+    sizes and drift; `fits`: whether its size is a whole scale times that of LQ. `across`, `down`: by how much LQ lies
+    to the right and below; `drift`: how much that changes from one end of the image to the other. `agreement`:
+    correlation of luma once laid on one another, -1..1; None where nothing could be laid on anything. `colour`:
+    greatest difference of a channel in levels of 255. `kernel`: what LQ was plainly reduced by, else empty. `problem`:
+    why the LQ image cannot be read, `passing` as of a `FileIssue`.
     """
 
     lq: str
@@ -143,9 +144,12 @@ class PairTraces:
     kernel: str = ""
     problem: str = ""
     passing: bool = False
+    width: int = 0
+    height: int = 0
 
 
-PAIR_NUMBERS = ("scale", "across", "down", "drift", "agreement", "colour", "kernel")  # of PairTraces, in a table
+# Of PairTraces, in a table.
+PAIR_NUMBERS = ("width", "height", "scale", "across", "down", "drift", "agreement", "colour", "kernel")
 
 # By these autocal knows its own files: what every page names as its generator, and the first line of every table.
 PAGE_GENERATOR = "autocal analyze-dataset"
@@ -341,11 +345,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PairsSummary:
-    """What most pairs are like: medians over the pairs that could be laid on one another, `count` of them.
+    """What most pairs of a root are like: medians over the pairs that could be laid on one another, `count` of them,
+    but for those of another scale.
 
     `kernel` is the one that most of the images with a plain kernel have, `kernel_share` their share of all; else empty.
     """
 
+    root: str
     count: int
     scale: float
     across: float
@@ -370,14 +376,14 @@ class Variety:
 class Curation:
     """The verdicts on all images that were read or failed: `reasons` by path of those that are not simply kept.
 
-    `pairs` is there where LQ images are. `same`: by reason the places, among the images that were read, of those that
-    are the same, the one that stays first.
+    `pairs` is of each root that has LQ images. `same`: by reason the places, among the images that were read, of those
+    that are the same, the one that stays first.
     """
 
     images: int
     reasons: Mapping[str, tuple[Reason, ...]]
     rules: tuple[Rule, ...]
-    pairs: PairsSummary | None = None
+    pairs: tuple[PairsSummary, ...] = ()
     same: Mapping[str, list[list[int]]] = field(default_factory=dict)
 
     def verdict(self, path: str) -> Literal["keep", "look", "drop"]:

@@ -175,8 +175,9 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
         spread = f"5% under {scores.p5:.3g}, half under {scores.median:.3g}, 95% under {scores.p95:.3g}"
         by = f"{file.path} ({file.sha256[:12]})"
         lines.append(HealthLine("model", f"mean {scores.mean:.3g} by {by}; {spread}"))
-    if curation.pairs:
-        lines.append(HealthLine("pairs", _pairs(curation.pairs)))
+    for pairs in curation.pairs:
+        of_root = f"{pairs.root}: " if len(curation.pairs) > 1 else ""
+        lines.append(HealthLine("pairs", of_root + _pairs(pairs)))
     for code, levels in curation.by_reason().items():
         told = [f"{levels[level].count:,} to {word}" for level, word in LEVELS.items() if levels[level].count]
         names = (*levels["drop"].paths, *levels["look"].paths)
@@ -245,16 +246,17 @@ def _kinds(count: int) -> str:
 
 def _pairs(pairs: PairsSummary) -> str:
     """
-    >>> _pairs(PairsSummary(4, 2.0, -0.001, 0.25, 0.0, "box", 0.75))
-    '4 lie on one another, x2, LQ 0.00 pixels right and 0.25 below GT, 75% reduced by box (medians)'
-    """
+    >>> _pairs(PairsSummary("hr", 4, 2.0, -0.001, 0.25, 0.0, "box", 0.75))
+    'LQ shows what GT shows in 4, x2, by the median 0.00 pixels right of it and 0.25 below; 75% reduced by box, the others by another or none that is plain'
+    """  # noqa: E501
     if not pairs.count:
-        return "no LQ image lies on its GT image"
-    of_all = share(round(pairs.kernel_share * pairs.count), pairs.count)
-    kernel = f", {of_all} reduced by {pairs.kernel}" if pairs.kernel else ""
+        return "no LQ image shows what its GT image shows"
+    plain = share(round(pairs.kernel_share * pairs.count), pairs.count)
+    others = "" if plain == "100%" else ", the others by another or none that is plain"
+    kernel = f"{plain} reduced by {pairs.kernel}{others}" if pairs.kernel else "reduced by no plain kernel"
     across, down = (f"{round(shift, 2) + 0.0:.2f}" for shift in (pairs.across, pairs.down))
-    place = f"LQ {across} pixels right and {down} below GT"
-    return f"{pairs.count:,} lie on one another, x{pairs.scale:.3g}, {place}{kernel} (medians)"
+    place = f"by the median {across} pixels right of it and {down} below"
+    return f"LQ shows what GT shows in {pairs.count:,}, x{pairs.scale:.3g}, {place}; {kernel}"
 
 
 # What each reason is, for `autocal explain` and the docs.

@@ -19,8 +19,9 @@ from autocal_cli.dataset.model import METRIC_NAMES, NEUTRAL_SCORE, DatasetFinger
 from autocal_cli.dataset.pairs import Paired, is_template
 from autocal_cli.dataset.trainer_view import REDUX, trainer_findings
 from autocal_cli.dataset.workers import check_device
-from autocal_cli.errors import AutocalError, Finding, Place
+from autocal_cli.errors import AutocalError, Finding, Place, listed
 from autocal_cli.workflow.images import (
+    SHOWN,
     check_lq_is_not_gt,
     check_pairs,
     existing_roots,
@@ -225,7 +226,7 @@ def survey(
     return report, (
         *findings,
         *about_cache,
-        *about_crops(crops),
+        *about_crops(crops, paired is not None),
         *([Finding("curation-unmeasured", "info", message)] if unmeasured else ()),
         *((*check_lq_is_not_gt(pairs), *check_pairs(pairs, options.seed)) if pairs else ()),
         *about_all_pairs(report.curation.pairs),
@@ -274,23 +275,31 @@ def _paired(config: TrainingConfig, folders: Sequence[Path]) -> Paired | None:
     return Paired(found, section.filename_tmpl, meta_info_of(section, beside), config.scale) if any(found) else None
 
 
-def about_all_pairs(pairs: PairsSummary | None) -> Iterator[Finding]:
+def about_all_pairs(several: Sequence[PairsSummary]) -> Iterator[Finding]:
     """What a network learns from pairs that are all shifted, or coloured, alike: to do the same."""
-    if pairs and math.hypot(pairs.across, pairs.down) >= SHIFTED:
-        reduced = f" (reduced by {pairs.kernel})" if pairs.kernel else ""
-        message = (
-            f"The LQ images lie {pairs.across:+.2f} pixels right and {pairs.down:+.2f} below their GT images, over the "
-            f"median of {pairs.count:,} pairs{reduced}: the network learns to shift what it enlarges."
-        )
-        fix = "Make the LQ images anew, with the samples' centres kept."
-        yield Finding("pairs-shifted", "warning", message, fix)
-    if pairs and pairs.colour >= COLOURED:
-        message = (
-            f"A channel of the LQ images differs by {pairs.colour:.0f} of 255 levels from that of their GT images, the "
-            f"median of {pairs.count:,} pairs: the network learns to change colours or brightness."
-        )
-        fix = "Make the LQ images anew; red and blue may be swapped, or levels be of another range."
-        yield Finding("pairs-coloured", "warning", message, fix)
+    scales = {pairs.root: round(pairs.scale) for pairs in several if pairs.count}
+    if len(set(scales.values())) > 1:
+        told = listed((f"{root} is x{scale}" for root, scale in scales.items()), SHOWN)
+        fix = "A training has one scale, and ends at a pair of another: take the folders of one scale."
+        yield Finding("pairs-scales-differ", "warning", f"The folders' pairs are of several scales: {told}.", fix)
+    for pairs in several:
+        of_root = f"{pairs.root}: " if len(several) > 1 else ""
+        if math.hypot(pairs.across, pairs.down) >= SHIFTED:
+            reduced = f" (reduced by {pairs.kernel})" if pairs.kernel else ""
+            message = (
+                f"{of_root}The LQ images lie {pairs.across:+.2f} pixels right and {pairs.down:+.2f} below their GT "
+                f"images, over the median of {pairs.count:,} pairs{reduced}: the network learns to shift what it "
+                "enlarges."
+            )
+            fix = "Make the LQ images anew, with the samples' centres kept."
+            yield Finding("pairs-shifted", "warning", message, fix)
+        if pairs.colour >= COLOURED:
+            message = (
+                f"{of_root}A channel of the LQ images differs by {pairs.colour:.0f} of 255 levels from that of their "
+                f"GT images, the median of {pairs.count:,} pairs: the network learns to change colours or brightness."
+            )
+            fix = "Make the LQ images anew; red and blue may be swapped, or levels be of another range."
+            yield Finding("pairs-coloured", "warning", message, fix)
 
 
 # Lists of what to keep and to drop. autocal never deletes or moves an image itself.
@@ -376,12 +385,16 @@ def training_crops(
     return TrainingCrops(batches * batch_size, crop)
 
 
-def about_crops(crops: TrainingCrops | None) -> tuple[Finding, ...]:
-    """How far scores of crops can be compared with others. Measured by benchmarks/crop_scores.py."""
+def about_crops(crops: TrainingCrops | None, paired: bool = False) -> tuple[Finding, ...]:
+    """How far scores of crops can be compared with others, and what is not judged of images that are `paired`.
+    Measured by benchmarks/crop_scores.py.
+    """
     if crops is None:
         return ()
+    pairs = " LQ images are not laid on them: of pairs names and sizes alone are looked at." if paired else ""
     message = (
         f"Scores are of crops of {crops.side} x {crops.side} pixels, but percentiles among whole photographs, which "
         "hold more colours: over BSDS500 colour is 0.13 in crops of 64, 0.39 of 128, 0.50 of 192 and of whole images."
+        f"{pairs}"
     )
     return (Finding("crops-measured", "info", message, "Compare them with those of crops of the same size alone."),)

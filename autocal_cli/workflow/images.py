@@ -162,8 +162,8 @@ def about_names(
     if matching.doubled:
         deed = "traiNNer-redux trains on one of them, which is left to the disk's order"
         deed = f"{trainer} counts both folders, and ends where they differ" if trainer in WHOLE_NAMES else deed
-        several = f"{len(matching.doubled):,} differ from another in the ending alone"
-        message = f"{counts}; {several} ({listed(matching.doubled, SHOWN)}): {deed}."
+        several = f"{len(matching.doubled):,} beside one of the same name and another ending"
+        message = f"{counts}, {several} ({listed(matching.doubled, SHOWN)}): {deed}."
         yield Finding("pairs-doubled", "warning", message, "Keep one GT and one LQ image of each name.", lq.place)
 
 

@@ -35,8 +35,8 @@ def row(path: str, traces: Traces = GOOD, size=(400, 300), **facts) -> ImageRow:
     )
 
 
-def judged(*rows: ImageRow, crop=None, same=None, like=None, thresholds=(), failures=()) -> Curation:
-    return judge(rows, failures, same or {}, crop, load_policy(like, thresholds))
+def judged(*rows: ImageRow, crop=None, same=None, like=None, thresholds=(), failures=(), roots=("",)) -> Curation:
+    return judge(rows, failures, same or {}, crop, load_policy(like, thresholds), roots)
 
 
 def reasons(curation: Curation, path: str = "a") -> dict[str, str]:
@@ -163,11 +163,25 @@ def test_an_image_without_its_lq_image_is_dropped(others):
     assert reasons(judged(row("a"), *others)) == {}  # of a folder that has none
 
 
+def test_pairs_are_held_against_those_of_their_root():
+    """Two roots of other scales, kernels and shifts, one below the other; in each one pair is of the other's kind."""
+    four = replace(FITS, scale=4.0, across=0.375, down=0.375, kernel="box", width=100, height=75)
+    kinds = [("hr", FITS), ("hr", FITS), ("hr/x4", four), ("hr/x4", four), ("hr2", four), ("hr2", four)]
+    rows = [row(f"{root}/{number}.png", pair=pair) for number, (root, pair) in enumerate(kinds)]
+    odd = row("hr/odd.png", pair=four), row("hr/x4/odd.png", pair=FITS)
+    found = judged(*rows, *odd, roots=("hr", "hr/x4", "hr2"))
+    assert [(most.root, most.count, most.scale) for most in found.pairs] == [
+        ("hr", 2, 2.0), ("hr/x4", 2, 4.0), ("hr2", 2, 4.0)
+    ]  # fmt: skip
+    assert sorted(found.reasons) == ["hr/odd.png", "hr/x4/odd.png"]
+    assert found.reasons["hr/odd.png"][0].detail == "GT 400 x 300, LQ 100 x 75, most x2"
+
+
 def test_the_pairs_are_summed_up():
     several = [FITS, replace(FITS, across=0.03), replace(FITS, kernel=""), replace(FITS, agreement=0.1, across=9.0)]
     found = judged(*(row(str(number), pair=pair) for number, pair in enumerate(several))).pairs
-    assert found == PairsSummary(3, 2.0, 0.01, 0.0, 1.0, "bicubic", 2 / 3)
-    assert judged(row("a")).pairs is None
+    assert found == (PairsSummary("", 3, 2.0, 0.01, 0.0, 1.0, "bicubic", 2 / 3),)
+    assert judged(row("a")).pairs == ()
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "halos": "0.0", "laplacian": "99.0", "drawn": "true", "jpeg_quality": "",
         "perceptual_hash": "00000000000000ff",
         "sha256": "ab" * 32,
-        "model": "", "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-8:], ""),
+        "model": "", "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-10:], ""),
     }  # fmt: skip
 
 
@@ -412,7 +412,7 @@ def test_the_histogram_of_sharpness_ends_at_half():
 def test_pictures_of_one_reason_take_the_room_that_others_leave():
     reasons = {f"{i}.png": (Reason("noise", "drop", ""), Reason("flat", "drop", "")) for i in range(6)}
     large, small = (tuple(Example(f"{i}.png", "", bytes(size)) for i in range(6)) for size in (40_000, 10))
-    told = replace(report(), curation=Curation(9, reasons, (), None), examples={"noise": large, "flat": small})
+    told = replace(report(), curation=Curation(9, reasons, ()), examples={"noise": large, "flat": small})
     assert Page(page_of(told)).tags.count("img") == 40 + 12
 
 

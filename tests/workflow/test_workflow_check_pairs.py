@@ -141,7 +141,7 @@ def test_two_lq_images_of_one_gt_image(check, trainer):
             plant(at / f"{phase}gt", "b.bmp")
 
     finding, _ = (one for one in check(plant_more, trainer=trainer) if one.code == "pairs-doubled")
-    assert "2 differ from another in the ending alone (a.png, b.bmp)" in finding.message
+    assert "2 beside one of the same name and another ending (a.png, b.bmp)" in finding.message
     assert ("counts both folders" in finding.message) == (trainer != "traiNNer-redux")
 
 

@@ -125,13 +125,21 @@ def pairs(tmp_path: Path) -> Path:
 
 def test_pairs_of_a_config_are_measured(pairs: Path) -> None:
     report, _ = survey(training(pairs), DatasetOptions())
-    assert report.curation.pairs is not None
-    assert (report.curation.pairs.count, report.curation.pairs.scale) == (5, pytest.approx(2, abs=0.01))
+    (summed,) = report.curation.pairs
+    assert (summed.root, summed.count, summed.scale) == (str(pairs / "gt"), 5, pytest.approx(2, abs=0.01))
     assert {row.facts.pair.lq for row in report.rows if row.facts.pair} == {
         str(pairs / "lq" / f"{name}.png") for name in "abcde"
     }
     b = str(pairs / "gt" / "b.png")
     assert "pair-shift" in [reason.code for reason in report.curation.reasons[b]]
+
+
+@pytest.mark.parametrize("gt_alone", [False, True])
+def test_pairs_that_crops_do_not_judge_are_told(pairs: Path, gt_alone: bool) -> None:
+    options = DatasetOptions((pairs / "gt",) if gt_alone else (), batches=1)
+    report, findings = survey(training(pairs), options)
+    (told,) = (one.message for one in findings if one.code == "crops-measured")
+    assert (report.curation.pairs, told.endswith("names and sizes alone are looked at.")) == ((), not gt_alone)
 
 
 def test_pairs_given_by_hand_are_those_of_a_config(pairs: Path) -> None:
@@ -215,6 +223,18 @@ def test_names_that_pair_nowhere_drop_every_image(pairs: Path) -> None:
 def test_gt_and_lq_that_are_swapped_are_told_without_a_scale(pairs: Path) -> None:
     (finding,) = survey(None, DatasetOptions((pairs / "lq",), lq=(pairs / "gt",)))[1]
     assert (finding.code, finding.fix) == ("pairs-swapped", "Swap PATH and --lq.")
+
+
+def test_folders_of_several_scales_are_told(pairs: Path) -> None:
+    (pairs / "lq4").mkdir()
+    for path in (pairs / "gt").iterdir():
+        Image.open(path).reduce(4).save(pairs / "lq4" / path.name)
+    shutil.copytree(pairs / "gt", pairs / "gt4")
+    report, findings = survey(None, DatasetOptions((pairs / "gt", pairs / "gt4"), lq=(pairs / "lq", pairs / "lq4")))
+    assert [round(most.scale) for most in report.curation.pairs] == [2, 4]
+    assert "pair-size" not in report.curation.by_reason()
+    (told,) = (one.message for one in findings if one.code == "pairs-scales-differ")
+    assert told.endswith(f"{pairs / 'gt'} is x2, {pairs / 'gt4'} is x4.")
 
 
 def test_pairs_that_are_all_shifted_are_told(pairs: Path) -> None:
