@@ -219,7 +219,8 @@ def pair_counts(photos: Sequence[Image.Image], scale: int, reduce: kinds.Reducin
 
 
 def pair_row(number: int, gt: Image.Image, lq: Image.Image, scale: int) -> ImageRow:
-    facts = ImageFacts(str(number), "", False, False, 0.2, 7.0, 0, 0.1, Traces(), measure_pair(gt, lq, "", scale))
+    pair = measure_pair(gt, lq, "lq", scale)
+    facts = ImageFacts(str(number), "", False, False, 0.2, 7.0, 0, 0.1, Traces(), pair=pair)
     return ImageRow(facts, *gt.size, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
 
 
