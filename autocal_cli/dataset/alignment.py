@@ -1,13 +1,14 @@
 """How a GT image and its LQ image lie on one another: scale, sub-pixel shift, colour, and the kernel that reduced it.
 
 Measured on the luma of up to nine patches of the LQ image, each beside the part of the GT image that it should show,
-reduced by area. `presets/curation.toml` says from where a difference counts; benchmarks/curation.py measures what
-is caught and what not.
+reduced by the kernel where one is plain, by area otherwise: what is left of fine stripes by samples alone seems to lie
+elsewhere, by up to a pixel. `presets/curation.toml` says from where a difference counts; benchmarks/curation.py
+measures what is caught and what not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ LEAST_PLACED = 4  # patches that tell a drift
 PLAIN_RATIO = 0.7  # a kernel's residual beside that of the next best one, under which it is named
 
 Real = npt.NDArray[np.float64]
+Luma = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Shift = tuple[float, float, float]  # right, down, agreement
 
@@ -43,7 +45,10 @@ def measure_pair(gt: Image.Image, lq: Image.Image, path: str, scale: int | None 
     if not reachable or min(lq.size) < LEAST_SIDE:
         return PairTraces(path, by_size, fits, width=lq.width, height=lq.height)
     patches = list(_patches(gt, lq, scale))
-    placed = [(box, shift) for high, low, box in patches if (shift := _shift(high, low)) is not None]
+    kernel = _kernel(scale, patches) if scale > 1 and patches else ""
+    aside = _aside(kernel, scale)
+    reduce = reducing(scale)[kernel or "box"]
+    placed = [(box, shift) for high, low, box in patches if (shift := _shift(reduce(high), low)) is not None]
     shifts = np.array([shift for _, shift in placed])
     across, down, agreement = np.median(shifts, axis=0).tolist() if placed else (0.0, 0.0, None)
     drift, growth = _drift(placed, lq.size)
@@ -51,19 +56,19 @@ def measure_pair(gt: Image.Image, lq: Image.Image, path: str, scale: int | None 
         path,
         scale=by_size * (1 + growth),
         fits=fits,
-        across=across,
-        down=down,
+        across=across + aside,
+        down=down + aside,
         drift=drift,
         agreement=agreement,
         colour=_colour(gt, lq),
-        kernel=_kernel(gt, scale, patches) if scale > 1 and patches else "",
+        kernel=kernel,
         width=lq.width,
         height=lq.height,
     )
 
 
-def _patches(gt: Image.Image, lq: Image.Image, scale: int) -> Iterator[tuple[Real, Real, Box]]:
-    """Luma of the GT image, reduced by area, and of the LQ image, for each patch, and where it lies in the latter."""
+def _patches(gt: Image.Image, lq: Image.Image, scale: int) -> Iterator[tuple[Luma, Real, Box]]:
+    """Luma of the GT image and of the LQ image for each patch, and where it lies in the latter."""
     width, height = (min(low, high // scale) for low, high in zip(lq.size, gt.size, strict=True))
     wide, high = (min(PATCH, max(side // 2, LEAST_PATCH), side) for side in (width, height))
     for top in _starts(height, high):
@@ -72,7 +77,7 @@ def _patches(gt: Image.Image, lq: Image.Image, scale: int) -> Iterator[tuple[Rea
             low = np.asarray(lq.crop(box).convert("L"), dtype=np.float64)
             if low.std() >= LEAST_CONTRAST:
                 part = gt.crop((scale * left, scale * top, scale * box[2], scale * box[3]))
-                yield np.asarray(part.convert("L").convert("F").reduce(scale), dtype=np.float64), low, box
+                yield np.asarray(part.convert("L"), dtype=np.float32), low, box
 
 
 def _starts(side: int, patch: int) -> list[int]:
@@ -177,40 +182,47 @@ ANTIALIASED = {
 }
 
 
-def _kernel(gt: Image.Image, scale: int, patches: Sequence[tuple[Real, Real, Box]]) -> str:
+def _kernel(scale: int, patches: Sequence[tuple[Luma, Real, Box]]) -> str:
     """The kernel whose residual, after a fit of gain and offset, is plainly the least; "" where none is."""
-    _, patch, box = max(patches, key=lambda patch: float(patch[1].std()))
-    high = np.asarray(
-        gt.crop((scale * box[0], scale * box[1], scale * box[2], scale * box[3])).convert("L"), np.float32
-    )
+    high, patch, _ = max(patches, key=lambda patch: float(patch[1].std()))
     inner = (slice(KERNEL_MARGIN, -KERNEL_MARGIN),) * 2
     low, residuals = patch[inner].ravel(), {}
-    for name, reduced in reductions(high, scale).items():
-        x = reduced[inner].ravel()
+    for name, reduce in reducing(scale).items():
+        x = reduce(high)[inner].ravel()
         rest = low - low.mean() - _gain(x, low) * (x - x.mean())
         residuals[name] = float(np.sqrt((rest**2).mean()))
     best, second, *_ = sorted(residuals, key=lambda name: residuals[name])
     return best if residuals[best] < PLAIN_RATIO * residuals[second] else ""
 
 
-def reductions(luma: npt.NDArray[np.float32], scale: int) -> dict[str, Real]:
-    """Luma reduced to 1/scale by each kernel, at its usual place of the samples."""
-    size = (luma.shape[1] // scale, luma.shape[0] // scale)
-    image = Image.fromarray(luma)
-    found = {name: np.asarray(image.resize(size, how), np.float64) for name, how in ANTIALIASED.items()}
-    found["nearest"] = luma[scale // 2 :: scale, scale // 2 :: scale].astype(np.float64)
-    found["nearest, upper left"] = luma[::scale, ::scale].astype(np.float64)
+def _aside(kernel: str, scale: int) -> float:
+    """By how many LQ pixels the sample that a kernel takes lies before the middle of those for which it stands."""
+    taken = {"nearest": scale // 2, "nearest, upper left": 0}.get(kernel, (scale - 1) / 2)
+    return ((scale - 1) / 2 - taken) / scale
+
+
+def reducing(scale: int) -> dict[str, Callable[[Luma], Real]]:
+    """How each kernel reduces luma to 1/scale, at its usual place of the samples."""
+
+    def resized(how: Image.Resampling) -> Callable[[Luma], Real]:
+        return lambda luma: np.asarray(
+            Image.fromarray(luma).resize((luma.shape[1] // scale, luma.shape[0] // scale), how), np.float64
+        )
+
+    found = {name: resized(how) for name, how in ANTIALIASED.items()}
+    found["nearest"] = lambda luma: luma[scale // 2 :: scale, scale // 2 :: scale].astype(np.float64)
+    found["nearest, upper left"] = lambda luma: luma[::scale, ::scale].astype(np.float64)
     if scale % 2 == 0:  # in between four pixels; of odd scales such a sample is a pixel itself
-        found["bicubic without antialias"] = _sampled(luma, scale, CUBIC)
+        found["bicubic without antialias"] = lambda luma: _sampled(luma, scale, CUBIC)
         if scale > 2:  # at 2 the same as box
-            found["bilinear without antialias"] = _sampled(luma, scale, (0.5, 0.5))
+            found["bilinear without antialias"] = lambda luma: _sampled(luma, scale, (0.5, 0.5))
     return found
 
 
 CUBIC = (-0.09375, 0.59375, 0.59375, -0.09375)  # half way, with a = -0.75, as OpenCV and PyTorch have it
 
 
-def _sampled(luma: npt.NDArray[np.float32], scale: int, weights: tuple[float, ...]) -> Real:
+def _sampled(luma: Luma, scale: int, weights: tuple[float, ...]) -> Real:
     sampled = luma.astype(np.float64)
     for axis in (0, 1):
         side, first = luma.shape[axis], scale // 2 - len(weights) // 2

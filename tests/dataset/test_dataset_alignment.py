@@ -70,6 +70,16 @@ def test_nearest_by_the_upper_left_pixel_shifts():
     assert (found.across, found.down) == pytest.approx((0.375, 0.375), abs=0.1)
 
 
+@pytest.mark.parametrize(("start", "aside"), [(0, 0.25), (1, -0.25)])
+def test_fine_stripes_of_which_samples_are_left_lie_where_the_others_do(start, aside):
+    """Of stripes of 2.2 pixels every second sample leaves such of 11 LQ pixels, which seem to move the other way."""
+    across, down = np.meshgrid(np.arange(512), np.arange(512))
+    stripes = 60 * np.sin(2 * np.pi * across / 2.2) + 20 * np.sin(2 * np.pi * (down + 0.3 * across) / 40)
+    gt = Image.fromarray((128 + stripes).astype(np.uint8)).convert("RGB")
+    found = measured(Image.fromarray(np.asarray(gt)[start::2, start::2]), gt)
+    assert (found.across, found.down, found.drift) == pytest.approx((aside, aside, 0), abs=0.01)
+
+
 def test_a_stretch_is_told_by_the_drift_of_the_shift():
     larger = GT.resize((256, 256), Filters.BICUBIC, box=(5, 5, 507, 507))  # shows 98% of the scene
     found = measured(larger)
