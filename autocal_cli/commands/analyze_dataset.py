@@ -169,7 +169,7 @@ def analyze_dataset(
     if not is_first_rank():
         return
 
-    names, about_lists = lists_of(report, *lists)
+    names, about_lists = lists_of(report, training.trainer if training else "", *lists)
     findings = (*findings, *about_lists)
     if page:
         from autocal_cli.report.dataset_html import dataset_page

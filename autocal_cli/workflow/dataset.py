@@ -306,12 +306,12 @@ def about_all_pairs(several: Sequence[PairsSummary]) -> Iterator[Finding]:
 
 
 def lists_of(
-    report: DatasetReport, drop: Path | None, keep: Path | None, meta_info: Path | None
+    report: DatasetReport, trainer: str, drop: Path | None, keep: Path | None, meta_info: Path | None
 ) -> tuple[dict[Path, Iterator[str]], tuple[Finding, ...]]:
     """The names in each list, and findings on those that cannot be read from one.
 
-    Paths to drop, paths to keep (those to look at too), and these as trainers read them. Raises AutocalError for a
-    meta_info of several folders: its names count from one.
+    Paths to drop, paths to keep (those to look at too), and these as the `trainer` reads them, "" where none is known.
+    Raises AutocalError for a meta_info of several folders: its names count from one.
     """
     curation, roots = report.curation, report.fingerprint.roots
     dropped = curation.named("drop") if drop else ()
@@ -332,11 +332,47 @@ def lists_of(
         if curation.pairs:
             deep = [name for name in names if "/" in name and _is_readable(name)]
             findings += _left_out(deep, "the meta_info file", "a folder", "trainers look for its LQ image outside it")
-            message = "With --lq, BasicSR reads the meta_info file; traiNNer-redux ends with KeyError: 'gt_path'."
-            fix = "For traiNNer-redux, move what --drop lists out of both folders instead."
-            findings += (Finding("pairs-meta-info", "info", message, fix),)
-            lists[meta_info] = (name for name in names if _is_readable(name) and "/" not in name)
+            findings += (_about_paired_list(report, trainer),)
+            lists[meta_info] = _paired_lines(report, trainer)
     return lists, findings
+
+
+# What the paired dataset of each trainer makes of a meta_info file; found in their sources, tried with their loaders.
+ENDS = {
+    "neosr": "neosr does not read it for pairs, and ends with KeyError: 'meta_info_file'",
+    REDUX: "traiNNer-redux does not read it for pairs, and ends with KeyError: 'gt_path'",
+}
+READS = {
+    "BasicSR": "BasicSR reads it as meta_info_file, and looks for LQ images with the ending of GT",
+    "Real-ESRGAN": "Real-ESRGAN reads it as meta_info, GT and LQ in each line",
+}
+
+
+def _about_paired_list(report: DatasetReport, trainer: str) -> Finding:
+    """Who reads a list of pairs; BasicSR finds those of one ending alone."""
+    trainer = REDUX if trainer.startswith(REDUX) else trainer
+    fails, pairs, other = trainer in ENDS, 0, 0
+    deed = ENDS.get(trainer) or READS.get(trainer) or "; ".join((*ENDS.values(), READS["BasicSR"]))
+    for row in report.rows if trainer in ("", "BasicSR") else ():
+        if row.facts.pair and row.facts.pair.lq:
+            pairs += 1
+            other += Path(row.facts.path).suffix != Path(row.facts.pair.lq).suffix
+    fix = "Move what --drop lists out of both folders instead." if fails or not trainer else None
+    if other:
+        deed, fails, fix = f"{deed}, but {other:,} of {pairs:,} have another", True, "Save GT and LQ in one format."
+    return Finding("pairs-meta-info", "warning" if fails else "info", f"A list of pairs: {deed}.", fix)
+
+
+def _paired_lines(report: DatasetReport, trainer: str) -> Iterator[str]:
+    """The names of the GT images to keep that lie in the folder itself; for Real-ESRGAN those of LQ beside them."""
+    for row in report.rows:
+        name, pair = Path(row.facts.path).relative_to(report.fingerprint.roots[0]).as_posix(), row.facts.pair
+        if "/" in name or not _is_readable(name) or report.curation.verdict(row.facts.path) == "drop":
+            continue
+        if trainer != "Real-ESRGAN":
+            yield name
+        elif pair and pair.lq:
+            yield f"{name}, {Path(pair.lq).name}"
 
 
 def _left_out(names: Sequence[str], of: str, holding: str, since: str) -> tuple[Finding, ...]:

@@ -221,18 +221,43 @@ def test_a_meta_info_list_is_read_as_the_config_names_it(autocal, images, config
     assert told["images"]["found"] == len(names.read_text("utf-8").splitlines()) > 0
 
 
-def test_a_meta_info_list_of_pairs_names_what_lies_in_the_folder_itself(autocal, tmp_path):
+PAIRED = {
+    "": ("info", "looks for LQ images with the ending of GT.", "a.png\nb.png\n"),
+    "BasicSR": ("info", "BasicSR reads it as meta_info_file", "a.png\nb.png\n"),
+    "Real-ESRGAN": ("info", "Real-ESRGAN reads it as meta_info", "a.png, a.png\nb.png, b.png\n"),
+    "traiNNer-redux": ("warning", "KeyError: 'gt_path'", "a.png\nb.png\n"),
+}
+MODELS = {"BasicSR": "model_type: SRModel", "Real-ESRGAN": "model_type: RealESRNetModel"}
+
+
+@pytest.mark.parametrize("trainer", PAIRED)
+def test_a_meta_info_list_of_pairs_is_what_the_trainer_reads(autocal, tmp_path, trainer):
+    severity, told, listed = PAIRED[trainer]
     for name in ("a.png", "b.png", "below/c.png"):
         gt = Image.effect_noise((128, 128), 40)
         for root, image in (("hr", gt), ("lq", gt.reduce(2))):
             path = tmp_path / root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(path)
-    options = ("--lq", tmp_path / "lq", "--meta-info", tmp_path / "meta.txt", "--threshold", "noise=off")
-    ran = autocal("analyze-dataset", tmp_path / "hr", *options)
-    assert (tmp_path / "meta.txt").read_text("utf-8") == "a.png\nb.png\n"
+    config = tmp_path / "train.yml"
+    roots = f"dataroot_gt: {tmp_path / 'hr'}, dataroot_lq: {tmp_path / 'lq'}, gt_size: 32"
+    config.write_text(
+        f"{MODELS.get(trainer, '')}\nscale: 2\ndatasets: {{train: {{{roots}}}}}\ntrain: {{total_iter: 9}}\n", "utf-8"
+    )
+    images = ("--config", config) if trainer else (tmp_path / "hr", "--lq", tmp_path / "lq")
+    options = ("--meta-info", tmp_path / "meta.txt", "--threshold", "noise=off")
+    ran = autocal("analyze-dataset", *images, *options)
+    assert (tmp_path / "meta.txt").read_text("utf-8") == listed
     assert "1 image whose name holds a folder ('below/c.png')" in ran.err
-    assert "info pairs-meta-info" in ran.err
+    assert f"{severity} pairs-meta-info: A list of pairs: " in ran.err
+    assert told in ran.err
+    for name in "ab":
+        Image.open(tmp_path / "lq" / f"{name}.png").save(tmp_path / "lq" / f"{name}.webp", lossless=True)
+        (tmp_path / "lq" / f"{name}.png").unlink()
+    ran = autocal("analyze-dataset", *images, *options)
+    assert ("with the ending of GT, but 2 of 3 have another." in ran.err) == (trainer in ("", "BasicSR"))
+    if trainer == "Real-ESRGAN":
+        assert (tmp_path / "meta.txt").read_text("utf-8") == "a.png, a.webp\nb.png, b.webp\n"
 
 
 def test_a_choice_is_listed_as_what_is_kept(autocal, images, tmp_path):
