@@ -153,7 +153,8 @@ def about_names(
     if matching.without_lq:
         gt = _having_no(matching.without_lq, "GT")
         rest = f"{gt} LQ image in {lq.path} ({listed(matching.without_lq, SHOWN)})"
-        fix = f"LQ images have to be named as their GT images; others by filename_tmpl under datasets.{section.name}."
+        by_template = "" if trainer == "neosr" else f", or state their filename_tmpl under datasets.{section.name}"
+        fix = f"Name LQ images as their GT images{by_template}."
         yield Finding("pairs-missing-lq", "warning", f"{counts}; {rest}: {deed}.", fix, lq.place)
     if matching.without_gt and not takes_what_fits:
         rest = f"{_having_no(matching.without_gt, f'LQ in {lq.path}')} GT image ({listed(matching.without_gt, SHOWN)})"
