@@ -17,7 +17,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 10  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 11  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
