@@ -5,11 +5,16 @@ varied a set is, and which of its images to choose so that its range is kept.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +48,7 @@ EQUAL_WORTH = 2**0.5  # times: what differs by less is worth the same; chosen
 # Reasons that need no measure, by their severity.
 FIXED: Mapping[str, Severity] = {
     "unreadable": "drop",
+    "large": "look",
     "small": "drop",
     "duplicate": "drop",
     "near-duplicate": "drop",
@@ -74,12 +80,11 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = (), with_mo
     of them judge by the network of --model and there is none.
     """
     table = tomllib.loads(preset_text("curation.toml"))
-    told = table["told"]
-    rules, unmeasured = [Rule(told=told[entry["measure"]], **entry) for entry in table["rule"]], ()
+    rules, unmeasured = _rules(table, table), ()
     if like is not None:
         if like not in table["like"]:
             raise AutocalError(f"--like {like} is not known.", fix=f"Known: {', '.join(table['like'])}.")
-        theirs = [Rule(told=told[entry["measure"]], **entry) for entry in table["like"][like]["rule"]]
+        theirs = _rules(table, table["like"][like])
         if not with_model and all(rule.measure == "model" for rule in theirs):
             bounds = "; ".join(table["like"][like]["unmeasured"])
             fix = "Give its network with --model FILE, or leave out --like."
@@ -91,33 +96,51 @@ def load_policy(like: str | None = None, thresholds: Iterable[str] = (), with_mo
         unmeasured = tuple(table["like"][like]["unmeasured"])
     policy = Policy(tuple(rules), dict(FIXED), unmeasured=unmeasured)
     for text in thresholds:
-        policy = _changed(policy, text)
+        policy = _changed(policy, text, table["like"])
     return policy
 
 
-def _changed(policy: Policy, text: str) -> Policy:
+def _rules(table: Mapping[str, Any], of: Mapping[str, Any]) -> list[Rule]:
+    return [
+        Rule(told=table["told"][measure], range=tuple(table["range"][measure]), **entry)
+        for entry in of["rule"]
+        for measure in (entry["measure"],)
+    ]
+
+
+def _changed(policy: Policy, text: str, likes: Mapping[str, Any]) -> Policy:
     """The policy after one threshold. A bound of dropping that passes the bound of looking takes its place."""
     reason, _, value = text.partition("=")
     measured = {rule.reason for rule in policy.rules}
     meant = [rule for rule in policy.rules if reason == (rule.reason if reason in measured else rule.measure)]
     if reason not in FIXED and not meant:
-        known = ", ".join(sorted({*FIXED, *measured}))
-        several = ", ".join(rule.measure for rule in policy.rules if rule.measure != rule.reason)
-        fix = f"Reasons: {known}; measures: {several}."
+        known = sorted({*FIXED, *measured})
+        several = [rule.measure for rule in policy.rules if rule.measure != rule.reason]
+        fix = f"Reasons: {', '.join(known)}; measures: {', '.join(several)}."
+        if near := get_close_matches(reason.lower(), (*known, *several), n=1):
+            fix = f"Did you mean {near[0]}?"
+        for like in likes:
+            if any(reason == rule["measure"] for rule in likes[like]["rule"]):
+                fix = f"It is a measure of --like {like}."
         raise AutocalError(f"--threshold {text}: there is no reason {reason!r}.", fix=fix)
     levels: dict[str, Severity | None] = {"look": "look", "drop": "drop", "off": None}
     try:
         number = math.nan if value in levels else float(value)
     except ValueError:
         number = math.nan
-    if reason == "small" and math.isfinite(number):
+    if reason == "small" and 1 <= number < math.inf:
         return replace(policy, least_side=int(number))
     if value not in levels and (not meant or math.isnan(number)):
-        fix = "Give REASON=NUMBER for what is measured, or REASON=look, drop or off."
-        raise AutocalError(f"--threshold {text} cannot be used.", fix=fix)
+        of_number = f"{reason}=NUMBER, or " if meant or reason == "small" else ""
+        why = "cannot be used" if of_number or math.isnan(number) else f"sets a number, and {reason} has none"
+        raise AutocalError(f"--threshold {text} {why}.", fix=f"Give {of_number}{reason}=look, drop or off.")
     if value not in levels and len(meant) > 1:
         ways = (f"{rule.measure if reason in measured else rule.reason}={value}" for rule in meant)
         raise AutocalError(f"--threshold {text} would set several bounds.", fix=f"Give {' or '.join(ways)}.")
+    for least, most in (rule.range for rule in meant):
+        if not (value in levels or least <= number <= most):
+            lies = f"in {least:g}..{most:g}" if most < math.inf else f"at {least:g} or above"
+            raise AutocalError(f"--threshold {text} lies outside of what is measured.", fix=f"{reason} lies {lies}.")
 
     def changed(rule: Rule) -> Rule:
         if value in levels:
@@ -170,7 +193,7 @@ def judge(
             add(path, [Reason(code, "look" if passing else level, detail)])
 
     for issue in failures:
-        note(issue.path, "unreadable", issue.reason, issue.passing)
+        note(issue.path, issue.code, issue.reason, issue.passing)
     least = policy.least_side or crop
     grey_stands_out, pairs = _most(rows, roots)
     rules = _for_this_set(policy.rules, pairs, rows)
@@ -230,11 +253,27 @@ def measured_reasons(row: ImageRow, rules: Iterable[Rule], most: PairsSummary | 
             continue
         bounds: dict[Severity, float | None] = {"drop": rule.drop, "look": rule.look}
         for severity, bound in bounds.items():
-            if bound is not None and (value > bound if rule.when == "above" else value < bound):
+            if bound is not None and rule.is_beyond(value, bound):
                 if rule.reason not in found or severity == "drop":
-                    found[rule.reason] = Reason(rule.reason, severity, rule.told.format(value))
+                    found[rule.reason] = Reason(rule.reason, severity, beside_bound(rule, value, bound))
                 break
     return list(found.values())
+
+
+def beside_bound(rule: Rule, value: float, bound: float) -> str:
+    """A value in words, then the bound that it lies beyond, with as many digits as tell the two apart.
+
+    >>> beside_bound(Rule("blurred", "blurred", "detail {:.2f}", "below", ""), 0.187, 0.19)
+    'detail 0.187, under 0.19'
+    """
+    digits, kind = re.split(r"\{:\.(\d+)(.)\}", rule.told)[1:3]
+    places = usual = int(digits)
+    while f"{value:.{places}{kind}}" == f"{bound:.{places}{kind}}" and places < usual + 9:
+        places += 1
+    told = rule.told.replace(f"{{:.{digits}{kind}}}", f"{value:.{places}{kind}}")
+    limit = f"{bound:.{max(places, usual + 1)}{kind}}"
+    limit = re.sub(r"\.?0+(?=%?$)", "", limit) if "." in limit else limit
+    return f"{told}, {'over' if rule.when == 'above' else 'under'} {limit}"
 
 
 def _value(rule: Rule, row: ImageRow, most: PairsSummary | None) -> float | None:
@@ -350,17 +389,24 @@ def _for_this_set(rules: Iterable[Rule], pairs: Sequence[PairsSummary], rows: Se
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """How many images a reason drops and has looked at; `alone`: dropped for this reason only. `curve`: how many
-    images it would drop at other bounds of its `measure` than `bound`, those included that another measure drops.
-    """
+    """How many images a reason drops and has looked at; `alone`: dropped for this reason only."""
 
     reason: str
     look: int
     drop: int
     alone: int
-    measure: str = ""
-    bound: float = 0.0
-    curve: tuple[tuple[float, int], ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How many images a reason would drop at each of some bounds of one `measure`, of which `bound` is in force; those
+    included that another measure of the reason drops.
+    """
+
+    measure: str
+    bound: float
+    points: tuple[tuple[float, int], ...]
 
 
 CURVE = tuple(0.25 * step for step in range(1, 9))  # times the bound
@@ -372,29 +418,45 @@ def plan(curation: Curation, rows: Sequence[ImageRow]) -> list[Cost]:
     for reasons in curation.reasons.values():
         drops = {reason.code for reason in reasons if reason.severity == "drop"}
         alone.update(drops if len(drops) == 1 else ())
-    costs, by_reason = [], curation.by_reason()
-    rules = {rule.reason: rule for rule in curation.rules if rule.drop is not None and rule.reason in by_reason}
-    others = {code: [rule for rule in curation.rules if rule.reason == code and rule != rules[code]] for code in rules}
-    measured, anyhow = {code: array("d") for code in rules}, Counter[str]()
+    by_reason = curation.by_reason()
+    curves = _curves([rule for rule in curation.rules if rule.reason in by_reason], rows, curation.pairs)
+    return [
+        Cost(code, named["look"].count, named["drop"].count, alone[code], tuple(curves.get(code, ())))
+        for code, named in by_reason.items()
+    ]
+
+
+def _curves(rules: Iterable[Rule], rows: Iterable[ImageRow], pairs: Sequence[PairsSummary]) -> dict[str, list[Curve]]:
+    """By reason the curve of each measure that drops."""
+    rules = [rule for rule in rules if rule.drop is not None]
+    bounds = [_bounds_around(rule.drop or 0.0, rule.range[1]) for rule in rules]
+    others = [
+        [j for j, one in enumerate(rules) if j != i and one.reason == rule.reason] for i, rule in enumerate(rules)
+    ]
+    reached = [[0] * (len(several) + 1) for several in bounds]  # images by how many bounds lie below their value
+    anyhow = [0] * len(rules)
     for row in rows:
-        most = most_of(curation.pairs, row)
-        for code, rule in rules.items():
-            value = _value(rule, row, most)
-            if any(one.severity == "drop" for one in measured_reasons(row, others[code], most)):
-                anyhow[code] += 1
+        most = most_of(pairs, row)
+        values = [_value(rule, row, most) for rule in rules]
+        drops = [
+            value is not None and rule.is_beyond(value, rule.drop) for rule, value in zip(rules, values, strict=True)
+        ]
+        for i, value in enumerate(values):
+            if any(drops[j] for j in others[i]):
+                anyhow[i] += 1
             elif value is not None:
-                measured[code].append(value)
-    for code, named in by_reason.items():
-        cost = Cost(code, named["look"].count, named["drop"].count, alone[code])
-        if code in rules:
-            values, rule = np.asarray(measured[code]), rules[code]
-            bound = rule.drop or 0.0
-            bounds = [bound * times for times in CURVE if times <= 1 or bound * times <= rule.most]
-            beyond = (values > one if rule.when == "above" else values < one for one in bounds)
-            counts = (anyhow[code] + int(np.count_nonzero(ones)) for ones in beyond)
-            cost = replace(cost, measure=rule.measure, bound=bound, curve=tuple(zip(bounds, counts, strict=True)))
-        costs.append(cost)
-    return costs
+                reached[i][(bisect_left if rules[i].when == "above" else bisect_right)(bounds[i], value)] += 1
+    found: dict[str, list[Curve]] = {}
+    for i, rule in enumerate(rules):
+        below = accumulate(reached[i])
+        counts = (anyhow[i] + (sum(reached[i]) - count if rule.when == "above" else count) for count in below)
+        curve = Curve(rule.measure, rule.drop or 0.0, tuple(zip(bounds[i], counts, strict=False)))
+        found.setdefault(rule.reason, []).append(curve)
+    return found
+
+
+def _bounds_around(bound: float, most: float) -> list[float]:
+    return sorted({bound * times for times in CURVE if times <= 1 or bound * times <= most})
 
 
 # How varied a set is, and which of its images to choose.

@@ -113,7 +113,8 @@ def read_image(source: ImageSource, wanted: Wanted = PIXELS_ONLY, cut: Cut | Non
             with io.BytesIO(data) if data else nullcontext(opened) as file:
                 return _decoded(file, data, source, wanted, cut)
     except Exception as error:
-        return FileIssue(printable(source), reason_of(error), is_passing(error))
+        code = error.code if isinstance(error, UnfitSizeError) else "unreadable"
+        return FileIssue(printable(source), reason_of(error), is_passing(error), code)
 
 
 def read_size(path: ImageSource) -> tuple[int, int]:
@@ -191,12 +192,22 @@ def _loss(image: Image.Image, size: tuple[int, int], file: IO[bytes]) -> float:
     return size[0] * size[1] / file.seek(0, os.SEEK_END)
 
 
+class UnfitSizeError(ValueError):
+    """An image that is not measured for its size; `code` is the reason of its verdict."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise ValueError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
+        message = f"too large: {width} x {height} is over the limit of {max_pixels} pixels (--max-pixels)"
+        raise UnfitSizeError("large", message)
     if min(_reduced(size, WORKING_SIZE)) < WINDOW:
-        raise ValueError(f"too small: {width} x {height} leaves a side under {WINDOW} pixels")
+        at = f" once its long side is {WORKING_SIZE}" if max(size) > WORKING_SIZE else ""
+        raise UnfitSizeError("small", f"too small: {width} x {height} leaves a side under {WINDOW} pixels{at}")
 
 
 def _draft(image: ImageFile.ImageFile) -> None:
@@ -226,7 +237,7 @@ def _identify(file: IO[bytes], name: str) -> ImageFile.ImageFile:
         try:
             return factory(file, name)
         except (SyntaxError, IndexError, TypeError, struct.error) as error:
-            problem = f"damaged {known} header: {error}"
+            problem = f"{known} header that Pillow cannot read: {error}"
     raise ValueError(problem)
 
 

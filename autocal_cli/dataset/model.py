@@ -30,11 +30,14 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class FileIssue:
-    """A file that was not measured, and why; `passing`: that says nothing about it, as a lack of rights."""
+    """A file that was not measured, and why; `passing`: that says nothing about it, as a lack of rights. `code` is the
+    reason of its verdict: one that could be read may be too large, or too small.
+    """
 
     path: str
     reason: str
     passing: bool = False
+    code: str = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,8 @@ PAIR_NUMBERS = ("width", "height", "scale", "across", "down", "drift", "agreemen
 # By these autocal knows its own files: what every page names as its generator, and the first line of every table.
 PAGE_GENERATOR = "autocal analyze-dataset"
 CSV_COLUMNS = (
-    *["path", "status", "reason", "verdict", "reasons", "width", "height"],  # status: read, or failed for that reason
+    *["path", "status", "reason"],  # status: read, or failed for that reason
+    *["verdict", "reasons", "drop_reasons", "width", "height"],
     *(f"{name}_raw" for name in METRIC_NAMES),
     *METRIC_NAMES,
     *(OVERALL, NATIVE, "grey", "alpha", "deviation", "entropy"),
@@ -319,7 +323,7 @@ class Rule:
 
     `photographs`: only where the picture was not drawn. `deviations`: only where it is that many robust standard
     deviations from the median of the set too. `source` says where the bounds come from, `told` how a value is told.
-    `most`: what the measure cannot pass.
+    `range`: from where to where a bound makes sense.
     """
 
     reason: str
@@ -331,7 +335,11 @@ class Rule:
     drop: float | None = None
     photographs: bool = False
     deviations: float | None = None
-    most: float = math.inf
+    range: tuple[float, float] = (-math.inf, math.inf)
+
+    def is_beyond(self, value: float, bound: float | None) -> bool:
+        """Whether a value of the measure is one to look at, or to drop, by this bound of it."""
+        return bound is not None and (value > bound if self.when == "above" else value < bound)
 
 
 @dataclass(frozen=True, slots=True)

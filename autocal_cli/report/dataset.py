@@ -5,32 +5,36 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from heapq import merge
+from itertools import islice
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.dataset.curation import FIXED, Choice, Cost, load_policy
+from autocal_cli.dataset.curation import FIXED, Choice, Cost, Curve, load_policy
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
     NATIVE,
+    OF,
     OVERALL,
     PAIR_NUMBERS,
     Curation,
     DatasetFingerprint,
     DatasetReport,
+    Duplicates,
     ImageRow,
+    Named,
     PairsSummary,
     Severity,
     Variety,
 )
-from autocal_cli.errors import listed
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import FirstThatFits, one_line, table, table_without_head
@@ -51,7 +55,7 @@ def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = Fal
     return [
         FirstThatFits(whole, without, shortest),
         Text(),
-        Text(one_line(counts(dataset))),
+        Text(one_line(counts(report))),
         Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),
         Text(f"native sharpness: {about_native}", style="dim"),
         Text(),
@@ -62,11 +66,41 @@ def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = Fal
     ]
 
 
-def counts(dataset: DatasetFingerprint) -> str:
+def counts(report: DatasetReport) -> str:
     """How many images were read of how many, and what else was met."""
-    text = f"{of_how_many(dataset)}, {len(dataset.failures):,} failed"
+    dataset = report.fingerprint
+    failed = sum(issue.code == "unreadable" for issue in dataset.failures)
+    text = f"{of_how_many(dataset)}, {failed:,} failed"
+    if left_out := len(dataset.failures) - failed:
+        text += f", {left_out:,} left out for {'its' if left_out == 1 else 'their'} size"
+    if unread := len(unread_lq(report)):
+        text += f", {unread:,} LQ image{'' if unread == 1 else 's'} failed"
     skipped = ", ".join(f"{count:,} {reason}" for reason, count in dataset.skipped.items())
     return f"{text}; {sum(dataset.skipped.values()):,} other files skipped ({skipped})" if skipped else text
+
+
+def unread_lq(report: DatasetReport) -> dict[str, str]:
+    """By GT image that could be read, why its LQ image could not be."""
+    failed = {issue.path for issue in report.fingerprint.failures}
+    unreadable = (
+        (path, reason.detail)
+        for path, reasons in report.curation.reasons.items()
+        for reason in reasons
+        if reason.code == "unreadable" and path not in failed
+    )
+    return dict(unreadable)
+
+
+def not_judged(report: DatasetReport) -> str | None:
+    """How many images a sample left unjudged, why, and what judges them; None where every image was judged."""
+    dataset = report.fingerprint
+    if not (unread := dataset.found - dataset.read - len(dataset.failures)):
+        return None
+    widest = max(high - low for low, high in (dataset.overall_ci95, *(one.ci95 for one in dataset.metrics.values())))
+    whole = "without --batches, --all" if dataset.crops else "--all"
+    return (
+        f"{unread:,}: the sample of {dataset.read:,} tells every mean to +-{widest / 2:.3f}; {whole} judges every one"
+    )
 
 
 def where(dataset: DatasetFingerprint) -> str:
@@ -93,11 +127,15 @@ def _metrics(report: DatasetReport, blocks: bool) -> Table:
 
 
 def _health(report: DatasetReport) -> Table:
-    table = table_without_head("bold", None)
+    table, before = table_without_head("bold", None), ""
     for line in health_lines(report):
         names = line.named()
-        table.add_row(line.label, Text(one_line(f"{line.text}: {names}" if names else line.text)))
+        label = "" if line.label == before else line.label
+        table.add_row(label, Text(one_line(f"{line.text}: {names}" if names else line.text)))
+        before = line.label
     table.add_row("verdict", Text(verdicts(report.curation), style="bold"))
+    if unjudged := not_judged(report):
+        table.add_row("not judged", Text(unjudged, style="yellow"))
     return table
 
 
@@ -116,25 +154,24 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
     lines, failures = health_lines(report), _failures(report)
     most = len(failures) if verbose else SHOWN_FAILURES
     for line in lines if verbose else ():
-        if line.groups:
-            names = (f"  {' = '.join(group)}" for group in line.groups)
-            yield from (Text(), *map(Text, map(one_line, (f"{line.label}: {line.text}", *names))))
+        if line.count:
+            yield from (Text(), Text(f"{line.label}: {line.text}"))
+            yield from (Text(one_line(f"  {told}")) for told in line.told())
     yield from [Text()] if failures else []
     yield from (Text(one_line(told), style="yellow") for told in failures[:most])
     if len(failures) > most:
         yield Text(f"... and {len(failures) - most:,} more failed", style="yellow")
     if len(failures) > most or not (verbose or all(line.is_short for line in lines)):
-        yield from (Text(), Text("Not every name stands here: --verbose, --csv and --json have all."))
+        all_of = f" {report.curation.images:,} judged" if not_judged(report) else ""
+        yield from (Text(), Text(f"Not every name stands here: --verbose, --csv and --json have all{all_of}."))
 
 
 def _failures(report: DatasetReport) -> list[str]:
-    """What could not be read: images, and LQ images of those that could."""
-    failures = {issue.path: issue.reason for issue in report.fingerprint.failures}
-    for path, reasons in report.curation.reasons.items():
-        for reason in reasons:
-            if reason.code == "unreadable":
-                failures.setdefault(path, reason.detail)
-    return [f"failed: {path}: {reason}" for path, reason in failures.items()]
+    """What was not read: images, and LQ images of those that were."""
+    issues = report.fingerprint.failures
+    words = ("failed" if issue.code == "unreadable" else "left out" for issue in issues)
+    own = [f"{word}: {issue.path}: {issue.reason}" for word, issue in zip(words, issues, strict=True)]
+    return own + [f"failed: {path}: {reason}" for path, reason in unread_lq(report).items()]
 
 
 # The health of a dataset and the verdicts on its images in words, for the terminal and the page.
@@ -145,25 +182,34 @@ _FEW = 3  # names shown on a line
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that was looked at, what was seen, and the images it was seen in, those that are the same together."""
+    """One thing that was looked at, what was seen, and in how many images or groups: `groups` names them anew at each
+    call, those that are the same together, and `details` tells each one's measure.
+    """
 
     label: str
     text: str
-    groups: tuple[tuple[str, ...], ...] = ()
+    count: int = 0
+    groups: Callable[[], Iterator[Sequence[str]]] = lambda: iter(())
+    details: Callable[[], Iterator[str]] | None = None
 
     def named(self) -> str:
         """The first few names, and how many more there are."""
-        return listed((_equal(group[:_FEW], len(group)) for group in self.groups), _FEW)
+        shown = ", ".join(_equal(group[:_FEW], len(group)) for group in islice(self.groups(), _FEW))
+        return f"{shown} and {self.count - _FEW:,} more" if self.count > _FEW else shown
+
+    def told(self) -> Iterator[str]:
+        """Every name, with its measure or with those that are the same."""
+        return self.details() if self.details else map(" = ".join, self.groups())
 
     @property
     def is_short(self) -> bool:
         """Whether `named` tells all."""
-        return max(len(self.groups), *map(len, self.groups), 0) <= _FEW
+        return self.count <= _FEW and all(len(group) <= _FEW for group in self.groups())
 
 
 def health_lines(report: DatasetReport) -> list[HealthLine]:
     """Sizes, what each reason drops or has looked at, and groups of images that are the same."""
-    roots, curation = report.fingerprint.roots, report.curation
+    curation = report.curation
     smallest, median, largest = (
         f"{one.width} x {one.height}" for one in (report.health.smallest, report.health.median, report.health.largest)
     )
@@ -179,20 +225,41 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
         of_root = f"{pairs.root}: " if len(curation.pairs) > 1 else ""
         lines.append(HealthLine("pairs", of_root + _pairs(pairs)))
     for code, levels in curation.by_reason().items():
-        told = [f"{levels[level].count:,} to {word}" for level, word in LEVELS.items() if levels[level].count]
-        names = (*levels["drop"].paths, *levels["look"].paths)
-        text = f"{', '.join(told)} ({share(len(set(names)), curation.images)})"
-        lines.append(HealthLine(code, text, tuple((short_name(name, roots),) for name in names)))
+        for level, word in LEVELS.items():
+            if count := levels[level].count:
+                text = f"{count:,} to {word} ({share(count, curation.images)})"
+                named = (report, code, levels[level])
+                lines.append(HealthLine(code, text, count, partial(_names_of, *named), partial(_details_of, *named)))
     alike = {"copies": report.health.exact_duplicates, "look alike": report.health.near_duplicates}
-    for label, found in alike.items():
-        if found.groups:
-            groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-            named = tuple(tuple(short_name(path, roots) for path in one.paths) for one in found.groups)
-            lines.append(HealthLine(label, f"{groups}, {found.surplus:,} more than one of each", named))
+    for (label, found), code in zip(alike.items(), ("duplicate", "near-duplicate"), strict=True):
+        if count := len(found.groups):
+            text = f"{'1 group' if count == 1 else f'{count:,} groups'}, {found.surplus:,} more than one of each"
+            lines.append(HealthLine(label, text, count, partial(_alike, report, code, found)))
     return lines
 
 
 LEVELS: Mapping[Severity, str] = {"drop": "drop", "look": "look at"}
+
+
+def _names_of(report: DatasetReport, _code: str, named: Named) -> Iterator[Sequence[str]]:
+    return ((short_name(path, report.fingerprint.roots),) for path in named.paths)
+
+
+def _details_of(report: DatasetReport, code: str, named: Named) -> Iterator[str]:
+    roots = report.fingerprint.roots
+    for path in named.paths:
+        detail = next(reason.detail for reason in report.curation.reasons[path] if reason.code == code)
+        yield f"{short_name(path, roots)}: {short_detail(detail, roots)}"
+
+
+def _alike(report: DatasetReport, code: str, found: Duplicates) -> Iterator[Sequence[str]]:
+    """The groups, in each the one that stays first, where others go for being its equal."""
+    roots, curation = report.fingerprint.roots, report.curation
+    for group in found.groups:
+        going = {path for path in group.paths if code in (one.code for one in curation.reasons.get(path, ()))}
+        staying = [path for path in group.paths if going and path not in going and curation.verdict(path) != "drop"]
+        rest = (short_name(path, roots) for path in group.paths if path not in staying)
+        yield (*(f"{short_name(path, roots)} (stays)" for path in staying), *rest)
 
 
 def verdicts(curation: Curation) -> str:
@@ -206,6 +273,11 @@ def short_name(path: str, roots: Sequence[str]) -> str:
     root = roots[0].rstrip("/\\") if len(roots) == 1 else ""
     inside = root and path.startswith(root) and path[len(root) : len(root) + 1] in ("/", "\\")
     return path[len(root) + 1 :] if inside else path
+
+
+def short_detail(detail: str, roots: Sequence[str]) -> str:
+    """A reason's detail, the image that it names shortened."""
+    return OF + short_name(detail.removeprefix(OF), roots) if detail.startswith(OF) else detail
 
 
 def share(count: int, of: int) -> str:
@@ -314,10 +386,10 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     bounds = "dropped at other bounds (the one in force in brackets)"
     shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3), wraps=(3, 4))
     for cost in costs:
-        counts = [(f"{bound_of(bound)}: {count:,}", bound == cost.bound) for bound, count in cost.curve]
-        marked = (f"({told})" if in_force else told for told, in_force in counts)
-        curve = f"{cost.measure} {', '.join(marked)}".strip()
-        shown.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}", curve)
+        counts = (cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}")
+        for curve in cost.curves or [None]:
+            shown.add_row(*counts, _told_curve(curve) if curve else "")
+            counts = ("",) * 4
     told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
     lines = [
         f"--choose {offer.count}: {_kinds(offer.kinds)} (the {offer.count:,} most complex: {offer.complex:,})"
@@ -325,6 +397,12 @@ def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Cho
     ]
     variety = Text(f"variety: {about_variety(report.variety)}")
     return [shown, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
+
+
+def _told_curve(curve: Curve) -> str:
+    told = (f"{bound_of(bound)}: {count:,}" for bound, count in curve.points)
+    marked = (f"({one})" if bound == curve.bound else one for one, (bound, _) in zip(told, curve.points, strict=True))
+    return f"{curve.measure} {', '.join(marked)}"
 
 
 # A histogram in one line of text.
@@ -355,8 +433,11 @@ def dataset_csv(report: DatasetReport) -> Iterator[str]:
         yield text.getvalue()
         text.truncate(text.seek(0))
         path = str(line["path"])
-        reasons = " ".join(reason.code for reason in report.curation.reasons.get(path, ()))
-        writer.writerow({**line, "verdict": report.curation.verdict(path), "reasons": reasons})
+        found = report.curation.reasons.get(path, ())
+        reasons = " ".join(reason.code for reason in found)
+        drops = " ".join(reason.code for reason in found if reason.severity == "drop")
+        verdict = report.curation.verdict(path)
+        writer.writerow({**line, "verdict": verdict, "reasons": reasons, "drop_reasons": drops})
     yield text.getvalue()
 
 

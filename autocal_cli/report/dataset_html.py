@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from autocal_cli.dataset.curation import Cost
+from autocal_cli.dataset.curation import Cost, Curve
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     NATIVE,
-    OF,
     OVERALL,
     PAGE_GENERATOR,
     DatasetFingerprint,
@@ -29,7 +28,17 @@ from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval
 from autocal_cli.report.console import filled, one_line
-from autocal_cli.report.dataset import LABELS, bound_of, counts, health_lines, short_name, where
+from autocal_cli.report.dataset import (
+    LABELS,
+    LEVELS,
+    bound_of,
+    counts,
+    health_lines,
+    not_judged,
+    short_detail,
+    short_name,
+    where,
+)
 from autocal_cli.version import __version__
 
 _LONGEST_NAME = 160  # characters of a path; its end tells most
@@ -59,7 +68,9 @@ def dataset_page(
         "dataset.html",
         generator=PAGE_GENERATOR,
         roots=_text(", ".join(root if Path(root).name else str(Path(root).absolute()) for root in dataset.roots)),
-        counts=shorten(one_line(counts(dataset)), 1_000, placeholder=" ..."),
+        folder=_folder(dataset.roots),
+        counts=shorten(one_line(counts(report)), 1_000, placeholder=" ..."),
+        not_judged=not_judged(report),
         made=_text(", ".join(filter(None, (date, f"autocal {__version__}", where(dataset))))),
         totals=[
             ("drop", f"{drop:,}", "to drop"),
@@ -72,7 +83,7 @@ def dataset_page(
         about_scores=_about_scores(dataset),
         cards=list(_cards(report)),
         facts=[
-            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _grouped(line.groups)}
+            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _grouped(line.groups())}
             for line in health_lines(report)
             if line.label not in curation.by_reason()
         ],
@@ -85,6 +96,12 @@ def dataset_page(
     return f"{page}\n"
 
 
+def _folder(roots: Sequence[str]) -> str:
+    """The address below which the names on the page lie, so that a link opens the image."""
+    one = Path(roots[0]) if len(roots) == 1 and Path(roots[0]).is_dir() else Path.cwd()
+    return f"{one.absolute().as_uri().rstrip('/')}/"
+
+
 def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[str, Any]]:
     meanings = tomllib.loads(preset_text("curation.toml"))["meaning"]
     roots, found = report.fingerprint.roots, report.curation.by_reason()
@@ -94,36 +111,38 @@ def _reasons(report: DatasetReport, costs: Mapping[str, Cost]) -> Iterator[dict[
     shown = Counter(code for _, code in fitting)
     for code, levels in found.items():
         cost = costs.get(code)
-        names = [short_name(path, roots) for path in (*levels["drop"].paths, *levels["look"].paths)]
-        listed, count = _names(names, _NAMES_BYTES // len(found))
-        some = f"{count:,} of {len(names):,}; --drop has all"
+        lists = []
+        for level, word in LEVELS.items():
+            if total := levels[level].count:
+                names = (short_name(path, roots) for path in levels[level].paths)
+                listed, count = _names(names, _NAMES_BYTES // (2 * len(found)))
+                some = "" if count == total else f": {count:,} of {total:,}; --csv has all"
+                lists.append({"level": level, "head": f"{total:,} to {word}", "some": some, "names": listed})
         examples = report.examples.get(code, ())[: shown[code]]
-        pictures = [(one.path, _detail(one.detail, roots), one.jpeg) for one in examples]
+        pictures = [(one.path, short_detail(one.detail, roots), one.jpeg) for one in examples]
         yield {
             "code": code,
             "meaning": meanings.get(code, ""),
-            "drop": f"{levels['drop'].count:,}" if levels["drop"].count else "",
-            "look": f"{levels['look'].count:,}" if levels["look"].count else "",
             "alone": f", {cost.alone:,} for this alone" if cost and cost.alone else "",
             "pictures": _pictures(pictures, roots, _EXAMPLES_BYTES),
-            "curve": _curve(cost) if cost and len(cost.curve) > 1 else None,
-            "listed": f"{len(names):,}" if count == len(names) else some,
-            "names": listed,
+            "curves": [_curve(one) for one in cost.curves if len(one.points) > 1] if cost else [],
+            "lists": lists,
         }
 
 
-def _curve(cost: Cost) -> dict[str, str]:
+def _curve(curve: Curve) -> dict[str, str]:
     """How many images a reason would drop at each bound, the one in force marked."""
-    bounds, dropped = zip(*cost.curve, strict=True)
+    bounds, dropped = zip(*curve.points, strict=True)
     span, most = (bounds[-1] - bounds[0]) or 1.0, max(1, *dropped)
-    across = [f"{_WIDTH * (bound - bounds[0]) / span:.1f}" for bound in (*bounds, cost.bound)]
+    across = [f"{_WIDTH * (bound - bounds[0]) / span:.1f}" for bound in (*bounds, curve.bound)]
     down = [f"{_HEIGHT - _HEIGHT * count / most:.1f}" for count in dropped]
     return {
         "here": across.pop(),
         "points": " ".join(f"{x},{y}" for x, y in zip(across, down, strict=True)),
         "first": bound_of(bounds[0]),
         "last": bound_of(bounds[-1]),
-        "measure": cost.measure,
+        "bound": f"{bound_of(curve.bound)}: {dict(curve.points).get(curve.bound, 0):,}",
+        "measure": curve.measure,
         "most": f"{most:,}",
     }
 
@@ -133,7 +152,7 @@ def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
     curation, roots = report.curation, report.fingerprint.roots
 
     def row(path: str) -> dict[str, str]:
-        why = "; ".join(f"{reason.code}: {_detail(reason.detail, roots)}" for reason in curation.reasons[path])
+        why = "; ".join(f"{reason.code}: {short_detail(reason.detail, roots)}" for reason in curation.reasons[path])
         return {"verdict": curation.verdict(path), "name": _text(short_name(path, roots)), "why": _text(why)}
 
     paths = [*curation.named("drop"), *curation.named("look")]
@@ -141,11 +160,6 @@ def _images(report: DatasetReport) -> tuple[list[dict[str, str]], str]:
     if len(rows) == len(paths):
         return rows, f"{len(rows):,} image{'' if len(rows) == 1 else 's'} with a reason."
     return rows, f"The first {len(rows):,} of {len(paths):,} images with a reason; --csv lists all."
-
-
-def _detail(detail: str, roots: Sequence[str]) -> str:
-    """A reason's detail, the image that it names shortened."""
-    return OF + short_name(detail.removeprefix(OF), roots) if detail.startswith(OF) else detail
 
 
 def _about_scores(dataset: DatasetFingerprint) -> str:

@@ -14,7 +14,7 @@ from autocal_cli.calibration.model import Calibration, Preset, Presets
 from autocal_cli.calibration.placement import scale_key
 from autocal_cli.check.model import CheckRun
 from autocal_cli.config.model import Value
-from autocal_cli.dataset.model import Curation, DatasetFingerprint, DatasetReport
+from autocal_cli.dataset.model import Curation, DatasetReport
 from autocal_cli.diagnose.model import Diagnosis
 from autocal_cli.errors import AutocalError, Finding, Place
 from autocal_cli.probing.model import ProbeFingerprint
@@ -111,13 +111,25 @@ def calibration_json(
 
 def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dict[str, Value]:
     """A dataset's metrics, what was read of it, what was not, its health, histograms, extremes, and findings."""
+    from autocal_cli.report.dataset import not_judged, unread_lq  # takes numpy
+
     parts = ("sharpness", "histograms", "health", "variety", "extremes", "model_scores")
     beside = {name: plain(getattr(report, name)) for name in parts}
-    curation = _curation(report.curation)
-    return {**fingerprint_json(report.fingerprint), **beside, "curation": curation, "findings": plain(findings)}
+    dataset = report.fingerprint
+    images = {
+        "found": dataset.found,
+        "read": dataset.read,
+        "skipped": sum(dataset.skipped.values()),
+        "failed": len(dataset.failures),
+        "lq_failed": len(unread_lq(report)),
+    }
+    measured = {"images": plain(images), **_fields(dataset, "found", "read", "sightings"), **beside}
+    unjudged = dataset.found - dataset.read - len(dataset.failures)
+    curation = _curation(report.curation, {"images": unjudged, "why": not_judged(report)})
+    return {**measured, "curation": curation, "findings": plain(findings)}
 
 
-def _curation(curation: Curation) -> dict[str, Value]:
+def _curation(curation: Curation, not_judged: Value) -> dict[str, Value]:
     """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
     drop, look = (len(list(curation.named(verdict))) for verdict in ("drop", "look"))
 
@@ -125,20 +137,10 @@ def _curation(curation: Curation) -> dict[str, Value]:
         for path in sorted(curation.reasons):
             yield {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
 
-    counts: dict[str, Value] = {"images": curation.images, "keep": curation.images - drop - look}
+    counts: dict[str, Value] = {"images": curation.images, "not_judged": not_judged}
+    counts["keep"] = curation.images - drop - look
     counts["pairs"], made = plain(curation.pairs), _Made(len(curation.reasons), verdicts)
     return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": made}
-
-
-def fingerprint_json(dataset: DatasetFingerprint) -> dict[str, Value]:
-    """A dataset's metrics, what was read of it, and what was not."""
-    images = {
-        "found": dataset.found,
-        "read": dataset.read,
-        "skipped": sum(dataset.skipped.values()),
-        "failed": len(dataset.failures),
-    }
-    return {"images": plain(images), **_fields(dataset, "found", "read", "sightings")}
 
 
 def check_json(run: CheckRun) -> dict[str, Value]:

@@ -113,7 +113,7 @@ def owner_of_report(path: Path) -> Owner:
     with path.open("rb") as stream:
         head = stream.read(4096)
     page = head.startswith(b"<!DOCTYPE html>") and b'<meta name="generator" content="autocal ' in head
-    return "autocal" if page or head.startswith(",".join(CSV_COLUMNS[:7]).encode()) else "foreign"
+    return "autocal" if page or head.startswith(",".join(CSV_COLUMNS[:5]).encode()) else "foreign"
 
 
 def owner_of_schema(path: Path) -> Owner:

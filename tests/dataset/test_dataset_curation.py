@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -239,11 +240,31 @@ def test_thresholds_can_be_set(threshold, found):
 
 
 @pytest.mark.parametrize(
-    "threshold", ["noise", "noise=", "noise=loud", "noise=nan", "small=inf", "glare=1", "alpha=3", "=3", "enlarged=0.3"]
+    ("threshold", "said"),
+    [
+        *(
+            (text, "Give noise=NUMBER, or noise=look, drop or off")
+            for text in ("noise", "noise=", "noise=l", "noise=nan")
+        ),
+        *((text, "Give small=NUMBER, or small=look") for text in ("small=inf", "small=-5")),
+        *((text, "no reason") for text in ("glare=1", "=3")),
+        ("enlarged=0.3", "Give repeated=0.3 or interpolated=0.3"),
+        ("near-duplicate=0.9", "near-duplicate has none. Give near-duplicate=look, drop or off"),
+        ("blured=0.1", "Did you mean blurred?"),
+        ("Blurred=0.1", "Did you mean blurred?"),
+        ("jpeg_qualiti=70", "Did you mean jpeg_quality?"),
+        ("entropy=5", "It is a measure of --like lucid"),
+        ("blurred=-1", "blurred lies in 0..1"),
+        ("blurred=1e9", "blurred lies in 0..1"),
+        ("jpeg_quality=400", "jpeg_quality lies in 0..100"),
+        ("pair-shift=-1", "pair-shift lies at 0 or above"),
+    ],
 )
-def test_thresholds_that_are_none_are_refused(threshold):
-    with pytest.raises(AutocalError, match="--threshold"):
+def test_thresholds_that_are_none_are_refused(threshold, said):
+    with pytest.raises(AutocalError) as raised:
         load_policy(None, [threshold])
+    assert threshold in raised.value.message
+    assert said in str(raised.value)
 
 
 def test_a_threshold_of_nothing_is_told_what_there_is():
@@ -254,9 +275,17 @@ def test_a_threshold_of_nothing_is_told_what_there_is():
 
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({"jpeg_quality": 50.0}, "JPEG quality about 50"), ({"halos": 0.107}, "rims along 11% of steep edges")],
+    [
+        ({"jpeg_quality": 50.0}, "JPEG quality about 50, under 60"),
+        ({"halos": 0.107}, "rims along 11% of steep edges, over 9%"),
+        ({"halos": 0.0901}, "rims along 9.01% of steep edges, over 9%"),
+        ({"detail": 0.187}, "detail 0.187, under 0.19"),
+        ({"detail": 0.1}, "detail 0.10, under 0.19"),
+        ({"blocks": 0.2804}, "steps of 0.2804 levels at the grid, over 0.28"),
+        ({"noise": 4.0}, "noise of 4.0 levels, over 3"),
+    ],
 )
-def test_the_number_behind_a_reason_is_told_with_its_unit(changed, told):
+def test_the_number_behind_a_reason_is_told_with_its_unit_beside_its_bound(changed, told):
     (reason,) = judged(row("a", replace(GOOD, **changed))).reasons["a"]
     assert reason.detail == told
 
@@ -318,24 +347,40 @@ def test_a_plan_counts_what_each_reason_costs():
     noise, blocks = plan(curation, rows)
     assert (noise.reason, noise.drop, noise.look, noise.alone) == ("noise", 2, 1, 1)
     assert (blocks.reason, blocks.drop, blocks.look, blocks.alone) == ("jpeg-blocks", 1, 0, 0)
-    assert dict(noise.curve)[noise.bound] == 2
-    assert dict(noise.curve)[noise.bound / 2] == 3
-    assert all(looser >= tighter for (_, looser), (_, tighter) in zip(noise.curve, noise.curve[1:], strict=False))
+    (curve,) = noise.curves
+    assert dict(curve.points)[curve.bound] == 2
+    assert dict(curve.points)[curve.bound / 2] == 3
+    assert all(looser >= tighter for (_, looser), (_, tighter) in pairwise(curve.points))
 
 
-def test_a_plan_counts_a_reason_with_two_measures_as_a_whole():
-    rows = [row("a", replace(GOOD, repeated=0.5)), row("b", replace(GOOD, detail=0.25, rhythm=RHYTHM)), row("c")]
+def test_a_plan_counts_a_reason_with_two_measures_as_a_whole_at_the_bounds_of_each():
+    rows = [
+        row("a", replace(GOOD, repeated=0.5)),
+        row("b", replace(GOOD, detail=0.25, rhythm=RHYTHM)),
+        row("c", replace(GOOD, detail=0.15, rhythm=RHYTHM)),
+        row("d"),
+    ]
     (enlarged,) = plan(judged(*rows), rows)
-    assert enlarged.measure == "interpolated"  # as --threshold takes it
-    curve = dict(enlarged.curve)
-    assert (enlarged.drop, curve[enlarged.bound], min(curve.values())) == (2, 2, 1)
+    found = {curve.measure: (curve.bound, dict(curve.points)) for curve in enlarged.curves}
+    assert list(found) == ["repeated", "interpolated"]  # as --threshold takes them
+    bound, counts = found["repeated"]
+    assert (enlarged.drop, counts[bound], counts[2 * bound]) == (3, 3, 2)
+    bound, counts = found["interpolated"]
+    assert (counts[bound], counts[bound / 2], counts[bound / 4]) == (3, 2, 1)
+
+
+def test_a_plan_shows_the_bound_that_was_given():
+    rows = [row("a", replace(GOOD, blocks=0.2, jpeg_quality=50.0)), row("b", replace(GOOD, blocks=0.15))]
+    (blocky,) = plan(judged(*rows, thresholds=["blocks=0.1"]), rows)
+    assert [(curve.measure, curve.bound) for curve in blocky.curves] == [("blocks", 0.1), ("jpeg_quality", 60.0)]
+    assert dict(blocky.curves[0].points)[0.1] == 2
 
 
 def test_a_plan_ends_where_a_measure_does():
     rows = [row("a", replace(GOOD, jpeg_quality=50.0)), row("b", replace(GOOD, jpeg_quality=70.0))]
     for thresholds, ends in (((), (90, 2)), (["jpeg_quality=100"], (100, 2))):
         (blocks,) = plan(judged(*rows, thresholds=thresholds), rows)
-        assert blocks.curve[-1] == ends
+        assert blocks.curves[-1].points[-1] == ends
 
 
 def test_reasons_are_in_order_of_what_they_drop():

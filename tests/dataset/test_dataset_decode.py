@@ -220,7 +220,10 @@ BAD_FILES = {
     "cut.jpg": (lambda path: halved(NOISE, path), "truncated"),
     "cut.webp": (lambda path: halved(NOISE, path, lossless=True), ""),
     "cut.tif": (lambda path: halved(NOISE, path, compression="tiff_lzw"), ""),
-    "header.png": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40), "damaged PNG header"),
+    "header.png": (
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40),
+        "PNG header that Pillow cannot read",
+    ),
     "bomb.png": (lambda path: path.write_bytes(png_header(60_000, 60_000)), "too large: 60000 x 60000"),
     "tiny.png": (lambda path: Image.new("RGB", (100, 6)).save(path), "too small: 100 x 6"),
     "thin.png": (lambda path: Image.new("RGB", (3000, 20)).save(path), "too small: 3000 x 20"),
@@ -273,7 +276,10 @@ def test_own_pixel_limit_stands_in_for_pillows(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(shown(tmp_path / "a.png"), COLOURS)
-    assert reason(tmp_path / "a.png", max_pixels=599) == "too large: 30 x 20 is over the limit of 599 pixels"
+    assert (
+        reason(tmp_path / "a.png", max_pixels=599)
+        == "too large: 30 x 20 is over the limit of 599 pixels (--max-pixels)"
+    )
     assert isinstance(read_image(tmp_path / "a.png", Wanted(max_pixels=600)), WorkingImage)
     assert Image.MAX_IMAGE_PIXELS == 100
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from autocal_cli.dataset.curation import FIXED, Cost, load_policy
+from autocal_cli.dataset.curation import FIXED, Cost, Curve, load_policy
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
@@ -91,6 +91,8 @@ FLAT, SMALL, GREY = (
     )
 )
 NONE = Duplicates(())
+DEVIATION = Curve("deviation", 0.02, ((0.01, 0), (0.02, 1)))
+COSTS = [Cost("flat", 0, 1, 1, (DEVIATION, Curve("entropy", 5.2, ((5.2, 1), (7.8, 3))))), Cost("grey", 1, 0, 0)]
 CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules)
 SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
 ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
@@ -139,13 +141,64 @@ def test_the_table_accounts_for_every_file():
 
 def test_verbose_tells_every_name_that_the_short_form_counts():
     short = rendered(*dataset_view(report(failed=25))).splitlines()
-    assert short[-1] == "Not every name stands here: --verbose, --csv and --json have all."
+    assert short[-1].startswith("Not every name stands here: --verbose, --csv and --json have all")
     lines = rendered(*dataset_view(report(failed=25), verbose=True), width=60).splitlines()
     assert short[-1] not in lines
     at = lines.index("small: 5 to drop (1%)")
-    assert lines[at + 1 : at + 7] == [*(f"  {i}.png" for i in range(5)), ""]
+    assert lines[at + 1 : at + 7] == [*(f"  {i}.png: 99 x 99, under 128" for i in range(5)), ""]
     assert "  a.png = b.png = c.png = d.png = e.png" in lines
     assert sum(line.startswith("failed: ") for line in lines) == 25
+
+
+def test_images_to_drop_and_to_look_at_are_named_apart():
+    blocks = [Reason("jpeg-blocks", *said) for said in (("drop", "steps of 0.34"), ("look", "steps of 0.20"))]
+    told = replace(report(), curation=Curation(100, {f"hr/{i}.png": (blocks[i > 0],) for i in range(5)}, ()))
+    lines = [line.rstrip() for line in rendered(*dataset_view(told)).splitlines()]
+    at = lines.index("jpeg-blocks  1 to drop (1%): 0.png")
+    assert lines[at + 1] == "             4 to look at (4%): 1.png, 2.png, 3.png and 1 more"
+    lines = rendered(*dataset_view(told, verbose=True)).splitlines()
+    at = lines.index("jpeg-blocks: 1 to drop (1%)")
+    assert lines[at + 1 : at + 5] == [
+        "  0.png: steps of 0.34", "", "jpeg-blocks: 4 to look at (4%)", "  1.png: steps of 0.20",
+    ]  # fmt: skip
+    page = dataset_page(told)
+    assert ">0.png</textarea>" in page
+    assert ">1.png\n2.png\n3.png\n4.png</textarea>" in page
+
+
+def test_of_equal_images_the_one_that_stays_is_told():
+    reasons = {f"hr/{name}.png": (Reason("duplicate", "drop", "of hr/c.png"),) for name in "abde"}
+    told = replace(report(), curation=Curation(400, {**reasons, "hr/f.png": (FLAT,)}, ()))
+    text = rendered(*dataset_view(told, verbose=True), width=200)
+    assert "2 groups, 5 more than one of each: c.png (stays) = a.png = b.png (5 in all), f.png = g.png" in text
+    assert "  a.png: of c.png" in text
+    assert ">c.png (stays)\na.png\nb.png\nd.png\ne.png\n\nf.png\ng.png<" in dataset_page(told)
+
+
+def test_a_sample_says_what_it_left_unjudged_in_every_form():
+    unjudged = "600: the sample of 400 tells every mean to +-0.050; --all judges every one"
+    text = rendered(*dataset_view(report()))
+    assert f"not judged  {unjudged}" in text
+    assert text.rstrip().endswith("--verbose, --csv and --json have all 400 judged.")
+    assert f"Not judged: {unjudged}." in dataset_page(report())
+    assert dataset_json(report())["curation"]["not_judged"] == {"images": 600, "why": unjudged}
+    whole = replace(report(), fingerprint=replace(fingerprint(), found=400))
+    assert "not judged" not in rendered(*dataset_view(whole))
+    assert "Not judged" not in dataset_page(whole)
+    assert dataset_json(whole)["curation"]["not_judged"] == {"images": 0, "why": None}
+
+
+def test_what_was_left_out_and_lq_images_that_failed_are_counted_apart():
+    large = FileIssue("hr/big.png", "too large: 20000 x 16000", code="large")
+    lq = Reason("unreadable", "drop", "LQ lq/a.png: truncated")
+    told = replace(report(1), curation=Curation(402, {"hr/a.png": (lq,)}, ()))
+    told = replace(told, fingerprint=replace(told.fingerprint, failures=(*told.fingerprint.failures, large)))
+    text = rendered(*dataset_view(told))
+    assert "400 of 1,001 images read, 1 failed, 1 left out for its size, 1 LQ image failed" in text
+    assert "left out: hr/big.png: too large" in text
+    assert "failed: hr/a.png: LQ lq/a.png: truncated" in text
+    images = dataset_json(told)["images"]
+    assert (images["failed"], images["lq_failed"]) == (2, 1)
 
 
 def test_the_page_has_every_copy_of_a_group():
@@ -158,7 +211,8 @@ def test_where_every_name_is_told_nothing_is_said_of_more():
 
 
 def test_health_and_extremes_are_told_by_name():
-    lines = [line.rstrip() for line in rendered(*dataset_view(report())).splitlines()]
+    whole = replace(report(), fingerprint=replace(fingerprint(), found=400))
+    lines = [line.rstrip() for line in rendered(*dataset_view(whole)).splitlines()]
     assert "size     10 x 20 to 500 x 600, median 30 x 40" in lines
     assert "small    5 to drop (1%): 0.png, 1.png, 2.png and 2 more" in lines
     assert 'flat     1 to drop (under 1%): <b>&"\\n\\x1b[31m.png' in lines
@@ -257,9 +311,9 @@ def test_the_device_is_told_with_the_reason_where_it_was_chosen():
 
 
 def test_a_plan_tells_each_reason_and_that_nothing_was_written():
-    costs = [Cost("flat", 0, 1, 1, "deviation", 0.02, ((0.01, 0), (0.02, 1))), Cost("grey", 1, 0, 0)]
-    lines = [line.rstrip() for line in rendered(*plan_view(report(), costs)).splitlines()]
-    assert "flat          0     1               1  deviation 0.01: 0, (0.02: 1)" in lines
+    lines = [line.rstrip() for line in rendered(*plan_view(report(), COSTS)).splitlines()]
+    at = lines.index("flat          0     1               1  deviation 0.01: 0, (0.02: 1)")
+    assert lines[at + 1].strip() == "entropy (5.2: 1), 7.8: 3"
     assert "grey          1     0               0" in lines
     assert lines[-1] == "keep 394, look at 0, drop 6 of 400; nothing was written"
 
@@ -277,8 +331,10 @@ def test_json_keeps_its_keys():
     assert list(told["health"]) == [
         "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
     ]  # fmt: skip
-    assert list(told["curation"]) == ["images", "keep", "pairs", "look", "drop", "reasons", "verdicts"]
-    assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1}
+    assert list(told["curation"]) == [
+        "images", "not_judged", "keep", "pairs", "look", "drop", "reasons", "verdicts",
+    ]  # fmt: skip
+    assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1, "lq_failed": 0}
     assert list(told["metrics"]) == list(METRIC_NAMES)
     for metric in told["metrics"].values():
         assert list(metric) == ["score", "ci95", "p5", "median", "p95", "raw_mean"]
@@ -287,7 +343,7 @@ def test_json_keeps_its_keys():
         "crop": 64, "mean": 0.125, "ci95": [0.12, 0.13], "p5": 0.0625, "median": 0.1234, "p95": 0.25,
         "histogram": [0, 0, *range(1, 19)],
     }  # fmt: skip
-    assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated", "passing": False}]
+    assert told["failures"] == [{"path": "hr/0\n.png", "reason": "truncated", "passing": False, "code": "unreadable"}]
     assert told["health"]["near_duplicates"] == {"groups": []}
     small = {"drop": {"paths": [f"hr/{i}.png" for i in range(5)]}, "look": {"paths": []}}
     assert told["curation"]["reasons"]["small"] == small
@@ -316,6 +372,7 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
     }
     assert rows[1] == {
         "path": NASTY, "status": "read", "reason": "", "verdict": "drop", "reasons": "flat grey",
+        "drop_reasons": "flat",
         "width": "10", "height": "20",
         "texture_variance_raw": "0.5", "edge_density_raw": "0.25", "color_variation_raw": "99.0",
         "texture_variance": "0.5", "edge_density": "0.4", "color_variation": "0.3", "overall_complexity": "0.38",
@@ -355,13 +412,12 @@ class Page(HTMLParser):
 
 
 def page_of(told: DatasetReport) -> str:
-    costs = [Cost("flat", 0, 1, 1, "deviation", 0.02, ((0.01, 0), (0.02, 1))), Cost("grey", 1, 0, 0)]
-    return dataset_page(told, costs, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
+    return dataset_page(told, COSTS, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
 
 
 @pytest.mark.parametrize(("bound", "told"), [(0.0475, "0.0475"), (120.0, "120"), (12500.0, "12500")])
 def test_bounds_are_told_without_powers_of_ten(bound, told):
-    costs = [Cost("flat", 0, 1, 1, "deviation", 0.03, ((0.03, 0), (bound, 1)))]
+    costs = [Cost("flat", 0, 1, 1, (Curve("deviation", 0.03, ((0.03, 0), (bound, 1))),))]
     assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
     assert f", {told}: 1" in rendered(*plan_view(report(), costs))
 
@@ -369,7 +425,7 @@ def test_bounds_are_told_without_powers_of_ten(bound, told):
 def test_the_page_is_whole_and_loads_nothing():
     text = page_of(report(failed=2))
     page = Page(text)
-    assert page.tags.count("svg") == 5 + 1  # histograms, and the curve of the one measured reason
+    assert page.tags.count("svg") == 5 + 2  # histograms, and the curves of the one measured reason
     assert page.tags.count("img") == 40 + 1
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
     assert not re.search(r"url\(|@import|https?:|\bsrc=(?!\"data:)", text)
@@ -439,5 +495,5 @@ def test_the_page_stays_below_two_megabytes_at_the_worst(name):
     )
     text = page_of(worst)
     assert len(text.encode()) < 2_000_000
-    assert "--drop has all" in text
+    assert "--csv has all" in text
     assert "--csv lists all" in text
