@@ -348,7 +348,7 @@ class Sample:
         scores = scored(raw, self._reference)
         self._raw.append(raw)
         self._tally = self._tally.add(scores)
-        if self._on_measured:
+        if self._on_measured and self._unscored:
             self._on_measured(self._unscored, raw, scores)
         self._unscored.clear()
 
