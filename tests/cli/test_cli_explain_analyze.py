@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from autocal_cli.calibration.model import PARAMETERS
@@ -56,7 +57,7 @@ def test_a_reason_is_told_with_what_it_means(autocal, code):
 def test_what_is_told_to_change_a_reason_can_be_done(autocal, code):
     told = autocal("explain", code).out.decode()
     changes = re.findall(r"--threshold (\S+=\w+)", told)
-    load_policy(None, [change.replace("NUMBER", "0.5") for change in changes])
+    load_policy(None, [change.replace("NUMBER", "1" if code == "small" else "0.5") for change in changes])
     measures = {rule.measure for rule in load_policy().rules if rule.reason == code}
     assert {change.partition("=")[0] for change in changes} <= {code, *measures}
     assert changes or "--choose" in told
@@ -176,7 +177,7 @@ def test_analyze_json_keeps_its_contract(autocal, images):
         "identity", "metric_version", "device", "device_reason", "seconds", "crops", "sharpness", "histograms",
         "health", "variety", "model", "model_scores", "curation", "extremes", "findings",
     }  # fmt: skip
-    assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0}
+    assert told["images"] == {"found": 3, "read": 3, "skipped": 1, "failed": 0, "lq_failed": 0}
     assert set(told["metrics"]) == {"texture_variance", "edge_density", "color_variation"}
     for metric in told["metrics"].values():
         assert set(metric) == {"score", "ci95", "p5", "median", "p95", "raw_mean"}
@@ -222,5 +223,9 @@ def test_calibrate_tells_it_at_the_line_of_the_folder(autocal, config, images):
 def test_analyze_leaves_out_what_is_over_the_cap(autocal, images):
     ran = autocal("analyze-dataset", images, "--max-pixels", "100")
     assert ran.code == 2
-    assert "too large: 128 x 96 is over the limit of 100 pixels" in ran.err
+    assert "too large: 128 x 96 is over the limit of 100 pixels (--max-pixels)" in ran.err
+    Image.new("RGB", (200, 96)).save(images / "large.png")
+    ran = autocal("analyze-dataset", images, "--max-pixels", 128 * 96)
+    assert "3 of 4 images read, 0 failed, 1 left out for its size" in ran.out.decode()
+    assert "1 to look at (25%): large.png" in ran.out.decode()
     assert autocal("analyze-dataset", images, "--max-pixels", "0").code == 2
