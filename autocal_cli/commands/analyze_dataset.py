@@ -114,10 +114,12 @@ def analyze_dataset(
 
     Native sharpness is the share of edge pixels in crops of the training's size (--crop, or 128) before any scaling.
     """
+    from rich.text import Text
+
     from autocal_cli.config.files import open_config
     from autocal_cli.dataset.curation import choices, plan
     from autocal_cli.report.calibration import findings_view
-    from autocal_cli.report.console import progress, show, shows_blocks, write
+    from autocal_cli.report.console import one_line, progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dumped
     from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
@@ -171,15 +173,6 @@ def analyze_dataset(
 
     names, about_lists = lists_of(report, training.trainer if training else "", *lists)
     findings = (*findings, *about_lists)
-    if page:
-        from autocal_cli.report.dataset_html import dataset_page
-
-        today = datetime.now().strftime("%Y-%m-%d %H:%M")
-        write_report(page, [dataset_page(report, plan(report.curation, report.rows), findings, today)], force)
-    if table:
-        write_report(table, dataset_csv(report), force)
-    for out, several in names.items():
-        write_list(out, several, cache)
     if as_json:
         write(part.encode() for part in dumped(dataset_json(report, findings)))
     elif show_plan:
@@ -188,4 +181,20 @@ def analyze_dataset(
         show(*dataset_view(report, shows_blocks(), verbose))
     if not quiet:
         show(*findings_view(findings), stderr=True)
+
+    def wrote(out: Path, what: str) -> None:
+        if not quiet:
+            show(Text(one_line(f"wrote {out}: {what}")), stderr=True)
+
+    for out, several in names.items():  # after what was found is shown, for a disk may be full
+        wrote(out, f"{write_list(out, several, cache):,} images")
+    if table:
+        write_report(table, dataset_csv(report), force)
+        wrote(table, f"{len(report.rows) + len(report.fingerprint.failures):,} rows")
+    if page:
+        from autocal_cli.report.dataset_html import dataset_page
+
+        today = datetime.now().strftime("%Y-%m-%d %H:%M")
+        write_report(page, [dataset_page(report, plan(report.curation, report.rows), findings, today)], force)
+        wrote(page, "a page for the browser")
     exit_with(findings)

@@ -31,7 +31,7 @@ from autocal_cli.workflow.images import (
 from autocal_cli.workflow.named_files import find_root
 
 if TYPE_CHECKING:
-    from autocal_cli.dataset.model import DatasetReport
+    from autocal_cli.dataset.model import Curation, DatasetReport
     from autocal_cli.dataset.scan import MeasuredCallback, ScanProgress
 
 LEAST_CROP = 7  # one window of the texture metric
@@ -216,8 +216,8 @@ def survey(
     crops = training_crops(options.batches, batch_size, crop, config.path if config else None)
     folders, names, findings = _images(config, options.folders)
     ledger, native_crop = Ledger(), crop or NATIVE_CROP
-    pairs = _with_lq(config, options) if options.lq else config
-    paired = _paired(pairs, folders) if pairs and (options.lq or not options.folders) else None
+    pairs = _with_lq(config, options) if options.lq else None if options.folders else config
+    paired = _paired(pairs, folders) if pairs else None
     cache, about_cache = usable_cache(options)
     dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
@@ -228,10 +228,27 @@ def survey(
         *about_cache,
         *about_crops(crops, paired is not None),
         *([Finding("curation-unmeasured", "info", message)] if unmeasured else ()),
-        *((*check_lq_is_not_gt(pairs), *check_pairs(pairs, options.seed)) if pairs else ()),
+        *(_about_pairs(pairs, options) if pairs else ()),
         *about_all_pairs(report.curation.pairs),
+        *_about_choice(report.curation, how.most),
         *trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX),
     )
+
+
+def _about_pairs(config: TrainingConfig, options: DatasetOptions) -> Iterator[Finding]:
+    """Findings on names and sizes. Folders given by hand stand in no section of a config, so none is named."""
+    for finding in (*check_lq_is_not_gt(config), *check_pairs(config, options.seed)):
+        yield replace(finding, message=finding.message.removeprefix("train: ")) if options.lq else finding
+
+
+def _about_choice(curation: Curation, most: int | None) -> Iterator[Finding]:
+    """Where --choose finds no more images than it is to keep."""
+    left = curation.images - len(curation.named("drop"))
+    if most is not None and left < most:
+        message = (
+            f"--choose {most:,} left nothing out, for only {left:,} of {curation.images:,} images are not dropped."
+        )
+        yield Finding("choice-is-all", "info", message)
 
 
 def _images(
@@ -314,11 +331,18 @@ def lists_of(
     Raises AutocalError for a meta_info of several folders: its names count from one.
     """
     curation, roots = report.curation, report.fingerprint.roots
+    failed = report.fingerprint.failures
+    unread = [one for one in failed if curation.verdict(one.path) != "drop"] if drop or keep or meta_info else []
     dropped = curation.named("drop") if drop else ()
     paths = (path for path, _ in groupby(row.facts.path for row in report.rows))  # of an image may be several crops
     kept = [path for path in paths if curation.verdict(path) != "drop"] if keep or meta_info else ()
     odd = [name for name in (*dropped, *(kept if keep else ())) if not _is_one_line(name)]
     findings = _left_out(odd, "--drop and --keep", "line breaks or what is no UTF-8", "a list holds one a line")
+    if unread:
+        images = "1 image that was" if len(unread) == 1 else f"{len(unread):,} images that were"
+        message = f"In no list: {images} not read ({unread[0].path}: {unread[0].reason})."
+        fix = "See to what keeps them from being read, and scan again; or see to them by hand."
+        findings += (Finding("curation-unread", "warning", message, fix),)
     lists: dict[Path, Iterator[str]]
     lists = {out: filter(_is_one_line, names) for out, names in ((drop, dropped), (keep, kept)) if out}
     if meta_info:
@@ -378,7 +402,7 @@ def _paired_lines(report: DatasetReport, trainer: str) -> Iterator[str]:
 def _left_out(names: Sequence[str], of: str, holding: str, since: str) -> tuple[Finding, ...]:
     if not names:
         return ()
-    example = f"{names[0]!r}{', and others' if len(names) > 1 else ''}"
+    example = f"'{names[0]}'{', and others' if len(names) > 1 else ''}"
     images = "1 image whose name holds" if len(names) == 1 else f"{len(names):,} images whose names hold"
     message = f"Left out of {of}: {images} {holding} ({example}); {since}."
     return (Finding("curation-names", "warning", message, "Rename or move them."),)

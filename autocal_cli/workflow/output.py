@@ -150,12 +150,13 @@ def list_destinations(outs: Sequence[Path | None], force: bool, cache: Path | No
         raise AutocalError("Two lists have the same file.", place=Place(str(named[0])), fix="Choose different names.")
 
 
-def write_list(out: Path, names: Iterable[str], cache: Path | None) -> None:
-    """Writes a list, one name a line, whole or not at all, and notes it. Raises AutocalError."""
-    digest = hashlib.sha256()
+def write_list(out: Path, names: Iterable[str], cache: Path | None) -> int:
+    """Writes a list, one name a line, whole or not at all, and notes it; how many names it has. Raises AutocalError."""
+    digest, count = hashlib.sha256(), 0
 
     def lines() -> Iterator[bytes]:
-        for name in names:
+        nonlocal count
+        for count, name in enumerate(names, 1):  # noqa: B007 (the last is how many there are)
             line = f"{name}\n".encode()
             digest.update(line)
             yield line
@@ -166,6 +167,7 @@ def write_list(out: Path, names: Iterable[str], cache: Path | None) -> None:
             cache.mkdir(parents=True, exist_ok=True)
             with (cache / LISTS).open("a", encoding="utf-8") as noted:
                 noted.write(f"{digest.hexdigest()}\n")
+    return count
 
 
 def refuse_inside(outs: Sequence[Path | None], folders: Sequence[Path], force: bool) -> None:

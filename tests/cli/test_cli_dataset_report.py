@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from autocal_cli.errors import AutocalError, Place
 from autocal_cli.workflow.output import LISTS
 
 CASE = Path(__file__).parent.parent / "cases_dataset"
@@ -147,6 +148,57 @@ def test_a_list_that_autocal_wrote_is_written_again_and_no_other(autocal, images
     assert autocal("analyze-dataset", images, "--drop", drop, "--threshold", "flat=off", "--no-cache").code == 2
 
 
+def test_what_was_written_is_told_with_counts(autocal, images, tmp_path):
+    names = ("drop", "keep", "meta-info", "csv", "html")
+    options = [part for name in names for part in (f"--{name}", tmp_path / name)]
+    ran = autocal("analyze-dataset", images, *options)
+    counts = ("2 images", "1 images", "1 images", "3 rows", "a page for the browser")
+    assert ran.err.splitlines()[-5:] == [f"wrote {tmp_path / name}: {n}" for name, n in zip(names, counts, strict=True)]
+    assert autocal("analyze-dataset", images, "--quiet", *options).err == ""
+
+
+@pytest.mark.parametrize(("option", "name"), [("--html", "page.html"), ("--drop", "drop.txt"), ("--csv", "t.csv")])
+def test_a_full_disk_takes_the_file_but_not_the_result(autocal, images, tmp_path, monkeypatch, option, name):
+    def full(*_):
+        raise AutocalError("The file cannot be written: No space left on device.", place=Place(name))
+
+    monkeypatch.setattr("autocal_cli.workflow.output.replace_file", full)
+    ran = autocal("analyze-dataset", images, option, tmp_path / name)
+    assert ran.code == 2
+    assert "3 of 3 images read" in ran.out.decode()
+    assert "No space left on device" in ran.err
+    assert "wrote" not in ran.err
+
+
+def test_an_image_that_nobody_could_judge_is_in_no_list_and_it_is_said(autocal, images, tmp_path):
+    drop, keep = tmp_path / "drop.txt", tmp_path / "keep.txt"
+    Image.new("RGB", (200, 96)).save(images / "large.png")
+    ran = autocal("analyze-dataset", images, "--max-pixels", 128 * 96, "--drop", drop, "--keep", keep)
+    assert "warning curation-unread: In no list: 1 image that was not read" in ran.err
+    assert "large.png" not in drop.read_text("utf-8") + keep.read_text("utf-8")
+    assert "curation-unread" not in autocal("analyze-dataset", images, "--max-pixels", 128 * 96).err
+
+
+def test_a_choice_of_more_than_there_are_is_told(autocal, images):
+    ran = autocal("analyze-dataset", images, "--choose", "2", "--plan")
+    assert "info choice-is-all: --choose 2 left nothing out, for only 1 of 3 images are not dropped" in ran.err
+    assert "choice-is-all" not in autocal("analyze-dataset", images, "--choose", "1", "--plan").err
+
+
+def test_paths_stand_in_for_the_folders_of_a_config(autocal, images, config):
+    text = config.read_text("utf-8").replace("dataroot_gt: hr,", "dataroot_gt: gone, dataroot_lq: gone_too,")
+    config.write_text(text, "utf-8")
+    ran = autocal("analyze-dataset", images, "--config", config)
+    assert (ran.code, "gone" in ran.err) == (0, False)
+
+
+def test_folders_given_by_hand_are_no_section_of_a_config(autocal, images, tmp_path):
+    (tmp_path / "lq").mkdir()
+    Image.new("RGB", (64, 48)).save(tmp_path / "lq" / "ramp.png")
+    ran = autocal("analyze-dataset", images, "--lq", tmp_path / "lq")
+    assert "pairs-missing-lq: 3 GT and 1 LQ images" in ran.err
+
+
 @pytest.mark.parametrize("damage", [lambda noted: noted.write_bytes(b"\xff\xfe\n"), Path.mkdir])
 def test_damaged_notes_of_lists_stop_no_list(autocal, images, tmp_path, monkeypatch, damage):
     monkeypatch.setenv("AUTOCAL_CACHE", str(tmp_path / "cache"))
@@ -208,6 +260,7 @@ def test_a_name_that_a_list_cannot_hold_is_left_out_and_told(autocal, images, tm
     assert "warning curation-names: Left out of --drop and --keep: 1 image whose name" in ran.err
     listed = [*keep.read_text("utf-8").splitlines(), *drop.read_text("utf-8").splitlines()]
     assert sorted(listed) == sorted(str(path) for path in images.glob("*.png") if path.name != name)
+    assert "\\\\xe9" not in ran.err  # as every other message shows it
 
 
 def test_a_meta_info_list_is_read_as_the_config_names_it(autocal, images, config, tmp_path):
