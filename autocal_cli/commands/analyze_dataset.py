@@ -187,7 +187,8 @@ def analyze_dataset(
             show(Text(one_line(f"wrote {out}: {what}")), stderr=True)
 
     for out, several in names.items():  # after what was found is shown, for a disk may be full
-        wrote(out, f"{write_list(out, several, cache):,} images")
+        count = write_list(out, several, cache)
+        wrote(out, f"{count:,} image{'' if count == 1 else 's'}")
     if table:
         write_report(table, dataset_csv(report), force)
         wrote(table, f"{len(report.rows) + len(report.fingerprint.failures):,} rows")

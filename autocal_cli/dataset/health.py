@@ -203,7 +203,7 @@ def duplicates(rows: Sequence[ImageRow], groups: Groups) -> Duplicates:
 
 # Pictures of extremes and of what each reason means: at native size where it is in the pixels, else small.
 
-EXAMPLES = 6  # of each reason
+EXAMPLES = 12  # of each reason
 EXAMPLE_SIZE = (176, 132)  # pixels of a cut at native size
 EXAMPLE_QUALITY = 88  # of its JPEG, so that it shows no blocks of its own
 JPEG_QUALITY = 75

@@ -152,7 +152,7 @@ def test_what_was_written_is_told_with_counts(autocal, images, tmp_path):
     names = ("drop", "keep", "meta-info", "csv", "html")
     options = [part for name in names for part in (f"--{name}", tmp_path / name)]
     ran = autocal("analyze-dataset", images, *options)
-    counts = ("2 images", "1 images", "1 images", "3 rows", "a page for the browser")
+    counts = ("2 images", "1 image", "1 image", "3 rows", "a page for the browser")
     assert ran.err.splitlines()[-5:] == [f"wrote {tmp_path / name}: {n}" for name, n in zip(names, counts, strict=True)]
     assert autocal("analyze-dataset", images, "--quiet", *options).err == ""
 
@@ -225,7 +225,10 @@ def test_nothing_is_written_into_a_folder_of_images(autocal, images, config, opt
 def test_a_page_of_the_folder_that_one_is_in_names_it(autocal, images, tmp_path, monkeypatch):
     monkeypatch.chdir(images)
     assert autocal("analyze-dataset", ".", "-q", "--html", tmp_path / "page.html").code == 0
-    assert f"<h1>{images}</h1>" in (tmp_path / "page.html").read_text("utf-8")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert f"<h1>{images}</h1>" in page
+    assert f'const folder = "{images.as_uri()}/";' in page  # below which links open images
+    assert "<a>flat.png</a>" in page
 
 
 @pytest.mark.parametrize("option", ["--drop", "--csv", "--html"])
