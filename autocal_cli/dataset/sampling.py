@@ -56,9 +56,12 @@ class Tally:
             return np.zeros_like(self.total)
         if n < 2:
             return np.ones_like(self.total)
-        variance = (self.squares - self.total**2 / n).clip(min=0.0) / (n - 1)
         correction = math.sqrt((population - n) / (population - 1))
-        return np.asarray(Z_95 * np.sqrt(variance / n) * correction)
+        return np.asarray(Z_95 * np.sqrt(self.variances() / n) * correction)
+
+    def variances(self) -> Values:
+        """Of each column, (4,); of two images or more."""
+        return np.asarray((self.squares - self.total**2 / self.count).clip(min=0.0) / (self.count - 1))
 
     def is_enough(self, population: int, tolerance: float) -> bool:
         """Whether every mean, the overall one too, is known to +- `tolerance`."""
@@ -72,11 +75,13 @@ def sample_order(count: int, seed: int) -> Sequence[int]:
     return order
 
 
-def expected_sample(population: int, tolerance: float) -> int:
-    """About how many images make every mean known to +- `tolerance`: as many as scores spread evenly over 0..1 need."""
+def expected_sample(population: int, tolerance: float, variance: float = 1 / 12) -> int:
+    """About how many images make every mean known to +- `tolerance`, by the `variance` of scores: unless it is known
+    that of scores spread evenly over 0..1.
+    """
     if tolerance <= 0:
         return population
-    endless = (Z_95 / tolerance) ** 2 / 12
+    endless = (Z_95 / tolerance) ** 2 * variance
     return min(population, max(LEAST_SAMPLE, math.ceil(endless / (1 + endless / max(population, 1)))))
 
 

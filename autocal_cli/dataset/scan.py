@@ -241,7 +241,8 @@ class ScanProgress:
     """Where a scan stands: files, or crops, `done` (`failed` among them) out of `found`, and how sure the means are.
 
     `half_width` is the widest of the 95% intervals, halved; None before the first images were measured. While the
-    folders are `listing`, `found` still grows. `read_bytes` were read of files, not known from the cache.
+    folders are `listing`, `found` still grows. `read_bytes` were read of files, not known from the cache. About
+    `expected` of them will be done when the means are known well enough.
     """
 
     done: int
@@ -250,6 +251,7 @@ class ScanProgress:
     half_width: float | None
     listing: bool = False
     read_bytes: int = 0
+    expected: int = 0
 
 
 class Sample:
@@ -282,8 +284,11 @@ class Sample:
 
     @property
     def expected(self) -> int:
-        """About how many images, or crops, will be read."""
-        sample = self.items if self._tolerance is None else expected_sample(self.items, self._tolerance)
+        """About how many images, or crops, will be read, by what was read so far."""
+        sample = self.items
+        if self._tolerance is not None:
+            known = (float(self._tally.variances().max()),) if self._tally.count > 1 else ()
+            sample = expected_sample(self.items, self._tolerance, *known)
         return sample if self._most is None else min(sample, self._most)
 
     @property
@@ -333,6 +338,7 @@ class Sample:
             self.items if self.crops else self._listing.found,
             half_width,
             read_bytes=self._bytes,
+            expected=max(self._taken, self.expected) + before,
         )
 
     def summary(self) -> tuple[dict[str, MetricSummary], float, tuple[float, float]]:

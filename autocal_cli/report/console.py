@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 PLAIN_WIDTH = 110  # columns where the output is no terminal
+PACE_AFTER = 5.0  # seconds, before which the time left is a guess; chosen
 WIDEST = 200  # columns, more than a view takes that has a narrower one
 
 
@@ -144,26 +146,36 @@ def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | 
     if quiet or not target.is_terminal:
         yield None, None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # slow to import
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
-    bar = Progress(*columns, TimeRemainingColumn(), console=target, transient=True)
-    task = bar.add_task("scanning", total=None, sure="")
+    bar = Progress(*columns, TextColumn("{task.fields[left]}"), console=target, transient=True)
+    task = bar.add_task("scanning", start=False, total=None, sure="", left="")
+
+    def left() -> str:
+        """The time left, once the pace is known."""
+        bar.start_task(task)
+        elapsed, remaining = bar.tasks[task].elapsed, bar.tasks[task].time_remaining
+        known = remaining is not None and (elapsed or 0) > PACE_AFTER
+        return f"{timedelta(seconds=int(remaining or 0))} left" if known else ""
 
     def on_scan(state: ScanProgress) -> None:
         if state.listing:
             bar.update(task, description=f"listing ... {state.found:,} files")
         else:
-            failed = f", {state.failed:,} failed" if state.failed else ""
-            sure = f"+-{state.half_width:.3f}{failed}" if state.half_width is not None else failed.removeprefix(", ")
-            seconds = bar.tasks[task].elapsed
-            if seconds and state.read_bytes:
-                sure += f", {state.read_bytes / 1e6 / seconds:.0f} MB/s"
-            bar.update(task, description="scanning", completed=state.done, total=state.found, sure=sure)
+            seconds = bar.tasks[task].elapsed or 0
+            told = [f"means known to +-{state.half_width:.3f}"] if state.half_width else []
+            told += [f"{state.failed:,} failed"] if state.failed else []
+            told += [f"{state.read_bytes / 1e6 / seconds:.0f} MB/s"] if state.read_bytes and seconds > 1 else []
+            what, sure = (
+                "scanning" if state.expected == state.found else f"a sample of {state.found:,}",
+                ", ".join(told),
+            )
+            bar.update(task, description=what, completed=state.done, total=state.expected, sure=sure, left=left())
         bar.start()  # not before there is something to show
 
     def on_count(done: int, total: int) -> None:
-        bar.update(task, description=counting, completed=done, total=total, sure="")
+        bar.update(task, description=counting, completed=done, total=total, sure="", left=left())
         bar.start()
 
     try:

@@ -100,6 +100,17 @@ def test_progress_tells_of_each_file(many):
     assert (last.done, last.failed, last.found, last.half_width) == (400, 2, 400, 0.0)
     assert seen[0].half_width is None
     assert 0 < seen[200].half_width < 0.1
+    assert {progress.expected for progress in seen} == {400}
+
+
+def test_progress_tells_how_many_a_sample_will_be(tmp_path):
+    for number in range(900):
+        Image.new("RGB", (16, 16), (number % 256,) * 3).save(tmp_path / f"{number}.bmp")
+    seen: list[ScanProgress] = []
+    scan([tmp_path], device="cpu", on_progress=seen.append)
+    assert seen[0].expected > 400  # what scores spread evenly would need
+    assert [one.expected for one in seen[128:]] == [128] * len(seen[128:])
+    assert (seen[-1].done, seen[-1].found) == (128, 900)
 
 
 def test_progress_tells_of_the_listing_first(tmp_path):
