@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -266,14 +267,25 @@ def beside_bound(rule: Rule, value: float, bound: float) -> str:
     >>> beside_bound(Rule("blurred", "blurred", "detail {:.2f}", "below", ""), 0.187, 0.19)
     'detail 0.187, under 0.19'
     """
-    digits, kind = re.split(r"\{:\.(\d+)(.)\}", rule.told)[1:3]
-    places = usual = int(digits)
-    while f"{value:.{places}{kind}}" == f"{bound:.{places}{kind}}" and places < usual + 9:
+    before, places, kind, after = _form(rule.told)
+    limit, usual = _limit(bound, places, kind), places
+    while (told := f"{value:.{places}{kind}}") == f"{bound:.{places}{kind}}" and places < usual + 9:
         places += 1
-    told = rule.told.replace(f"{{:.{digits}{kind}}}", f"{value:.{places}{kind}}")
-    limit = f"{bound:.{max(places, usual + 1)}{kind}}"
-    limit = re.sub(r"\.?0+(?=%?$)", "", limit) if "." in limit else limit
-    return f"{told}, {'over' if rule.when == 'above' else 'under'} {limit}"
+        limit = _limit(bound, places, kind)
+    return f"{before}{told}{after}, {'over' if rule.when == 'above' else 'under'} {limit}"
+
+
+@cache
+def _form(told: str) -> tuple[str, int, str, str]:
+    """What stands before a number, its usual digits, their kind (f, g or %), and what stands after."""
+    before, digits, kind, after = re.split(r"\{:\.(\d+)(.)\}", told)
+    return before, int(digits), kind, after
+
+
+@cache
+def _limit(bound: float, places: int, kind: str) -> str:
+    limit = f"{bound:.{places + 1}{kind}}"
+    return re.sub(r"\.?0+(?=%?$)", "", limit) if "." in limit else limit
 
 
 def _value(rule: Rule, row: ImageRow, most: PairsSummary | None) -> float | None:

@@ -98,9 +98,8 @@ def not_judged(report: DatasetReport) -> str | None:
         return None
     widest = max(high - low for low, high in (dataset.overall_ci95, *(one.ci95 for one in dataset.metrics.values())))
     whole = "without --batches, --all" if dataset.crops else "--all"
-    return (
-        f"{unread:,}: the sample of {dataset.read:,} tells every mean to +-{widest / 2:.3f}; {whole} judges every one"
-    )
+    known = f"the sample of {dataset.read:,} tells every mean to +-{widest / 2:.3f}"
+    return f"{unread:,} of {dataset.found:,}, since {known}; {whole} judges every one"
 
 
 def where(dataset: DatasetFingerprint) -> str:

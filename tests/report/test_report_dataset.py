@@ -176,8 +176,8 @@ def test_of_equal_images_the_one_that_stays_is_told():
 
 
 def test_a_sample_says_what_it_left_unjudged_in_every_form():
-    unjudged = "600: the sample of 400 tells every mean to +-0.050; --all judges every one"
-    text = rendered(*dataset_view(report()))
+    unjudged = "600 of 1,000, since the sample of 400 tells every mean to +-0.050; --all judges every one"
+    text = rendered(*dataset_view(report()), width=200)
     assert f"not judged  {unjudged}" in text
     assert text.rstrip().endswith("--verbose, --csv and --json have all 400 judged.")
     assert f"Not judged: {unjudged}." in dataset_page(report())
