@@ -82,13 +82,8 @@ def counts(report: DatasetReport) -> str:
 def unread_lq(report: DatasetReport) -> dict[str, str]:
     """By GT image that could be read, why its LQ image could not be."""
     failed = {issue.path for issue in report.fingerprint.failures}
-    unreadable = (
-        (path, reason.detail)
-        for path, reasons in report.curation.reasons.items()
-        for reason in reasons
-        if reason.code == "unreadable" and path not in failed
-    )
-    return dict(unreadable)
+    several = ((path, one) for path, reasons in report.curation.reasons.items() for one in reasons)
+    return {path: one.detail for path, one in several if one.code == "unreadable" and path not in failed}
 
 
 def not_judged(report: DatasetReport) -> str | None:
@@ -155,7 +150,7 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
     for line in lines if verbose else ():
         if line.count:
             yield from (Text(), Text(f"{line.label}: {line.text}"))
-            yield from (Text(one_line(f"  {told}")) for told in line.told())
+            yield from (Text(one_line(f"  {' = '.join(group)}")) for group in line.groups(True))
     yield from [Text()] if failures else []
     yield from (Text(one_line(told), style="yellow") for told in failures[:most])
     if len(failures) > most:
@@ -167,10 +162,11 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
 
 def _failures(report: DatasetReport) -> list[str]:
     """What was not read: images, and LQ images of those that were."""
-    issues = report.fingerprint.failures
-    words = ("failed" if issue.code == "unreadable" else "left out" for issue in issues)
-    own = [f"{word}: {issue.path}: {issue.reason}" for word, issue in zip(words, issues, strict=True)]
-    return own + [f"failed: {path}: {reason}" for path, reason in unread_lq(report).items()]
+    told = [
+        f"{'failed' if one.code == 'unreadable' else 'left out'}: {one.path}: {one.reason}"
+        for one in report.fingerprint.failures
+    ]
+    return told + [f"failed: {path}: {reason}" for path, reason in unread_lq(report).items()]
 
 
 # The health of a dataset and the verdicts on its images in words, for the terminal and the page.
@@ -182,28 +178,23 @@ _FEW = 3  # names shown on a line
 @dataclass(frozen=True, slots=True)
 class HealthLine:
     """One thing that was looked at, what was seen, and in how many images or groups: `groups` names them anew at each
-    call, those that are the same together, and `details` tells each one's measure.
+    call, those that are the same together, and with its measure each image that has a reason where that is wanted.
     """
 
     label: str
     text: str
     count: int = 0
-    groups: Callable[[], Iterator[Sequence[str]]] = lambda: iter(())
-    details: Callable[[], Iterator[str]] | None = None
+    groups: Callable[[bool], Iterator[Sequence[str]]] = lambda _: iter(())
 
     def named(self) -> str:
         """The first few names, and how many more there are."""
-        shown = ", ".join(_equal(group[:_FEW], len(group)) for group in islice(self.groups(), _FEW))
+        shown = ", ".join(_equal(group[:_FEW], len(group)) for group in islice(self.groups(False), _FEW))
         return f"{shown} and {self.count - _FEW:,} more" if self.count > _FEW else shown
-
-    def told(self) -> Iterator[str]:
-        """Every name, with its measure or with those that are the same."""
-        return self.details() if self.details else map(" = ".join, self.groups())
 
     @property
     def is_short(self) -> bool:
         """Whether `named` tells all."""
-        return self.count <= _FEW and all(len(group) <= _FEW for group in self.groups())
+        return self.count <= _FEW and all(len(group) <= _FEW for group in self.groups(False))
 
 
 def health_lines(report: DatasetReport) -> list[HealthLine]:
@@ -227,8 +218,7 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
         for level, word in LEVELS.items():
             if count := levels[level].count:
                 text = f"{count:,} to {word} ({share(count, curation.images)})"
-                named = (report, code, levels[level])
-                lines.append(HealthLine(code, text, count, partial(_names_of, *named), partial(_details_of, *named)))
+                lines.append(HealthLine(code, text, count, partial(_images_of, report, code, levels[level])))
     alike = {"copies": report.health.exact_duplicates, "look alike": report.health.near_duplicates}
     for (label, found), code in zip(alike.items(), ("duplicate", "near-duplicate"), strict=True):
         if count := len(found.groups):
@@ -240,18 +230,14 @@ def health_lines(report: DatasetReport) -> list[HealthLine]:
 LEVELS: Mapping[Severity, str] = {"drop": "drop", "look": "look at"}
 
 
-def _names_of(report: DatasetReport, _code: str, named: Named) -> Iterator[Sequence[str]]:
-    return ((short_name(path, report.fingerprint.roots),) for path in named.paths)
-
-
-def _details_of(report: DatasetReport, code: str, named: Named) -> Iterator[str]:
+def _images_of(report: DatasetReport, code: str, named: Named, measured: bool) -> Iterator[Sequence[str]]:
     roots = report.fingerprint.roots
     for path in named.paths:
         detail = next(reason.detail for reason in report.curation.reasons[path] if reason.code == code)
-        yield f"{short_name(path, roots)}: {short_detail(detail, roots)}"
+        yield (short_name(path, roots) + (f": {short_detail(detail, roots)}" if measured else ""),)
 
 
-def _alike(report: DatasetReport, code: str, found: Duplicates) -> Iterator[Sequence[str]]:
+def _alike(report: DatasetReport, code: str, found: Duplicates, _measured: bool) -> Iterator[Sequence[str]]:
     """The groups, in each the one that stays first, where others go for being its equal."""
     roots, curation = report.fingerprint.roots, report.curation
     for group in found.groups:

@@ -83,7 +83,12 @@ def dataset_page(
         about_scores=_about_scores(dataset),
         cards=list(_cards(report)),
         facts=[
-            {"label": line.label, "text": line.text, "first": _text(line.named()), "names": _grouped(line.groups())}
+            {
+                "label": line.label,
+                "text": line.text,
+                "first": _text(line.named()),
+                "names": _grouped(line.groups(False)),
+            }
             for line in health_lines(report)
             if line.label not in curation.by_reason()
         ],
