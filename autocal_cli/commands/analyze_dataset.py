@@ -178,7 +178,8 @@ def analyze_dataset(
     elif show_plan:
         show(*plan_view(report, plan(report.curation, report.rows), choices(report.curation, report.rows)))
     else:
-        show(*dataset_view(report, shows_blocks(), verbose))
+        for part in dataset_view(report, shows_blocks(), verbose):
+            show(part)
     if not quiet:
         show(*findings_view(findings), stderr=True)
 

@@ -43,27 +43,21 @@ _SPARKS = 10  # characters of a histogram
 LABELS = {**METRIC_LABELS, OVERALL: "overall complexity", NATIVE: "native sharpness"}
 
 
-def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = False) -> list[RenderableType]:
+def dataset_view(report: DatasetReport, blocks: bool = True, verbose: bool = False) -> Iterator[RenderableType]:
     """The metrics with their histograms, what was read, the health, the extremes, and what could not be read.
 
-    `blocks`: whether the terminal can show block characters. `verbose`: every name, one a line; else the first few.
+    `blocks`: whether the terminal can show block characters. `verbose`: every name, one a line, which may be a million,
+    so that these come block by block; else the first few.
     """
     dataset, native = report.fingerprint, report.sharpness
     whole, without, shortest = (_metrics(report, blocks) for _ in range(3))
     del without.columns[6:], shortest.columns[3:]  # the histograms, then the spread, before a number is cut short
     about_native = f"share of edges in unscaled crops of {native.crop}; bars end at {FULL_SCALE:g}"
-    return [
-        FirstThatFits(whole, without, shortest),
-        Text(),
-        Text(one_line(counts(report))),
-        Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim"),
-        Text(f"native sharpness: {about_native}", style="dim"),
-        Text(),
-        _health(report),
-        Text(),
-        _extremes(report),
-        *_names(report, verbose),
-    ]
+    yield from (FirstThatFits(whole, without, shortest), Text(), Text(one_line(counts(report))))
+    yield Text(f"{dataset.seconds:.1f} s on {where(dataset)}; 0.5 is an ordinary photograph", style="dim")
+    yield from (Text(f"native sharpness: {about_native}", style="dim"), Text(), _health(report), Text())
+    yield _extremes(report)
+    yield from _names(report, verbose)
 
 
 def counts(report: DatasetReport) -> str:
@@ -150,7 +144,9 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
     for line in lines if verbose else ():
         if line.count:
             yield from (Text(), Text(f"{line.label}: {line.text}"))
-            yield from (Text(one_line(f"  {' = '.join(group)}")) for group in line.groups(True))
+            told = (one_line(f"  {' = '.join(group)}") for group in line.groups(True))
+            while block := list(islice(told, _BLOCK)):
+                yield Text("\n".join(block))
     yield from [Text()] if failures else []
     yield from (Text(one_line(told), style="yellow") for told in failures[:most])
     if len(failures) > most:
@@ -173,6 +169,7 @@ def _failures(report: DatasetReport) -> list[str]:
 
 SHOWN_FAILURES = 20
 _FEW = 3  # names shown on a line
+_BLOCK = 1000  # names shown at once, one a line
 
 
 @dataclass(frozen=True, slots=True)
