@@ -272,7 +272,7 @@ def share(count: int, of: int) -> str:
 
 def bound_of(number: float) -> str:
     """A bound as --threshold takes it, without powers of ten."""
-    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 def _equal(names: Sequence[str], count: int) -> str:

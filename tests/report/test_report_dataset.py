@@ -415,7 +415,7 @@ def page_of(told: DatasetReport) -> str:
     return dataset_page(told, COSTS, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
 
 
-@pytest.mark.parametrize(("bound", "told"), [(0.0475, "0.0475"), (120.0, "120"), (12500.0, "12500")])
+@pytest.mark.parametrize(("bound", "told"), [(0.0475, "0.0475"), (0.1425, "0.1425"), (120.0, "120"), (12500.0, "12500")])
 def test_bounds_are_told_without_powers_of_ten(bound, told):
     costs = [Cost("flat", 0, 1, 1, (Curve("deviation", 0.03, ((0.03, 0), (bound, 1))),))]
     assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
