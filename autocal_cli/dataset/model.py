@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -397,6 +398,12 @@ class Curation:
     def verdict(self, path: str) -> Literal["keep", "look", "drop"]:
         found = self.reasons.get(path, ())
         return "drop" if any(reason.severity == "drop" for reason in found) else "look" if found else "keep"
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many images are to drop, to look at and to keep."""
+        counts = Counter(map(self.verdict, self.reasons))
+        return {"drop": counts["drop"], "look": counts["look"], "keep": self.images - len(self.reasons)}
 
     def named(self, verdict: str) -> tuple[str, ...]:
         """The images to look at, or to drop, in alphabetical order."""

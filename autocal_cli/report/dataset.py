@@ -246,8 +246,8 @@ def _alike(report: DatasetReport, code: str, found: Duplicates, _measured: bool)
 
 def verdicts(curation: Curation) -> str:
     """How many images are kept, looked at and dropped."""
-    drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
-    return f"keep {curation.images - drop - look:,}, look at {look:,}, drop {drop:,}"
+    totals = curation.totals
+    return f"keep {totals['keep']:,}, look at {totals['look']:,}, drop {totals['drop']:,}"
 
 
 def short_name(path: str, roots: Sequence[str]) -> str:

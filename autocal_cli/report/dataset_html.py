@@ -62,7 +62,6 @@ def dataset_page(
     All text that comes from files is escaped, and shortened where it would swell the page.
     """
     dataset, curation = report.fingerprint, report.curation
-    drop, look = (len(curation.named(verdict)) for verdict in ("drop", "look"))
     images, images_told = _images(report)
     page = filled(
         "dataset.html",
@@ -73,9 +72,8 @@ def dataset_page(
         not_judged=not_judged(report),
         made=_text(", ".join(filter(None, (date, f"autocal {__version__}", where(dataset))))),
         totals=[
-            ("drop", f"{drop:,}", "to drop"),
-            ("look", f"{look:,}", "to look at"),
-            ("keep", f"{curation.images - drop - look:,}", "to keep"),
+            (verdict, f"{count:,}", f"to {'look at' if verdict == 'look' else verdict}")
+            for verdict, count in curation.totals.items()
         ],
         reasons=list(_reasons(report, {cost.reason: cost for cost in costs})),
         images=images,

@@ -131,16 +131,14 @@ def dataset_json(report: DatasetReport, findings: Iterable[Finding] = ()) -> dic
 
 def _curation(curation: Curation, not_judged: Value) -> dict[str, Value]:
     """How many images are kept, looked at and dropped; by reason and by image why, none left out."""
-    drop, look = (len(list(curation.named(verdict))) for verdict in ("drop", "look"))
 
     def verdicts() -> Iterator[Value]:
         for path in sorted(curation.reasons):
             yield {"path": path, "verdict": curation.verdict(path), "reasons": plain(curation.reasons[path])}
 
-    counts: dict[str, Value] = {"images": curation.images, "not_judged": not_judged}
-    counts["keep"] = curation.images - drop - look
-    counts["pairs"], made = plain(curation.pairs), _Made(len(curation.reasons), verdicts)
-    return {**counts, "look": look, "drop": drop, "reasons": plain(curation.by_reason()), "verdicts": made}
+    counts: dict[str, Value] = {"images": curation.images, "not_judged": not_judged, **curation.totals}
+    made = _Made(len(curation.reasons), verdicts)
+    return {**counts, "pairs": plain(curation.pairs), "reasons": plain(curation.by_reason()), "verdicts": made}
 
 
 def check_json(run: CheckRun) -> dict[str, Value]:

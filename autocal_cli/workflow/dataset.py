@@ -243,7 +243,7 @@ def _about_pairs(config: TrainingConfig, options: DatasetOptions) -> Iterator[Fi
 
 def _about_choice(curation: Curation, most: int | None) -> Iterator[Finding]:
     """Where --choose finds no more images than it is to keep."""
-    left = curation.images - len(curation.named("drop"))
+    left = curation.images - curation.totals["drop"]
     if most is not None and left < most:
         message = (
             f"--choose {most:,} left nothing out, for only {left:,} of {curation.images:,} images are not dropped."

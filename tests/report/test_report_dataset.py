@@ -332,7 +332,7 @@ def test_json_keeps_its_keys():
         "images", "smallest", "median", "largest", "crop", "exact_duplicates", "near_duplicates",
     ]  # fmt: skip
     assert list(told["curation"]) == [
-        "images", "not_judged", "keep", "pairs", "look", "drop", "reasons", "verdicts",
+        "images", "not_judged", "drop", "look", "keep", "pairs", "reasons", "verdicts",
     ]  # fmt: skip
     assert told["images"] == {"found": 1001, "read": 400, "skipped": 3, "failed": 1, "lq_failed": 0}
     assert list(told["metrics"]) == list(METRIC_NAMES)
@@ -415,7 +415,9 @@ def page_of(told: DatasetReport) -> str:
     return dataset_page(told, COSTS, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
 
 
-@pytest.mark.parametrize(("bound", "told"), [(0.0475, "0.0475"), (0.1425, "0.1425"), (120.0, "120"), (12500.0, "12500")])
+@pytest.mark.parametrize(
+    ("bound", "told"), [(0.0475, "0.0475"), (0.1425, "0.1425"), (120.0, "120"), (12500.0, "12500")]
+)
 def test_bounds_are_told_without_powers_of_ten(bound, told):
     costs = [Cost("flat", 0, 1, 1, (Curve("deviation", 0.03, ((0.03, 0), (bound, 1))),))]
     assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
