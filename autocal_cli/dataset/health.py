@@ -7,9 +7,10 @@ import marshal
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
@@ -43,6 +44,7 @@ from autocal_cli.dataset.sampling import Values, with_overall
 from autocal_cli.errors import AutocalError
 
 IN_MEMORY = 32 * 2**20  # bytes of rows, some 90,000 of them
+SORTED_AT_ONCE = 50_000  # rows
 
 
 class RowTable(Sequence[ImageRow]):
@@ -68,9 +70,20 @@ class RowTable(Sequence[ImageRow]):
         self._order = range(len(self._ends) - 1)
 
     def sort(self) -> None:
-        """Puts the rows in alphabetical order of their paths; crops of one image stay in the order of their draws."""
-        paths = [row.facts.path for row in map(self._row, range(len(self._ends) - 1))]
-        self._order = array("Q", sorted(range(len(paths)), key=paths.__getitem__))
+        """Puts the rows in alphabetical order of their paths; crops of one image stay in the order of their draws.
+
+        Sorted in blocks and merged, so that only the paths of a block are in memory.
+        """
+        places = range(len(self._ends) - 1)
+        blocks = [
+            array("Q", (place for _, place in sorted(map(self._named, places[start : start + SORTED_AT_ONCE]))))
+            for start in places[::SORTED_AT_ONCE]
+        ]
+        merged = merge(*(map(self._named, block) for block in blocks))
+        self._order = array("Q", (place for _, place in merged))
+
+    def _named(self, place: int) -> tuple[str, int]:
+        return self._unpacked(place)[0][0], place  # the path is the first of the facts
 
     def __len__(self) -> int:
         return len(self._order)
@@ -90,10 +103,13 @@ class RowTable(Sequence[ImageRow]):
     __hash__ = None  # type: ignore[assignment]
 
     def _row(self, i: int) -> ImageRow:
+        facts, *row = self._unpacked(i)
+        return ImageRow(facts_of(facts), *row)
+
+    def _unpacked(self, i: int) -> Any:
         start, end = self._ends[i], self._ends[i + 1]
         self._packed.seek(start)
-        facts, *row = marshal.loads(self._packed.read(end - start))
-        return ImageRow(facts_of(facts), *row)
+        return marshal.loads(self._packed.read(end - start))
 
 
 BINS = 20  # of a histogram of scores, 0..1

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,7 +196,6 @@ def _about_files(dataset: DatasetFingerprint, place: Place | None, trainer: str)
 # `autocal analyze-dataset` as one function: folders, or a training config that names them, in; a report out.
 
 
-@listed_once()
 def survey(
     config: TrainingConfig | None, options: DatasetOptions, curation: CurationOptions | None = None
 ) -> tuple[DatasetReport, tuple[Finding, ...]]:
@@ -219,7 +218,9 @@ def survey(
     pairs = _with_lq(config, options) if options.lq else None if options.folders else config
     paired = _paired(pairs, folders) if pairs else None
     cache, about_cache = usable_cache(options)
-    dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
+    with listed_once():  # and forgotten before the report, which takes the place of the listings in memory
+        dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
+        about_pairs = tuple(_about_pairs(pairs, options)) if pairs else ()
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
     unmeasured = [one for one in policy.unmeasured if not (options.model and WITH_MODEL in one)]
     message = f"Not measured here, of what --like {how.like} filters by: {'; '.join(unmeasured)}."
@@ -228,7 +229,7 @@ def survey(
         *about_cache,
         *about_crops(crops, paired is not None),
         *([Finding("curation-unmeasured", "info", message)] if unmeasured else ()),
-        *(_about_pairs(pairs, options) if pairs else ()),
+        *about_pairs,
         *about_all_pairs(report.curation.pairs),
         *_about_choice(report.curation, how.most),
         *trainer_findings(dataset.sightings, trainer=config.trainer if config else REDUX),
@@ -334,9 +335,12 @@ def lists_of(
     failed = report.fingerprint.failures
     unread = [one for one in failed if curation.verdict(one.path) != "drop"] if drop or keep or meta_info else []
     dropped = curation.named("drop") if drop else ()
-    paths = (path for path, _ in groupby(row.facts.path for row in report.rows))  # of an image may be several crops
-    kept = [path for path in paths if curation.verdict(path) != "drop"] if keep or meta_info else ()
-    odd = [name for name in (*dropped, *(kept if keep else ())) if not _is_one_line(name)]
+
+    def kept() -> Iterator[str]:  # read from the rows each time: a million paths take more memory than all else
+        paths = (path for path, _ in groupby(row.facts.path for row in report.rows))  # of an image may be several crops
+        return (path for path in paths if curation.verdict(path) != "drop")
+
+    odd = [name for name in chain(dropped, kept() if keep else ()) if not _is_one_line(name)]
     findings = _left_out(odd, "--drop and --keep", "line breaks or what is no UTF-8", "a list holds one a line")
     if unread:
         images = "1 image that was" if len(unread) == 1 else f"{len(unread):,} images that were"
@@ -344,17 +348,20 @@ def lists_of(
         fix = "See to what keeps them from being read, and scan again; or see to them by hand."
         findings += (Finding("curation-unread", "warning", message, fix),)
     lists: dict[Path, Iterator[str]]
-    lists = {out: filter(_is_one_line, names) for out, names in ((drop, dropped), (keep, kept)) if out}
+    lists = {out: filter(_is_one_line, names) for out, names in ((drop, dropped), (keep, kept())) if out}
     if meta_info:
         if len(roots) != 1 or not Path(roots[0]).is_dir() or roots[0].endswith(".lmdb"):
             message = "--meta-info names images below one folder of files, and this scan is not of one."
             raise AutocalError(message, fix="Scan one folder at a time, or write --keep.")
-        names = [Path(path).relative_to(roots[0]).as_posix() for path in kept]
-        odd, holding = [name for name in names if not _is_readable(name)], "blanks or what is not printable"
+
+        def names() -> Iterator[str]:
+            return (Path(path).relative_to(roots[0]).as_posix() for path in kept())
+
+        odd, holding = [name for name in names() if not _is_readable(name)], "blanks or what is not printable"
         findings += _left_out(odd, "the meta_info file", holding, "trainers read a line up to its first blank")
-        lists[meta_info] = filter(_is_readable, names)
+        lists[meta_info] = filter(_is_readable, names())
         if curation.pairs:
-            deep = [name for name in names if "/" in name and _is_readable(name)]
+            deep = [name for name in names() if "/" in name and _is_readable(name)]
             findings += _left_out(deep, "the meta_info file", "a folder", "trainers look for its LQ image outside it")
             findings += (_about_paired_list(report, trainer),)
             lists[meta_info] = _paired_lines(report, trainer)

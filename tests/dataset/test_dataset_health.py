@@ -94,6 +94,7 @@ any_row = st.builds(ImageRow, facts, st.integers(1, 99_999), st.integers(1, 99_9
 def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, several, late):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "IN_MEMORY", in_memory)  # beyond it they go to the disk
+        patch.setattr(ledger, "SORTED_AT_ONCE", 2)
         found = table(*several)
     assert list(found) == sorted(several, key=lambda one: one.facts.path.encode())
     assert found[:2] == list(found)[:2]
