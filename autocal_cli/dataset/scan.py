@@ -242,7 +242,7 @@ class ScanProgress:
 
     `half_width` is the widest of the 95% intervals, halved; None before the first images were measured. While the
     folders are `listing`, `found` still grows. `read_bytes` were read of files, not known from the cache. About
-    `expected` of them will be done when the means are known well enough.
+    `expected` of them will be done when the means are known well enough. In the end what was read is `judging`.
     """
 
     done: int
@@ -252,6 +252,7 @@ class ScanProgress:
     listing: bool = False
     read_bytes: int = 0
     expected: int = 0
+    judging: bool = False
 
 
 class Sample:

@@ -162,6 +162,8 @@ def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | 
     def on_scan(state: ScanProgress) -> None:
         if state.listing:
             bar.update(task, description=f"listing ... {state.found:,} files")
+        elif state.judging:
+            bar.update(task, description=f"judging {state.found:,} images", sure="", left="")
         else:
             seconds = bar.tasks[task].elapsed or 0
             told = [f"means known to +-{state.half_width:.3f}"] if state.half_width else []

@@ -207,6 +207,7 @@ def survey(
     from autocal_cli.dataset.curation import load_policy
     from autocal_cli.dataset.facts import NATIVE_CROP
     from autocal_cli.dataset.health import Ledger
+    from autocal_cli.dataset.scan import ScanProgress
 
     how = curation or CurationOptions()
     policy = load_policy(how.like, how.thresholds, options.model is not None)
@@ -221,6 +222,8 @@ def survey(
     with listed_once():  # and forgotten before the report, which takes the place of the listings in memory
         dataset = scan_folders(folders, options, cache, names, crops, ledger.take, native_crop, paired)
         about_pairs = tuple(_about_pairs(pairs, options)) if pairs else ()
+    if options.on_progress:
+        options.on_progress(ScanProgress(dataset.read, 0, dataset.read, None, judging=True))
     report = ledger.report(dataset, crop, native_crop, policy, how.pictures, how.most)
     unmeasured = [one for one in policy.unmeasured if not (options.model and WITH_MODEL in one)]
     message = f"Not measured here, of what --like {how.like} filters by: {'; '.join(unmeasured)}."

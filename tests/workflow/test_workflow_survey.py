@@ -16,6 +16,7 @@ from autocal_cli.config.files import parse_document
 from autocal_cli.config.loading import read_training_config
 from autocal_cli.config.model import TrainingConfig
 from autocal_cli.dataset.model import TrainingCrops
+from autocal_cli.dataset.scan import ScanProgress
 from autocal_cli.errors import AutocalError
 from autocal_cli.workflow.dataset import (
     DatasetOptions,
@@ -65,6 +66,13 @@ def test_every_folder_is_listed_once(planted: Path, monkeypatch: pytest.MonkeyPa
         listed.clear()
     Image.linear_gradient("L").save(planted / "gt" / "later.png")
     assert survey(config, DatasetOptions())[0].fingerprint.found == 4
+
+
+def test_the_last_that_is_told_of_a_scan_is_that_its_images_are_judged(planted: Path) -> None:
+    told: list[ScanProgress] = []
+    survey(None, DatasetOptions((planted / "gt",), use_cache=False, on_progress=told.append))
+    assert [state.judging for state in told] == [False] * (len(told) - 1) + [True]
+    assert told[-1].found == 3
 
 
 def test_a_config_names_images_and_crop(planted: Path) -> None:
