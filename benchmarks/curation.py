@@ -1,13 +1,14 @@
 """What the detectors of `analyze-dataset` catch, on photographs that are spoilt in known ways, and what not.
 
-    python benchmarks/curation.py FOLDER... [--photographs 100] [--seed 0] [--folder OUT]
+    python benchmarks/curation.py FOLDER... [--photographs 100] [--seed 0] [--shrunk 0.7] [--folder OUT]
 
-FOLDERs hold good photographs: PNGs count as they are, JPEGs are shrunk first. Prints, for each way of spoiling, the
-share of images that are dropped, and dropped or to be looked at, for the reasons that it should give (recall), for
-other reasons, and the same for good photographs and for what must not be taken for anything; the precision of each
-reason over all sets; then what near duplicates are found, what is caught of pairs of GT and LQ images that one in ten
-is spoilt of, and which kernels are named. With --only the one table. With --folder the images of eighteen kinds, about
-350, are written there as PNG instead, named by their kind, for a look at the page.
+FOLDERs hold good photographs: PNGs count as they are, JPEGs are shrunk first to a share of their sides. Prints, for
+each way of spoiling, the share of images that are dropped, and dropped or to be looked at, for the reasons that it
+should give (recall), for other reasons, and the same for good photographs and for what must not be taken for anything;
+the precision of each reason over all sets; then drops and recall among square tiles, as trainings have them; then what
+near duplicates are found, what is caught of pairs of GT and LQ images that one in ten is spoilt of, and which kernels
+are named. With --only the one table. With --folder the images of eighteen kinds, about 350, are written there as PNG
+instead, named by their kind, for a look at the page.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from PIL import Image
 from autocal_cli.dataset.alignment import measure_pair
 from autocal_cli.dataset.curation import judge, load_policy, measured_reasons
 from autocal_cli.dataset.duplicates import NEAR_BITS, near_groups, turned
-from autocal_cli.dataset.facts import find_traces, perceptual_hash, spread_of
-from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
+from autocal_cli.dataset.facts import NATIVE_CROP, find_traces, native_sharpness, perceptual_hash, spread_of
+from autocal_cli.dataset.model import ImageFacts, ImageRow, Severity, Traces
 
 IN_FOLDER = 20  # of each kind
 
@@ -39,10 +40,11 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--photographs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shrunk", type=float, default=kinds.SHRUNK)
     parser.add_argument("--folder", type=Path, metavar="OUT")
     parser.add_argument("--only", choices=TABLES, action="append")
     arguments = parser.parse_args()
-    photos = kinds.photographs(arguments.folders, arguments.photographs, arguments.seed)
+    photos = kinds.photographs(arguments.folders, arguments.photographs, arguments.seed, arguments.shrunk)
     if arguments.folder:
         write_folder(arguments.folder, photos)
         return
@@ -60,7 +62,7 @@ def judge_kinds(photos: Sequence[Image.Image]) -> None:
         right = some = wrong = 0
         others: Counter[str] = Counter()
         for image in kind.images:
-            found = {reason.code: reason.severity for reason in measured_reasons(row_of(image), RULES)}
+            found = judged(image)
             dropped = {code for code, severity in found.items() if severity == "drop"}
             right += bool(dropped & kind.expected)
             some += bool(found.keys() & kind.expected)
@@ -85,6 +87,45 @@ def all_kinds(photos: Sequence[Image.Image]) -> Iterable[Kind]:
         yield Kind(name, expected, [spoil(photo) for photo in photos])
 
 
+SIDES = (128, 256, 512)
+OF_EACH = 4  # tiles at most, of each photograph and side
+TILED = (
+    "JPEG 30", "JPEG 50", "JPEG 50, shifted", "JPEG 70", "x1.5 nearest", "x2 nearest", "x1.5 bicubic", "x1.5 lanczos",
+    "x2 bicubic", "x2 lanczos", "x3 bicubic", "blur 1", "blur 2", "noise 12", "noise 20", "sharpened 200%",
+)  # fmt: skip
+
+
+def tile_table(photos: Sequence[Image.Image]) -> None:
+    """Of good photographs and drawings the tiles that are dropped, with the reasons; of spoilt ones those dropped
+    rightly / dropped or to be looked at.
+    """
+    print(f"| tiles of | {' | '.join(map(str, SIDES))} |\n|---{'|---' * len(SIDES)}|")
+    for kind in (Kind("good photographs", frozenset(), photos), *kinds.drawings()):
+        print(f"| {kind.name} | {' | '.join(wrong_drops(kind.images, side) for side in SIDES)} |", flush=True)
+    for name in TILED:
+        expected, spoil = kinds.spoilings()[name]
+        spoilt = [spoil(photo) for photo in photos]
+        print(f"| {name} | {' | '.join(right_drops(spoilt, side, expected) for side in SIDES)} |", flush=True)
+
+
+def wrong_drops(images: Sequence[Image.Image], side: int) -> str:
+    found = [judged(tile) for image in images for tile in kinds.tiles(image, side, OF_EACH)]
+    if not found:
+        return ""
+    counts = Counter(code for reasons in found for code, severity in reasons.items() if severity == "drop")
+    told = "".join(f", {code} {number}" for code, number in counts.most_common())
+    return f"{np.mean(['drop' in reasons.values() for reasons in found]):.3f} of {len(found)}{told}"
+
+
+def right_drops(images: Sequence[Image.Image], side: int, expected: frozenset[str]) -> str:
+    tiles = (judged(tile) for image in images for tile in kinds.tiles(image, side, OF_EACH))
+    found = [{reasons.get(code) for code in expected} for reasons in tiles]
+    if not found:
+        return ""
+    dropped, some = (np.mean([bool(one & levels) for one in found]) for levels in ({"drop"}, {"drop", "look"}))
+    return f"{dropped:.2f} / {some:.2f}"
+
+
 POLICY = load_policy()
 RULES = POLICY.rules
 
@@ -92,8 +133,13 @@ RULES = POLICY.rules
 def row_of(image: Image.Image) -> ImageRow:
     """A row as a scan makes it, as far as measured reasons go."""
     deviation, entropy = spread_of(image.convert("L"))
-    facts = ImageFacts("", "", False, False, deviation, entropy, 0, 0.0, find_traces(image))
+    sharpness = native_sharpness(image, NATIVE_CROP)
+    facts = ImageFacts("", "", False, False, deviation, entropy, 0, sharpness, find_traces(image))
     return ImageRow(facts, *image.size, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
+
+
+def judged(image: Image.Image) -> dict[str, Severity]:
+    return {reason.code: reason.severity for reason in measured_reasons(row_of(image), RULES)}
 
 
 def near_table(photos: Sequence[Image.Image]) -> None:
@@ -247,7 +293,14 @@ def kernel_table(photos: Sequence[Image.Image]) -> None:
         print(f"| {done} | {named['right'] / named.total():.3f} | {named['wrong'] / named.total():.4f} |", flush=True)
 
 
-TABLES = {"kinds": judge_kinds, "near": near_table, "kept": kept_table, "pairs": pair_table, "kernels": kernel_table}
+TABLES = {
+    "kinds": judge_kinds,
+    "tiles": tile_table,
+    "near": near_table,
+    "kept": kept_table,
+    "pairs": pair_table,
+    "kernels": kernel_table,
+}
 
 
 CHOSEN = (  # of the spoilings, for the folder

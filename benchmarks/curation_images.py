@@ -18,7 +18,7 @@ RESAMPLING = {
     "bicubic": Filters.BICUBIC,
     "lanczos": Filters.LANCZOS,
 }
-SHRUNK = 0.7  # of the photographs of BSDS500, which are JPEGs of quality 95: no grid is left then
+SHRUNK = 0.7  # by default, of the photographs of BSDS500, which are JPEGs of quality 95: no grid is left then
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,25 @@ class Kind:
     images: Sequence[Image.Image]
 
 
-def photographs(folders: Sequence[Path], count: int, seed: int) -> list[Image.Image]:
-    """Photographs without a trace: PNGs as they are, JPEGs shrunk."""
+def photographs(folders: Sequence[Path], count: int, seed: int, shrunk: float = SHRUNK) -> list[Image.Image]:
+    """Photographs without a trace: PNGs as they are, JPEGs `shrunk` to this share of their sides."""
     paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
     chosen = random.Random(seed).sample(paths, min(count, len(paths)))
-    return [clean(path) for path in chosen]
+    return [clean(path, shrunk) for path in chosen]
 
 
-def clean(path: Path) -> Image.Image:
+def clean(path: Path, shrunk: float = SHRUNK) -> Image.Image:
     image = Image.open(path).convert("RGB")
     if path.suffix == ".png":
         return image
-    return image.resize((round(image.width * SHRUNK), round(image.height * SHRUNK)), Filters.LANCZOS)
+    return image.resize((round(image.width * shrunk), round(image.height * shrunk)), Filters.LANCZOS)
+
+
+def tiles(image: Image.Image, side: int, most: int) -> list[Image.Image]:
+    """Square tiles at multiples of their side, at most so many and evenly spread over those that there are."""
+    corners = [(x, y) for y in range(0, image.height - side + 1, side) for x in range(0, image.width - side + 1, side)]
+    taken = corners[:: max(1, -(-len(corners) // most))]
+    return [image.crop((x, y, x + side, y + side)) for x, y in taken]
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -174,9 +181,8 @@ def spoilings() -> dict[str, tuple[frozenset[str], Spoiling]]:
     return ways
 
 
-def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
-    """What must not be taken for anything."""
-    drawn = {
+def drawings() -> Iterator[Kind]:
+    drawn: dict[str, Callable[[int], Image.Image]] = {
         "framed sky": framed_sky,
         "interface": interface,
         "interface on a raster of 8": lambda seed: interface(seed, 8),
@@ -187,6 +193,11 @@ def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
     }
     for name, draw in drawn.items():
         yield Kind(name, frozenset(), [draw(seed) for seed in range(20)])
+
+
+def never(photos: Sequence[Image.Image]) -> Iterator[Kind]:
+    """What must not be taken for anything."""
+    yield from drawings()
     yield Kind("photograph halved by area", frozenset(), [photo.reduce(2) for photo in photos])
     halves = [photo.resize((photo.width // 2, photo.height // 2), Filters.LANCZOS) for photo in photos]
     yield Kind("photograph halved by Lanczos", frozenset(), halves)

@@ -27,6 +27,7 @@ from autocal_cli.dataset.model import (
     OF,
     Curation,
     FileIssue,
+    ImageFacts,
     ImageRow,
     PairsSummary,
     PairTraces,
@@ -38,7 +39,10 @@ from autocal_cli.dataset.model import (
 from autocal_cli.errors import AutocalError
 from autocal_cli.packaged import preset_text
 
-RHYTHM = 3.6  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
+TILE = 256 * 256  # pixels of an image that shows one thing: a smooth sky alone shows the grid of a JPEG of quality 95,
+FAINT = 0.7  # so that of its grid only so much counts, where no coarser steps are found (as RHYTHM)
+CRISP = 0.37  # native sharpness that no blurred photograph reached: fine stripes do, coarse as they are to `detail`
+RHYTHM = 3.2  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
 LOSSY_WORTH = 0.3  # pixels of a JPEG beside lossless ones: no PNG of half its size stands in for it; chosen
 SHARP = 0.5  # `Traces.detail` of sharp photographs, beyond which there may be noise in it (benchmarks/curation.py)
@@ -158,16 +162,25 @@ def _changed(policy: Policy, text: str, likes: Mapping[str, Any]) -> Policy:
 MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
     "deviation": lambda row: row.facts.deviation,
     "entropy": lambda row: row.facts.entropy,
-    "blocks": lambda row: row.facts.traces.blocks,
+    "blocks": lambda row: row.facts.traces.blocks * (FAINT if _is_faint(row) else 1),
     "jpeg_quality": lambda row: row.facts.traces.jpeg_quality,
     "repeated": lambda row: row.facts.traces.repeated if row.facts.traces.blocks < GRID_BLOCKS else None,
     "interpolated": lambda row: row.facts.traces.detail if row.facts.traces.rhythm >= RHYTHM else None,
-    "blurred": lambda row: None if row.facts.traces.rhythm >= RHYTHM else row.facts.traces.detail,
+    "blurred": lambda row: _softness(row.facts),
     "noise": lambda row: row.facts.traces.noise,
     "halos": lambda row: row.facts.traces.halos,
     "laplacian": lambda row: row.facts.traces.laplacian,
     "model": lambda row: row.facts.model,
 }
+
+
+def _is_faint(row: ImageRow) -> bool:
+    return row.facts.traces.jpeg_quality is None and row.width * row.height <= TILE
+
+
+def _softness(facts: ImageFacts) -> float | None:
+    crisp = facts.traces.rhythm >= RHYTHM or facts.native_sharpness > CRISP
+    return None if crisp else facts.traces.detail
 
 
 def judge(

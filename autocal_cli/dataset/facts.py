@@ -17,7 +17,7 @@ from autocal_cli.dataset.metrics import WINDOW, Pixels, native_edge_share_of_one
 from autocal_cli.dataset.model import ImageFacts, NativeSharpness, Traces
 from autocal_cli.dataset.sampling import Tally
 
-FACTS_VERSION = 11  # of what the facts mean: another one makes cached facts unknown
+FACTS_VERSION = 12  # of what the facts mean: another one makes cached facts unknown
 GREY_LEVELS = 1  # of 255 between channels: what lossy WebP makes of grey (measured at qualities 30, 80 and 100)
 HASHED_SIDE = 32  # pixels a side of the image whose lowest frequencies are hashed
 HASH_SIDE = 8  # frequencies along each axis
@@ -154,6 +154,7 @@ CONTRAST = 25.0  # least mean square of wide second differences (levels squared)
 SHARPEST, QUIETEST = 0.9, 0.05  # quantile, and share, of tiles: a photograph is sharp somewhere, and quiet somewhere
 TEXTURE_RATIO = 0.6  # e1 / e2 (see `_detail_and_noise`) that texture alone hardly passes; noise alone has 1
 TEXTURE_DIAGONAL = 2.0  # e3 / e1, the same of texture; noise alone has 3
+SPAN = 32  # lines of a part in which lines may repeat; x1.5 repeats 10 of them or 11
 GRID_BLOCKS = 0.18  # from which there is a grid, which is a rhythm and repeats lines too
 SOFT = 0.4  # detail under which a period is looked for
 RIM, PLATEAU = 3, 7  # pixels from an edge to the end of its rim, and to that of what is compared with it
@@ -163,7 +164,8 @@ OVERSHOOT = 0.25  # of the height, on both sides; these bounds were chosen by be
 LEAST_STEEP = 75  # edges, that one or two of a few do not count as many
 DRAWN_LEVELS = 64  # fewer levels of luma, or
 DRAWN_EQUAL = 0.6  # more equal neighbours, have drawings alone
-BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid
+BLOCKS_IN_PHOTOGRAPHS = 0.25  # coarse JPEGs have as many equal neighbours as drawings, and this much of a grid,
+COARSE = 30  # or less than this quality
 
 ACROSS, DOWN = 0, 1
 _BESIDE = np.arange(-PLATEAU, PLATEAU + 1)[:, None]
@@ -182,9 +184,10 @@ def find_traces(image: Image.Image) -> Traces:
     excess, zeros, seconds = zip(*(_along(patches, axis) for axis in (ACROSS, DOWN)), strict=True)
     detail, noise = _detail_and_noise(patches, seconds)
     blocks = min(map(_grid_steps, excess, zeros))
-    repeated = min(map(_repeated_lines, zeros))
+    repeated, blank = map(min, zip(*map(_repeated_lines, zeros), strict=True))
     quality = _jpeg_quality(patches[:: -(-len(patches) // 2)])  # two tell as much as nine
     grid = quality is not None or blocks >= GRID_BLOCKS
+    coarse = blocks >= BLOCKS_IN_PHOTOGRAPHS or (quality is not None and quality < COARSE)
     return Traces(
         blocks=blocks,
         detail=detail,
@@ -193,7 +196,7 @@ def find_traces(image: Image.Image) -> Traces:
         noise=noise,
         halos=_halos(levels),
         laplacian=_laplacian_variance(seconds),
-        drawn=_is_drawn(levels, zeros[ACROSS], repeated, blocks),
+        drawn=_is_drawn(levels, zeros[ACROSS], blank, coarse),
         jpeg_quality=quality,
     )
 
@@ -314,11 +317,16 @@ def _quantised(y: Patches, top: int, left: int) -> float:
     return float(sorted((STEPS_TRIED * combed).max(axis=1))[len(_LOWEST) // 2])
 
 
-def _repeated_lines(zeros: Real) -> float:
-    """The share of lines that equal the one before, along an axis, in patches that are not empty."""
-    shares = (zeros == 1.0).mean(axis=1)
-    live = shares[shares < 0.95]
-    return float(live.mean()) if len(live) else 0.0
+def _repeated_lines(zeros: Real) -> tuple[float, float]:
+    """The share of lines that equal the one before, along an axis, which most parts that are not empty reach, and in
+    all patches that are not empty: what is enlarged repeats lines everywhere, a drawing where it is blank.
+    """
+    part = min(SPAN, zeros.shape[1])
+    same = zeros == 1.0
+    parts, whole = same[:, : same.shape[1] // part * part].reshape(-1, part).mean(axis=1), same.mean(axis=1)
+    parts, whole = (shares[shares < 0.95] for shares in (parts, whole))
+    average = float(whole.mean()) if len(whole) else 0.0
+    return min(average, float(_quantile(parts, AGREEING))) if len(parts) else 0.0, average
 
 
 def _detail_and_noise(y: Patches, seconds: Sequence[Patches]) -> tuple[float | None, float]:
@@ -425,35 +433,37 @@ def _median_of_five(a: Real, b: Real, c: Real, d: Real, e: Real) -> Real:
 
 
 def _rhythm(seconds: Sequence[Patches], grid: bool) -> float:
-    """How far one period of the second differences stands out, in the axis where it does less: about 2 without any.
+    """How far one period of the second differences stands out in both axes, beside longer ones: about 1 without any.
 
     Interpolated pixels are smoother the farther they lie from those they were made of, which comes back at the period
     of the enlargement (Gallagher 2005, "Detection of linear and cubic interpolation in JPEG compressed images"). Not
-    where it is x2, whose pixels all lie equally far; a period of two is that of the colour filter of cameras. Where
-    there is the `grid` of a JPEG, its periods are left out.
+    where it is x2, whose pixels all lie equally far; a period of two is that of the colour filter of cameras. Windows
+    and fences have periods of their own in each axis. The grid of a JPEG, however faint, and shrunk or not, has longer
+    ones too; where there plainly is a `grid`, its periods are left out.
     """
-    found = []
+    length = (min(seconds[ACROSS].shape[1:]) - 6) // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
+    if length < 48:
+        return 0.0
+    frequencies = np.fft.rfftfreq(length)
+    sought, longer = ((frequencies > low) & (frequencies < high) for low, high in ((0.2, 0.45), (0.1, 0.19)))
+    if grid:
+        off_grid = np.abs(GRID * frequencies - np.rint(GRID * frequencies)) > 0.2
+        sought, longer = sought & off_grid, longer & off_grid
+    spectra = []
     for axis in (ACROSS, DOWN):
         sizes = np.abs(seconds[axis])
         lines = _line_means(np.clip(sizes, 0, 2 * STEP_CLIP, out=sizes), axis)[:, 1:-1]
         rest = lines[:, 2:-2] - _median_of_five(*(lines[:, i : lines.shape[1] - 4 + i] for i in range(5)))
-        length = rest.shape[1] // 12 * 12  # so that periods of 2, 3 and 4 fall on a frequency
-        if length < 48:
-            return 0.0
         spectrum = np.abs(np.fft.rfft(rest[:, :length] * np.hanning(length), axis=1)).mean(axis=0)
-        frequencies = np.fft.rfftfreq(length)
-        sought = (frequencies > 0.2) & (frequencies < 0.45)
-        if grid:
-            sought &= np.abs(GRID * frequencies - np.rint(GRID * frequencies)) > 0.2
-        high = spectrum[sought]
-        found.append(float(high.max() / max(_quantile(high, 0.5), 1e-6)))
-    return min(found)
+        spectra.append(spectrum / max(_quantile(spectrum[sought], 0.5), 1e-6))
+    both = np.minimum(*spectra)
+    return float(both[sought].max() / max(1.0, both[longer].max()))
 
 
-def _is_drawn(levels: Luma, zeros: Real, repeated: float, blocks: float) -> bool:
+def _is_drawn(levels: Luma, zeros: Real, blank: float, coarse: bool) -> bool:
     """Whether the picture was drawn, not photographed: few levels, or equal neighbours beside the repeated lines."""
     glances = (levels[len(levels) // 2], levels.reshape(-1, levels.shape[2]))  # most show enough at the first
     if all(256 - Image.fromarray(part).histogram().count(0) < DRAWN_LEVELS for part in glances):
         return True
     equal = float(zeros.mean())
-    return blocks < BLOCKS_IN_PHOTOGRAPHS and bool((equal - repeated) / max(1 - repeated, 1e-6) > DRAWN_EQUAL)
+    return not coarse and (equal - blank) / max(1 - blank, 1e-6) > DRAWN_EQUAL

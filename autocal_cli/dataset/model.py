@@ -107,7 +107,7 @@ class Traces:
     `blocks`: levels by which steps across an 8 x 8 grid exceed those across any other, 0 without a grid. `detail`:
     energy of the finest detail relative to twice as coarse detail, in the sharpest tenth of the image: 1/16 where all
     is smooth, about 0.5 for sharp photographs, 1 for noise; None where nothing has contrast. `repeated`: share of rows
-    and columns equal to the one before. `rhythm`: how far one period stands out in the second differences, about 2
+    and columns equal to the one before. `rhythm`: how far one period stands out in the second differences, about 1
     without interpolation, 0 where it was not looked for. `noise`: standard deviation in levels. `halos`: share of
     steep edges with a dark and a light rim. `laplacian`: variance of the Laplacian of 8-bit luma. `drawn`: too few
     levels or too many equal neighbours for a photograph. `jpeg_quality`: about that of the JPEG whose steps

@@ -26,9 +26,10 @@ GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)
 
 
 def row(path: str, traces: Traces = GOOD, size=(400, 300), **facts) -> ImageRow:
-    known = {"grey": False, "alpha": False, "deviation": 0.2, "entropy": 7.0, "perceptual_hash": 0, **facts}
+    known = {"grey": False, "alpha": False, "deviation": 0.2, "entropy": 7.0}
+    known |= {"perceptual_hash": 0, "native_sharpness": 0.1, **facts}
     return ImageRow(
-        ImageFacts(path, "ab", **known, native_sharpness=0.1, traces=traces),
+        ImageFacts(path, "ab", **known, traces=traces),
         *size,
         (0.0,) * 3,
         (0.5,) * 3,
@@ -85,6 +86,27 @@ def test_reasons_in_the_pixels(changed, found):
 )
 def test_reasons_of_the_whole(facts, crop, found):
     assert reasons(judged(row("a", **facts), row("b"), row("c"), crop=crop)) == found
+
+
+@pytest.mark.parametrize(
+    ("changed", "size", "found"),
+    [
+        ({"blocks": 0.34}, (256, 256), "look"),
+        ({"blocks": 0.34}, (400, 300), "drop"),
+        ({"blocks": 0.45}, (128, 128), "drop"),
+        ({"blocks": 0.34, "jpeg_quality": 83.0}, (256, 256), "drop"),
+    ],
+)
+def test_a_faint_grid_in_a_tile_is_looked_at(changed, size, found):
+    assert reasons(judged(row("a", replace(GOOD, **changed), size=size))) == {"jpeg-blocks": found}
+
+
+@pytest.mark.parametrize(
+    ("detail", "sharpness", "found"),
+    [(0.18, 0.36, {"blurred": "drop"}), (0.18, 0.38, {}), (0.26, 0.38, {}), (None, 0.1, {})],
+)
+def test_fine_stripes_are_not_blurred(detail, sharpness, found):
+    assert reasons(judged(row("a", replace(GOOD, detail=detail), native_sharpness=sharpness))) == found
 
 
 def test_grey_among_grey_is_no_reason():

@@ -84,6 +84,7 @@ PHOTO = picture()
         (enlarged(PHOTO, 1.5, FILTERS.BICUBIC), {"enlarged"}),
         (enlarged(PHOTO, 3, FILTERS.BICUBIC), {"enlarged"}),
         (enlarged(PHOTO, 4, FILTERS.BILINEAR), {"enlarged"}),
+        (jpeg(enlarged(PHOTO, 1.5, FILTERS.BICUBIC), 80), {"enlarged"}),
         (enlarged(PHOTO, 2, FILTERS.LANCZOS), {"blurred"}),
         (PHOTO.filter(ImageFilter.GaussianBlur(1.2)), {"blurred"}),
         (noisy(PHOTO.filter(ImageFilter.GaussianBlur(2)), 12), {"noise"}),
@@ -109,10 +110,10 @@ def test_what_was_no_jpeg_has_no_quality():
     assert find_traces(PHOTO).jpeg_quality is None
 
 
-@pytest.mark.parametrize("quality", [70, 80])
-def test_the_grid_of_a_jpeg_is_no_enlargement(quality):
-    soft = PHOTO.filter(ImageFilter.GaussianBlur(0.7))
-    image = jpeg(Image.blend(Image.new("RGB", PHOTO.size, (127, 127, 127)), soft, 0.7), quality)
+@pytest.mark.parametrize(("quality", "radius", "contrast"), [(70, 0.7, 0.7), (80, 0.7, 0.7), (95, 0.8, 0.4)])
+def test_the_grid_of_a_jpeg_is_no_enlargement(quality, radius, contrast):
+    soft = PHOTO.filter(ImageFilter.GaussianBlur(radius))
+    image = jpeg(Image.blend(Image.new("RGB", PHOTO.size, (127, 127, 127)), soft, contrast), quality)
     assert find_traces(image).detail < 0.36  # else its rhythm is not looked for
     assert "enlarged" not in dropped(image)
 
@@ -194,6 +195,14 @@ def test_the_demo_images_are_no_jpegs(path):
 @pytest.mark.parametrize(("times", "share"), [(2, 1 / 2), (4, 3 / 4)])
 def test_the_next_pixel_repeats_lines(times, share):
     assert find_traces(enlarged(PHOTO, times, FILTERS.NEAREST)).repeated == pytest.approx(share, abs=0.01)
+
+
+def test_lines_that_repeat_here_and_there_are_no_enlargement():
+    pixels = np.asarray(PHOTO).copy()
+    for start in range(0, 384, 64):
+        pixels[start : start + 40] = pixels[start]
+        pixels[:, start : start + 40] = pixels[:, start, None]
+    assert dropped(Image.fromarray(pixels)) == set()
 
 
 def test_noise_is_told_in_levels():
