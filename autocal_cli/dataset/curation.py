@@ -41,6 +41,8 @@ from autocal_cli.packaged import preset_text
 
 TILE = 256 * 256  # pixels of an image that shows one thing: a smooth sky alone shows the grid of a JPEG of quality 95,
 FAINT = 0.7  # so that of its grid only so much counts, where no coarser steps are found (as RHYTHM)
+SMALL_TILE = 160 * 160  # pixels of an image whose steep edges may all be those of slats or of paving, which have rims,
+RIMMED = 0.82  # so that of their share only so much counts: dropped from 0.11 in place of 0.09
 CRISP = 0.37  # native sharpness that no blurred photograph reached: fine stripes do, coarse as they are to `detail`
 RHYTHM = 3.2  # `Traces.rhythm` of interpolation: photographs, blurred ones too, stay below (benchmarks/curation.py)
 MOSTLY = 0.5  # share of images in colour, from which a grey one stands out; chosen, untested
@@ -168,7 +170,7 @@ MEASURES: Mapping[str, Callable[[ImageRow], float | None]] = {
     "interpolated": lambda row: row.facts.traces.detail if row.facts.traces.rhythm >= RHYTHM else None,
     "blurred": lambda row: _softness(row.facts),
     "noise": lambda row: row.facts.traces.noise,
-    "halos": lambda row: row.facts.traces.halos,
+    "halos": lambda row: row.facts.traces.halos * (RIMMED if row.width * row.height <= SMALL_TILE else 1),
     "laplacian": lambda row: row.facts.traces.laplacian,
     "model": lambda row: row.facts.model,
 }

@@ -102,6 +102,14 @@ def test_a_faint_grid_in_a_tile_is_looked_at(changed, size, found):
 
 
 @pytest.mark.parametrize(
+    ("halos", "size", "found"),
+    [(0.1, (400, 300), "drop"), (0.1, (256, 256), "drop"), (0.1, (128, 128), "look"), (0.12, (128, 128), "drop")],
+)
+def test_a_few_rims_in_a_small_tile_are_looked_at(halos, size, found):
+    assert reasons(judged(row("a", replace(GOOD, halos=halos), size=size))) == {"halos": found}
+
+
+@pytest.mark.parametrize(
     ("detail", "sharpness", "found"),
     [(0.18, 0.36, {"blurred": "drop"}), (0.18, 0.38, {}), (0.26, 0.38, {}), (None, 0.1, {})],
 )
