@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
+from rich.columns import Columns
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -301,16 +302,16 @@ def _kinds(count: int) -> str:
 def _pairs(pairs: PairsSummary) -> str:
     """
     >>> _pairs(PairsSummary("hr", 4, 2.0, -0.001, 0.25, 0.0, "box", 0.75))
-    'LQ shows what GT shows in 4, x2, by the median 0.00 pixels right of it and 0.25 below; 75% reduced by box, the others by another or none that is plain'
+    'GT and LQ show the same in 4, x2; LQ lies 0.00 pixels right and 0.25 below (medians); kernel: box in 75%, another or not recognised in the rest'
     """  # noqa: E501
     if not pairs.count:
         return "no LQ image shows what its GT image shows"
     plain = share(round(pairs.kernel_share * pairs.count), pairs.count)
-    others = "" if plain == "100%" else ", the others by another or none that is plain"
-    kernel = f"{plain} reduced by {pairs.kernel}{others}" if pairs.kernel else "reduced by no plain kernel"
+    rest = "" if plain == "100%" else ", another or not recognised in the rest"
+    kernel = f"kernel: {pairs.kernel} in {plain}{rest}" if pairs.kernel else "kernel not recognised"
     across, down = (f"{round(shift, 2) + 0.0:.2f}" for shift in (pairs.across, pairs.down))
-    place = f"by the median {across} pixels right of it and {down} below"
-    return f"LQ shows what GT shows in {pairs.count:,}, x{pairs.scale:.3g}, {place}; {kernel}"
+    place = f"LQ lies {across} pixels right and {down} below (medians)"
+    return f"GT and LQ show the same in {pairs.count:,}, x{pairs.scale:.3g}; {place}; {kernel}"
 
 
 # What each reason is, for `autocal explain` and the docs.
@@ -362,29 +363,30 @@ THRESHOLDS = "--threshold REASON=NUMBER sets the bound of dropping, REASON=look,
 
 
 def plan_view(report: DatasetReport, costs: Sequence[Cost], offers: Sequence[Choice] = ()) -> list[RenderableType]:
-    """A line a reason: what it drops, what for this reason alone, and what its measure would drop at other bounds; and
-    what is left of the variety in a choice of fewer images.
+    """A line a reason: what it drops, and what for this reason alone. A line a measure: what it would drop at other
+    bounds. And what is left of the variety in a choice of fewer images.
     """
-    bounds = "dropped at other bounds (the one in force in brackets)"
-    shown = table("reason", "look at", "drop", "for this alone", bounds, header="bold", right=(1, 2, 3), wraps=(3, 4))
+    shown = table("reason", "look at", "drop", "for this alone", header="bold", right=(1, 2, 3))
+    bounds = table_without_head("bold", None)
     for cost in costs:
-        counts = (cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}")
-        for curve in cost.curves or [None]:
-            shown.add_row(*counts, _told_curve(curve) if curve else "")
-            counts = ("",) * 4
+        shown.add_row(cost.reason, f"{cost.look:,}", f"{cost.drop:,}", f"{cost.alone:,}")
+        for curve in cost.curves:
+            bounds.add_row(curve.measure, Columns(_told_curve(curve), padding=(0, 2), equal=True))
     told = f"{verdicts(report.curation)} of {report.curation.images:,}; nothing was written"
     lines = [
         f"--choose {offer.count}: {_kinds(offer.kinds)} (the {offer.count:,} most complex: {offer.complex:,})"
         for offer in offers
     ]
+    head = Text("dropped at other bounds of --threshold, the one in force in brackets:")
+    others = (Text(), head, bounds) if bounds.row_count else ()
     variety = Text(f"variety: {about_variety(report.variety)}")
-    return [shown, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
+    return [shown, *others, Text(), variety, *map(Text, lines), Text(), Text(told, style="bold")]
 
 
-def _told_curve(curve: Curve) -> str:
-    told = (f"{bound_of(bound)}: {count:,}" for bound, count in curve.points)
-    marked = (f"({one})" if bound == curve.bound else one for one, (bound, _) in zip(told, curve.points, strict=True))
-    return f"{curve.measure} {', '.join(marked)}"
+def _told_curve(curve: Curve) -> Iterator[str]:
+    for bound, count in curve.points:
+        told = f"{bound_of(bound)}: {count:,}"
+        yield f"({told})" if bound == curve.bound else told
 
 
 # A histogram in one line of text.

@@ -312,10 +312,19 @@ def test_the_device_is_told_with_the_reason_where_it_was_chosen():
 
 def test_a_plan_tells_each_reason_and_that_nothing_was_written():
     lines = [line.rstrip() for line in rendered(*plan_view(report(), COSTS)).splitlines()]
-    at = lines.index("flat          0     1               1  deviation 0.01: 0, (0.02: 1)")
-    assert lines[at + 1].strip() == "entropy (5.2: 1), 7.8: 3"
-    assert "grey          1     0               0" in lines
+    assert lines[1:3] == ["flat          0     1               1", "grey          1     0               0"]
+    assert lines[5:7] == ["deviation  0.01: 0  (0.02: 1)", "entropy    (5.2: 1)  7.8: 3"]
     assert lines[-1] == "keep 394, look at 0, drop 6 of 400; nothing was written"
+    without = rendered(*plan_view(report(), [replace(one, curves=()) for one in COSTS]))
+    assert "bounds" not in without
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_bound_and_its_count_stay_together(width):
+    points = tuple((12.5 * step, 1000 * step) for step in range(1, 9))
+    text = rendered(*plan_view(report(), [Cost("noise", 0, 1, 1, (Curve("noise", 50.0, points),))]), width=width)
+    told = [f"{bound:g}: {count:,}" for bound, count in points]
+    assert all((f"({one})" if one.startswith("50:") else one) in text for one in told)
 
 
 def test_json_keeps_its_keys():
@@ -421,7 +430,7 @@ def page_of(told: DatasetReport) -> str:
 def test_bounds_are_told_without_powers_of_ten(bound, told):
     costs = [Cost("flat", 0, 1, 1, (Curve("deviation", 0.03, ((0.03, 0), (bound, 1))),))]
     assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
-    assert f", {told}: 1" in rendered(*plan_view(report(), costs))
+    assert f"  {told}: 1" in rendered(*plan_view(report(), costs))
 
 
 def test_the_page_is_whole_and_loads_nothing():
