@@ -203,7 +203,7 @@ class UnfitSizeError(ValueError):
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        message = f"too large: {width} x {height} is over the limit of {max_pixels} pixels (--max-pixels)"
+        message = f"too large: {width} x {height} is over the limit of {max_pixels:,} pixels (--max-pixels)"
         raise UnfitSizeError("large", message)
     if min(_reduced(size, WORKING_SIZE)) < WINDOW:
         at = f" once its long side is {WORKING_SIZE}" if max(size) > WORKING_SIZE else ""

@@ -170,7 +170,7 @@ def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | 
             told += [f"{state.failed:,} failed"] if state.failed else []
             told += [f"{state.read_bytes / 1e6 / seconds:.0f} MB/s"] if state.read_bytes and seconds > 1 else []
             what, sure = (
-                "scanning" if state.expected == state.found else f"a sample of {state.found:,}",
+                "scanning" if state.expected == state.found else f"a sample from {state.found:,}",
                 ", ".join(told),
             )
             bar.update(task, description=what, completed=state.done, total=state.expected, sure=sure, left=left())
