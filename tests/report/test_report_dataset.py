@@ -453,6 +453,11 @@ def test_the_page_is_whole_and_loads_nothing():
         assert said in text
 
 
+def test_a_name_under_a_picture_breaks_between_folders():
+    told = replace(report(), examples={"flat": (Example("hr/a/<b>.png", "deviation 0.01", b"jpeg"),)})
+    assert "<a>a/<wbr>&lt;b&gt;.png</a>" in page_of(told)
+
+
 def test_the_page_begins_with_what_to_do():
     text = page_of(report())
     first = [text.index(f"<h2>{title}</h2>") for title in ("What to do", "Images", "Complexity", "Sizes and copies")]
