@@ -60,9 +60,9 @@ def analyze_dataset(
     html: Annotated[Path | None, _option("--html", "Write a page with histograms, thumbnails and health.")] = None,
     csv: Annotated[Path | None, _option("--csv", "Write a table with one row an image.")] = None,
     drop: Annotated[Path | None, _option("--drop", "Write the paths of the images to drop.")] = None,
-    keep: Annotated[Path | None, _option("--keep", "Write the paths of all others.")] = None,
+    keep: Annotated[Path | None, _option("--keep", "Write the paths of all others, those to look at too.")] = None,
     meta_info: Annotated[
-        Path | None, _option("--meta-info", "Write all others as trainers read them: names in the folder.")
+        Path | None, _option("--meta-info", "Write the same as trainers read them: names in the folder.")
     ] = None,
     show_plan: Annotated[
         bool, typer.Option("--plan", help="Show what each reason and each bound would drop, and write no list.")
