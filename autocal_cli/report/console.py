@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -138,6 +139,15 @@ OnScan = Callable[["ScanProgress"], None]
 OnCount = Callable[[int, int], None]
 
 
+def time_left(elapsed: float, done: int, total: int) -> str:
+    """By the mean pace so far, once that is known. Rich's own forgets the pace where the total changes.
+
+    >>> time_left(60.0, 30, 40), time_left(4.0, 30, 40)
+    ('0:00:20 left', '')
+    """
+    return f"{timedelta(seconds=int(elapsed * (total - done) / done))} left" if done and elapsed > PACE_AFTER else ""
+
+
 @contextmanager
 def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | None, OnCount | None]]:
     """A bar on standard error that leaves no trace, and the two callbacks that move it: by what a scan has done, and by
@@ -150,14 +160,8 @@ def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | 
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[sure]}"))
     bar = Progress(*columns, TextColumn("{task.fields[left]}"), console=target, transient=True)
-    task = bar.add_task("scanning", start=False, total=None, sure="", left="")
-
-    def left() -> str:
-        """The time left, once the pace is known."""
-        bar.start_task(task)
-        elapsed, remaining = bar.tasks[task].elapsed, bar.tasks[task].time_remaining
-        known = remaining is not None and (elapsed or 0) > PACE_AFTER
-        return f"{timedelta(seconds=int(remaining or 0))} left" if known else ""
+    task = bar.add_task("scanning", total=None, sure="", left="")
+    began: dict[OnScan | OnCount, float] = {}
 
     def on_scan(state: ScanProgress) -> None:
         if state.listing:
@@ -165,19 +169,19 @@ def progress(quiet: bool, counting: str = "probing") -> Iterator[tuple[OnScan | 
         elif state.judging:
             bar.update(task, description=f"judging {state.found:,} images", sure="", left="")
         else:
-            seconds = bar.tasks[task].elapsed or 0
+            seconds = time.monotonic() - began.setdefault(on_scan, time.monotonic())
             told = [f"means known to +-{state.half_width:.3f}"] if state.half_width else []
             told += [f"{state.failed:,} failed"] if state.failed else []
             told += [f"{state.read_bytes / 1e6 / seconds:.0f} MB/s"] if state.read_bytes and seconds > 1 else []
-            what, sure = (
-                "scanning" if state.expected == state.found else f"a sample from {state.found:,}",
-                ", ".join(told),
-            )
-            bar.update(task, description=what, completed=state.done, total=state.expected, sure=sure, left=left())
+            what = "scanning" if state.expected == state.found else f"a sample from {state.found:,}"
+            left = time_left(seconds, state.done, state.expected)
+            sure = ", ".join(told)
+            bar.update(task, description=what, completed=state.done, total=state.expected, sure=sure, left=left)
         bar.start()  # not before there is something to show
 
     def on_count(done: int, total: int) -> None:
-        bar.update(task, description=counting, completed=done, total=total, sure="", left=left())
+        left = time_left(time.monotonic() - began.setdefault(on_count, time.monotonic()), done, total)
+        bar.update(task, description=counting, completed=done, total=total, sure="", left=left)
         bar.start()
 
     try:
