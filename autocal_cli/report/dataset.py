@@ -139,8 +139,9 @@ def _extremes(report: DatasetReport) -> Table:
 
 
 def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
-    """What could not be read; with all other names before it, or where those are, if not all of them were told."""
-    lines, failures = health_lines(report), _failures(report)
+    """What could not be read, and where all names are; with `verbose` all names, and what they did not tell of that."""
+    lines, named = health_lines(report), report.curation.reasons if verbose else {}
+    failures = [told for path, told in _failures(report) if path not in named]
     most = len(failures) if verbose else SHOWN_FAILURES
     for line in lines if verbose else ():
         if line.count:
@@ -157,13 +158,13 @@ def _names(report: DatasetReport, verbose: bool) -> Iterator[Text]:
         yield from (Text(), Text(f"Not every name stands here: --verbose, --csv and --json have all{all_of}."))
 
 
-def _failures(report: DatasetReport) -> list[str]:
-    """What was not read: images, and LQ images of those that were."""
-    told = [
-        f"{'failed' if one.code == 'unreadable' else 'left out'}: {one.path}: {one.reason}"
-        for one in report.fingerprint.failures
-    ]
-    return told + [f"failed: {path}: {reason}" for path, reason in unread_lq(report).items()]
+def _failures(report: DatasetReport) -> Iterator[tuple[str, str]]:
+    """What was not read, in words: images, and LQ images of those that were."""
+    for one in report.fingerprint.failures:
+        what = "failed" if one.code == "unreadable" else "left out"
+        yield one.path, f"{what}: {one.path}: {one.reason}"
+    for path, reason in unread_lq(report).items():
+        yield path, f"failed: {path}: {reason}"
 
 
 # The health of a dataset and the verdicts on its images in words, for the terminal and the page.

@@ -197,6 +197,9 @@ def test_what_was_left_out_and_lq_images_that_failed_are_counted_apart():
     assert "400 of 1,001 images read, 1 failed, 1 left out for its size, 1 LQ image failed" in text
     assert "left out: hr/big.png: too large" in text
     assert "failed: hr/a.png: LQ lq/a.png: truncated" in text
+    every_name = rendered(*dataset_view(told, verbose=True))
+    assert every_name.count("a.png: LQ lq/a.png: truncated") == 1
+    assert "left out: hr/big.png: too large" in every_name
     images = dataset_json(told)["images"]
     assert (images["failed"], images["lq_failed"]) == (2, 1)
 
