@@ -365,9 +365,9 @@ def _summary(root: str, pairs: npt.NDArray[np.float64], kernels: Sequence[str]) 
 
 
 def _root_of(path: str, roots: Sequence[str]) -> str:
-    """The root that a path lies below, the innermost of several; the only one whatever it is called."""
+    """The root that a path lies below, the innermost of several; no path is named after `.`."""
     below = (root for root in roots if path.startswith(root) and path[len(root) :][:1] in ("", "/", "\\"))
-    return max(below, key=len, default=roots[0])
+    return max(below, key=len, default="." if "." in roots else roots[0])
 
 
 def most_of(pairs: Sequence[PairsSummary], row: ImageRow) -> PairsSummary | None:

@@ -208,6 +208,14 @@ def test_pairs_are_held_against_those_of_their_root():
     assert found.reasons["hr/odd.png"][0].detail == "GT 400 x 300, LQ 100 x 75, most x2"
 
 
+def test_pairs_of_the_folder_that_one_stands_in_are_its_own():
+    four = replace(FITS, scale=4.0)
+    rows = [row(path, pair=pair) for path, pair in (("../b/1.png", FITS), ("1.png", four), ("x4/2.png", four))]
+    found = judged(*rows, roots=("../b", "."))
+    assert [(most.root, most.count, most.scale) for most in found.pairs] == [(".", 2, 4.0), ("../b", 1, 2.0)]
+    assert found.reasons == {}
+
+
 def test_the_pairs_are_summed_up():
     several = [FITS, replace(FITS, across=0.03), replace(FITS, kernel=""), replace(FITS, agreement=0.1, across=9.0)]
     found = judged(*(row(str(number), pair=pair) for number, pair in enumerate(several))).pairs
