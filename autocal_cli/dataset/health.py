@@ -6,6 +6,7 @@ import io
 import marshal
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
@@ -61,9 +62,12 @@ class RowTable(Sequence[ImageRow]):
     def add(self, row: ImageRow) -> None:
         packed = marshal.dumps(values_of(row))
         try:
-            self._packed.seek(self._ends[-1])  # flushes what was written before
+            self._packed.seek(self._ends[-1])
             self._packed.write(packed)
+            self._packed.flush()
         except OSError as error:
+            with suppress(OSError):  # what could not be written is not tried again at the end
+                self._packed.close()
             message = f"No room for the rows of the scan in the temporary folder {gettempdir()}: {error.strerror}."
             raise AutocalError(message, fix="Free some there, or name another by TMPDIR.") from error
         self._ends.append(self._ends[-1] + len(packed))

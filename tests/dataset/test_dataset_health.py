@@ -103,15 +103,20 @@ def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, severa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size can be set there")
-def test_a_full_disk_is_told_with_a_cure(monkeypatch):
+@pytest.mark.parametrize("room", [20_000, -1], ids=["for some", "for all but the last"])
+def test_a_full_disk_is_told_once_with_a_cure(monkeypatch, room):
     import resource
 
+    several = [row(str(number)) for number in range(100, 200)]
+    needed = table(*several)._ends[-1]
     monkeypatch.setattr(ledger, "IN_MEMORY", 1_000)
+    rows = RowTable()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room % needed, limits[1]))
     try:
         with pytest.raises(AutocalError, match="temporary") as caught:
-            table(*map(row, map(str, range(1_000))))
+            list(map(rows.add, several))
+        rows._packed.close()  # as when it is gone: nothing is left to be written
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "TMPDIR" in str(caught.value.fix)
