@@ -77,22 +77,23 @@ def in_processes(function: Callable[[T], R]) -> Iterator[Callable[[T], R]]:
     """`with in_processes(f) as g`: g(x) is f(x), computed in a process of the thread that calls it.
 
     f, x and f(x) are pickled. The processes end with the block, or with this process, whatever ends that; Ctrl-C is for
-    this one alone. Calling g raises AutocalError where its process has died.
+    this one alone. Calling g raises AutocalError where its process has died, or cannot be started.
     """
     of_thread, started = threading.local(), list[subprocess.Popen[bytes]]()
 
     def call(item: T) -> R:
-        if not hasattr(of_thread, "process"):
-            of_thread.process = _start()
-            started.append(of_thread.process)
-            pickle.dump(function, of_thread.process.stdin)
-        process = of_thread.process
+        process: Any = getattr(of_thread, "process", None)
         try:
+            if process is None:
+                process = of_thread.process = _start()
+                started.append(process)
+                pickle.dump(function, process.stdin)
             pickle.dump(item, process.stdin)
             process.stdin.flush()
             result: R = pickle.load(process.stdout)
-        except (EOFError, OSError):
-            message = f"A process that reads images ended (exit code {process.wait()}); memory may have run out."
+        except (EOFError, OSError) as error:
+            ended = f"ended (exit code {process.wait()})" if process else f"cannot be started ({error})"
+            message = f"A process that reads images {ended}; memory may have run out."
             raise AutocalError(message, fix="Try --workers 1, which starts none.") from None
         return result
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,12 @@ def test_an_exception_ends_them_at_once(error, started):
 def test_one_that_ends_is_told(function):
     with in_processes(function) as call, pytest.raises(AutocalError, match=r"exit code [13]"):
         call(3 if function is os._exit else -1)
+
+
+def test_one_that_cannot_be_started_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(Path(__file__).with_name("none")))
+    with in_processes(math.sqrt) as call, pytest.raises(AutocalError, match=r"cannot be started .*none"):
+        call(4)
 
 
 @needs_process_groups
