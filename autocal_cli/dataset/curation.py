@@ -227,10 +227,13 @@ def judge(
         add(facts.path, measured_reasons(row, rules, most))
 
     alike: dict[str, Groups] = {}
+    stays: dict[int, int] = {}  # by the first of several copies, which stands for all among those that look alike
     for code, groups in same.items():
         alike[code] = []
         for group in groups:
-            ranked = sorted((_rank(row := rows[place], found.get(row.facts.path, ())), place) for place in group)
+            places = map(stays.get, group, group)
+            ranked = sorted((_rank(row := rows[place], found.get(row.facts.path, ())), place) for place in places)
+            stays[group[0]] = ranked[0][1]
             hashes = np.array([rows[place].facts.perceptual_hash for _, place in ranked], dtype=np.uint64)
             kept = likenesses(hashes) if code == "near-duplicate" else [0] * len(ranked)
             stars: dict[int, list[int]] = {}

@@ -208,6 +208,14 @@ def test_pairs_are_held_against_those_of_their_root():
     assert found.reasons["hr/odd.png"][0].detail == "GT 400 x 300, LQ 100 x 75, most x2"
 
 
+def test_the_copy_that_stays_stands_among_those_that_look_alike():
+    """Not the first by name, which has no LQ image."""
+    rows = row("a", pair=PairTraces("")), row("b", pair=FITS), row("c", size=(300, 225), pair=FITS)
+    found = judged(*rows, same={"duplicate": [[0, 1]], "near-duplicate": [[0, 2]]})
+    assert reasons(found) == {"pair-missing": "drop", "duplicate": "drop"}
+    assert (found.verdict("b"), reasons(found, "c")) == ("keep", {"near-duplicate": "drop"})
+
+
 def test_pairs_of_the_folder_that_one_stands_in_are_its_own():
     four = replace(FITS, scale=4.0)
     rows = [row(path, pair=pair) for path, pair in (("../b/1.png", FITS), ("1.png", four), ("x4/2.png", four))]
