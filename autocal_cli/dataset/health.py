@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any, overload
@@ -178,8 +179,8 @@ class Ledger:
         rows.sort()
         if fingerprint.crops:  # of several crops of an image, the last drawn
             images = RowTable()
-            for row in {row.facts.path: row for row in rows}.values():
-                images.add(row)
+            for _, (*_, last) in groupby(rows, lambda row: row.facts.path):
+                images.add(last)
         same = same_images(images)
         curation = judge(images, fingerprint.failures, same, crop, policy or load_policy(), fingerprint.roots)
         if most is not None:
