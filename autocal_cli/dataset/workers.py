@@ -69,6 +69,7 @@ def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> 
 MANY_IMAGES = 1000  # from which starting processes pays: 0.4 s each on Linux, as many tiles by two threads 3 s
 BLOCK = 8  # images that a process is given at once
 
+_READY = b"autocal reads\n"  # a line before the answers: what starts with Python may have printed others
 _SERVE = "import sys; sys.path[:] = sys.argv[1:]; from autocal_cli.dataset.workers import serve; serve()"
 
 
@@ -87,6 +88,8 @@ def in_processes(function: Callable[[T], R]) -> Iterator[Callable[[T], R]]:
             if process is None:
                 process = of_thread.process = _start()
                 started.append(process)
+                if _READY not in process.stdout:  # which reads up to it
+                    raise EOFError
                 pickle.dump(function, process.stdin)
             pickle.dump(item, process.stdin)
             process.stdin.flush()
@@ -120,6 +123,8 @@ def serve() -> None:
     """In a process that `in_processes` started: computes what it is asked for until nobody asks any more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
+    answers.write(b"\n" + _READY)
+    answers.flush()
     with contextlib.suppress(EOFError, OSError):
         function = pickle.load(sys.stdin.buffer)
         while True:

@@ -121,6 +121,13 @@ def test_one_that_ends_is_told(function):
         call(3 if function is os._exit else -1)
 
 
+def test_what_is_printed_while_python_starts_is_no_answer(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('hello', end='')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with in_processes(math.sqrt) as call:
+        assert call(4) == 2
+
+
 def test_one_that_cannot_be_started_is_told(monkeypatch):
     monkeypatch.setattr(sys, "executable", str(Path(__file__).with_name("none")))
     with in_processes(math.sqrt) as call, pytest.raises(AutocalError, match=r"cannot be started .*none"):
