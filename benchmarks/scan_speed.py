@@ -8,7 +8,7 @@ image too, as analyze-dataset does. The scikit-image script computes the same qu
 files; cleanvision looks for its default issues on all cores. All in turns in one run; prints medians of wall time and
 of CPU time (child processes included), which other jobs on the machine touch less, and ratios of both. Targets: a scan
 at most 1.25 times decoding alone, 4 times as fast as cleanvision and 12 times as the scikit-image script. Peak memory:
-benchmarks/scan_memory.py. Of 1,000 images or more, two workers are processes. With `--only` one way, as "decoding by
+benchmarks/scan_memory.py. Of 500 images or more, two workers are processes. With `--only` one way, as "decoding by
 Pillow" or "autocal, everything on", in a process of its own: what ran before in a process changes what memory costs, by
 a tenth.
 """

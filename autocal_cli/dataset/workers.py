@@ -66,7 +66,7 @@ def look_ahead(function: Callable[[T], R], items: Iterable[T], workers: int) -> 
 # Small images are hundreds of short steps of NumPy, each of which gives the interpreter lock away: two threads took
 # twice as long as one (benchmarks/RESULTS.md). So where there are many images, each thread has a process to read them.
 
-MANY_IMAGES = 1000  # from which starting processes pays: 0.4 s each on Linux, as many tiles by two threads 3 s
+MANY_IMAGES = 500  # from which starting processes pays: 0.3 s on Linux, where as many tiles take two threads 1 s
 BLOCK = 8  # images that a process is given at once
 
 _READY = b"autocal reads\n"  # a line before the answers: what starts with Python may have printed others
