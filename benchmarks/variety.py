@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.curation import chosen, kind_of, variety_of
 from autocal_cli.dataset.decode import reduced
 from autocal_cli.dataset.facts import mean_colour
 from autocal_cli.dataset.metrics import raw_metrics_of_one
 from autocal_cli.dataset.model import ImageFacts, ImageRow, Traces
+from autocal_cli.dataset.plan import chosen, kind_of, variety_of
 from autocal_cli.dataset.sampling import load_reference, scored, with_overall
 
 TILE = 128

@@ -117,7 +117,7 @@ def analyze_dataset(
     from rich.text import Text
 
     from autocal_cli.config.files import open_config
-    from autocal_cli.dataset.curation import choices, plan
+    from autocal_cli.dataset.plan import choices, plan
     from autocal_cli.report.calibration import findings_view
     from autocal_cli.report.console import one_line, progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view

@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from autocal_cli.dataset.curation import Policy, choose, judge, kind_of, load_policy, variety_of
+from autocal_cli.dataset.curation import Policy, judge, load_policy
 from autocal_cli.dataset.decode import WorkingImage, read_image, read_rgb
 from autocal_cli.dataset.duplicates import Groups, same_images
 from autocal_cli.dataset.facts import NATIVE_CROP, summarise_sharpness
@@ -42,6 +42,7 @@ from autocal_cli.dataset.model import (
     facts_of,
     values_of,
 )
+from autocal_cli.dataset.plan import choose, kind_of, variety_of
 from autocal_cli.dataset.sampling import Values, with_overall
 from autocal_cli.errors import AutocalError
 

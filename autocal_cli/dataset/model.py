@@ -372,7 +372,7 @@ class PairsSummary:
 
 @dataclass(frozen=True, slots=True)
 class Variety:
-    """How many `kinds` of images there are (see curation.py), as how many equally frequent ones they are as varied
+    """How many `kinds` of images there are (see plan.py), as how many equally frequent ones they are as varied
     (`effective`), and the share of all images that the ten fullest kinds hold.
     """
 

@@ -17,7 +17,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autocal_cli.dataset.curation import FIXED, Choice, Cost, Curve, load_policy
+from autocal_cli.dataset.curation import FIXED, load_policy
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
@@ -36,6 +36,7 @@ from autocal_cli.dataset.model import (
     Severity,
     Variety,
 )
+from autocal_cli.dataset.plan import Choice, Cost, Curve
 from autocal_cli.packaged import preset_text
 from autocal_cli.report.calibration import METRIC_LABELS, interval, of_how_many
 from autocal_cli.report.console import FirstThatFits, one_line, table, table_without_head

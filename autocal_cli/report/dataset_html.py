@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from autocal_cli.dataset.curation import Cost, Curve
 from autocal_cli.dataset.facts import FULL_SCALE
 from autocal_cli.dataset.model import (
     NATIVE,
@@ -23,6 +22,7 @@ from autocal_cli.dataset.model import (
     MetricSummary,
     NativeSharpness,
 )
+from autocal_cli.dataset.plan import Cost, Curve
 from autocal_cli.dataset.sampling import OVERALL_WEIGHTS
 from autocal_cli.errors import Finding
 from autocal_cli.packaged import preset_text

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, judge, load_policy, plan
+from autocal_cli.dataset.curation import FIXED, MEASURES, PAIR_MEASURES, RHYTHM, judge, load_policy
 from autocal_cli.dataset.duplicates import near_groups
 from autocal_cli.dataset.model import (
     Curation,
@@ -20,6 +20,7 @@ from autocal_cli.dataset.model import (
     PairTraces,
     Traces,
 )
+from autocal_cli.dataset.plan import plan
 from autocal_cli.errors import AutocalError
 
 GOOD = Traces(blocks=0.02, detail=0.5, noise=0.5, laplacian=1000.0)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocal_cli.dataset.curation import choices, choose, chosen, kind_of, variety_of
 from autocal_cli.dataset.model import Curation, ImageFacts, ImageRow, Reason, Traces
+from autocal_cli.dataset.plan import choices, choose, chosen, kind_of, variety_of
 
 GREY = (100.0, 100.0, 80.0)
 

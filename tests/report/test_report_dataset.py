@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from autocal_cli.dataset.curation import FIXED, Cost, Curve, load_policy
+from autocal_cli.dataset.curation import FIXED, load_policy
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
@@ -38,6 +38,7 @@ from autocal_cli.dataset.model import (
     TrainingCrops,
     Variety,
 )
+from autocal_cli.dataset.plan import Cost, Curve
 from autocal_cli.errors import Finding, listed
 from autocal_cli.report.console import shows_blocks
 from autocal_cli.report.dataset import (
