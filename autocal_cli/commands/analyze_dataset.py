@@ -122,7 +122,8 @@ def analyze_dataset(
     from autocal_cli.report.console import one_line, progress, show, shows_blocks, write
     from autocal_cli.report.dataset import dataset_csv, dataset_view, plan_view
     from autocal_cli.report.json import dataset_json, dumped
-    from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, lists_of, survey
+    from autocal_cli.workflow.dataset import CurationOptions, DatasetOptions, cache_folder, survey
+    from autocal_cli.workflow.lists import lists_of
     from autocal_cli.workflow.named_files import named_folders
     from autocal_cli.workflow.output import (
         list_destinations,

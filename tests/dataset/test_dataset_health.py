@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,22 @@ def test_rows_come_out_as_they_went_in_in_order_of_their_paths(in_memory, severa
     assert found[:2] == list(found)[:2]
     found.add(late)  # after some were read
     assert list(found) == [*several, late]
+
+
+def test_of_a_row_next_to_nothing_stays_in_memory(monkeypatch):
+    monkeypatch.setattr(ledger, "IN_MEMORY", 1_000)
+    monkeypatch.setattr(ledger, "SORTED_AT_ONCE", 500)
+    several = [row(f"{number:090}") for number in range(5_000)]
+    table(*several)  # Python keeps some of the tuples that it frees
+    tracemalloc.start()
+    try:
+        found = table(*several)
+        stays, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == len(several)
+    assert stays < 40 * len(several)
+    assert most < 100 * len(several)  # their paths alone have 90 characters
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size can be set there")

@@ -1,45 +1,25 @@
-"""A scanned dataset in the terminal, as JSON, as a table and as a page."""
+"""A scanned dataset in the terminal, as JSON and as a table."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
-from rich.console import Console
-from rich.text import Text
+from dataset_reports import COSTS, CURATION, FLAT, HEALTH, NASTY, NONE, fingerprint, rendered, report
 
-from autocal_cli.dataset.curation import FIXED, load_policy
 from autocal_cli.dataset.model import (
     CSV_COLUMNS,
     METRIC_NAMES,
     OVERALL,
     Curation,
-    DatasetFingerprint,
-    DatasetReport,
-    Duplicates,
-    Example,
-    Extreme,
-    Extremes,
     FileIssue,
-    Health,
-    ImageFacts,
-    ImageRow,
-    MetricSummary,
-    Named,
-    NativeSharpness,
     Reason,
-    SizedImage,
-    Traces,
-    TrainingCrops,
-    Variety,
 )
 from autocal_cli.dataset.plan import Cost, Curve
-from autocal_cli.errors import Finding, listed
+from autocal_cli.errors import listed
 from autocal_cli.report.console import shows_blocks
 from autocal_cli.report.dataset import (
     dataset_csv,
@@ -53,78 +33,6 @@ from autocal_cli.report.dataset import (
 )
 from autocal_cli.report.dataset_html import dataset_page
 from autocal_cli.report.json import dataset_json, dump, json_text
-
-NASTY = 'hr/<b>&"\n\x1b[31m.png'
-
-
-def fingerprint(failed: int = 0) -> DatasetFingerprint:
-    return DatasetFingerprint(
-        roots=("hr",),
-        found=1_000 + failed,
-        read=400,
-        skipped={"hidden file": 1, "not an image (.txt)": 2},
-        failures=tuple(FileIssue(f"hr/{index}\n.png", "truncated") for index in range(failed)),
-        metrics=dict.fromkeys(METRIC_NAMES, MetricSummary(0.5, (0.45, 0.55), 0.1, 0.5, 0.9, 0.123456)),
-        overall_complexity=0.5,
-        overall_ci95=(0.45, 0.55),
-        identity="0" * 64,
-        metric_version=1,
-        device="cpu",
-        seconds=1.25,
-    )
-
-
-HEALTH = Health(
-    images=400,
-    smallest=SizedImage("hr/s.png", 10, 20),
-    median=SizedImage("hr/m.png", 30, 40),
-    largest=SizedImage("hr/l.png", 500, 600),
-    crop=128,
-    exact_duplicates=Duplicates((Named(tuple(f"hr/{i}.png" for i in "abcde")), Named(("hr/f.png", "hr/g.png")))),
-    near_duplicates=Duplicates(()),
-)
-FLAT, SMALL, GREY = (
-    Reason(*said)
-    for said in (
-        ("flat", "drop", "deviation 0.01"),
-        ("small", "drop", "99 x 99, under 128"),
-        ("grey", "look", "most are in colour"),
-    )
-)
-NONE = Duplicates(())
-DEVIATION = Curve("deviation", 0.02, ((0.01, 0), (0.02, 1)))
-COSTS = [Cost("flat", 0, 1, 1, (DEVIATION, Curve("entropy", 5.2, ((5.2, 1), (7.8, 3))))), Cost("grey", 1, 0, 0)]
-CURATION = Curation(400, {NASTY: (FLAT, GREY), **{f"hr/{i}.png": (SMALL,) for i in range(5)}}, load_policy().rules)
-SHARPNESS = NativeSharpness(64, 0.125, (0.12, 0.13), 0.0625, 0.1234, 0.25, (0, 0, *range(1, 19)))
-ONE = Extreme(NASTY, 0.25, 0.75, b"\xff\xd8jpeg")
-TRACES = Traces(0.5, None, 0.25, 2.0, 1.5, 0.0, 99.0, True)
-ROW = ImageRow(
-    ImageFacts(NASTY, "ab" * 32, True, False, 0.125, 7.5, 255, 0.0625, TRACES),
-    *(10, 20, (0.5, 0.25, 99.0), (0.5, 0.4, 0.3), 0.38),
-)
-
-
-def report(failed: int = 0) -> DatasetReport:
-    names = (*METRIC_NAMES, OVERALL)
-    return DatasetReport(
-        fingerprint=fingerprint(failed),
-        health=HEALTH,
-        curation=CURATION,
-        variety=Variety(140, 61.2, 0.41),
-        sharpness=SHARPNESS,
-        histograms=dict.fromkeys(names, (0, 0, *range(1, 19))),
-        extremes=dict.fromkeys(names, Extremes((ONE,) * 5, (ONE,) * 5)),
-        rows=(ROW,),
-        examples={"flat": (Example(NASTY, "deviation 0.01", b"\xff\xd8jpeg"),)},
-    )
-
-
-def rendered(*views, width=100):
-    console = Console(width=width, highlight=False, color_system=None)
-    with console.capture() as capture:
-        for view in views:
-            console.print(view, markup=False, soft_wrap=isinstance(view, Text))
-    return capture.get()
 
 
 def test_the_table_accounts_for_every_file():
@@ -396,124 +304,3 @@ def test_the_csv_has_a_row_for_each_image_read_or_not():
         "sha256": "ab" * 32,
         "model": "", "red": "0.0", "green": "0.0", "blue": "0.0", **dict.fromkeys(CSV_COLUMNS[-10:], ""),
     }  # fmt: skip
-
-
-class Page(HTMLParser):
-    """Checks that every element that is opened is closed in turn, and gathers what is loaded."""
-
-    VOID = ("meta", "img", "br", "rect", "line", "input")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.sources: list[str] = []
-        self.tags: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in self.VOID or tag == "rect":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, _attrs):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def page_of(told: DatasetReport) -> str:
-    return dataset_page(told, COSTS, [Finding("trainer-alpha", "warning", NASTY, "Mend <it>.")], "2026-11-27 10:00")
-
-
-@pytest.mark.parametrize(
-    ("bound", "told"), [(0.0475, "0.0475"), (0.1425, "0.1425"), (120.0, "120"), (12500.0, "12500")]
-)
-def test_bounds_are_told_without_powers_of_ten(bound, told):
-    costs = [Cost("flat", 0, 1, 1, (Curve("deviation", 0.03, ((0.03, 0), (bound, 1))),))]
-    assert f'">{told}</text>' in dataset_page(report(), costs, [], "2026-11-27 10:00")
-    assert f"  {told}: 1" in rendered(*plan_view(report(), costs))
-
-
-def test_the_page_is_whole_and_loads_nothing():
-    text = page_of(report(failed=2))
-    page = Page(text)
-    assert page.tags.count("svg") == 5 + 2  # histograms, and the curves of the one measured reason
-    assert page.tags.count("img") == 40 + 1
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
-    assert not re.search(r"url\(|@import|https?:|\bsrc=(?!\"data:)", text)
-    assert "prefers-color-scheme: dark" in text
-    assert "&lt;b&gt;&amp;&#34;\\n\\x1b[31m.png" in text
-    assert "<b>&" not in text
-    assert "<it>" not in text
-    for said in (
-        "400 of 1,002 images read, 2 failed",
-        "0.450 to 0.550",
-        "2026-11-27 10:00",
-        "1 to drop, 1 for this alone",
-    ):
-        assert said in text
-
-
-def test_a_name_under_a_picture_breaks_between_folders():
-    told = replace(report(), examples={"flat": (Example("hr/a/<b>.png", "deviation 0.01", b"jpeg"),)})
-    assert "<a>a/<wbr>&lt;b&gt;.png</a>" in page_of(told)
-
-
-def test_the_page_begins_with_what_to_do():
-    text = page_of(report())
-    first = [text.index(f"<h2>{title}</h2>") for title in ("What to do", "Images", "Complexity", "Sizes and copies")]
-    assert first == sorted(first)
-    assert text.index('id="reason-small"') < text.index('id="reason-flat"') < text.index('id="reason-grey"')
-    assert "0.png\n1.png\n2.png\n3.png\n4.png</textarea>" in text
-
-
-def test_crops_are_counted_beside_their_images():
-    crops = replace(fingerprint(), crops=TrainingCrops(640, 64))
-    told = replace(report(), fingerprint=crops)
-    assert "640 crops of 64 x 64 from 400 of 1,000 images read, 0 failed" in rendered(*dataset_view(told))
-    assert "that of the mean over all crops that could be drawn" in page_of(told)
-    assert dataset_json(told)["crops"] == {"count": 640, "side": 64}
-
-
-def test_the_histogram_of_sharpness_ends_at_half():
-    page = page_of(report())
-    assert '<text x="300" y="98" text-anchor="end">0.5</text>' in page
-    assert "<title>0.475 to 0.500: 18</title>" in page
-    assert '<line class="mean" x1="75.0"' in page  # 0.125 of 0.5
-
-
-def test_pictures_of_one_reason_take_the_room_that_others_leave():
-    reasons = {f"{i}.png": (Reason("noise", "drop", ""), Reason("flat", "drop", "")) for i in range(6)}
-    large, small = (tuple(Example(f"{i}.png", "", bytes(size)) for i in range(6)) for size in (40_000, 10))
-    told = replace(report(), curation=Curation(9, reasons, ()), examples={"noise": large, "flat": small})
-    assert Page(page_of(told)).tags.count("img") == 40 + 12
-
-
-def test_a_long_account_of_the_files_is_cut_at_its_end():
-    dataset = replace(fingerprint(), skipped={f"not an image (.{number})": 1 for number in range(999)})
-    page = page_of(replace(report(), fingerprint=dataset))
-    assert "<p>400 of 1,000 images read, 0 failed; 999 other files skipped" in page
-
-
-@pytest.mark.parametrize("name", ["&" * 3_000, "ü" * 200, "short"])
-def test_the_page_stays_below_two_megabytes_at_the_worst(name):
-    many, long = report(failed=3_000), f"hr/{name}"
-    codes = [*FIXED, *{rule.reason for rule in load_policy().rules}]
-    reasons = {f"{long}{i}": tuple(Reason(code, "drop", "x" * 300) for code in codes) for i in range(9_000)}
-    loud = Extreme(long, 0.0, 0.0, bytes(12_000))  # noise at 128 pixels
-    cut = Example(long, long, bytes(10_000))  # noise at 176 x 132
-    groups = Duplicates(tuple(Named((long,) * 100) for _ in range(1_000)))
-    worst = replace(
-        many,
-        health=replace(HEALTH, exact_duplicates=groups, near_duplicates=groups),
-        curation=Curation(9_999, reasons, load_policy().rules),
-        extremes=dict.fromkeys(many.extremes, Extremes((loud,) * 5, (loud,) * 5)),
-        examples=dict.fromkeys(codes[:8], (cut,) * 6),
-    )
-    text = page_of(worst)
-    assert len(text.encode()) < 2_000_000
-    assert "--csv has all" in text
-    assert "--csv lists all" in text
